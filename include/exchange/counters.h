@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Everything a worker counts. One writer a block; readers sum the blocks. The lists below are the metric list: name, help.
+#pragma once
+
+#include <stdint.h>
+
+// What was done. Every received frame ends in one TX_*, HANDED_OFF, PUNTED or DROP_*.
+#define COUNTER_LIST(X)                                                                                                \
+    X(RX_PACKETS, rx_packets, "frames received")                                                                       \
+    X(RX_BYTES, rx_bytes, "bytes of frames received")                                                                  \
+    X(TX_PACKETS, tx_packets, "frames transmitted")                                                                    \
+    X(TX_BYTES, tx_bytes, "bytes of frames transmitted")                                                               \
+    X(CHANNEL_TO_PEER, channel_to_peer_packets, "ChannelData messages relayed to peers")                               \
+    X(SEND_TO_PEER, send_to_peer_packets, "Send indications relayed to peers")                                         \
+    X(PEER_TO_CHANNEL, peer_to_channel_packets, "peer datagrams relayed as ChannelData")                               \
+    X(PEER_TO_DATA, peer_to_data_packets, "peer datagrams relayed as Data indications")                                \
+    X(ICMP_TO_DATA, icmp_to_data_packets, "ICMP errors relayed as Data indications")                                   \
+    X(TO_PEER_BYTES, to_peer_bytes, "payload bytes relayed to peers")                                                  \
+    X(TO_CLIENT_BYTES, to_client_bytes, "payload bytes relayed to clients")                                            \
+    X(HAIRPIN, hairpin_packets, "datagrams turned round between two relayed addresses of this server")                 \
+    X(HANDOFF_OUT, handoff_out_packets, "frames handed to the worker that owns them")                                  \
+    X(HANDOFF_IN, handoff_in_packets, "frames taken over from another worker")                                         \
+    X(BINDING, binding_answers, "Binding requests answered")                                                           \
+    X(BAD_REQUEST, bad_request_answers, "requests answered 400 on the worker")                                         \
+    X(UNAUTHENTICATED, unauthenticated_answers, "requests answered 401 on the worker")                                 \
+    X(UNKNOWN_ATTRIBUTE, unknown_attribute_answers, "Binding requests answered 420")                                   \
+    X(STALE_NONCE, stale_nonce_answers, "requests answered 438 on the worker")                                         \
+    X(PUNTED, punted_packets, "requests passed to the control plane")                                                  \
+    X(REASSEMBLED, reassembled_packets, "datagrams put together from fragments")                                       \
+    X(FRAGMENTED, fragmented_packets, "datagrams sent as fragments")                                                   \
+    X(COMMANDS, commands, "commands applied")                                                                          \
+    X(COMMAND_FAILURES, command_failures, "commands that could not be applied: a table was full")
+
+// Why a packet was dropped.
+#define DROP_LIST(X)                                                                                                   \
+    X(NOT_IP, not_ip, "frame is neither IPv4 nor IPv6")                                                                \
+    X(BAD_IP_HEADER, bad_ip_header, "IP header truncated, of wrong version, length or checksum")                       \
+    X(IP_OPTIONS, ip_options, "IPv6 extension header that is not walked, or a source route")                           \
+    X(NOT_UDP, not_udp, "neither UDP nor an ICMP error")                                                               \
+    X(BAD_UDP, bad_udp, "UDP header truncated or of wrong length")                                                     \
+    X(BAD_CHECKSUM, bad_checksum, "UDP checksum wrong, or absent over IPv6")                                           \
+    X(NOT_OURS, not_ours, "neither a listening address nor a relay port")                                              \
+    X(FRAGMENT, fragment, "fragment that was refused: overlapping, too many, timed out")                               \
+    X(TTL_EXPIRED, ttl_expired, "TTL or hop limit used up")                                                            \
+    X(TOO_BIG, too_big, "larger than the path allows with DF set")                                                     \
+    X(NO_BUFFER, no_buffer, "no packet buffer free")                                                                   \
+    X(UNKNOWN_PROTOCOL, unknown_protocol, "first byte is neither STUN nor ChannelData")                                \
+    X(BAD_STUN, bad_stun, "not a well-formed STUN message")                                                            \
+    X(IGNORED_STUN, ignored_stun, "STUN response, indication or method that a server never answers")                   \
+    X(RATE_LIMITED, rate_limited, "unauthenticated request above its prefix's rate")                                   \
+    X(PUNT_FULL, punt_full, "punt ring full")                                                                          \
+    X(HANDOFF_FULL, handoff_full, "hand-off ring full")                                                                \
+    X(BAD_CHANNEL_DATA, bad_channel_data, "ChannelData too short or of a reserved channel number")                     \
+    X(UNBOUND_CHANNEL, unbound_channel, "ChannelData for a channel that is not bound")                                 \
+    X(NO_ALLOCATION, no_allocation, "Send indication without an allocation")                                           \
+    X(BAD_SEND, bad_send, "Send indication without its attributes, or with unknown ones")                              \
+    X(NO_PERMISSION, no_permission, "no permission for this peer")                                                     \
+    X(NO_RELAYED_ADDRESS, no_relayed_address, "relay port that no allocation has")                                     \
+    X(NO_NEIGHBOUR, no_neighbour, "next hop not resolved")                                                             \
+    X(BAD_ICMP, bad_icmp, "ICMP that is not relayed, or about no live relayed address")                                \
+    X(TX_FULL, tx_full, "transmit queue full")
+
+enum counter {
+#define X(id, name, help) COUNTER_##id,
+    COUNTER_LIST(X)
+#undef X
+    COUNTER_COUNT,
+};
+
+enum drop {
+#define X(id, name, help) DROP_##id,
+    DROP_LIST(X)
+#undef X
+    DROP_COUNT,
+};
+
+// Written by its worker with plain stores, read by the control plane; on cache lines of its own.
+struct worker_counters {
+    uint64_t counters[COUNTER_COUNT];
+    uint64_t drops[DROP_COUNT];
+    uint64_t busy_polls; // polls that found work
+    uint64_t idle_polls;
+    uint64_t sleeps;
+} __attribute__((aligned(128)));
+
+// snake_case names and one-line helps, static storage.
+const char *counter_name(enum counter counter);
+const char *counter_help(enum counter counter);
+const char *drop_name(enum drop drop);
+const char *drop_help(enum drop drop);
+
+// *ret_sum = the sum of all blocks.
+void worker_counters_sum(const struct worker_counters *blocks, unsigned count, struct worker_counters *ret_sum);

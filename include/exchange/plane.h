@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What both planes hold between them: the fixed facts of this run (listeners, relays, sizes) and the rings. Made by main
+// before a worker starts, destroyed after the last has stopped.
+#pragma once
+
+#include "base/address.h"
+#include "base/port_slice.h"
+#include "base/siphash.h"
+#include "exchange/command.h"
+#include "exchange/counters.h"
+#include "exchange/punt.h"
+#include "proto/stateless.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct rte_mbuf;
+struct rte_mempool;
+struct rte_ring;
+
+#define PLANE_LISTENERS_MAX 16
+#define PLANE_RELAYS_MAX    16
+#define PLANE_WORKERS_MAX   PORT_SLICE_COUNT
+
+// A relay address: local is in the packets, advertised is what clients and peers know it as (1:1 NAT).
+struct plane_relay {
+    struct ip_address local;
+    struct ip_address advertised;
+    uint16_t min_port;
+    uint16_t max_port; // inclusive
+};
+
+struct plane_rate_limit {
+    uint32_t answers_per_second; // to one source prefix (/24, /56), 0: unlimited
+    uint32_t burst;
+};
+
+enum plane_idle {
+    PLANE_IDLE_ADAPTIVE, // an idle worker sleeps, ever longer up to idle_sleep_us
+    PLANE_IDLE_SPIN,
+};
+
+struct plane_config {
+    struct transport_address listeners[PLANE_LISTENERS_MAX]; // local addresses
+    uint16_t listener_count;
+    uint16_t relay_count;
+    struct plane_relay relays[PLANE_RELAYS_MAX];
+    uint16_t worker_count;
+    uint16_t idle; // enum plane_idle
+    uint32_t idle_sleep_us;
+    uint32_t allocations; // ids run from 0 to this - 1
+    uint32_t allocations_per_worker;
+    uint32_t permissions_per_worker;
+    uint32_t channels_per_worker;
+    uint32_t steerings_per_worker;
+    uint32_t adjacencies; // indices run from 0 (never resolved) to this - 1
+    uint32_t command_ring_len; // powers of two
+    uint32_t punt_ring_len;
+    uint32_t handoff_ring_len;
+    struct plane_rate_limit rate_limit;
+    struct stateless_policy stateless;
+};
+
+// The control plane announces that it is about to wait; a worker that punts then rings fd, once.
+struct plane_doorbell {
+    uint32_t waiting; // control sets, a worker clears; atomic
+    int fd;           // eventfd
+} __attribute__((aligned(64)));
+
+struct plane {
+    struct plane_config config;
+    struct rte_ring *commands[PLANE_WORKERS_MAX];  // elements: struct command
+    struct rte_ring *punts[PLANE_WORKERS_MAX];     // elements: struct punt
+    struct rte_ring *handoffs[PLANE_WORKERS_MAX][PLANE_WORKERS_MAX]; // [from][to]: struct rte_mbuf *; NULL on the diagonal
+    struct plane_doorbell doorbell;
+    struct worker_counters *counters; // one block a worker
+    uint32_t running; // cleared by the control plane to stop the workers; atomic
+};
+
+// 0, -EINVAL, -ENOMEM. config is copied. The EAL is up.
+int plane_create(const struct plane_config *config, struct plane **ret_plane);
+void plane_destroy(struct plane *plane);
+
+// Control plane only. Free slots in a worker's command ring; a send of no more than that cannot fail.
+uint32_t plane_command_room(const struct plane *plane, uint16_t worker);
+// 0 or -ENOBUFS.
+int plane_command_send(struct plane *plane, uint16_t worker, const struct command *command);
+// Number of punts taken, at most max.
+unsigned plane_punt_receive(struct plane *plane, uint16_t worker, struct punt *ret_punts, unsigned max);
+
+// Control plane only: about to wait for the doorbell. False: punts are waiting already, do not wait.
+bool plane_doorbell_arm(struct plane *plane);
+
+// Worker only. 0 or -ENOBUFS. Rings the doorbell when the control plane waits.
+int plane_punt_send(struct plane *plane, uint16_t worker, const struct punt *punt);
+uint32_t plane_punt_room(const struct plane *plane, uint16_t worker);

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The 5-tuple that identifies an allocation (RFC 8656 section 3.2), laid out to be hashed and compared as bytes.
+#pragma once
+
+#include "base/address.h"
+
+#include <stdint.h>
+
+enum five_tuple_transport {
+    FIVE_TUPLE_UDP = 17,
+    FIVE_TUPLE_TCP = 6,
+};
+
+struct five_tuple {
+    struct transport_address client;
+    struct transport_address server;
+    uint32_t transport; // enum five_tuple_transport
+};
+
+static_assert(sizeof(struct five_tuple) == 44, "no padding: hashed as bytes");
+
+static inline bool five_tuple_equal(const struct five_tuple *a, const struct five_tuple *b)
+{
+    return memcmp(a, b, sizeof(*a)) == 0;
+}

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The nonce: RFC 8489's nonce cookie, then key id, time, salt and a MAC over them and the client's transport address
+// (RFC 8489 sections 9.2, 9.2.1, 14.10). Stateless: whoever holds the key can mint and verify, workers included.
+#pragma once
+
+#include "base/address.h"
+#include "base/bytes.h"
+#include "base/siphash.h"
+
+#include <stdint.h>
+
+// "obMatJos2" + 4 characters of features + 20 characters of body; no terminator.
+#define NONCE_LEN 33
+
+// RFC 8489 section 18.1, bit 0 the most significant of 24.
+enum nonce_feature {
+    NONCE_FEATURE_PASSWORD_ALGORITHMS = 0x800000,
+    NONCE_FEATURE_USERNAME_ANONYMITY = 0x400000,
+};
+
+enum nonce_verdict {
+    NONCE_VALID,
+    NONCE_STALE,  // ours, but too old, or made with a key that is gone
+    NONCE_FORGED, // never ours for this client
+};
+
+struct nonce_key {
+    struct siphash_key mac;
+    uint8_t id;
+};
+
+// Two keys so that one can be replaced while nonces made with the other live on. Copied to every worker.
+struct nonce_policy {
+    struct nonce_key current;
+    struct nonce_key previous; // equal to current when there is none
+    uint32_t lifetime_s;
+    uint32_t features; // enum nonce_feature, ORed; what a nonce must carry to be valid: bid-down protection
+};
+
+// now_s: monotonic seconds. salt: 16 unpredictable bits.
+void nonce_mint(const struct nonce_policy *policy, const struct transport_address *client, uint32_t now_s,
+                uint16_t salt, uint8_t ret_nonce[NONCE_LEN]);
+
+enum nonce_verdict nonce_verify(const struct nonce_policy *policy, const struct transport_address *client,
+                                uint32_t now_s, struct span nonce);

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The answers that need no state: Binding, 400, 401, 420 and 438 (RFC 8489 sections 6.3, 9.2.4, 12). One function, run by the
+// workers for datagrams and by the TURN server for streams, so that both say the same.
+#pragma once
+
+#include "base/address.h"
+#include "base/bytes.h"
+#include "proto/message.h"
+#include "proto/nonce.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define STATELESS_TEXT_MAX_LEN 127
+
+// The longest answer: 420 with every unknown attribute, SOFTWARE and REALM at their longest.
+#define STATELESS_ANSWER_MAX_LEN 768
+
+struct stateless_policy {
+    struct nonce_policy nonce;
+    char realm[STATELESS_TEXT_MAX_LEN + 1];    // through OpaqueString
+    char software[STATELESS_TEXT_MAX_LEN + 1]; // empty: no SOFTWARE attribute
+};
+
+enum stateless_verdict {
+    STATELESS_BINDING,           // answered: Binding success
+    STATELESS_BAD_REQUEST,       // answered: 400
+    STATELESS_UNAUTHENTICATED,   // answered: 401 with a nonce
+    STATELESS_UNKNOWN_ATTRIBUTE, // answered: 420 (Binding only; elsewhere authentication comes first)
+    STATELESS_STALE_NONCE,       // answered: 438
+    STATELESS_PASS,              // has credentials and a valid nonce: for the TURN server
+    STATELESS_INDICATION,        // Send: for the forwarding path
+    STATELESS_IGNORED,           // a response, a Binding or foreign indication, an unknown method: never answered
+    STATELESS_VERDICT_COUNT,
+};
+
+static inline int stateless_is_answer(enum stateless_verdict verdict)
+{
+    return verdict <= STATELESS_STALE_NONCE;
+}
+
+// Writes the answer to buffer and its length to *ret_len when stateless_is_answer(); the request may lie in the same
+// buffer only if it does not overlap. An answer carries FINGERPRINT when the request did. capacity is at least
+// STATELESS_ANSWER_MAX_LEN. now_s: monotonic seconds.
+enum stateless_verdict stateless_process(const struct stateless_policy *policy, const struct stun_message *message,
+                                         const struct transport_address *client, uint32_t now_s, uint16_t salt,
+                                         uint8_t *buffer, size_t capacity, size_t *ret_len);
+
+// A 401 or 438 as stateless_process writes it, for the TURN server's own refusals.
+size_t stateless_write_challenge(const struct stateless_policy *policy, const struct stun_message *message,
+                                 const struct transport_address *client, unsigned error, uint32_t now_s, uint16_t salt,
+                                 uint8_t *buffer, size_t capacity);
