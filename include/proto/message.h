@@ -15,7 +15,7 @@ enum stun_verdict {
     STUN_TOO_SHORT,        // less than a header
     STUN_NOT_STUN,         // first two bits are not zero
     STUN_BAD_COOKIE,       // magic cookie missing
-    STUN_BAD_LENGTH,       // header length not a multiple of 4, or not what the datagram holds
+    STUN_BAD_LENGTH,       // header length not a multiple of 4, or not what the datagram holds, or past the limit
     STUN_BAD_ATTRIBUTE,    // an attribute runs past the end of the message
     STUN_BAD_FINGERPRINT,  // FINGERPRINT present and wrong, of wrong length, or not last
     STUN_VERDICT_COUNT,
@@ -74,10 +74,14 @@ bool stun_message_next(const struct stun_message *message, uint32_t *cursor, str
 
 // Typed reads of the first occurrence; *ret_ is untouched unless STUN_VALUE_OK.
 enum stun_value stun_message_u32(const struct stun_message *message, uint16_t type, uint32_t *ret_value);
+// An attribute without a value, like DONT-FRAGMENT: OK when it is there and empty.
+enum stun_value stun_message_flag(const struct stun_message *message, uint16_t type);
 enum stun_value stun_message_xor_address(const struct stun_message *message, uint16_t type,
                                          struct transport_address *ret_address);
+// MAPPED-ADDRESS, ALTERNATE-SERVER.
 enum stun_value stun_message_address(const struct stun_message *message, uint16_t type,
                                      struct transport_address *ret_address);
+// MALFORMED when outside TURN_CHANNEL_MIN..TURN_CHANNEL_MAX.
 enum stun_value stun_message_channel_number(const struct stun_message *message, uint16_t *ret_channel);
 enum stun_value stun_message_even_port(const struct stun_message *message, bool *ret_reserve_next);
 // REQUESTED-TRANSPORT: the IP protocol number.
@@ -89,12 +93,21 @@ enum stun_value stun_message_address_family(const struct stun_message *message, 
 enum stun_value stun_message_reservation_token(const struct stun_message *message, uint8_t ret_token[8]);
 enum stun_value stun_message_error_code(const struct stun_message *message, unsigned *ret_error,
                                         struct span *ret_reason);
+enum stun_value stun_message_address_error_code(const struct stun_message *message, enum ip_family *ret_family,
+                                                unsigned *ret_error, struct span *ret_reason);
 enum stun_value stun_message_icmp(const struct stun_message *message, uint8_t *ret_type, uint8_t *ret_code,
                                   uint32_t *ret_data);
 // USERNAME, REALM, NONCE, SOFTWARE, ALTERNATE-DOMAIN: non-empty where the RFC wants it, not longer than it allows.
 enum stun_value stun_message_string(const struct stun_message *message, uint16_t type, struct span *ret_text);
 // PASSWORD-ALGORITHM: the one algorithm. MALFORMED also when it carries parameters that its algorithm does not have.
 enum stun_value stun_message_password_algorithm(const struct stun_message *message, uint16_t *ret_algorithm);
+// USERHASH: 32 bytes in the message.
+enum stun_value stun_message_userhash(const struct stun_message *message, const uint8_t **ret_hash);
+// UNKNOWN-ATTRIBUTES, PASSWORD-ALGORITHMS: the first `capacity` entries, and how many there are in all.
+enum stun_value stun_message_unknown_attributes(const struct stun_message *message, uint16_t *ret_types,
+                                                unsigned capacity, unsigned *ret_count);
+enum stun_value stun_message_password_algorithms(const struct stun_message *message, uint16_t *ret_algorithms,
+                                                 unsigned capacity, unsigned *ret_count);
 
 // XOR-decode one XOR-*-ADDRESS value found by stun_message_next. False: malformed.
 bool stun_decode_xor_address(struct span value, const uint8_t *transaction_id, struct transport_address *ret_address);

@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "base/siphash.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 // "obMatJos2" + 4 characters of features + 20 characters of body; no terminator.
@@ -33,7 +34,7 @@ struct nonce_key {
 struct nonce_policy {
     struct nonce_key current;
     struct nonce_key previous; // equal to current when there is none
-    uint32_t lifetime_s;
+    uint32_t lifetime_s; // valid up to and at this age
     uint32_t features; // enum nonce_feature, ORed; what a nonce must carry to be valid: bid-down protection
 };
 
@@ -43,3 +44,6 @@ void nonce_mint(const struct nonce_policy *policy, const struct transport_addres
 
 enum nonce_verdict nonce_verify(const struct nonce_policy *policy, const struct transport_address *client,
                                 uint32_t now_s, struct span nonce);
+
+// The security features that a nonce announces, whoever made it. False when it does not start with a nonce cookie.
+bool nonce_read_features(struct span nonce, uint32_t *ret_features);

@@ -10,6 +10,9 @@
 #define STUN_FINGERPRINT_XOR    0x5354554Eu
 // A string attribute's longest legal value when decoding (RFC 8489 section 14.3 and others).
 #define STUN_STRING_MAX_LEN 763
+#define STUN_DOMAIN_MAX_LEN 255 // ALTERNATE-DOMAIN (RFC 8489 section 14.16)
+// The longest message that we read or write, header included: its offsets fit in 16 bits. No UDP datagram is longer.
+#define STUN_MESSAGE_MAX_LEN 65532
 
 enum stun_class {
     STUN_CLASS_REQUEST = 0,

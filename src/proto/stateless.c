@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What can be answered from the message and the nonce key alone (RFC 8489 sections 6.3.1, 9.2.4,
+// 12).
+#include "proto/stateless.h"
+
+#include "proto/builder.h"
+
+// What we offer, in order of preference (RFC 8489 section 9.2.4), and the bytes of that
+// PASSWORD-ALGORITHMS value.
+static const uint16_t offered_algorithms[] = {STUN_PASSWORD_ALGORITHM_SHA256,
+                                              STUN_PASSWORD_ALGORITHM_MD5};
+static const uint8_t offered_value[] = {0x00, 0x02, 0x00, 0x00, 0x00, 0x01, 0x00, 0x00};
+
+#define OFFERED_COUNT (sizeof(offered_algorithms) / sizeof(offered_algorithms[0]))
+
+static_assert(sizeof(offered_value) == 4 * OFFERED_COUNT, "one entry an algorithm");
+
+static void begin_answer(struct stun_builder *builder, const struct stun_message *message,
+                         enum stun_class message_class, uint8_t *buffer, size_t capacity)
+{
+    assert(capacity >= STATELESS_ANSWER_MAX_LEN);
+    stun_builder_init(builder, buffer, capacity, message_class, message->method,
+                      message->transaction_id);
+}
+
+static size_t end_answer(struct stun_builder *builder, const struct stateless_policy *policy,
+                         const struct stun_message *message)
+{
+    if (policy->software[0] != '\0')
+        stun_add_string(builder, STUN_ATTRIBUTE_SOFTWARE, policy->software);
+    if (message->has_fingerprint)
+        stun_add_fingerprint(builder);
+    return stun_builder_finish(builder);
+}
+
+size_t stateless_write_challenge(const struct stateless_policy *policy,
+                                 const struct stun_message *message,
+                                 const struct transport_address *client, unsigned error,
+                                 uint32_t now_s, uint16_t salt, uint8_t *buffer, size_t capacity)
+{
+    struct stun_builder builder;
+    uint8_t nonce[NONCE_LEN];
+
+    nonce_mint(&policy->nonce, client, now_s, salt, nonce);
+    begin_answer(&builder, message, STUN_CLASS_ERROR, buffer, capacity);
+    stun_add_error_code(&builder, error);
+    stun_add_string(&builder, STUN_ATTRIBUTE_REALM, policy->realm);
+    stun_add_bytes(&builder, STUN_ATTRIBUTE_NONCE, nonce, sizeof(nonce));
+    if ((policy->nonce.features & NONCE_FEATURE_PASSWORD_ALGORITHMS) != 0)
+        stun_add_password_algorithms(&builder, offered_algorithms, OFFERED_COUNT);
+    return end_answer(&builder, policy, message);
+}
+
+// RFC 8489 section 9.2.4: a 400 carries neither realm nor nonce.
+static size_t write_bad_request(const struct stateless_policy *policy,
+                                const struct stun_message *message, uint8_t *buffer,
+                                size_t capacity)
+{
+    struct stun_builder builder;
+
+    begin_answer(&builder, message, STUN_CLASS_ERROR, buffer, capacity);
+    stun_add_error_code(&builder, STUN_ERROR_BAD_REQUEST);
+    return end_answer(&builder, policy, message);
+}
+
+// RFC 8489 section 6.3.1.
+static size_t write_unknown_attributes(const struct stateless_policy *policy,
+                                       const struct stun_message *message, uint8_t *buffer,
+                                       size_t capacity)
+{
+    struct stun_builder builder;
+
+    begin_answer(&builder, message, STUN_CLASS_ERROR, buffer, capacity);
+    stun_add_error_code(&builder, STUN_ERROR_UNKNOWN_ATTRIBUTE);
+    stun_add_unknown_attributes(&builder, message->unknown, message->unknown_count);
+    return end_answer(&builder, policy, message);
+}
+
+// RFC 8489 section 6.3.1.1.
+static size_t write_binding(const struct stateless_policy *policy,
+                            const struct stun_message *message,
+                            const struct transport_address *client, uint8_t *buffer,
+                            size_t capacity)
+{
+    struct stun_builder builder;
+
+    begin_answer(&builder, message, STUN_CLASS_SUCCESS, buffer, capacity);
+    stun_add_xor_address(&builder, STUN_ATTRIBUTE_XOR_MAPPED_ADDRESS, client);
+    return end_answer(&builder, policy, message);
+}
+
+static bool has_username(const struct stun_message *message)
+{
+    struct span username;
+    const uint8_t *userhash;
+
+    return stun_message_string(message, STUN_ATTRIBUTE_USERNAME, &username) == STUN_VALUE_OK ||
+           stun_message_userhash(message, &userhash) == STUN_VALUE_OK;
+}
+
+static bool is_offered(uint16_t algorithm)
+{
+    for (unsigned i = 0; i < OFFERED_COUNT; i++) {
+        if (offered_algorithms[i] == algorithm)
+            return true;
+    }
+    return false;
+}
+
+// RFC 8489 section 9.2.4, third check: both attributes or none; the list exactly as we sent it, the
+// choice out of it.
+static bool algorithms_acceptable(const struct stun_message *message)
+{
+    struct span list;
+    uint16_t algorithm;
+    bool has_list = stun_message_find(message, STUN_ATTRIBUTE_PASSWORD_ALGORITHMS, &list);
+    enum stun_value choice = stun_message_password_algorithm(message, &algorithm);
+
+    if (!has_list && choice == STUN_VALUE_ABSENT)
+        return true;
+    return has_list && list.len == sizeof(offered_value) &&
+           memcmp(list.data, offered_value, sizeof(offered_value)) == 0 &&
+           choice == STUN_VALUE_OK && is_offered(algorithm);
+}
+
+// The checks of RFC 8489 section 9.2.4, in its order, but for those that need to know the user.
+static enum stateless_verdict check_credentials(const struct stateless_policy *policy,
+                                                const struct stun_message *message,
+                                                const struct transport_address *client,
+                                                uint32_t now_s)
+{
+    struct span realm;
+    struct span nonce;
+    uint32_t features;
+
+    if (message->integrity_offset == 0 && message->integrity_sha256_offset == 0)
+        return STATELESS_UNAUTHENTICATED;
+    if (!has_username(message) ||
+        stun_message_string(message, STUN_ATTRIBUTE_REALM, &realm) != STUN_VALUE_OK ||
+        stun_message_string(message, STUN_ATTRIBUTE_NONCE, &nonce) != STUN_VALUE_OK)
+        return STATELESS_BAD_REQUEST;
+    if (nonce_read_features(nonce, &features) &&
+        (features & NONCE_FEATURE_PASSWORD_ALGORITHMS) != 0 && !algorithms_acceptable(message))
+        return STATELESS_BAD_REQUEST;
+    if (nonce_verify(&policy->nonce, client, now_s, nonce) != NONCE_VALID)
+        return STATELESS_STALE_NONCE;
+    return STATELESS_PASS;
+}
+
+static enum stateless_verdict classify_request(const struct stateless_policy *policy,
+                                               const struct stun_message *message,
+                                               const struct transport_address *client,
+                                               uint32_t now_s)
+{
+    switch (message->method) {
+    case STUN_METHOD_BINDING:
+        return message->unknown_count == 0 ? STATELESS_BINDING : STATELESS_UNKNOWN_ATTRIBUTE;
+    case STUN_METHOD_ALLOCATE:
+    case STUN_METHOD_REFRESH:
+    case STUN_METHOD_CREATE_PERMISSION:
+    case STUN_METHOD_CHANNEL_BIND:
+        return check_credentials(policy, message, client, now_s);
+    default:
+        return STATELESS_IGNORED;
+    }
+}
+
+// Which methods have which classes: RFC 8656 section 17.
+static enum stateless_verdict classify(const struct stateless_policy *policy,
+                                       const struct stun_message *message,
+                                       const struct transport_address *client, uint32_t now_s)
+{
+    if (message->message_class == STUN_CLASS_REQUEST)
+        return classify_request(policy, message, client, now_s);
+    // RFC 8489 section 6.3.2: an indication with an unknown comprehension-required attribute is
+    // discarded.
+    if (message->message_class == STUN_CLASS_INDICATION && message->method == STUN_METHOD_SEND &&
+        message->unknown_count == 0)
+        return STATELESS_INDICATION;
+    return STATELESS_IGNORED;
+}
+
+enum stateless_verdict stateless_process(const struct stateless_policy *policy,
+                                         const struct stun_message *message,
+                                         const struct transport_address *client, uint32_t now_s,
+                                         uint16_t salt, uint8_t *buffer, size_t capacity,
+                                         size_t *ret_len)
+{
+    enum stateless_verdict verdict = classify(policy, message, client, now_s);
+
+    switch (verdict) {
+    case STATELESS_BINDING:
+        *ret_len = write_binding(policy, message, client, buffer, capacity);
+        break;
+    case STATELESS_BAD_REQUEST:
+        *ret_len = write_bad_request(policy, message, buffer, capacity);
+        break;
+    case STATELESS_UNKNOWN_ATTRIBUTE:
+        *ret_len = write_unknown_attributes(policy, message, buffer, capacity);
+        break;
+    case STATELESS_UNAUTHENTICATED:
+        *ret_len = stateless_write_challenge(policy, message, client, STUN_ERROR_UNAUTHENTICATED,
+                                             now_s, salt, buffer, capacity);
+        break;
+    case STATELESS_STALE_NONCE:
+        *ret_len = stateless_write_challenge(policy, message, client, STUN_ERROR_STALE_NONCE, now_s,
+                                             salt, buffer, capacity);
+        break;
+    default:
+        break;
+    }
+    return verdict;
+}
