@@ -4,7 +4,9 @@
 
 #include <stdint.h>
 
-// What was done. Every received frame ends in one TX_*, HANDED_OFF, PUNTED or DROP_*.
+// What was done. Every frame ends in exactly one place. When nothing is under reassembly:
+//   RX_PACKETS + HANDOFF_IN + FRAGMENTS_MADE + transmit commands =
+//   TX_PACKETS + HANDOFF_OUT + PUNTED + FRAGMENTS_MERGED + the sum of all drops.
 #define COUNTER_LIST(X)                                                                                                \
     X(RX_PACKETS, rx_packets, "frames received")                                                                       \
     X(RX_BYTES, rx_bytes, "bytes of frames received")                                                                  \
@@ -27,9 +29,11 @@
     X(STALE_NONCE, stale_nonce_answers, "requests answered 438 on the worker")                                         \
     X(PUNTED, punted_packets, "requests passed to the control plane")                                                  \
     X(REASSEMBLED, reassembled_packets, "datagrams put together from fragments")                                       \
+    X(FRAGMENTS_MERGED, fragments_merged, "received fragments, the last of each apart, that a datagram was put together of") \
     X(FRAGMENTED, fragmented_packets, "datagrams sent as fragments")                                                   \
+    X(FRAGMENTS_MADE, fragments_made, "fragments, the first of each apart, that a datagram was sent as")               \
     X(COMMANDS, commands, "commands applied")                                                                          \
-    X(COMMAND_FAILURES, command_failures, "commands that could not be applied: a table was full")
+    X(COMMAND_FAILURES, command_failures, "commands that could not be applied: a full table, or an unknown id")
 
 // Why a packet was dropped.
 #define DROP_LIST(X)                                                                                                   \

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "exchange/plane.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <rte_ring.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct plane_config small_config(void)
+{
+    struct plane_config config;
+    memset(&config, 0, sizeof(config));
+    config.worker_count = 3;
+    config.allocations = 10;
+    config.allocations_per_worker = 10;
+    config.adjacencies = 4;
+    config.command_ring_len = 8;
+    config.punt_ring_len = 4;
+    config.handoff_ring_len = 16;
+    return config;
+}
+
+static int plane_set_up(void **state)
+{
+    struct plane_config config = small_config();
+    struct plane *plane = NULL;
+    if (plane_create(&config, &plane) != 0)
+        return -1;
+    *state = plane;
+    return 0;
+}
+
+static int plane_tear_down(void **state)
+{
+    plane_destroy(*state);
+    return 0;
+}
+
+static bool fd_is_readable(int fd)
+{
+    struct pollfd wait = {.fd = fd, .events = POLLIN};
+    return poll(&wait, 1, 0) == 1;
+}
+
+static void refuses_sizes_that_cannot_be(void **state)
+{
+    (void)state;
+    struct plane *plane = NULL;
+    struct plane_config config;
+#define REFUSES(field, value)                                                                      \
+    config = small_config();                                                                       \
+    config.field = (value);                                                                        \
+    assert_int_equal(plane_create(&config, &plane), -EINVAL);                                      \
+    assert_null(plane)
+    REFUSES(worker_count, 0);
+    REFUSES(worker_count, PLANE_WORKERS_MAX + 1);
+    REFUSES(listener_count, PLANE_LISTENERS_MAX + 1);
+    REFUSES(relay_count, PLANE_RELAYS_MAX + 1);
+    REFUSES(allocations, 0);
+    REFUSES(allocations_per_worker, 0);
+    REFUSES(adjacencies, 0);
+    REFUSES(command_ring_len, 0);
+    REFUSES(command_ring_len, 1);
+    REFUSES(punt_ring_len, 6);
+    REFUSES(handoff_ring_len, 3);
+#undef REFUSES
+}
+
+static void starts_running_with_a_handoff_ring_between_each_two_workers(void **state)
+{
+    struct plane *plane = *state;
+    assert_int_equal(plane->running, 1);
+    for (unsigned from = 0; from < 3; from++) {
+        for (unsigned to = 0; to < 3; to++) {
+            if (from == to)
+                assert_null(plane->handoffs[from][to]);
+            else
+                assert_int_equal(rte_ring_get_capacity(plane->handoffs[from][to]), 15);
+        }
+    }
+    assert_int_equal((uintptr_t)plane->counters % 128, 0);
+}
+
+static void room_says_how_many_sends_cannot_fail(void **state)
+{
+    struct plane *plane = *state;
+    struct command command;
+    memset(&command, 0, sizeof(command));
+    uint32_t room = plane_command_room(plane, 1);
+    assert_int_equal(room, 7);
+    for (uint32_t i = 0; i < room; i++) {
+        command.allocation = i;
+        assert_int_equal(plane_command_send(plane, 1, &command), 0);
+    }
+    assert_int_equal(plane_command_room(plane, 1), 0);
+    assert_int_equal(plane_command_send(plane, 1, &command), -ENOBUFS);
+    assert_int_equal(plane_command_room(plane, 0), 7);
+}
+
+static void punts_arrive_whole_and_in_order(void **state)
+{
+    struct plane *plane = *state;
+    struct punt punt;
+    memset(&punt, 0, sizeof(punt));
+    for (uint32_t i = 0; i < 3; i++) {
+        punt.kind = PUNT_REMOVED;
+        punt.allocation = 100 + i;
+        punt.removed.traffic.to_client_bytes = 0x0123456789ABCDEFu + i;
+        assert_int_equal(plane_punt_send(plane, 2, &punt), 0);
+    }
+    assert_int_equal(plane_punt_room(plane, 2), 0);
+    assert_int_equal(plane_punt_send(plane, 2, &punt), -ENOBUFS);
+    struct punt received[8];
+    assert_int_equal(plane_punt_receive(plane, 0, received, 8), 0);
+    assert_int_equal(plane_punt_receive(plane, 2, received, 2), 2);
+    assert_int_equal(received[0].allocation, 100);
+    assert_int_equal(received[1].allocation, 101);
+    assert_int_equal(received[1].removed.traffic.to_client_bytes, 0x0123456789ABCDF0u);
+    assert_int_equal(plane_punt_receive(plane, 2, received, 8), 1);
+    assert_int_equal(received[0].allocation, 102);
+    assert_int_equal(plane_punt_room(plane, 2), 3);
+}
+
+static void does_not_arm_the_doorbell_while_punts_wait(void **state)
+{
+    struct plane *plane = *state;
+    struct punt punt;
+    memset(&punt, 0, sizeof(punt));
+    assert_int_equal(plane_punt_send(plane, 1, &punt), 0);
+    assert_false(fd_is_readable(plane->doorbell.fd)); // nobody waited
+    assert_false(plane_doorbell_arm(plane));
+    assert_int_equal(plane_punt_receive(plane, 1, &punt, 1), 1);
+    assert_true(plane_doorbell_arm(plane));
+}
+
+static void an_armed_doorbell_rings_once(void **state)
+{
+    struct plane *plane = *state;
+    struct punt punt;
+    memset(&punt, 0, sizeof(punt));
+    assert_true(plane_doorbell_arm(plane));
+    assert_false(fd_is_readable(plane->doorbell.fd));
+    assert_int_equal(plane_punt_send(plane, 0, &punt), 0);
+    assert_int_equal(plane_punt_send(plane, 2, &punt), 0);
+    assert_true(fd_is_readable(plane->doorbell.fd));
+    assert_int_equal(plane_punt_receive(plane, 0, &punt, 1), 1);
+    assert_int_equal(plane_punt_receive(plane, 2, &punt, 1), 1);
+    assert_true(plane_doorbell_arm(plane)); // takes the ring back
+    assert_false(fd_is_readable(plane->doorbell.fd));
+}
+
+#define RACE_PUNTS 200000u
+
+static void *send_punts(void *argument)
+{
+    struct plane *plane = argument;
+    struct punt punt;
+    memset(&punt, 0, sizeof(punt));
+    for (uint32_t i = 0; i < RACE_PUNTS; i++) {
+        punt.allocation = i;
+        while (plane_punt_send(plane, 0, &punt) != 0)
+            ;
+    }
+    return NULL;
+}
+
+// A lost ring would leave poll() waiting for ever, and the test would time out.
+static void no_punt_is_left_lying_while_the_control_plane_waits(void **state)
+{
+    struct plane *plane = *state;
+    pthread_t sender;
+    assert_int_equal(pthread_create(&sender, NULL, send_punts, plane), 0);
+    uint32_t next = 0;
+    while (next < RACE_PUNTS) {
+        struct punt punts[4];
+        unsigned count = plane_punt_receive(plane, 0, punts, 4);
+        for (unsigned i = 0; i < count; i++)
+            assert_int_equal(punts[i].allocation, next++);
+        if (count == 0 && plane_doorbell_arm(plane)) {
+            struct pollfd wait = {.fd = plane->doorbell.fd, .events = POLLIN};
+            assert_int_equal(poll(&wait, 1, -1), 1);
+        }
+    }
+    pthread_join(sender, NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(refuses_sizes_that_cannot_be),
+#define WITH_PLANE(test) cmocka_unit_test_setup_teardown(test, plane_set_up, plane_tear_down)
+        WITH_PLANE(starts_running_with_a_handoff_ring_between_each_two_workers),
+        WITH_PLANE(room_says_how_many_sends_cannot_fail),
+        WITH_PLANE(punts_arrive_whole_and_in_order),
+        WITH_PLANE(does_not_arm_the_doorbell_while_punts_wait),
+        WITH_PLANE(an_armed_doorbell_rings_once),
+        WITH_PLANE(no_punt_is_left_lying_while_the_control_plane_waits),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
