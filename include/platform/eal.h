@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Starts DPDK's environment from our configuration: memory, and one lcore a worker beside the
+// control thread's.
+#pragma once
+
+#include "base/port_slice.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum eal_hugepages {
+    EAL_HUGEPAGES_AUTO, // when the system has enough free ones
+    EAL_HUGEPAGES_ON,
+    EAL_HUGEPAGES_OFF,
+};
+
+struct eal_config {
+    uint16_t worker_count;
+    uint16_t cpu_count;              // 0: choose; else worker_count
+    uint16_t cpus[PORT_SLICE_COUNT]; // of the workers, in their order
+    enum eal_hugepages hugepages;
+    uint32_t memory_mb; // all that tables and packet buffers need
+};
+
+struct cpu_list {
+    uint16_t count;
+    uint16_t cpus[1024];
+};
+
+// The --lcores value: lcore 0 is the control thread, lcore n+1 worker n. Fewer CPUs than workers
+// are shared. allowed: what this process may run on, not empty. text: LCORE_MAP_TEXT_LEN bytes.
+// Returns text.
+#define LCORE_MAP_TEXT_LEN 8192
+const char *eal_format_lcores(const struct eal_config *config, const struct cpu_list *allowed,
+                              char *text);
+
+// Once in a process. Logs what went wrong, and from then on what DPDK has to say. 0 or -errno.
+int eal_start(const struct eal_config *config, bool *ret_hugepages);
+void eal_stop(void);
+
+// Run function(argument) on the lcore of a worker; and wait until all have returned.
+int eal_launch(uint16_t worker, int (*function)(void *), void *argument);
+void eal_wait(void);

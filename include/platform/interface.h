@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What the kernel says about the configured network interface.
+#pragma once
+
+#include "base/address.h"
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define INTERFACE_ADDRESSES_MAX 64
+
+struct interface {
+    char name[IF_NAMESIZE];
+    uint32_t index;
+    uint8_t mac[6];
+    uint16_t mtu;         // of the IP packet, bytes
+    uint16_t queue_count; // that receive and transmit
+    bool up;
+    uint16_t address_count;
+    struct ip_address addresses[INTERFACE_ADDRESSES_MAX]; // of global scope, in the kernel's order
+};
+
+// Logs what went wrong. 0; -ENODEV: no such interface; -EINVAL: not one that Ethernet frames go
+// over; another -errno.
+int interface_query(const char *name, struct interface *ret_interface);
+
+bool interface_has_address(const struct interface *interface, const struct ip_address *ip);

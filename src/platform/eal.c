@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Turns the configuration into EAL arguments. Nothing of it is left on the system: no shared files,
+// no hugepage files.
+#include "platform/eal.h"
+
+#include "base/log.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_launch.h>
+#include <rte_lcore.h>
+#include <rte_log.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define HUGEPAGES_PATH "/sys/kernel/mm/hugepages"
+
+static bool cpu_list_has(const uint16_t *cpus, unsigned count, uint16_t cpu)
+{
+    for (unsigned i = 0; i < count; i++) {
+        if (cpus[i] == cpu)
+            return true;
+    }
+    return false;
+}
+
+static uint16_t worker_cpu(const struct eal_config *config, const struct cpu_list *allowed,
+                           uint16_t worker)
+{
+    if (config->cpu_count > 0)
+        return config->cpus[worker];
+    // The last CPUs: the first ones tend to serve interrupts.
+    if (allowed->count > config->worker_count)
+        return allowed->cpus[allowed->count - config->worker_count + worker];
+    return allowed->cpus[worker % allowed->count];
+}
+
+const char *eal_format_lcores(const struct eal_config *config, const struct cpu_list *allowed,
+                              char *text)
+{
+    uint16_t workers[PORT_SLICE_COUNT];
+    char *end = text;
+    unsigned left = 0;
+
+    for (uint16_t i = 0; i < config->worker_count; i++)
+        workers[i] = worker_cpu(config, allowed, i);
+    for (unsigned i = 0; i < allowed->count; i++)
+        left += !cpu_list_has(workers, config->worker_count, allowed->cpus[i]);
+    // The control thread runs where no worker does, or anywhere when they run everywhere.
+    end += sprintf(end, "0@(");
+    for (unsigned i = 0, listed = 0; i < allowed->count; i++) {
+        if (left > 0 && cpu_list_has(workers, config->worker_count, allowed->cpus[i]))
+            continue;
+        end += sprintf(end, "%s%u", listed++ > 0 ? "," : "", allowed->cpus[i]);
+    }
+    end += sprintf(end, ")");
+    for (unsigned i = 0; i < config->worker_count; i++)
+        end += sprintf(end, ",%u@%u", i + 1, workers[i]);
+    return text;
+}
+
+static void read_allowed_cpus(struct cpu_list *ret_list)
+{
+    cpu_set_t set;
+
+    ret_list->count = 0;
+    if (sched_getaffinity(0, sizeof(set), &set) < 0)
+        CPU_SET(0, &set);
+    for (unsigned cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+        if (CPU_ISSET(cpu, &set))
+            ret_list->cpus[ret_list->count++] = (uint16_t)cpu;
+    }
+}
+
+static uint64_t free_hugepages_mb(void)
+{
+    DIR *directory = opendir(HUGEPAGES_PATH);
+    struct dirent *entry;
+    uint64_t sum_kb = 0;
+
+    while (directory && (entry = readdir(directory))) {
+        char path[PATH_MAX];
+        uint64_t size_kb, count;
+        FILE *file;
+
+        if (sscanf(entry->d_name, "hugepages-%" SCNu64 "kB", &size_kb) != 1)
+            continue;
+        snprintf(path, sizeof(path), HUGEPAGES_PATH "/%s/free_hugepages", entry->d_name);
+        file = fopen(path, "re");
+        if (!file)
+            continue;
+        if (fscanf(file, "%" SCNu64, &count) == 1)
+            sum_kb += size_kb * count;
+        fclose(file);
+    }
+    if (directory)
+        closedir(directory);
+    return sum_kb / 1024;
+}
+
+// DPDK's own lines. What stops us is said in our words too, so its errors are warnings, and its
+// warnings for the curious.
+static ssize_t write_dpdk_line(void *cookie, const char *text, size_t len)
+{
+    int dpdk_level = rte_log_cur_msg_loglevel();
+    size_t text_len = len;
+
+    (void)cookie;
+    while (text_len > 0 && text[text_len - 1] == '\n')
+        text_len--;
+    if (text_len > 0)
+        log_message(dpdk_level > 0 && dpdk_level <= (int)RTE_LOG_ERR ? LOG_LEVEL_WARNING
+                                                                : LOG_LEVEL_DEBUG,
+                    "dpdk", "%.*s", (int)text_len, text);
+    return (ssize_t)len;
+}
+
+static void route_dpdk_log(void)
+{
+    static const cookie_io_functions_t functions = {.write = write_dpdk_line};
+    FILE *stream = fopencookie(NULL, "w", functions);
+
+    if (!stream)
+        return;
+    setvbuf(stream, NULL, _IOLBF, 0);
+    rte_openlog_stream(stream);
+}
+
+static int choose_hugepages(const struct eal_config *config, bool *ret_use)
+{
+    uint64_t free_mb = config->hugepages == EAL_HUGEPAGES_OFF ? 0 : free_hugepages_mb();
+
+    if (config->hugepages == EAL_HUGEPAGES_ON && free_mb < config->memory_mb) {
+        log_message(LOG_LEVEL_ERROR, "no_hugepages",
+                    "%u MB of hugepages are needed and %" PRIu64
+                    " MB are free: 'sysctl vm.nr_hugepages=%u', or "
+                    "hugepages = \"auto\"",
+                    config->memory_mb, free_mb, config->memory_mb / 2 + 1);
+        return -ENOMEM;
+    }
+    *ret_use = config->hugepages != EAL_HUGEPAGES_OFF && free_mb >= config->memory_mb;
+    return 0;
+}
+
+static int check_cpus(const struct eal_config *config, const struct cpu_list *allowed)
+{
+    for (unsigned i = 0; i < config->cpu_count; i++) {
+        if (cpu_list_has(allowed->cpus, allowed->count, config->cpus[i]))
+            continue;
+        log_message(LOG_LEVEL_ERROR, "no_cpu",
+                    "cpus: this process may not run on CPU %u: 'taskset -p %d' shows where it may",
+                    config->cpus[i], (int)getpid());
+        return -EINVAL;
+    }
+    return 0;
+}
+
+int eal_start(const struct eal_config *config, bool *ret_hugepages)
+{
+    static char lcores[LCORE_MAP_TEXT_LEN], memory[16];
+    static char *arguments[16]; // the EAL keeps pointers into it
+    struct cpu_list allowed;
+    bool hugepages = false;
+    int count = 0, error;
+
+    read_allowed_cpus(&allowed);
+    error = check_cpus(config, &allowed);
+    if (!error)
+        error = choose_hugepages(config, &hugepages);
+    if (error)
+        return error;
+    arguments[count++] = "turnpike";
+    arguments[count++] = "--no-pci";
+    arguments[count++] = "--no-telemetry";
+    // Packet buffers have to lie in one piece of memory, without gaps at page borders.
+    arguments[count++] = "--iova-mode=va";
+    arguments[count++] = "--log-level=*:warning";
+    arguments[count++] = "--lcores";
+    arguments[count++] = (char *)eal_format_lcores(config, &allowed, lcores);
+    if (hugepages) {
+        arguments[count++] = "--in-memory";
+    } else {
+        arguments[count++] = "--no-shconf";
+        snprintf(memory, sizeof(memory), "%u", config->memory_mb);
+        arguments[count++] = "--no-huge";
+        arguments[count++] = "-m";
+        arguments[count++] = memory;
+    }
+    route_dpdk_log();
+    if (rte_eal_init(count, arguments) < 0) {
+        log_message(LOG_LEVEL_ERROR, "eal", "DPDK does not start with %u MB of memory: %s",
+                    config->memory_mb, rte_strerror(rte_errno));
+        return -rte_errno;
+    }
+    *ret_hugepages = hugepages;
+    return 0;
+}
+
+void eal_stop(void)
+{
+    rte_eal_cleanup();
+}
+
+int eal_launch(uint16_t worker, int (*function)(void *), void *argument)
+{
+    return rte_eal_remote_launch(function, argument, worker + 1u);
+}
+
+void eal_wait(void)
+{
+    rte_eal_mp_wait_lcore();
+}

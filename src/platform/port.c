@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Opens one AF_XDP port a queue. One port with many queues would do for drivers with combined
+// channels alone: the PMD takes an interface whose channels are separate, such as veth, to have
+// one.
+#include "platform/port.h"
+
+#include "base/log.h"
+
+#include <errno.h>
+#include <rte_dev.h>
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+#include <stdio.h>
+#include <string.h>
+
+// The kernel takes chunks of at most a page, and the PMD puts the mbuf and all into one.
+#define BUFFER_DATA_LEN    (RTE_PKTMBUF_HEADROOM + 256 + 2048)
+#define BUFFER_CACHE_COUNT 256
+#define RING_LEN           2048
+
+static void port_name(char *name, size_t len, unsigned queue)
+{
+    snprintf(name, len, "net_af_xdp%u", queue);
+}
+
+uint64_t ports_memory_len(uint32_t buffer_count)
+{
+    return (uint64_t)buffer_count *
+           rte_mempool_calc_obj_size(sizeof(struct rte_mbuf) + BUFFER_DATA_LEN, 0, NULL);
+}
+
+static int pool_create(const struct port_config *config, struct rte_mempool **ret_pool)
+{
+    struct rte_mempool *pool = rte_pktmbuf_pool_create(
+        "packets", config->buffer_count, BUFFER_CACHE_COUNT, 0, BUFFER_DATA_LEN, SOCKET_ID_ANY);
+
+    if (!pool) {
+        log_message(LOG_LEVEL_ERROR, "no_memory",
+                    "no memory for %u packet buffers: %s; see memory_mb, packet_buffers",
+                    config->buffer_count, rte_strerror(rte_errno));
+        return -ENOMEM;
+    }
+    // The PMD registers the first piece with the kernel and takes it for the whole.
+    if (pool->nb_mem_chunks != 1) {
+        log_message(LOG_LEVEL_ERROR, "no_memory",
+                    "no contiguous memory for %u packet buffers: lower packet_buffers, or set "
+                    "hugepages = \"off\"",
+                    config->buffer_count);
+        rte_mempool_free(pool);
+        return -ENOMEM;
+    }
+    *ret_pool = pool;
+    return 0;
+}
+
+static int port_start(uint16_t id, struct rte_mempool *pool)
+{
+    struct rte_eth_conf configuration = {};
+    int error = rte_eth_dev_configure(id, 1, 1, &configuration);
+
+    if (!error)
+        error = rte_eth_rx_queue_setup(id, 0, RING_LEN, SOCKET_ID_ANY, NULL, pool);
+    if (!error)
+        error = rte_eth_tx_queue_setup(id, 0, RING_LEN, SOCKET_ID_ANY, NULL);
+    if (!error)
+        error = rte_eth_dev_start(id);
+    return error;
+}
+
+// A port that could not start is closed.
+static int port_open(const struct port_config *config, unsigned queue, struct rte_mempool *pool,
+                     uint16_t *ret_id)
+{
+    char name[RTE_ETH_NAME_MAX_LEN], arguments[128];
+    uint16_t id;
+    int error;
+
+    port_name(name, sizeof(name), queue);
+    // No busy polling: an empty poll then costs no system call, and a worker may sleep.
+    snprintf(arguments, sizeof(arguments), "iface=%s,start_queue=%u,queue_count=1,busy_budget=0",
+             config->interface, queue);
+    error = rte_eal_hotplug_add("vdev", name, arguments);
+    if (error)
+        return error;
+    error = rte_eth_dev_get_port_by_name(name, &id);
+    if (!error)
+        error = port_start(id, pool);
+    if (error) {
+        rte_eal_hotplug_remove("vdev", name);
+        return error;
+    }
+    *ret_id = id;
+    return 0;
+}
+
+int ports_open(const struct port_config *config, struct ports *ret_ports)
+{
+    struct ports ports = {};
+    int error = pool_create(config, &ports.pool);
+
+    if (error)
+        return error;
+    while (!error && ports.count < config->queue_count) {
+        error = port_open(config, ports.count, ports.pool, &ports.ids[ports.count]);
+        if (!error)
+            ports.count++;
+    }
+    if (error) {
+        log_message(LOG_LEVEL_ERROR, "port", "cannot open queue %u of %s for AF_XDP: %s",
+                    ports.count, config->interface, strerror(-error));
+        ports_close(&ports);
+        return error;
+    }
+    *ret_ports = ports;
+    return 0;
+}
+
+void ports_close(struct ports *ports)
+{
+    char name[RTE_ETH_NAME_MAX_LEN];
+
+    while (ports->count > 0) {
+        ports->count--;
+        rte_eth_dev_stop(ports->ids[ports->count]);
+        port_name(name, sizeof(name), ports->count);
+        rte_eal_hotplug_remove("vdev", name);
+    }
+    rte_mempool_free(ports->pool);
+    ports->pool = NULL;
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Looks at the capabilities of this process, one by one, so that what is missing can be named.
+#include "platform/privileges.h"
+
+#include "base/log.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+struct privilege {
+    unsigned capability;
+    unsigned instead; // gives the same, 0: nothing does
+    const char *name;
+    const char *purpose;
+};
+
+static const struct privilege privileges[] = {
+    {CAP_NET_RAW, 0, "CAP_NET_RAW", "to open AF_XDP sockets"},
+    {CAP_NET_ADMIN, 0, "CAP_NET_ADMIN", "to attach the XDP program and to keep next hops resolved"},
+    {CAP_BPF, CAP_SYS_ADMIN, "CAP_BPF", "to load the XDP program"},
+};
+
+static bool capability_is_effective(unsigned capability)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {};
+
+    if (syscall(SYS_capget, &header, data) < 0)
+        return false;
+    return (data[CAP_TO_INDEX(capability)].effective & CAP_TO_MASK(capability)) != 0;
+}
+
+int privileges_check(void)
+{
+    char missing[128] = "";
+    int error = 0;
+
+    for (size_t i = 0; i < sizeof(privileges) / sizeof(privileges[0]); i++) {
+        const struct privilege *privilege = &privileges[i];
+        size_t len = strlen(missing);
+
+        if (capability_is_effective(privilege->capability) ||
+            (privilege->instead && capability_is_effective(privilege->instead)))
+            continue;
+        log_message(LOG_LEVEL_ERROR, "missing_capability", "%s is needed %s", privilege->name,
+                    privilege->purpose);
+        snprintf(missing + len, sizeof(missing) - len, "%s%s", len ? " " : "", privilege->name);
+        error = -EPERM;
+    }
+    if (error)
+        log_message(LOG_LEVEL_ERROR, "missing_capability",
+                    "run as root, or give the service AmbientCapabilities=%s (plus CAP_IPC_LOCK)",
+                    missing);
+    return error;
+}
+
+int privileges_lock_memory(size_t bytes)
+{
+    struct rlimit limit;
+
+    if (capability_is_effective(CAP_IPC_LOCK) || getrlimit(RLIMIT_MEMLOCK, &limit) < 0 ||
+        limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur >= bytes)
+        return 0;
+    limit.rlim_cur = RLIM_INFINITY;
+    limit.rlim_max = RLIM_INFINITY;
+    if (setrlimit(RLIMIT_MEMLOCK, &limit) == 0)
+        return 0;
+    log_message(LOG_LEVEL_ERROR, "locked_memory",
+                "packet buffers need %zu MB of locked memory: give CAP_IPC_LOCK, or raise the "
+                "limit (LimitMEMLOCK= of "
+                "the service, 'ulimit -l')",
+                bytes >> 20);
+    return -EPERM;
+}

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Edits net.ipv4.ip_local_reserved_ports, which serves IPv6 as well. Other ranges in it belong to
+// other programs.
+#include "platform/reserved_ports.h"
+
+#include "base/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define RESERVED_PORTS_PATH "/proc/sys/net/ipv4/ip_local_reserved_ports"
+
+struct reserved_ports {
+    struct port_set added;
+};
+
+static bool port_set_has(const struct port_set *set, unsigned port)
+{
+    return port < 65536 && (set->words[port / 64] >> (port % 64) & 1);
+}
+
+void port_set_add(struct port_set *set, uint16_t min_port, uint16_t max_port)
+{
+    for (unsigned port = min_port; port <= max_port; port++)
+        set->words[port / 64] |= UINT64_C(1) << (port % 64);
+}
+
+void port_set_subtract(struct port_set *set, const struct port_set *other)
+{
+    for (unsigned i = 0; i < PORT_SET_LEN; i++)
+        set->words[i] &= ~other->words[i];
+}
+
+void port_set_merge(struct port_set *set, const struct port_set *other)
+{
+    for (unsigned i = 0; i < PORT_SET_LEN; i++)
+        set->words[i] |= other->words[i];
+}
+
+static bool parse_port(const char **text, uint16_t *ret_port)
+{
+    char *end;
+    unsigned long port;
+
+    if (**text < '0' || **text > '9')
+        return false;
+    port = strtoul(*text, &end, 10);
+    if (port > UINT16_MAX)
+        return false;
+    *text = end;
+    *ret_port = (uint16_t)port;
+    return true;
+}
+
+int port_set_parse(const char *text, struct port_set *ret_set)
+{
+    struct port_set set = {};
+
+    while (*text != '\0' && *text != '\n') {
+        uint16_t min_port, max_port;
+
+        if (!parse_port(&text, &min_port))
+            return -EINVAL;
+        max_port = min_port;
+        if (*text == '-') {
+            text++;
+            if (!parse_port(&text, &max_port) || max_port < min_port)
+                return -EINVAL;
+        }
+        port_set_add(&set, min_port, max_port);
+        if (*text == ',')
+            text++;
+        else if (*text != '\0' && *text != '\n')
+            return -EINVAL;
+    }
+    *ret_set = set;
+    return 0;
+}
+
+const char *port_set_format(const struct port_set *set, char *text)
+{
+    char *end = text;
+
+    for (unsigned port = 0; port < 65536; port++) {
+        unsigned last = port;
+
+        if (!port_set_has(set, port))
+            continue;
+        while (port_set_has(set, last + 1))
+            last++;
+        end += sprintf(end, last > port ? "%s%u-%u" : "%s%u", end > text ? "," : "", port, last);
+        port = last;
+    }
+    end[0] = '\n';
+    end[1] = '\0';
+    return text;
+}
+
+static int read_reserved(char *text, struct port_set *ret_set)
+{
+    int fd = open(RESERVED_PORTS_PATH, O_RDONLY | O_CLOEXEC);
+    size_t len = 0;
+    ssize_t part = 1;
+
+    if (fd < 0)
+        return -errno;
+    while (part > 0 && len < PORT_SET_TEXT_LEN - 1) {
+        part = read(fd, text + len, PORT_SET_TEXT_LEN - 1 - len);
+        if (part > 0)
+            len += (size_t)part;
+    }
+    close(fd);
+    text[len] = '\0';
+    return part < 0 ? -EIO : port_set_parse(text, ret_set);
+}
+
+static int write_reserved(char *text, const struct port_set *set)
+{
+    int fd = open(RESERVED_PORTS_PATH, O_WRONLY | O_CLOEXEC);
+    int error = 0;
+    size_t len;
+
+    if (fd < 0)
+        return -errno;
+    len = strlen(port_set_format(set, text));
+    if (write(fd, text, len) != (ssize_t)len)
+        error = errno ? -errno : -EIO;
+    close(fd);
+    return error;
+}
+
+// Reads what is reserved, lets the set in or out, and writes it back.
+static int change_reserved(struct port_set *ports,
+                           void (*change)(struct port_set *, const struct port_set *),
+                           struct port_set *ret_before)
+{
+    char *text = malloc(PORT_SET_TEXT_LEN);
+    struct port_set before, after;
+    int error;
+
+    if (!text)
+        return -ENOMEM;
+    error = read_reserved(text, &before);
+    if (!error) {
+        after = before;
+        change(&after, ports);
+        if (memcmp(&before, &after, sizeof(before)) != 0)
+            error = write_reserved(text, &after);
+    }
+    free(text);
+    if (!error && ret_before)
+        *ret_before = before;
+    return error;
+}
+
+struct reserved_ports *reserved_ports_add(const struct plane_config *config)
+{
+    struct reserved_ports *ports = calloc(1, sizeof(*ports));
+    struct port_set before = {};
+    int error;
+
+    if (!ports)
+        return NULL;
+    for (unsigned i = 0; i < config->relay_count; i++)
+        port_set_add(&ports->added, config->relays[i].min_port, config->relays[i].max_port);
+    error = change_reserved(&ports->added, port_set_merge, &before);
+    if (error) {
+        log_message(LOG_LEVEL_WARNING, "ports_not_reserved",
+                    "%s: %s; set it to the relay's port ranges by other means (sysctl), or sockets "
+                    "of this host that "
+                    "get one of these ports will not hear their replies",
+                    RESERVED_PORTS_PATH, strerror(-error));
+        memset(&ports->added, 0, sizeof(ports->added));
+    }
+    port_set_subtract(&ports->added, &before);
+    return ports;
+}
+
+void reserved_ports_remove(struct reserved_ports *ports)
+{
+    int error = change_reserved(&ports->added, port_set_subtract, NULL);
+
+    if (error)
+        log_message(LOG_LEVEL_WARNING, "ports_still_reserved", "%s: %s", RESERVED_PORTS_PATH,
+                    strerror(-error));
+    free(ports);
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Claims about which CPU the control thread and each worker run on.
+#include "platform/eal.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+static const struct cpu_list four = {.count = 4, .cpus = {0, 1, 2, 3}};
+static const struct cpu_list one = {.count = 1, .cpus = {5}};
+
+static void assert_lcores(const struct eal_config *config, const struct cpu_list *allowed,
+                          const char *expected)
+{
+    char text[LCORE_MAP_TEXT_LEN];
+
+    assert_string_equal(eal_format_lcores(config, allowed, text), expected);
+}
+
+static void workers_get_the_last_cpus_and_control_the_rest(void **state)
+{
+    const struct eal_config config = {.worker_count = 2};
+
+    (void)state;
+    assert_lcores(&config, &four, "0@(0,1),1@2,2@3");
+}
+
+static void workers_share_when_cpus_are_few(void **state)
+{
+    const struct eal_config two_workers = {.worker_count = 2};
+    const struct eal_config four_workers = {.worker_count = 4};
+
+    (void)state;
+    assert_lcores(&two_workers, &one, "0@(5),1@5,2@5");
+    assert_lcores(&four_workers, &four, "0@(0,1,2,3),1@0,2@1,3@2,4@3");
+}
+
+static void workers_run_where_the_configuration_says(void **state)
+{
+    const struct eal_config config = {.worker_count = 2, .cpu_count = 2, .cpus = {3, 0}};
+
+    (void)state;
+    assert_lcores(&config, &four, "0@(1,2),1@3,2@0");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(workers_get_the_last_cpus_and_control_the_rest),
+        cmocka_unit_test(workers_share_when_cpus_are_few),
+        cmocka_unit_test(workers_run_where_the_configuration_says),
+    };
+
+    return cmocka_run_group_tests_name("platform/eal", tests, NULL, NULL);
+}
