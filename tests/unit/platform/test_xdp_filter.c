@@ -130,19 +130,21 @@ static void make_udp_v6(struct packet *packet, const uint8_t *destination, uint1
     add_udp(packet, 1000, port);
 }
 
+// Closing it would take it out of the program's map.
+static int socket_fd = -1;
+
 static int load_filter(void **state)
 {
     struct plane_config config;
     struct xdp_filter *filter;
-    int fd = socket(AF_XDP, SOCK_RAW, 0);
 
     *state = NULL;
+    socket_fd = socket(AF_XDP, SOCK_RAW, 0);
     make_config(&config);
-    if (fd < 0 || geteuid() != 0 || xdp_filter_create(&config, &filter) != 0)
+    if (socket_fd < 0 || geteuid() != 0 || xdp_filter_create(&config, &filter) != 0)
         return 0; // not permitted here: each test skips itself
-    if (xdp_filter_add_socket(filter, 0, fd) != 0)
+    if (xdp_filter_add_socket(filter, 0, socket_fd) != 0)
         return -1;
-    close(fd);
     *state = filter;
     return 0;
 }
@@ -151,6 +153,8 @@ static int unload_filter(void **state)
 {
     if (*state)
         xdp_filter_destroy(*state);
+    if (socket_fd >= 0)
+        close(socket_fd);
     return 0;
 }
 
