@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Fixtures: one lab for the whole run, one relay with the usual settings for each file."""
+
+import itertools
+
+import pytest
+
+from client import Client
+from lab import Lab
+from relay import Relay
+
+
+@pytest.fixture(scope="session")
+def lab():
+    with Lab() as the_lab:
+        yield the_lab
+
+
+@pytest.fixture(scope="module")
+def relay(lab, tmp_path_factory):
+    with Relay(lab, tmp_path_factory.mktemp("relay")) as the_relay:
+        yield the_relay
+
+
+@pytest.fixture
+def client_of(lab):
+    """client_of(...) makes clients that are gone after the test, allocations included."""
+    clients = []
+
+    def make(*arguments, **options):
+        client = Client(lab, *arguments, **options)
+        clients.append(client)
+        return client
+
+    yield make
+    for client in clients:
+        if client.relayed is not None and client.sock.fileno() >= 0:
+            client.refresh(0)
+        client.close()
+
+
+@pytest.fixture
+def client(relay, client_of):
+    return client_of()
+
+
+@pytest.fixture
+def channel_numbers():
+    return itertools.count(0x4000)

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The lab of network namespaces (lab.sh) from Python: sockets and processes placed in its hosts."""
+
+import contextlib
+import ctypes
+import os
+import pathlib
+import socket
+import subprocess
+
+HERE = pathlib.Path(__file__).resolve().parent
+PREFIX = "turnpike-test"
+CLONE_NEWNET = 0x40000000
+ETH_P_ALL = 3
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+RELAY4, RELAY6 = "192.0.2.1", "2001:db8:2::1"
+CLIENT4, CLIENT4_OTHER, CLIENT6 = "198.51.100.2", "198.51.100.3", "2001:db8:100::2"
+PEER4, PEER4_OTHER, PEER6 = "203.0.113.2", "203.0.113.3", "2001:db8:203::2"
+ANY = {4: "0.0.0.0", 6: "::"}
+RELAY = {4: RELAY4, 6: RELAY6}
+CLIENT = {4: CLIENT4, 6: CLIENT6}
+PEER = {4: PEER4, 6: PEER6}
+
+
+def family_of(host):
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def _setns(descriptor):
+    if _libc.setns(descriptor, CLONE_NEWNET) != 0:
+        raise OSError(ctypes.get_errno(), "setns")
+
+
+class Lab:
+    """Namespaces named NAME-core, NAME-relay, NAME-client, NAME-peer; with nat also NAME-a and NAME-b."""
+
+    def __init__(self, queues=1, nat=False):
+        self.name = f"{PREFIX}{os.getpid()}q{queues}{'n' if nat else ''}"
+        self.queues = queues
+        self.nat = nat
+
+    def __enter__(self):
+        subprocess.run([HERE / "lab.sh", "sweep", PREFIX], check=True)
+        command = [HERE / "lab.sh", "up", self.name, "--queues", str(self.queues)]
+        subprocess.run(command + ["--nat"] * self.nat, check=True)
+        return self
+
+    def __exit__(self, *_):
+        subprocess.run([HERE / "lab.sh", "down", self.name], check=True)
+
+    def namespace(self, role):
+        return f"{self.name}-{role}"
+
+    @contextlib.contextmanager
+    def inside(self, role):
+        """This thread is on that host: sockets made here stay there."""
+        with open("/proc/thread-self/ns/net") as here, open(f"/run/netns/{self.namespace(role)}") as there:
+            _setns(there.fileno())
+            try:
+                yield
+            finally:
+                _setns(here.fileno())
+
+    def command(self, role, *arguments):
+        return ["ip", "netns", "exec", self.namespace(role), *map(str, arguments)]
+
+    def run(self, role, *arguments, check=True, timeout=60, **options):
+        return subprocess.run(
+            self.command(role, *arguments),
+            check=check,
+            timeout=timeout,
+            capture_output=True,
+            text=True,
+            **options,
+        )
+
+    def popen(self, role, *arguments, **options):
+        return subprocess.Popen(self.command(role, *arguments), **options)
+
+    def udp(self, role, host="0.0.0.0", port=0, timeout=2.0):
+        """A UDP socket on that host, bound."""
+        with self.inside(role):
+            sock = socket.socket(family_of(host), socket.SOCK_DGRAM)
+        sock.settimeout(timeout)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        sock.bind((host, port))
+        return sock
+
+    def raw(self, role, version=4):
+        """A socket that sends whole IP packets from that host."""
+        family = socket.AF_INET if version == 4 else socket.AF_INET6
+        with self.inside(role):
+            return socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_RAW)
+
+    def sniffer(self, role, interface="eth0", timeout=2.0):
+        """A socket that receives every frame that arrives at or leaves an interface of that host."""
+        with self.inside(role):
+            sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
+            sock.bind((interface, ETH_P_ALL))
+        sock.settimeout(timeout)
+        return sock
+
+    def sysctl(self, role, name):
+        path = "/proc/sys/" + name.replace(".", "/")
+        with self.inside(role), open(path) as file:
+            return file.read().strip()

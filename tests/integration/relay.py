@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The server under test, as a process on the lab's relay host: configured, started, watched and stopped."""
+
+import os
+import pathlib
+import signal
+import subprocess
+import time
+
+import stun
+from lab import CLIENT4, HERE, RELAY4
+
+BINARY = pathlib.Path(os.environ.get("TURNPIKE", HERE.parent.parent / "build" / "turnpike"))
+PORT = 3478
+
+DEFAULTS = {
+    "interface": "relay0",
+    "workers": 1,
+    "realm": "turnpike.test",
+    "users": [{"name": "alice", "password": "wonderland"}, {"name": "bob", "password": "builder"}],
+    "static_auth_secrets": ["north", "south"],
+    "allow_peer": ["198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32"],
+    # Every test comes from one source prefix: the limit of answers to strangers has a test of its own.
+    "unauthenticated_rate": 0,
+}
+
+
+class Group(dict):
+    """A libconfig group; a dict in a list is one anyway."""
+
+
+def _render(value, indent=0):
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    if isinstance(value, dict):
+        inner = "".join(f"{' ' * (indent + 2)}{k} = {_render(v, indent + 2)};\n" for k, v in value.items())
+        return "{\n" + inner + " " * indent + "}"
+    if isinstance(value, list):
+        return "( " + ", ".join(_render(item, indent + 2) for item in value) + " )"
+    raise TypeError(f"no libconfig form for {value!r}")
+
+
+def render_config(settings):
+    return "".join(f"{name} = {_render(value)};\n" for name, value in settings.items())
+
+
+class Relay:
+    """with Relay(lab, directory, workers=2) as relay: ..."""
+
+    def __init__(self, lab, directory, check_exit=True, **settings):
+        self.lab = lab
+        self.settings = {**DEFAULTS, **settings}
+        self.directory = pathlib.Path(directory)
+        self.config = self.directory / "turnpike.conf"
+        self.log_path = self.directory / "turnpike.log"
+        self.check_exit = check_exit
+        self.process = None
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, exception_type, *_):
+        if self.process is None:
+            return
+        code = self.stop()
+        # A test that fails says why by itself.
+        if self.check_exit and exception_type is None and code != 0:
+            raise AssertionError(f"the relay ended with {code}:\n{self.log_tail()}")
+
+    def launch(self):
+        """Start it without waiting for it to serve."""
+        self.config.write_text(render_config(self.settings))
+        with open(self.log_path, "ab") as log:
+            self.process = self.lab.popen(
+                "relay", BINARY, "-c", self.config, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+
+    def start(self, timeout=30):
+        self.launch()
+        try:
+            self.wait_until_it_serves(timeout)
+        except BaseException:
+            self.kill()
+            raise
+
+    def wait_until_it_serves(self, timeout=30):
+        deadline = time.monotonic() + timeout
+        with self.lab.udp("client", CLIENT4, timeout=0.2) as sock:
+            while time.monotonic() < deadline:
+                if self.process.poll() is not None:
+                    raise AssertionError(f"the relay ended with {self.process.returncode}:\n{self.log_tail()}")
+                sock.sendto(stun.Message(stun.BINDING).encode(), (RELAY4, PORT))
+                try:
+                    sock.recv(2048)
+                    return
+                except OSError:
+                    continue
+        raise AssertionError(f"the relay does not serve after {timeout} s:\n{self.log_tail()}")
+
+    def stop(self, timeout=20):
+        """SIGTERM; the exit code."""
+        process, self.process = self.process, None
+        process.send_signal(signal.SIGTERM)
+        try:
+            return process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise AssertionError(f"the relay does not stop:\n{self.log_tail()}") from None
+
+    def kill(self):
+        process, self.process = self.process, None
+        process.kill()
+        process.wait()
+
+    @property
+    def is_running(self):
+        return self.process is not None and self.process.poll() is None
+
+    def log(self):
+        return self.log_path.read_text(errors="replace")
+
+    def log_tail(self, lines=40):
+        return "\n".join(self.log().splitlines()[-lines:])
+
+    def resident_kb(self):
+        with open(f"/proc/{self.process.pid}/status") as status:
+            return next(int(line.split()[1]) for line in status if line.startswith("VmRSS:"))
+
+    def cpu_seconds(self):
+        with open(f"/proc/{self.process.pid}/stat") as file:
+            fields = file.read().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

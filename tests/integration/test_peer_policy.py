@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Addresses that no client may reach through the relay: one of each special-purpose block (RFC 8656 section 21.1.1)."""
+
+import pytest
+
+import stun
+from lab import PEER4, RELAY4, RELAY6
+from relay import Relay
+
+SPECIAL4 = [
+    "0.0.0.0",
+    "0.1.2.3",
+    "10.0.0.1",
+    "100.64.0.1",
+    "127.0.0.1",
+    "169.254.169.254",
+    "172.16.0.1",
+    "172.31.255.255",
+    "192.0.0.1",
+    "192.31.196.1",
+    "192.52.193.1",
+    "192.88.99.1",
+    "192.168.1.1",
+    "192.175.48.1",
+    "198.18.0.1",
+    "198.19.255.255",
+    "224.0.0.1",
+    "239.255.255.255",
+    "240.0.0.1",
+    "255.255.255.255",
+    "192.0.2.254",  # the relay's neighbour: TEST-NET-1, opened by no rule
+]
+SPECIAL6 = [
+    "::",
+    "::1",
+    "::ffff:8.8.8.8",
+    "::8.8.8.8",
+    "64:ff9b::808:808",
+    "64:ff9b:1::1",
+    "100::1",
+    "2001::1",
+    "2001:1::1",
+    "2002:808:808::1",
+    "2620:4f:8000::1",
+    "3fff::1",
+    "4000::1",
+    "5f00::1",
+    "fc00::1",
+    "fd12:3456::1",
+    "fe80::1",
+    "fec0::1",
+    "ff02::1",
+]
+
+
+@pytest.fixture(scope="module", params=[4, 6], ids=["ipv4", "ipv6"])
+def allocated(lab, relay, request):
+    from client import Client
+
+    with Client(lab) as client:
+        client.allocate(family=request.param)
+        client.specials = {4: SPECIAL4, 6: SPECIAL6}[request.param]
+        yield client
+        client.refresh(0)
+
+
+def test_no_permission_for_a_special_purpose_address(allocated):
+    assert {host: allocated.create_permission(host).error for host in allocated.specials} == dict.fromkeys(
+        allocated.specials, 403
+    )
+
+
+def test_no_channel_to_a_special_purpose_address(allocated):
+    assert {host: allocated.channel_bind(0x4000, (host, 9)).error for host in allocated.specials} == dict.fromkeys(
+        allocated.specials, 403
+    )
+
+
+def test_no_packet_for_a_special_purpose_address_leaves(lab, allocated):
+    with lab.sniffer("relay", "relay0", timeout=0.3) as sniffer:
+        marker = b"must not leave the relay"
+        for host in allocated.specials:
+            allocated.send_indication((host, 9), marker)
+        seen = []
+        try:
+            while True:
+                frame, info = sniffer.recvfrom(65536)
+                if marker in frame and info[2] == 4:  # PACKET_OUTGOING
+                    seen.append(frame)
+        except TimeoutError:
+            pass
+        assert seen == []
+
+
+def test_port_zero_is_nobodys(relay, client_of):
+    client = client_of()
+    client.allocate()
+    assert client.channel_bind(0x4000, (PEER4, 0)).error == 403
+    client.permit(PEER4)
+
+
+def test_one_denied_address_fails_the_whole_request(relay, client_of, lab):
+    client = client_of()
+    client.allocate()
+    assert client.create_permission(PEER4, "127.0.0.1").error == 403
+    with lab.udp("peer", PEER4, timeout=0.3) as peer:
+        client.send_indication(peer.getsockname(), b"hello")
+        with pytest.raises(TimeoutError):
+            peer.recv(2048)
+
+
+def test_a_deny_rule_inside_an_allowed_range_wins(lab, tmp_path, client_of):
+    with Relay(lab, tmp_path, deny_peer=["203.0.113.3/32"]):
+        client = client_of()
+        client.allocate()
+        assert client.create_permission("203.0.113.3").error == 403
+        assert client.create_permission(PEER4).is_success
+        client.refresh(0)
+        client.relayed = None
+
+
+def test_nothing_special_is_open_without_a_rule(lab, tmp_path, client_of):
+    with Relay(lab, tmp_path, allow_peer=[]):
+        client = client_of()
+        client.allocate()
+        for host in (PEER4, "198.51.100.2", "8.8.8.8"):
+            assert (host, client.create_permission(host).error) == (host, 0 if host == "8.8.8.8" else 403)
+        client.refresh(0)
+        client.relayed = None
+
+
+@pytest.mark.parametrize("family, host", [(4, RELAY4), (6, RELAY6)])
+def test_ports_of_our_own_below_the_relay_range_are_closed(relay, client_of, family, host):
+    client = client_of()
+    client.allocate(family=family)
+    for port in (22, 53, 3478, 49151):
+        assert (port, client.channel_bind(0x4000, (host, port)).error) == (port, 403)
+
+
+def test_the_refusal_is_signed(relay, client_of):
+    client = client_of()
+    client.allocate()
+    response = client.create_permission("127.0.0.1")
+    assert response.error == 403
+    assert response.has(stun.MESSAGE_INTEGRITY)
