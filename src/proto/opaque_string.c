@@ -184,7 +184,7 @@ static int copy_out(const struct text *text, char *buffer, size_t capacity)
 
     if (utf8 == NULL)
         return -ENOMEM;
-    if (len < capacity) {
+    if (len <= capacity) {
         memcpy(buffer, utf8, len);
         buffer[len] = '\0';
     } else {

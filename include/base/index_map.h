@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A bounded hash map from a key to an array index. The keys stay where their owner keeps them: a
+// lookup walks the indices whose hash matches and the owner compares. Keyed with SipHash, so that
+// nobody outside can aim keys at one bucket.
+#pragma once
+
+#include "base/index_pool.h"
+#include "base/siphash.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct index_map_slot {
+    uint32_t hash;
+    uint32_t entry; // index + 1; 0: empty
+};
+
+struct index_map {
+    struct index_map_slot *slots;
+    uint32_t mask;
+    uint32_t count;
+    uint32_t capacity;
+    struct siphash_key key;
+};
+
+// capacity: entries at once, at most 2^30. 0, -ENOMEM.
+int index_map_init(struct index_map *map, uint32_t capacity, const struct siphash_key *key);
+void index_map_done(struct index_map *map);
+
+static inline uint32_t index_map_hash(const struct index_map *map, const void *key, size_t key_len)
+{
+    return (uint32_t)siphash(&map->key, key, key_len);
+}
+
+// Walk the indices stored under a hash, most often one or none; INDEX_NONE ends the walk. The map
+// does not change meanwhile.
+struct index_map_walk {
+    uint32_t hash;
+    uint32_t slot;
+};
+uint32_t index_map_first(const struct index_map *map, uint32_t hash,
+                         struct index_map_walk *ret_walk);
+uint32_t index_map_next(const struct index_map *map, struct index_map_walk *walk);
+
+// The caller keeps count below capacity, and one entry for one index.
+void index_map_insert(struct index_map *map, uint32_t hash, uint32_t index);
+// The same hash and index that were inserted.
+void index_map_remove(struct index_map *map, uint32_t hash, uint32_t index);

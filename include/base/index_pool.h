@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A bounded pool of array indices: whoever keeps things in arrays takes the next free place here.
+// Nothing is touched before it is needed, so a pool for millions costs no memory until they come.
+#pragma once
+
+#include <stdint.h>
+
+#define INDEX_NONE UINT32_MAX
+
+struct index_pool {
+    uint32_t *given; // stack of indices that came back
+    uint32_t given_count;
+    uint32_t fresh; // indices from here on were never taken
+    uint32_t capacity;
+};
+
+// Indices 0..capacity-1. 0, -ENOMEM.
+int index_pool_init(struct index_pool *pool, uint32_t capacity);
+void index_pool_done(struct index_pool *pool);
+
+// INDEX_NONE when all are taken. The index that came back last goes out first.
+uint32_t index_pool_take(struct index_pool *pool);
+// Only what was taken, and once.
+void index_pool_give(struct index_pool *pool, uint32_t index);
+
+static inline uint32_t index_pool_used(const struct index_pool *pool)
+{
+    return pool->fresh - pool->given_count;
+}
+
+static inline uint32_t index_pool_free(const struct index_pool *pool)
+{
+    return pool->capacity - index_pool_used(pool);
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Channel bindings in an array, found by allocation and number or by allocation and peer (RFC 8656
+// section 12), linked in a list by allocation.
+#pragma once
+
+#include "turn/allocation.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct channel {
+    uint32_t allocation; // INDEX_NONE: free
+    struct transport_address peer;
+    uint32_t number;
+    uint32_t next; // of the same allocation, INDEX_NONE
+    uint32_t previous;
+};
+
+struct channel_table {
+    struct channel *at;
+    struct index_pool pool;
+    struct index_map by_number;
+    struct index_map by_peer;
+    uint32_t *count_by_worker;
+    uint32_t limit_per_worker;
+    uint32_t limit_per_allocation;
+};
+
+// 0, -ENOMEM.
+int channel_table_init(struct channel_table *table, uint32_t limit_per_worker,
+                       uint32_t limit_per_allocation, uint16_t worker_count,
+                       const struct siphash_key *key);
+void channel_table_done(struct channel_table *table);
+
+// INDEX_NONE when the allocation has none of this number, or none to this peer.
+uint32_t channel_find_number(const struct channel_table *table, const struct allocation *allocation,
+                             uint16_t number);
+uint32_t channel_find_peer(const struct channel_table *table, const struct allocation *allocation,
+                           const struct transport_address *peer);
+// Room for one more in this allocation?
+bool channel_table_has_room(const struct channel_table *table, const struct allocation *allocation);
+// There is room, and neither number nor peer is bound.
+uint32_t channel_create(struct channel_table *table, struct allocation *allocation, uint16_t number,
+                        const struct transport_address *peer);
+void channel_destroy(struct channel_table *table, struct allocation *allocation, uint32_t channel);
+
+static inline bool channel_is_live(const struct channel_table *table, uint32_t channel)
+{
+    return channel < table->pool.fresh && table->at[channel].allocation != INDEX_NONE;
+}

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Writing forwarding commands into a turn_output. Whoever writes one has made sure that it fits
+// (turn_output_has_room).
+#pragma once
+
+#include "turn/allocation.h"
+#include "turn/channel.h"
+#include "turn/permission.h"
+#include "turn/server.h"
+
+#include <stdbool.h>
+
+void turn_output_reset(struct turn_output *output);
+
+static inline bool turn_output_has_room(const struct turn_output *output)
+{
+    return output->command_count < TURN_OUTPUT_COMMANDS_MAX;
+}
+
+void turn_output_install_allocation(struct turn_output *output,
+                                    const struct allocation *allocation);
+void turn_output_remove_allocation(struct turn_output *output, const struct allocation *allocation);
+void turn_output_remove_relay(struct turn_output *output, const struct allocation *allocation,
+                              enum relayed_slot slot);
+// kind: TURN_COMMAND_INSTALL_ or TURN_COMMAND_REMOVE_PERMISSION, _CHANNEL.
+void turn_output_permission(struct turn_output *output, enum turn_command_kind kind,
+                            const struct allocation *allocation,
+                            const struct permission *permission);
+void turn_output_channel(struct turn_output *output, enum turn_command_kind kind,
+                         const struct allocation *allocation, const struct channel *channel);

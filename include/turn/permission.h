@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Permissions in an array, found by allocation and peer IP (RFC 8656 section 9), linked in a list
+// by allocation.
+#pragma once
+
+#include "turn/allocation.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct permission {
+    uint32_t allocation; // INDEX_NONE: free
+    struct ip_address peer;
+    uint16_t zero; // pads the key, which is hashed as bytes
+    uint32_t next; // of the same allocation, INDEX_NONE
+    uint32_t previous;
+};
+
+struct permission_table {
+    struct permission *at;
+    struct index_pool pool;
+    struct index_map by_peer;
+    uint32_t *count_by_worker;
+    uint32_t limit_per_worker;
+    uint32_t limit_per_allocation;
+};
+
+// 0, -ENOMEM.
+int permission_table_init(struct permission_table *table, uint32_t limit_per_worker,
+                          uint32_t limit_per_allocation, uint16_t worker_count,
+                          const struct siphash_key *key);
+void permission_table_done(struct permission_table *table);
+
+// INDEX_NONE when the allocation has none for this peer.
+uint32_t permission_find(const struct permission_table *table, const struct allocation *allocation,
+                         const struct ip_address *peer);
+// Room for count more in this allocation?
+bool permission_table_has_room(const struct permission_table *table,
+                               const struct allocation *allocation, uint32_t count);
+// There is room, and none for this peer.
+uint32_t permission_create(struct permission_table *table, struct allocation *allocation,
+                           const struct ip_address *peer);
+void permission_destroy(struct permission_table *table, struct allocation *allocation,
+                        uint32_t permission);
+
+static inline bool permission_is_live(const struct permission_table *table, uint32_t permission)
+{
+    return permission < table->pool.fresh && table->at[permission].allocation != INDEX_NONE;
+}

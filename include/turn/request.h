@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// One authenticated request on its way through the server, and the methods that take it (RFC 8656
+// sections 7-10, 12).
+#pragma once
+
+#include "proto/message.h"
+#include "turn/server_state.h"
+
+#include <stdbool.h>
+
+struct turn_request {
+    struct turn_server *server;
+    const struct turn_time *now;
+    const struct turn_packet *packet;
+    struct turn_output *output;
+    struct stun_message message;
+    struct allocation *allocation; // of the 5-tuple, or NULL
+    char username[USERNAME_MAX_LEN + 1];
+    struct integrity_key key;
+    enum stun_password_algorithm algorithm;
+    bool is_owner; // the allocation is this user's
+    bool
+        answer_sha1; // the client named no algorithm: it may know no other (RFC 8489 section 9.2.4)
+};
+
+// Each returns the error code to answer with, or 0 when it has written the response itself.
+unsigned turn_allocate(struct turn_request *request);
+unsigned turn_refresh(struct turn_request *request);
+unsigned turn_create_permission(struct turn_request *request);
+unsigned turn_channel_bind(struct turn_request *request);
+
+// Install or refresh a permission of the request's allocation; there is room for it.
+void turn_install_permission(struct turn_request *request, const struct ip_address *peer);
+
+// A requested lifetime as it is granted, absent included (RFC 8656 sections 7.2, 8.2). False:
+// malformed.
+bool turn_read_lifetime(const struct turn_request *request, bool zero_deletes,
+                        uint32_t *ret_lifetime_s);

@@ -1,0 +1,388 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Allocate (RFC 8656 section 7.2), its checks in the order of the RFC.
+#include "turn/output.h"
+#include "turn/request.h"
+#include "turn/response.h"
+#include "turn/teardown.h"
+
+#include "base/port_slice.h"
+
+#include <assert.h>
+#include <string.h>
+
+#define PROTOCOL_UDP 17
+
+// What an Allocate request asks for.
+struct wish {
+    bool slots[RELAYED_COUNT];
+    bool dual; // ADDITIONAL-ADDRESS-FAMILY: one of the two is enough
+    enum relay_port_kind ports;
+    uint32_t reservation; // of RESERVATION-TOKEN, or INDEX_NONE
+    uint32_t lifetime_s;
+    uint16_t worker; // whose ports it gets
+};
+
+// What it gets before it is an allocation.
+struct grant {
+    struct relayed relayed[RELAYED_COUNT];
+    uint32_t username;
+    uint32_t user;
+    uint32_t reserving_user; // for the pair's other port, or INDEX_NONE
+};
+
+static bool family_is_served(const struct turn_server *server, enum ip_family family)
+{
+    for (uint16_t relay = 0; relay < server->config.relay_count; relay++) {
+        if (server->config.relays[relay].local.family == family)
+            return true;
+    }
+    return false;
+}
+
+// Check 3.
+static unsigned read_transport(const struct turn_request *request)
+{
+    uint8_t protocol;
+    if (stun_message_requested_transport(&request->message, &protocol) != STUN_VALUE_OK)
+        return STUN_ERROR_BAD_REQUEST;
+    return protocol == PROTOCOL_UDP ? 0 : STUN_ERROR_UNSUPPORTED_TRANSPORT;
+}
+
+// Check 5.
+static unsigned read_reservation(const struct turn_request *request, struct wish *wish)
+{
+    const struct stun_message *message = &request->message;
+    uint8_t token[RESERVATION_TOKEN_LEN];
+    enum stun_value value = stun_message_reservation_token(message, token);
+
+    wish->reservation = INDEX_NONE;
+    if (value == STUN_VALUE_ABSENT)
+        return 0;
+    if (value == STUN_VALUE_MALFORMED || stun_message_has(message, STUN_ATTRIBUTE_EVEN_PORT) ||
+        stun_message_has(message, STUN_ATTRIBUTE_REQUESTED_ADDRESS_FAMILY) ||
+        stun_message_has(message, STUN_ATTRIBUTE_ADDITIONAL_ADDRESS_FAMILY))
+        return STUN_ERROR_BAD_REQUEST;
+    wish->reservation = reservation_find(&request->server->reservations, token);
+    return wish->reservation != INDEX_NONE ? 0 : STUN_ERROR_INSUFFICIENT_CAPACITY;
+}
+
+// Checks 6 and 7. A reservation brings its own family.
+static unsigned read_family(const struct turn_request *request, struct wish *wish)
+{
+    const struct stun_message *message = &request->message;
+    enum ip_family family = IP_FAMILY_V4;
+    enum stun_value value =
+        stun_message_address_family(message, STUN_ATTRIBUTE_REQUESTED_ADDRESS_FAMILY, &family);
+
+    if (value != STUN_VALUE_ABSENT &&
+        stun_message_has(message, STUN_ATTRIBUTE_ADDITIONAL_ADDRESS_FAMILY))
+        return STUN_ERROR_BAD_REQUEST;
+    if (value == STUN_VALUE_MALFORMED)
+        return STUN_ERROR_BAD_REQUEST;
+    if (wish->reservation != INDEX_NONE) {
+        uint16_t relay = request->server->reservations.at[wish->reservation].address.relay;
+        family = (enum ip_family)request->server->config.relays[relay].local.family;
+    }
+    if (!family_is_served(request->server, family))
+        return STUN_ERROR_ADDRESS_FAMILY_NOT_SUPPORTED;
+    wish->slots[relayed_slot_of(family)] = true;
+    return 0;
+}
+
+// The first half of check 8; whether there is such a port shows when it is taken.
+static unsigned read_even_port(const struct turn_request *request, struct wish *wish)
+{
+    bool reserve_next = false;
+    enum stun_value value = stun_message_even_port(&request->message, &reserve_next);
+    if (value == STUN_VALUE_MALFORMED ||
+        (reserve_next &&
+         stun_message_has(&request->message, STUN_ATTRIBUTE_ADDITIONAL_ADDRESS_FAMILY)))
+        return STUN_ERROR_BAD_REQUEST;
+    wish->ports = value == STUN_VALUE_ABSENT ? RELAY_PORT_ANY
+                  : reserve_next             ? RELAY_PORT_PAIR
+                                             : RELAY_PORT_EVEN;
+    return 0;
+}
+
+// The first half of check 9.
+static unsigned read_additional_family(const struct turn_request *request, struct wish *wish)
+{
+    enum ip_family family;
+    enum stun_value value = stun_message_address_family(
+        &request->message, STUN_ATTRIBUTE_ADDITIONAL_ADDRESS_FAMILY, &family);
+    if (value == STUN_VALUE_ABSENT)
+        return 0;
+    if (value == STUN_VALUE_MALFORMED || family != IP_FAMILY_V6)
+        return STUN_ERROR_BAD_REQUEST;
+    wish->slots[RELAYED_V6] = true;
+    wish->dual = true;
+    return 0;
+}
+
+static unsigned read_wish(const struct turn_request *request, struct wish *wish)
+{
+    unsigned error = read_transport(request);
+    if (error == 0)
+        error = read_reservation(request, wish);
+    if (error == 0)
+        error = read_family(request, wish);
+    if (error == 0)
+        error = read_even_port(request, wish);
+    if (error == 0)
+        error = read_additional_family(request, wish);
+    if (error == 0 && !turn_read_lifetime(request, false, &wish->lifetime_s))
+        error = STUN_ERROR_BAD_REQUEST;
+    return error;
+}
+
+// A random port of the worker's at one relay of the family: the relay at the address that the
+// client already uses if it has one left, else any.
+static bool take_port(struct turn_request *request, const struct wish *wish, enum ip_family family,
+                      struct turn_relayed_address *ret_address)
+{
+    struct turn_server *server = request->server;
+    const struct turn_config *config = &server->config;
+    const struct ip_address *server_ip = &request->packet->five_tuple.server.ip;
+    uint16_t start;
+    random_fill(&config->random, &start, sizeof(start));
+
+    for (unsigned pass = 0; pass < 2; pass++) {
+        for (uint16_t i = 0; i < config->relay_count; i++) {
+            uint16_t relay = (uint16_t)((start + i) % config->relay_count);
+            const struct ip_address *local = &config->relays[relay].local;
+            bool preferred = ip_address_equal(local, server_ip);
+            uint16_t port;
+            if (local->family != family || preferred != (pass == 0) ||
+                !relay_ports_take(&server->relay_ports, relay, wish->worker, wish->ports,
+                                  &config->random, &port))
+                continue;
+            *ret_address = (struct turn_relayed_address){.relay = relay, .port = port};
+            return true;
+        }
+    }
+    return false;
+}
+
+static void grant_slot(struct turn_request *request, const struct wish *wish,
+                       enum relayed_slot slot, struct relayed *relayed)
+{
+    enum ip_family family = relayed_family(slot);
+    if (!family_is_served(request->server, family))
+        relayed->refused = STUN_ERROR_ADDRESS_FAMILY_NOT_SUPPORTED;
+    else if (!take_port(request, wish, family, &relayed->address))
+        relayed->refused = STUN_ERROR_INSUFFICIENT_CAPACITY;
+    else
+        relayed->state = RELAYED_LIVE;
+}
+
+// The second halves of checks 8 and 9. False: nothing was to be had.
+static bool grant_ports(struct turn_request *request, const struct wish *wish, struct grant *grant)
+{
+    struct turn_server *server = request->server;
+    bool any = false;
+    for (unsigned slot = 0; slot < RELAYED_COUNT; slot++) {
+        struct relayed *relayed = &grant->relayed[slot];
+        if (!wish->slots[slot])
+            continue;
+        if (wish->reservation != INDEX_NONE) {
+            relayed->address = server->reservations.at[wish->reservation].address;
+            relayed->state = RELAYED_LIVE;
+        } else {
+            grant_slot(request, wish, (enum relayed_slot)slot, relayed);
+        }
+        any |= relayed->state == RELAYED_LIVE;
+    }
+    return any;
+}
+
+static void give_names(struct turn_server *server, const struct grant *grant)
+{
+    if (grant->username != INDEX_NONE)
+        name_table_give(&server->usernames, grant->username);
+    if (grant->user != INDEX_NONE)
+        quota_give(&server->quota, QUOTA_ALLOCATIONS, grant->user);
+    if (grant->reserving_user != INDEX_NONE)
+        quota_give(&server->quota, QUOTA_RESERVATIONS, grant->reserving_user);
+}
+
+// False: out of memory.
+static bool take_names(struct turn_request *request, const struct wish *wish, struct span user,
+                       struct grant *grant)
+{
+    struct turn_server *server = request->server;
+    struct span username = {.data = (const uint8_t *)request->username,
+                            .len = strlen(request->username)};
+    bool reserves = wish->ports == RELAY_PORT_PAIR;
+    grant->username = name_table_take(&server->usernames, username);
+    grant->user = quota_take(&server->quota, QUOTA_ALLOCATIONS, user);
+    grant->reserving_user =
+        reserves ? quota_take(&server->quota, QUOTA_RESERVATIONS, user) : INDEX_NONE;
+    if (grant->username != INDEX_NONE && grant->user != INDEX_NONE &&
+        reserves == (grant->reserving_user != INDEX_NONE))
+        return true;
+    give_names(server, grant);
+    return false;
+}
+
+// Checks 8, 9 and 10 as far as they are about what is left.
+static unsigned make_grant(struct turn_request *request, const struct wish *wish,
+                           struct grant *grant)
+{
+    struct turn_server *server = request->server;
+    struct span user = credentials_quota_name(server->config.credentials, request->username);
+
+    if (!quota_allows(&server->quota, QUOTA_ALLOCATIONS, user))
+        return STUN_ERROR_ALLOCATION_QUOTA_REACHED;
+    if (!allocation_table_has_room(&server->allocations, wish->worker))
+        return STUN_ERROR_INSUFFICIENT_CAPACITY;
+    if (wish->ports == RELAY_PORT_PAIR && (!reservation_table_has_room(&server->reservations) ||
+                                           !quota_allows(&server->quota, QUOTA_RESERVATIONS, user)))
+        return STUN_ERROR_INSUFFICIENT_CAPACITY;
+    if (!take_names(request, wish, user, grant))
+        return STUN_ERROR_INSUFFICIENT_CAPACITY;
+    if (!grant_ports(request, wish, grant)) {
+        give_names(server, grant);
+        return STUN_ERROR_INSUFFICIENT_CAPACITY;
+    }
+    return 0;
+}
+
+static void start_relayed(struct turn_request *request, const struct wish *wish,
+                          struct allocation *allocation)
+{
+    for (unsigned slot = 0; slot < RELAYED_COUNT; slot++) {
+        if (allocation->relayed[slot].state == RELAYED_LIVE)
+            expiry_set(&request->server->expiry, EXPIRY_RELAYED,
+                       expiry_relayed(allocation->id, (enum relayed_slot)slot), request->now,
+                       wish->lifetime_s);
+    }
+}
+
+// The port above the even one waits for whoever brings the token.
+static void reserve_next_port(struct turn_request *request, const struct wish *wish,
+                              const struct grant *grant, struct allocation *allocation)
+{
+    struct turn_server *server = request->server;
+    struct turn_relayed_address next =
+        allocation->relayed[wish->slots[RELAYED_V4] ? RELAYED_V4 : RELAYED_V6].address;
+    next.port++;
+    uint32_t reservation = reservation_create(&server->reservations, next, grant->reserving_user,
+                                              &server->config.random);
+    expiry_set(&server->expiry, EXPIRY_RESERVATION, reservation, request->now,
+               TURN_RESERVATION_LIFETIME_S);
+    allocation->has_reservation = true;
+    memcpy(allocation->reservation_token, server->reservations.at[reservation].token,
+           RESERVATION_TOKEN_LEN);
+}
+
+static struct allocation *create(struct turn_request *request, const struct wish *wish,
+                                 const struct grant *grant)
+{
+    struct turn_server *server = request->server;
+    struct allocation *allocation =
+        allocation_create(&server->allocations, &request->packet->five_tuple, wish->worker);
+
+    memcpy(allocation->relayed, grant->relayed, sizeof(allocation->relayed));
+    allocation->received_by = request->packet->worker;
+    allocation->username = grant->username;
+    allocation->user = grant->user;
+    allocation->created_ms = request->now->monotonic_ms;
+    allocation->key = request->key;
+    allocation->algorithm = (uint8_t)request->algorithm;
+    memcpy(allocation->transaction_id, request->message.transaction_id, STUN_TRANSACTION_ID_LEN);
+    start_relayed(request, wish, allocation);
+    if (wish->reservation != INDEX_NONE)
+        teardown_redeem(server, wish->reservation);
+    if (wish->ports == RELAY_PORT_PAIR)
+        reserve_next_port(request, wish, grant, allocation);
+    turn_output_install_allocation(request->output, allocation);
+    return allocation;
+}
+
+static void add_relayed_addresses(const struct turn_request *request,
+                                  const struct allocation *allocation, struct stun_builder *builder)
+{
+    for (unsigned slot = 0; slot < RELAYED_COUNT; slot++) {
+        const struct relayed *relayed = &allocation->relayed[slot];
+        if (relayed->state != RELAYED_LIVE)
+            continue;
+        struct transport_address address = {
+            .ip = request->server->config.relays[relayed->address.relay].advertised,
+            .port = relayed->address.port,
+        };
+        stun_add_xor_address(builder, STUN_ATTRIBUTE_XOR_RELAYED_ADDRESS, &address);
+    }
+}
+
+static void add_address_errors(const struct allocation *allocation, struct stun_builder *builder)
+{
+    for (unsigned slot = 0; slot < RELAYED_COUNT; slot++) {
+        if (allocation->relayed[slot].refused != 0)
+            stun_add_address_error_code(builder, relayed_family((enum relayed_slot)slot),
+                                        allocation->relayed[slot].refused);
+    }
+}
+
+static uint32_t lifetime_left_s(const struct turn_request *request,
+                                const struct allocation *allocation)
+{
+    uint32_t longest_s = 0;
+    for (unsigned slot = 0; slot < RELAYED_COUNT; slot++) {
+        if (allocation->relayed[slot].state != RELAYED_LIVE)
+            continue;
+        uint32_t left_s =
+            expiry_left_s(&request->server->expiry, EXPIRY_RELAYED,
+                          expiry_relayed(allocation->id, (enum relayed_slot)slot), request->now);
+        if (left_s > longest_s)
+            longest_s = left_s;
+    }
+    return longest_s;
+}
+
+// From the allocation alone, so that a retransmission is answered alike.
+static void answer(struct turn_request *request, const struct allocation *allocation)
+{
+    struct stun_builder builder;
+    response_begin_success(request, &builder);
+    add_relayed_addresses(request, allocation, &builder);
+    stun_add_u32(&builder, STUN_ATTRIBUTE_LIFETIME, lifetime_left_s(request, allocation));
+    if (allocation->has_reservation)
+        stun_add_bytes(&builder, STUN_ATTRIBUTE_RESERVATION_TOKEN, allocation->reservation_token,
+                       RESERVATION_TOKEN_LEN);
+    stun_add_xor_address(&builder, STUN_ATTRIBUTE_XOR_MAPPED_ADDRESS,
+                         &allocation->five_tuple.client);
+    add_address_errors(allocation, &builder);
+    response_end(request, &builder);
+}
+
+static bool is_retransmission(const struct turn_request *request)
+{
+    return request->is_owner &&
+           memcmp(request->allocation->transaction_id, request->message.transaction_id,
+                  STUN_TRANSACTION_ID_LEN) == 0;
+}
+
+unsigned turn_allocate(struct turn_request *request)
+{
+    struct wish wish = {.worker = request->packet->worker};
+    struct grant grant = {0};
+
+    if (request->allocation != NULL) {
+        if (!is_retransmission(request))
+            return STUN_ERROR_ALLOCATION_MISMATCH;
+        answer(request, request->allocation);
+        return 0;
+    }
+    unsigned error = read_wish(request, &wish);
+    if (error != 0)
+        return error;
+    if (wish.reservation != INDEX_NONE)
+        wish.worker =
+            port_slice_worker(request->server->reservations.at[wish.reservation].address.port,
+                              request->server->config.worker_count);
+    error = make_grant(request, &wish, &grant);
+    if (error != 0)
+        return error;
+    answer(request, create(request, &wish, &grant));
+    return 0;
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// See turn/allocation.h.
+#include "turn/allocation.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+int allocation_table_init(struct allocation_table *table, uint32_t capacity,
+                          uint32_t limit_per_worker, uint16_t worker_count,
+                          const struct siphash_key *key)
+{
+    struct allocation_table made = {
+        .at = calloc(capacity ? capacity : 1, sizeof(*made.at)),
+        .count_by_worker = calloc(worker_count, sizeof(*made.count_by_worker)),
+        .limit_per_worker = limit_per_worker,
+    };
+    if (made.at == NULL || made.count_by_worker == NULL ||
+        index_pool_init(&made.ids, capacity) != 0 ||
+        index_map_init(&made.by_five_tuple, capacity, key) != 0) {
+        allocation_table_done(&made);
+        return -ENOMEM;
+    }
+    *table = made;
+    return 0;
+}
+
+void allocation_table_done(struct allocation_table *table)
+{
+    for (uint32_t id = 0; id < table->ids.fresh; id++)
+        integrity_key_cleanse(&table->at[id].key);
+    free(table->at);
+    free(table->count_by_worker);
+    index_pool_done(&table->ids);
+    index_map_done(&table->by_five_tuple);
+    memset(table, 0, sizeof(*table));
+}
+
+static uint32_t hash_of(const struct allocation_table *table, const struct five_tuple *five_tuple)
+{
+    return index_map_hash(&table->by_five_tuple, five_tuple, sizeof(*five_tuple));
+}
+
+struct allocation *allocation_find(const struct allocation_table *table,
+                                   const struct five_tuple *five_tuple)
+{
+    struct index_map_walk walk;
+    uint32_t id = index_map_first(&table->by_five_tuple, hash_of(table, five_tuple), &walk);
+    while (id != INDEX_NONE && !five_tuple_equal(&table->at[id].five_tuple, five_tuple))
+        id = index_map_next(&table->by_five_tuple, &walk);
+    return id == INDEX_NONE ? NULL : &table->at[id];
+}
+
+struct allocation *allocation_get(const struct allocation_table *table, uint32_t id)
+{
+    return id < table->ids.fresh && table->at[id].state == ALLOCATION_LIVE ? &table->at[id] : NULL;
+}
+
+bool allocation_table_has_room(const struct allocation_table *table, uint16_t worker)
+{
+    return index_pool_free(&table->ids) > 0 &&
+           table->count_by_worker[worker] < table->limit_per_worker;
+}
+
+struct allocation *allocation_create(struct allocation_table *table,
+                                     const struct five_tuple *five_tuple, uint16_t worker)
+{
+    uint32_t id = index_pool_take(&table->ids);
+    assert(id != INDEX_NONE);
+    struct allocation *allocation = &table->at[id];
+    *allocation = (struct allocation){
+        .five_tuple = *five_tuple,
+        .id = id,
+        .worker = worker,
+        .permissions = INDEX_NONE,
+        .channels = INDEX_NONE,
+        .state = ALLOCATION_LIVE,
+    };
+    index_map_insert(&table->by_five_tuple, hash_of(table, five_tuple), id);
+    table->count_by_worker[worker]++;
+    table->live_count++;
+    return allocation;
+}
+
+void allocation_retire(struct allocation_table *table, struct allocation *allocation)
+{
+    index_map_remove(&table->by_five_tuple, hash_of(table, &allocation->five_tuple),
+                     allocation->id);
+    integrity_key_cleanse(&allocation->key);
+    allocation->state = ALLOCATION_RETIRED;
+    table->live_count--;
+}
+
+void allocation_release(struct allocation_table *table, struct allocation *allocation)
+{
+    allocation->state = ALLOCATION_FREE;
+    table->count_by_worker[allocation->worker]--;
+    index_pool_give(&table->ids, allocation->id);
+}

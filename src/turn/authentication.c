@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// See turn/authentication.h.
+#include "turn/authentication.h"
+
+#include <string.h>
+
+static bool realm_is_ours(const struct turn_request *request)
+{
+    const char *realm = request->server->config.stateless.realm;
+    struct span claimed;
+    return stun_message_string(&request->message, STUN_ATTRIBUTE_REALM, &claimed) ==
+               STUN_VALUE_OK &&
+           claimed.len == strlen(realm) && memcmp(claimed.data, realm, claimed.len) == 0;
+}
+
+// Without PASSWORD-ALGORITHM the key is MD5's whatever the MAC is, and the answer is a
+// MESSAGE-INTEGRITY.
+static void read_algorithm(struct turn_request *request)
+{
+    uint16_t algorithm = STUN_PASSWORD_ALGORITHM_MD5;
+    request->answer_sha1 =
+        stun_message_password_algorithm(&request->message, &algorithm) != STUN_VALUE_OK;
+    request->algorithm = (enum stun_password_algorithm)algorithm;
+}
+
+// With the key that the allocation was made with: a call goes on after its REST credentials have
+// run out, and after its user is gone from the configuration.
+static bool check_stored_key(struct turn_request *request, const char *username)
+{
+    if (!credentials_mac_matches(&request->message, &request->allocation->key))
+        return false;
+    request->key = request->allocation->key;
+    strcpy(request->username, username);
+    return true;
+}
+
+bool authentication_check(struct turn_request *request)
+{
+    const struct turn_server *server = request->server;
+    const struct credentials *credentials = server->config.credentials;
+    uint64_t wall_s = request->now->wall_s;
+
+    if (!realm_is_ours(request))
+        return false;
+    read_algorithm(request);
+    if (request->allocation != NULL) {
+        const char *username = name_table_text(&server->usernames, request->allocation->username);
+        bool same_user = credentials_names(credentials, &request->message, username);
+        if (same_user && request->algorithm == request->allocation->algorithm)
+            return check_stored_key(request, username);
+        if (same_user)
+            wall_s = 0; // the other algorithm's key for a call that goes on
+    }
+    return credentials_check(credentials, &request->message, request->algorithm, wall_s,
+                             &request->key, request->username) == CREDENTIALS_OK;
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// See turn/output.h.
+#include "turn/output.h"
+
+#include <assert.h>
+
+void turn_output_reset(struct turn_output *output)
+{
+    output->response_len = 0;
+    output->response_error = 0;
+    output->request_method = 0;
+    output->command_count = 0;
+}
+
+static struct turn_command *append(struct turn_output *output, enum turn_command_kind kind,
+                                   const struct allocation *allocation)
+{
+    assert(turn_output_has_room(output));
+    struct turn_command *command = &output->commands[output->command_count++];
+    *command = (struct turn_command){
+        .kind = (uint16_t)kind, .worker = allocation->worker, .allocation = allocation->id};
+    return command;
+}
+
+static struct turn_relayed_address live_address(const struct allocation *allocation,
+                                                enum relayed_slot slot)
+{
+    const struct relayed *relayed = &allocation->relayed[slot];
+    return relayed->state == RELAYED_LIVE ? relayed->address : (struct turn_relayed_address){0};
+}
+
+static void append_allocation(struct turn_output *output, enum turn_command_kind kind,
+                              const struct allocation *allocation)
+{
+    struct turn_command *command = append(output, kind, allocation);
+    command->allocation_info.five_tuple = allocation->five_tuple;
+    command->allocation_info.received_by = allocation->received_by;
+    command->allocation_info.relayed_v4 = live_address(allocation, RELAYED_V4);
+    command->allocation_info.relayed_v6 = live_address(allocation, RELAYED_V6);
+}
+
+void turn_output_install_allocation(struct turn_output *output, const struct allocation *allocation)
+{
+    append_allocation(output, TURN_COMMAND_INSTALL_ALLOCATION, allocation);
+}
+
+void turn_output_remove_allocation(struct turn_output *output, const struct allocation *allocation)
+{
+    append_allocation(output, TURN_COMMAND_REMOVE_ALLOCATION, allocation);
+}
+
+void turn_output_remove_relay(struct turn_output *output, const struct allocation *allocation,
+                              enum relayed_slot slot)
+{
+    append(output, TURN_COMMAND_REMOVE_RELAY, allocation)->removed_relay =
+        live_address(allocation, slot);
+}
+
+void turn_output_permission(struct turn_output *output, enum turn_command_kind kind,
+                            const struct allocation *allocation,
+                            const struct permission *permission)
+{
+    append(output, kind, allocation)->permission = permission->peer;
+}
+
+void turn_output_channel(struct turn_output *output, enum turn_command_kind kind,
+                         const struct allocation *allocation, const struct channel *channel)
+{
+    struct turn_command *command = append(output, kind, allocation);
+    command->channel.number = (uint16_t)channel->number;
+    command->channel.peer = channel->peer;
+}

@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// See turn/server.h: the server's life, and the way of a message to the function of its method.
+#include "turn/server.h"
+
+#include "base/port_slice.h"
+#include "turn/authentication.h"
+#include "turn/output.h"
+#include "turn/request.h"
+#include "turn/response.h"
+#include "turn/teardown.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <openssl/crypto.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool relay_is_valid(const struct turn_config *config, uint16_t index)
+{
+    const struct turn_relay *relay = &config->relays[index];
+    if (relay->min_port == 0 || relay->max_port < relay->min_port ||
+        relay->local.family == IP_FAMILY_NONE || relay->local.family != relay->advertised.family)
+        return false;
+    for (uint16_t other = 0; other < index; other++) {
+        if (ip_address_equal(&config->relays[other].local, &relay->local) ||
+            ip_address_equal(&config->relays[other].advertised, &relay->advertised))
+            return false;
+    }
+    return true;
+}
+
+static bool config_is_valid(const struct turn_config *config)
+{
+    const struct turn_limits *limits = &config->limits;
+    if (config->worker_count == 0 || config->worker_count > PORT_SLICE_COUNT ||
+        config->relay_count == 0 || config->relay_count > TURN_RELAYS_MAX ||
+        limits->allocations == 0 || limits->default_lifetime_s == 0 ||
+        limits->max_lifetime_s < limits->default_lifetime_s)
+        return false;
+    for (uint16_t relay = 0; relay < config->relay_count; relay++) {
+        if (!relay_is_valid(config, relay))
+            return false;
+    }
+    return true;
+}
+
+static int init_expiry(struct turn_server *server)
+{
+    const struct turn_limits *limits = &server->config.limits;
+    uint64_t workers = server->config.worker_count;
+    const uint64_t counts[EXPIRY_KIND_COUNT] = {
+        [EXPIRY_RELAYED] = (uint64_t)limits->allocations * RELAYED_COUNT,
+        [EXPIRY_PERMISSION] = limits->permissions_per_worker * workers,
+        [EXPIRY_CHANNEL] = limits->channels_per_worker * workers,
+        [EXPIRY_RESERVATION] = limits->allocations,
+    };
+    return expiry_init(&server->expiry, counts, limits->max_lifetime_s);
+}
+
+// The expiry first: it refuses sizes that the tables cannot count.
+static int init_tables(struct turn_server *server)
+{
+    const struct turn_limits *limits = &server->config.limits;
+    uint16_t workers = server->config.worker_count;
+    struct siphash_key key;
+    random_fill(&server->config.random, &key, sizeof(key));
+
+    int error = init_expiry(server);
+    if (error == 0)
+        error = relay_ports_init(&server->relay_ports, server->config.relays,
+                                 server->config.relay_count, workers);
+    if (error == 0)
+        error = allocation_table_init(&server->allocations, limits->allocations,
+                                      limits->allocations_per_worker, workers, &key);
+    if (error == 0)
+        error = permission_table_init(&server->permissions, limits->permissions_per_worker,
+                                      limits->permissions_per_allocation, workers, &key);
+    if (error == 0)
+        error = channel_table_init(&server->channels, limits->channels_per_worker,
+                                   limits->channels_per_allocation, workers, &key);
+    if (error == 0)
+        error = reservation_table_init(&server->reservations, limits->allocations, &key);
+    if (error == 0)
+        error = name_table_init(&server->usernames, limits->allocations, &key);
+    if (error == 0)
+        error =
+            quota_init(&server->quota, 2 * limits->allocations, limits->allocations_per_user, &key);
+    return error;
+}
+
+int turn_server_create(const struct turn_config *config, struct turn_server **ret_server)
+{
+    if (!config_is_valid(config))
+        return -EINVAL;
+    struct turn_server *server = calloc(1, sizeof(*server));
+    if (server == NULL)
+        return -ENOMEM;
+    server->config = *config;
+    int error = init_tables(server);
+    if (error != 0) {
+        turn_server_destroy(server);
+        return error;
+    }
+    *ret_server = server;
+    return 0;
+}
+
+void turn_server_destroy(struct turn_server *server)
+{
+    if (server == NULL)
+        return;
+    allocation_table_done(&server->allocations);
+    permission_table_done(&server->permissions);
+    channel_table_done(&server->channels);
+    reservation_table_done(&server->reservations);
+    relay_ports_done(&server->relay_ports);
+    name_table_done(&server->usernames);
+    quota_done(&server->quota);
+    expiry_done(&server->expiry);
+    OPENSSL_cleanse(server, sizeof(*server));
+    free(server);
+}
+
+static uint32_t now_s(const struct turn_time *now)
+{
+    return (uint32_t)(now->monotonic_ms / 1000);
+}
+
+static uint16_t random_salt(const struct turn_server *server)
+{
+    uint16_t salt;
+    random_fill(&server->config.random, &salt, sizeof(salt));
+    return salt;
+}
+
+static void challenge(const struct turn_request *request)
+{
+    struct turn_output *output = request->output;
+    output->response_len = stateless_write_challenge(
+        &request->server->config.stateless, &request->message, &request->packet->five_tuple.client,
+        STUN_ERROR_UNAUTHENTICATED, now_s(request->now), random_salt(request->server),
+        output->response, sizeof(output->response));
+    output->response_error = STUN_ERROR_UNAUTHENTICATED;
+}
+
+static unsigned stateless_error(enum stateless_verdict verdict)
+{
+    switch (verdict) {
+    case STATELESS_BAD_REQUEST:
+        return STUN_ERROR_BAD_REQUEST;
+    case STATELESS_UNAUTHENTICATED:
+        return STUN_ERROR_UNAUTHENTICATED;
+    case STATELESS_UNKNOWN_ATTRIBUTE:
+        return STUN_ERROR_UNKNOWN_ATTRIBUTE;
+    case STATELESS_STALE_NONCE:
+        return STUN_ERROR_STALE_NONCE;
+    default:
+        return 0;
+    }
+}
+
+// True when the message is for us: it carries credentials and a nonce of ours.
+static bool passes_stateless(struct turn_request *request)
+{
+    struct turn_output *output = request->output;
+    enum stateless_verdict verdict = stateless_process(
+        &request->server->config.stateless, &request->message, &request->packet->five_tuple.client,
+        now_s(request->now), random_salt(request->server), output->response,
+        sizeof(output->response), &output->response_len);
+    output->response_error = stateless_error(verdict);
+    return verdict == STATELESS_PASS;
+}
+
+// The client's packets have moved to another worker's queue: steering follows.
+static void follow_client(struct turn_request *request)
+{
+    if (request->allocation->received_by == request->packet->worker)
+        return;
+    request->allocation->received_by = request->packet->worker;
+    turn_output_install_allocation(request->output, request->allocation);
+}
+
+static bool is_owner(const struct turn_request *request)
+{
+    return request->allocation != NULL &&
+           strcmp(request->username,
+                  name_table_text(&request->server->usernames, request->allocation->username)) == 0;
+}
+
+// RFC 8656 section 5: what holds for every method, then the method.
+static unsigned process(struct turn_request *request)
+{
+    if (request->message.unknown_count > 0)
+        return STUN_ERROR_UNKNOWN_ATTRIBUTE;
+    request->is_owner = is_owner(request);
+    if (request->is_owner)
+        follow_client(request);
+    if (request->message.method == STUN_METHOD_ALLOCATE)
+        return turn_allocate(request);
+    if (request->allocation == NULL)
+        return STUN_ERROR_ALLOCATION_MISMATCH;
+    if (!request->is_owner)
+        return STUN_ERROR_WRONG_CREDENTIALS;
+    switch (request->message.method) {
+    case STUN_METHOD_REFRESH:
+        return turn_refresh(request);
+    case STUN_METHOD_CREATE_PERMISSION:
+        return turn_create_permission(request);
+    default:
+        return turn_channel_bind(request);
+    }
+}
+
+void turn_server_receive(struct turn_server *server, const struct turn_time *now,
+                         const struct turn_packet *packet, struct turn_output *output)
+{
+    struct turn_request request = {
+        .server = server, .now = now, .packet = packet, .output = output};
+
+    assert(packet->worker < server->config.worker_count);
+    turn_output_reset(output);
+    if (stun_message_parse(packet->bytes, &request.message) != STUN_VALID)
+        return;
+    output->request_method = request.message.method;
+    if (!passes_stateless(&request))
+        return;
+    request.allocation = allocation_find(&server->allocations, &packet->five_tuple);
+    if (!authentication_check(&request)) {
+        challenge(&request);
+        return;
+    }
+    unsigned error = process(&request);
+    if (error != 0)
+        response_error(&request, error);
+    integrity_key_cleanse(&request.key);
+}
+
+static void expire_relayed(struct turn_server *server, const struct turn_time *now, uint32_t index,
+                           struct turn_output *output)
+{
+    struct allocation *allocation = &server->allocations.at[index / RELAYED_COUNT];
+    enum relayed_slot slot = (enum relayed_slot)(index % RELAYED_COUNT);
+    enum relayed_slot other = slot == RELAYED_V4 ? RELAYED_V6 : RELAYED_V4;
+    // Two that are due together go in one command.
+    if (allocation->relayed[other].state == RELAYED_LIVE &&
+        expiry_due_ms(&server->expiry, EXPIRY_RELAYED, expiry_relayed(allocation->id, other)) <=
+            now->monotonic_ms)
+        teardown_allocation(server, allocation, output);
+    else
+        teardown_relayed(server, allocation, slot, output);
+}
+
+bool turn_server_expire(struct turn_server *server, const struct turn_time *now,
+                        struct turn_output *output)
+{
+    enum expiry_kind kind;
+    uint32_t index;
+
+    turn_output_reset(output);
+    for (unsigned i = 0;
+         i < TURN_OUTPUT_COMMANDS_MAX && expiry_pop(&server->expiry, now, &kind, &index); i++) {
+        switch (kind) {
+        case EXPIRY_RELAYED:
+            expire_relayed(server, now, index, output);
+            break;
+        case EXPIRY_PERMISSION:
+            teardown_permission(server, index, output);
+            break;
+        case EXPIRY_CHANNEL:
+            teardown_channel(server, index, output);
+            break;
+        default:
+            teardown_reservation(server, index);
+            break;
+        }
+    }
+    return expiry_next_ms(&server->expiry) <= now->monotonic_ms;
+}
+
+uint64_t turn_server_next_expiry_ms(const struct turn_server *server)
+{
+    return expiry_next_ms(&server->expiry);
+}
+
+void turn_server_removed(struct turn_server *server, const struct turn_time *now, uint32_t id,
+                         const struct turn_relayed_address *relay)
+{
+    (void)now;
+    if (id >= server->allocations.ids.fresh)
+        return;
+    if (relay == NULL)
+        teardown_allocation_acknowledged(server, &server->allocations.at[id]);
+    else
+        teardown_relay_acknowledged(server, &server->allocations.at[id], relay);
+}
+
+void turn_server_disconnected(struct turn_server *server, const struct turn_time *now,
+                              const struct five_tuple *five_tuple, struct turn_output *output)
+{
+    (void)now;
+    turn_output_reset(output);
+    struct allocation *allocation = allocation_find(&server->allocations, five_tuple);
+    if (allocation != NULL)
+        teardown_allocation(server, allocation, output);
+}

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// See turn/teardown.h.
+#include "turn/teardown.h"
+
+#include "turn/output.h"
+
+static void forget_permission(struct turn_server *server, struct allocation *allocation,
+                              uint32_t permission)
+{
+    expiry_cancel(&server->expiry, EXPIRY_PERMISSION, permission);
+    permission_destroy(&server->permissions, allocation, permission);
+}
+
+static void forget_channel(struct turn_server *server, struct allocation *allocation,
+                           uint32_t channel)
+{
+    expiry_cancel(&server->expiry, EXPIRY_CHANNEL, channel);
+    channel_destroy(&server->channels, allocation, channel);
+}
+
+// The worker drops these with the relayed address: no command for each.
+static void forget_family(struct turn_server *server, struct allocation *allocation,
+                          enum ip_family family)
+{
+    uint32_t next;
+    for (uint32_t at = allocation->permissions; at != INDEX_NONE; at = next) {
+        next = server->permissions.at[at].next;
+        if (server->permissions.at[at].peer.family == family)
+            forget_permission(server, allocation, at);
+    }
+    for (uint32_t at = allocation->channels; at != INDEX_NONE; at = next) {
+        next = server->channels.at[at].next;
+        if (server->channels.at[at].peer.ip.family == family)
+            forget_channel(server, allocation, at);
+    }
+}
+
+void teardown_permission(struct turn_server *server, uint32_t permission,
+                         struct turn_output *output)
+{
+    const struct permission *at = &server->permissions.at[permission];
+    struct allocation *allocation = &server->allocations.at[at->allocation];
+    turn_output_permission(output, TURN_COMMAND_REMOVE_PERMISSION, allocation, at);
+    forget_permission(server, allocation, permission);
+}
+
+void teardown_channel(struct turn_server *server, uint32_t channel, struct turn_output *output)
+{
+    const struct channel *at = &server->channels.at[channel];
+    struct allocation *allocation = &server->allocations.at[at->allocation];
+    turn_output_channel(output, TURN_COMMAND_REMOVE_CHANNEL, allocation, at);
+    forget_channel(server, allocation, channel);
+}
+
+static void await_acknowledgement(struct turn_server *server, struct allocation *allocation)
+{
+    allocation->acknowledgements++;
+    server->pending_removals++;
+}
+
+static void end_relayed(struct turn_server *server, struct allocation *allocation,
+                        enum relayed_slot slot, enum relayed_state state)
+{
+    forget_family(server, allocation, relayed_family(slot));
+    expiry_cancel(&server->expiry, EXPIRY_RELAYED, expiry_relayed(allocation->id, slot));
+    allocation->relayed[slot].state = (uint16_t)state;
+}
+
+void teardown_allocation(struct turn_server *server, struct allocation *allocation,
+                         struct turn_output *output)
+{
+    turn_output_remove_allocation(output, allocation);
+    for (unsigned slot = 0; slot < RELAYED_COUNT; slot++) {
+        if (allocation->relayed[slot].state == RELAYED_LIVE)
+            end_relayed(server, allocation, (enum relayed_slot)slot, RELAYED_RETIRED);
+    }
+    name_table_give(&server->usernames, allocation->username);
+    quota_give(&server->quota, QUOTA_ALLOCATIONS, allocation->user);
+    await_acknowledgement(server, allocation);
+    allocation_retire(&server->allocations, allocation);
+}
+
+void teardown_relayed(struct turn_server *server, struct allocation *allocation,
+                      enum relayed_slot slot, struct turn_output *output)
+{
+    enum relayed_slot other = slot == RELAYED_V4 ? RELAYED_V6 : RELAYED_V4;
+    if (allocation->relayed[other].state != RELAYED_LIVE) {
+        teardown_allocation(server, allocation, output);
+        return;
+    }
+    turn_output_remove_relay(output, allocation, slot);
+    end_relayed(server, allocation, slot, RELAYED_REMOVING);
+    await_acknowledgement(server, allocation);
+}
+
+void teardown_redeem(struct turn_server *server, uint32_t reservation)
+{
+    expiry_cancel(&server->expiry, EXPIRY_RESERVATION, reservation);
+    quota_give(&server->quota, QUOTA_RESERVATIONS, server->reservations.at[reservation].user);
+    reservation_destroy(&server->reservations, reservation);
+}
+
+void teardown_reservation(struct turn_server *server, uint32_t reservation)
+{
+    struct turn_relayed_address address = server->reservations.at[reservation].address;
+    relay_ports_give(&server->relay_ports, address.relay, address.port);
+    teardown_redeem(server, reservation);
+}
+
+static void give_port(struct turn_server *server, struct relayed *relayed)
+{
+    relay_ports_give(&server->relay_ports, relayed->address.relay, relayed->address.port);
+    *relayed = (struct relayed){.state = RELAYED_NONE};
+}
+
+static void acknowledged(struct turn_server *server, struct allocation *allocation)
+{
+    server->pending_removals--;
+    allocation->acknowledgements--;
+    if (allocation->state == ALLOCATION_RETIRED && allocation->acknowledgements == 0)
+        allocation_release(&server->allocations, allocation);
+}
+
+void teardown_allocation_acknowledged(struct turn_server *server, struct allocation *allocation)
+{
+    bool awaited = false;
+    for (unsigned slot = 0; slot < RELAYED_COUNT; slot++) {
+        if (allocation->relayed[slot].state != RELAYED_RETIRED)
+            continue;
+        give_port(server, &allocation->relayed[slot]);
+        awaited = true;
+    }
+    if (awaited)
+        acknowledged(server, allocation);
+}
+
+void teardown_relay_acknowledged(struct turn_server *server, struct allocation *allocation,
+                                 const struct turn_relayed_address *address)
+{
+    for (unsigned slot = 0; slot < RELAYED_COUNT; slot++) {
+        struct relayed *relayed = &allocation->relayed[slot];
+        if (relayed->state != RELAYED_REMOVING || relayed->address.relay != address->relay ||
+            relayed->address.port != address->port)
+            continue;
+        give_port(server, relayed);
+        acknowledged(server, allocation);
+        return;
+    }
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Looking at a server from outside (turn/server.h): all its state said again, its usage, one
+// allocation.
+#include "turn/output.h"
+#include "turn/server_state.h"
+
+// Slots that one call looks at: a sparse table is no excuse for a long pause.
+#define WALK_STEPS_MAX 4096
+
+// The cursor runs over allocations, then permissions, then channels: each stands behind what it
+// needs. What is added meanwhile behind the cursor was said when it was added.
+static void walk_one(const struct turn_server *server, uint64_t at, struct turn_output *output)
+{
+    const struct allocation_table *allocations = &server->allocations;
+    const struct permission_table *permissions = &server->permissions;
+    const struct channel_table *channels = &server->channels;
+
+    if (at < allocations->ids.capacity) {
+        const struct allocation *allocation = allocation_get(allocations, (uint32_t)at);
+        if (allocation != NULL)
+            turn_output_install_allocation(output, allocation);
+        return;
+    }
+    at -= allocations->ids.capacity;
+    if (at < permissions->pool.capacity) {
+        if (permission_is_live(permissions, (uint32_t)at))
+            turn_output_permission(output, TURN_COMMAND_INSTALL_PERMISSION,
+                                   &allocations->at[permissions->at[at].allocation],
+                                   &permissions->at[at]);
+        return;
+    }
+    at -= permissions->pool.capacity;
+    if (channel_is_live(channels, (uint32_t)at))
+        turn_output_channel(output, TURN_COMMAND_INSTALL_CHANNEL,
+                            &allocations->at[channels->at[at].allocation], &channels->at[at]);
+}
+
+bool turn_server_walk(const struct turn_server *server, uint64_t *cursor,
+                      struct turn_output *output)
+{
+    uint64_t end = (uint64_t)server->allocations.ids.capacity + server->permissions.pool.capacity +
+                   server->channels.pool.capacity;
+    turn_output_reset(output);
+    for (unsigned i = 0; i < WALK_STEPS_MAX && *cursor < end && turn_output_has_room(output); i++)
+        walk_one(server, (*cursor)++, output);
+    return *cursor < end;
+}
+
+void turn_server_usage(const struct turn_server *server, struct turn_usage *ret_usage)
+{
+    *ret_usage = (struct turn_usage){
+        .allocations = server->allocations.live_count,
+        .permissions = index_pool_used(&server->permissions.pool),
+        .channels = index_pool_used(&server->channels.pool),
+        .reservations = index_pool_used(&server->reservations.pool),
+        .relay_ports = server->relay_ports.taken_count,
+        .pending_removals = server->pending_removals,
+        .users = server->quota.allocating_count,
+    };
+}
+
+static struct transport_address advertised_address(const struct turn_server *server,
+                                                   const struct relayed *relayed)
+{
+    struct transport_address address = {0};
+    if (relayed->state == RELAYED_LIVE) {
+        address.ip = server->config.relays[relayed->address.relay].advertised;
+        address.port = relayed->address.port;
+    }
+    return address;
+}
+
+static uint64_t expires_ms(const struct turn_server *server, const struct allocation *allocation)
+{
+    uint64_t last_ms = 0;
+    for (unsigned slot = 0; slot < RELAYED_COUNT; slot++) {
+        if (allocation->relayed[slot].state != RELAYED_LIVE)
+            continue;
+        uint64_t due_ms = expiry_due_ms(&server->expiry, EXPIRY_RELAYED,
+                                        expiry_relayed(allocation->id, (enum relayed_slot)slot));
+        if (due_ms > last_ms)
+            last_ms = due_ms;
+    }
+    return last_ms;
+}
+
+bool turn_server_view(const struct turn_server *server, uint32_t id,
+                      struct turn_allocation_view *ret_view)
+{
+    const struct allocation *allocation = allocation_get(&server->allocations, id);
+    if (allocation == NULL)
+        return false;
+    *ret_view = (struct turn_allocation_view){
+        .five_tuple = allocation->five_tuple,
+        .username = name_table_text(&server->usernames, allocation->username),
+        .relayed_v4 = advertised_address(server, &allocation->relayed[RELAYED_V4]),
+        .relayed_v6 = advertised_address(server, &allocation->relayed[RELAYED_V6]),
+        .created_ms = allocation->created_ms,
+        .expires_ms = expires_ms(server, allocation),
+    };
+    return true;
+}
