@@ -41,7 +41,7 @@ void log_setup(enum log_format format, enum log_level level)
 // All of it or nothing: an escape sequence is never cut in two.
 static void append(struct line *line, const char *text, size_t len)
 {
-    if (line->full || len > sizeof(line->text) - LINE_RESERVE - line->len) {
+    if (line->full || line->len + len > sizeof(line->text) - LINE_RESERVE) {
         line->full = true;
         return;
     }
