@@ -40,11 +40,18 @@ static uint16_t type_method(uint16_t type)
     return (uint16_t)((type & 0x000F) | (type >> 1 & 0x0070) | (type >> 2 & 0x0F80));
 }
 
+// RFC 8489 section 5. stun_first_byte() is narrower: it is for telling protocols apart (RFC 7983),
+// not for telling STUN.
+static bool first_bits_are_zero(const uint8_t *header)
+{
+    return (header[0] & 0xC0) == 0;
+}
+
 static enum stun_verdict check_header(struct span bytes)
 {
     if (bytes.len < STUN_HEADER_LEN)
         return STUN_TOO_SHORT;
-    if (!stun_first_byte(bytes.data[0]))
+    if (!first_bits_are_zero(bytes.data))
         return STUN_NOT_STUN;
     if (load_be32(bytes.data + MAGIC_COOKIE_OFFSET) != STUN_MAGIC_COOKIE)
         return STUN_BAD_COOKIE;
@@ -57,7 +64,8 @@ size_t stun_message_framed_len(const uint8_t *header)
 {
     uint16_t attributes_len = load_be16(header + 2);
 
-    if (!stun_first_byte(header[0]) || load_be32(header + MAGIC_COOKIE_OFFSET) != STUN_MAGIC_COOKIE)
+    if (!first_bits_are_zero(header) ||
+        load_be32(header + MAGIC_COOKIE_OFFSET) != STUN_MAGIC_COOKIE)
         return 0;
     if (attributes_len % 4 != 0 || attributes_len > STUN_MESSAGE_MAX_LEN - STUN_HEADER_LEN)
         return 0;
@@ -143,8 +151,8 @@ static enum stun_verdict scan_attributes(struct stun_message *message)
 
 enum stun_verdict stun_message_parse(struct span bytes, struct stun_message *ret_message)
 {
-    struct stun_message
-        message; // unknown[] stays unset past unknown_count: this runs for every packet
+    // Not cleared, as this runs for every packet: unknown[] stays unset past unknown_count.
+    struct stun_message message;
     enum stun_verdict verdict = check_header(bytes);
     uint16_t type;
 
