@@ -176,6 +176,7 @@ static void map_spaces(ucs4_t *points, size_t count)
     }
 }
 
+// This and every other copy is wiped before it is freed: the text may be a password.
 static int copy_out(const struct text *text, char *buffer, size_t capacity)
 {
     size_t len;
@@ -194,8 +195,6 @@ static int copy_out(const struct text *text, char *buffer, size_t capacity)
     free(utf8);
     return result;
 }
-
-// Every copy is wiped before it is freed: the text may be a password.
 
 // RFC 8265 section 4.2.2. The code points are checked after normalization, so that Hangul typed as
 // separate jamo, which NFC composes, is taken.

@@ -12,7 +12,7 @@ static void assert_prepared(const char *text, const char *expected)
 {
     char buffer[256];
 
-    assert_int_equal(opaque_string_prepare(span_of(text), buffer, sizeof(buffer)), 0);
+    assert_int_equal(opaque_string_prepare(span_of(text), buffer, sizeof(buffer) - 1), 0);
     assert_string_equal(buffer, expected);
 }
 
@@ -20,7 +20,7 @@ static void assert_refused(const char *text)
 {
     char buffer[256] = "untouched";
 
-    if (opaque_string_prepare(span_of(text), buffer, sizeof(buffer)) != -EINVAL)
+    if (opaque_string_prepare(span_of(text), buffer, sizeof(buffer) - 1) != -EINVAL)
         fail_msg("took \"%s\"", text);
     assert_string_equal(buffer, "untouched");
 }
@@ -119,9 +119,9 @@ static void refuses_a_zero_byte_within(void **state)
     char buffer[16];
 
     (void)state;
-    assert_int_equal(
-        opaque_string_prepare((struct span){(const uint8_t *)"a\0b", 3}, buffer, sizeof(buffer)),
-        -EINVAL);
+    assert_int_equal(opaque_string_prepare((struct span){(const uint8_t *)"a\0b", 3}, buffer,
+                                           sizeof(buffer) - 1),
+                     -EINVAL);
 }
 
 static void refuses_invalid_utf8(void **state)
@@ -211,15 +211,17 @@ static void refuses_a_contextual_code_point_at_either_end(void **state)
     assert_refused("\xcd\xb5");
 }
 
-static void needs_room_for_the_terminator(void **state)
+static void writes_at_most_capacity_bytes_and_a_terminator(void **state)
 {
-    char buffer[5];
+    char buffer[] = "12345678";
 
     (void)state;
-    assert_int_equal(opaque_string_prepare(span_of("12345"), buffer, sizeof(buffer)), -ENOSPC);
-    assert_int_equal(opaque_string_prepare(span_of("1234"), buffer, sizeof(buffer)), 0);
-    assert_string_equal(buffer, "1234");
-    assert_int_equal(opaque_string_prepare(span_of("1"), buffer, 0), -ENOSPC);
+    assert_int_equal(opaque_string_prepare(span_of("abcde"), buffer, 4), -ENOSPC);
+    assert_string_equal(buffer, "12345678");
+    assert_int_equal(opaque_string_prepare(span_of("abcd"), buffer, 4), 0);
+    assert_string_equal(buffer, "abcd");
+    assert_int_equal(buffer[5], '6');
+    assert_int_equal(opaque_string_prepare(span_of("a"), buffer, 0), -ENOSPC);
 }
 
 static void prepares_to_what_it_leaves_alone(void **state)
@@ -230,8 +232,8 @@ static void prepares_to_what_it_leaves_alone(void **state)
 
     (void)state;
     for (unsigned i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-        assert_int_equal(opaque_string_prepare(span_of(texts[i]), once, sizeof(once)), 0);
-        assert_int_equal(opaque_string_prepare(span_of(once), twice, sizeof(twice)), 0);
+        assert_int_equal(opaque_string_prepare(span_of(texts[i]), once, sizeof(once) - 1), 0);
+        assert_int_equal(opaque_string_prepare(span_of(once), twice, sizeof(twice) - 1), 0);
         assert_string_equal(once, twice);
     }
 }
@@ -253,7 +255,7 @@ int main(void)
         cmocka_unit_test(takes_letters_marks_numbers_symbols_and_punctuation),
         cmocka_unit_test(takes_contextual_code_points_in_their_context_only),
         cmocka_unit_test(refuses_a_contextual_code_point_at_either_end),
-        cmocka_unit_test(needs_room_for_the_terminator),
+        cmocka_unit_test(writes_at_most_capacity_bytes_and_a_terminator),
         cmocka_unit_test(prepares_to_what_it_leaves_alone),
     };
 
