@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""ICE agents of others, aioice and aiortc, that reach each other through relayed addresses alone."""
+
+import asyncio
+import threading
+
+import aioice
+import pytest
+from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSessionDescription
+
+from lab import RELAY4
+from relay import PORT
+
+MESSAGES = [bytes([i]) * (1 + i * 37) for i in range(32)]
+SERVER = (RELAY4, PORT)
+
+
+class End:
+    """An agent's event loop, in a thread that lives on one of the lab's hosts."""
+
+    def __init__(self, lab, role):
+        self.loop = asyncio.new_event_loop()
+        self.thread = threading.Thread(target=self._run, args=(lab, role), daemon=True)
+        self.thread.start()
+
+    def _run(self, lab, role):
+        with lab.inside(role):
+            self.loop.run_forever()
+            self.loop.close()
+
+    def __call__(self, coroutine, timeout=20):
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(timeout)
+
+    def start(self, coroutine):
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop)
+
+    def stop(self):
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join()
+
+
+@pytest.fixture
+def ends(lab, relay):
+    pair = [End(lab, "client"), End(lab, "peer")]
+    yield pair
+    for end in pair:
+        end.stop()
+
+
+def relayed_only(candidates):
+    return [candidate for candidate in candidates if candidate.type == "relay"]
+
+
+def test_aioice_sends_both_ways_from_relayed_address_to_relayed_address(ends):
+    async def gather(controlling):
+        connection = aioice.Connection(
+            ice_controlling=controlling, turn_server=SERVER, turn_username="alice", turn_password="wonderland"
+        )
+        await connection.gather_candidates()
+        return connection
+
+    async def introduce(connection, candidates, username, password):
+        for candidate in candidates:
+            await connection.add_remote_candidate(candidate)
+        await connection.add_remote_candidate(None)
+        connection.remote_username, connection.remote_password = username, password
+
+    connections = [end(gather(i == 0)) for i, end in enumerate(ends)]
+    offers = [relayed_only(connection.local_candidates) for connection in connections]
+    assert [[candidate.host for candidate in offer] for offer in offers] == [[RELAY4], [RELAY4]]
+    # The agents' own addresses reach each other in this lab: only the relayed ones may be used.
+    for connection in connections:
+        connection._local_candidates = relayed_only(connection._local_candidates)
+        connection._protocols = [p for p in connection._protocols if p.local_candidate.type == "relay"]
+    for i, end in enumerate(ends):
+        other = connections[1 - i]
+        end(introduce(connections[i], offers[1 - i], other.local_username, other.local_password))
+    connecting = [end.start(connection.connect()) for end, connection in zip(ends, connections)]
+    for future in connecting:
+        future.result(20)
+
+    async def send_all(connection):
+        for message in MESSAGES:
+            await connection.send(message)
+
+    async def receive_all(connection):
+        return [await connection.recv() for _ in MESSAGES]
+
+    receiving = [end.start(receive_all(connection)) for end, connection in zip(ends, connections)]
+    for end, connection in zip(ends, connections):
+        end(send_all(connection))
+    assert [future.result(10) for future in receiving] == [MESSAGES, MESSAGES]
+    for end, connection in zip(ends, connections):
+        end(connection.close())
+
+
+def test_aioice_is_refused_with_a_wrong_password(ends):
+    async def gather():
+        connection = aioice.Connection(
+            ice_controlling=True, turn_server=SERVER, turn_username="alice", turn_password="looking-glass"
+        )
+        try:
+            await connection.gather_candidates()
+            return relayed_only(connection.local_candidates)
+        except aioice.stun.TransactionFailed as refusal:
+            return refusal.response.attributes["ERROR-CODE"][0]
+        finally:
+            await connection.close()
+
+    assert ends[0](gather()) == 401
+
+
+def relay_lines_only(description):
+    """A session description without the candidates that are not relayed."""
+    lines = [
+        line
+        for line in description.sdp.splitlines()
+        if not line.startswith("a=candidate:") or " typ relay" in line
+    ]
+    return RTCSessionDescription(sdp="\r\n".join(lines) + "\r\n", type=description.type)
+
+
+def test_aiortc_opens_a_data_channel_over_relayed_addresses(ends):
+    configuration = RTCConfiguration(
+        [RTCIceServer(urls=f"turn:{RELAY4}:{PORT}?transport=udp", username="alice", credential="wonderland")]
+    )
+
+    class Peer:
+        def __init__(self):
+            self.connection = RTCPeerConnection(configuration)
+            self.received = []
+            self.done = asyncio.Event()
+
+        def adopt(self, channel):
+            self.channel = channel
+
+            @channel.on("message")
+            def on_message(message):
+                self.received.append(message)
+                if len(self.received) == len(MESSAGES):
+                    self.done.set()
+
+        async def offer(self):
+            self.adopt(self.connection.createDataChannel("data"))
+            await self.connection.setLocalDescription(await self.connection.createOffer())
+            return relay_lines_only(self.connection.localDescription)
+
+        async def answer(self, offer):
+            self.connection.on("datachannel", self.adopt)
+            await self.connection.setRemoteDescription(offer)
+            await self.connection.setLocalDescription(await self.connection.createAnswer())
+            return relay_lines_only(self.connection.localDescription)
+
+        async def send_all(self):
+            while getattr(self, "channel", None) is None or self.channel.readyState != "open":
+                await asyncio.sleep(0.05)
+            for message in MESSAGES:
+                self.channel.send(message)
+            await self.done.wait()
+
+        def candidate_types(self):
+            ice = self.connection.sctp.transport.transport._connection
+            pair = ice._nominated[1]
+            return pair.local_candidate.type, pair.remote_candidate.type
+
+    async def make():
+        return Peer()
+
+    caller, callee = (end(make()) for end in ends)
+    offer = ends[0](caller.offer())
+    assert " typ relay" in offer.sdp
+    ends[0](caller.connection.setRemoteDescription(ends[1](callee.answer(offer))))
+    sending = [end.start(peer.send_all()) for end, peer in zip(ends, (caller, callee))]
+    for future in sending:
+        future.result(30)
+    assert caller.received == callee.received == MESSAGES
+    assert "relay" in {kind for peer in (caller, callee) for kind in peer.candidate_types()}
+    for end, peer in zip(ends, (caller, callee)):
+        end(peer.connection.close())

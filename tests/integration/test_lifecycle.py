@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The relay as a program: started, told wrong things, stopped, killed, started again."""
+
+import json
+import signal
+import subprocess
+import time
+
+import pytest
+
+import stun
+from lab import CLIENT4, PEER4, RELAY4
+from relay import BINARY, DEFAULTS, PORT, Relay, render_config
+
+RESERVED = "net.ipv4.ip_local_reserved_ports"
+
+
+def xdp_of(lab):
+    link = json.loads(lab.run("relay", "ip", "-j", "link", "show", "dev", "relay0").stdout)[0]
+    return link.get("xdp")
+
+
+def managed_neighbours(lab):
+    output = lab.run("relay", "ip", "neigh", "show", "dev", "relay0").stdout
+    return [line for line in output.splitlines() if "managed" in line or "extern_learn" in line]
+
+
+@pytest.fixture
+def fresh(lab, tmp_path):
+    """A relay of this test's own."""
+    with Relay(lab, tmp_path) as the_relay:
+        yield the_relay
+
+
+def use(client_of, lab):
+    client = client_of()
+    client.allocate()
+    client.permit(PEER4)
+    with lab.udp("peer", PEER4) as peer:
+        client.send_indication(peer.getsockname(), b"there")
+        assert peer.recv(2048) == b"there"
+    return client
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+def test_stops_cleanly_and_leaves_nothing(lab, tmp_path, client_of, number):
+    before = lab.sysctl("relay", RESERVED)
+    relay = Relay(lab, tmp_path)
+    relay.start()
+    assert xdp_of(lab) is not None
+    assert "49152-65535" in lab.sysctl("relay", RESERVED)
+    client = use(client_of, lab)
+    client.relayed = None
+    relay.process.send_signal(number)
+    assert relay.process.wait(10) == 0, relay.log_tail()
+    assert xdp_of(lab) is None
+    assert lab.sysctl("relay", RESERVED) == before
+    assert managed_neighbours(lab) == []
+    assert " 0% packet loss" in lab.run("client", "ping", "-c", 2, "-i", 0.1, RELAY4).stdout
+
+
+def test_keeps_ports_that_others_reserved(lab, tmp_path):
+    lab.run("relay", "sysctl", "-w", f"{RESERVED}=5000,6000-6010")
+    try:
+        with Relay(lab, tmp_path):
+            assert lab.sysctl("relay", RESERVED) == "5000,6000-6010,49152-65535"
+        assert lab.sysctl("relay", RESERVED) == "5000,6000-6010"
+    finally:
+        lab.run("relay", "sysctl", "-w", f"{RESERVED}=")
+
+
+def test_stops_while_media_flows(lab, tmp_path, client_of):
+    from media import Media
+
+    relay = Relay(lab, tmp_path)
+    relay.start()
+    with Media(lab, client_of) as media:
+        time.sleep(0.5)
+        assert relay.stop() == 0
+        assert media.received
+    media.client.relayed = None
+
+
+def test_starts_again_after_it_was_killed(lab, tmp_path, client_of):
+    relay = Relay(lab, tmp_path)
+    relay.start()
+    use(client_of, lab).relayed = None
+    relay.kill()
+    # The XDP program may live on, but what it has no socket for is the kernel's.
+    assert " 0% packet loss" in lab.run("client", "ping", "-c", 2, "-i", 0.1, RELAY4).stdout
+    with lab.udp("client", CLIENT4) as client:
+        client.connect((RELAY4, PORT))
+        client.send(stun.Message(stun.BINDING).encode())
+        with pytest.raises(ConnectionRefusedError):
+            client.recv(2048)
+    with Relay(lab, tmp_path):
+        use(client_of, lab).relayed = None
+    assert xdp_of(lab) is None
+    assert lab.sysctl("relay", RESERVED) == ""
+
+
+def test_starts_twenty_times_in_a_row(lab, tmp_path):
+    for _ in range(20):
+        with Relay(lab, tmp_path):
+            pass
+
+
+def test_a_second_one_on_the_same_interface_says_so_and_harms_nothing(lab, fresh, tmp_path, client_of):
+    second = tmp_path / "second.conf"
+    second.write_text(render_config(DEFAULTS))
+    result = lab.run("relay", BINARY, "-c", second, check=False, timeout=15)
+    assert result.returncode not in (0, -signal.SIGSEGV, -signal.SIGABRT)
+    assert "relay0" in result.stderr
+    assert fresh.is_running
+    use(client_of, lab)
+
+
+def test_rests_while_nothing_happens(fresh):
+    time.sleep(1)
+    before, started = fresh.cpu_seconds(), time.monotonic()
+    time.sleep(3)
+    load = (fresh.cpu_seconds() - before) / (time.monotonic() - started)
+    assert load < 0.15, f"{load:.0%} of a core while idle"
+
+
+def test_says_what_it_is():
+    for option in ("--version", "--help"):
+        result = subprocess.run([BINARY, option], capture_output=True, text=True, timeout=10)
+        assert result.returncode == 0
+        assert "turnpike" in result.stdout + result.stderr
+
+
+# Configuration
+
+
+def check_config(tmp_path, text):
+    path = tmp_path / "turnpike.conf"
+    path.write_text(text)
+    return subprocess.run([BINARY, "--check-config", "-c", path], capture_output=True, text=True, timeout=10)
+
+
+def test_accepts_a_good_configuration(tmp_path):
+    result = check_config(tmp_path, render_config(DEFAULTS))
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'workers = "many";',
+        "workers = 0;",
+        "workers = 100000;",
+        "wrokers = 2;",
+        "realm = ;",
+        'allow_peer = [ "203.0.113.0/33" ];',
+        'allow_peer = [ "nowhere" ];',
+        'users = ( { name = "alice"; } );',
+        'users = ( { name = ""; password = "x"; } );',
+        "static_auth_secrets = [ 1 ];",
+        'relay = ( { address = "192.0.2.1"; min_port = 60000; max_port = 50000; } );',
+        'relay = ( { address = "192.0.2.1"; min_port = 0; } );',
+        'relay = ( { address = "192.0.2.1"; max_port = 65536; } );',
+        'listen = ( { address = "192.0.2.1"; port = 70000; } );',
+        'listen = ( { adress = "192.0.2.1"; } );',
+        'idle = "sometimes";',
+        "default_lifetime = -1;",
+        'log = { level = "loud"; };',
+        "total_quota = 1.5;",
+    ],
+)
+def test_names_file_and_line_of_a_mistake(tmp_path, line):
+    settings = {name: value for name, value in DEFAULTS.items() if not line.startswith(name)}
+    good = render_config(settings)
+    result = check_config(tmp_path, good + "\n" + line + "\n")
+    assert result.returncode not in (0, -signal.SIGSEGV, -signal.SIGABRT), "accepted"
+    number = len(good.splitlines()) + 2
+    assert f"{tmp_path}/turnpike.conf:{number}" in result.stderr, result.stderr
+
+
+def test_names_a_file_that_is_not_there(tmp_path):
+    path = tmp_path / "nothing.conf"
+    result = subprocess.run([BINARY, "-c", path], capture_output=True, text=True, timeout=10)
+    assert result.returncode not in (0, -signal.SIGSEGV)
+    assert str(path) in result.stderr
+
+
+def test_names_an_interface_that_is_not_there(lab, tmp_path):
+    relay = Relay(lab, tmp_path, interface="relay9")
+    relay.launch()
+    assert relay.process.wait(15) != 0
+    assert "relay9" in relay.log()
+
+
+def test_names_an_address_that_is_not_the_hosts(lab, tmp_path):
+    relay = Relay(lab, tmp_path, listen=[{"address": "192.0.2.200", "port": PORT}])
+    relay.launch()
+    assert relay.process.wait(15) != 0
+    assert "192.0.2.200" in relay.log()
+
+
+def test_listens_where_it_is_told(lab, tmp_path, client_of):
+    with Relay(lab, tmp_path, listen=[{"address": RELAY4, "port": 3478}, {"address": RELAY4, "port": 80}]):
+        for port in (3478, 80):
+            client = client_of(port=port)
+            client.allocate()
+            client.refresh(0)
+            client.relayed = None
+
+
+@pytest.mark.parametrize("hugepages", ["off", "auto"])
+def test_runs_with_or_without_hugepages(lab, tmp_path, client_of, hugepages):
+    with Relay(lab, tmp_path, hugepages=hugepages):
+        use(client_of, lab).relayed = None
+
+
+def test_logs_json_when_it_is_told(lab, tmp_path):
+    with Relay(lab, tmp_path, log={"format": "json", "level": "info"}) as relay:
+        pass
+    lines = [line for line in relay.log().splitlines() if line.startswith("{")]
+    assert lines
+    for line in lines:
+        json.loads(line)
