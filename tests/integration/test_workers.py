@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""One, two and three workers give the same results: whatever lands on the wrong one is handed to its owner."""
+
+import struct
+
+import pytest
+
+import stun
+from client import Client
+from lab import PEER, Lab
+from relay import Relay
+
+CLIENTS = 12
+
+
+@pytest.fixture(scope="module", params=[1, 2, 3], ids=lambda n: f"{n}_workers")
+def workers(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def lab(workers):
+    """A lab of this file's own: the interface has a queue for each worker."""
+    with Lab(queues=workers) as the_lab:
+        yield the_lab
+
+
+@pytest.fixture(scope="module")
+def relay(lab, workers, tmp_path_factory):
+    with Relay(lab, tmp_path_factory.mktemp("relay"), workers=workers) as the_relay:
+        yield the_relay
+
+
+@pytest.fixture
+def clients(lab, relay):
+    # Many sockets: the queue that a packet lands on depends on its 5-tuple.
+    made = [Client(lab) for _ in range(CLIENTS)]
+    for client in made:
+        client.allocate()
+    yield made
+    for client in made:
+        client.refresh(0)
+        client.close()
+
+
+def test_every_client_reaches_every_peer_and_back(lab, clients):
+    peers = [lab.udp("peer", PEER[4]) for _ in range(CLIENTS)]
+    for i, client in enumerate(clients):
+        client.permit(PEER[4])
+        client.bind(0x4000, peers[i].getsockname())
+    for i, client in enumerate(clients):
+        for j, peer in enumerate(peers):
+            marker = b"%d to %d" % (i, j)
+            if i == j:
+                client.send_channel(0x4000, marker)
+            else:
+                client.send_indication(peer.getsockname(), marker)
+            data, source = peer.recvfrom(2048)
+            assert (data, source) == (marker, client.relayed)
+            peer.sendto(marker, client.relayed)
+            expected = (0x4000, None, marker) if i == j else (None, peer.getsockname(), marker)
+            assert client.receive() == expected
+    for peer in peers:
+        peer.close()
+
+
+def test_every_client_reaches_every_other(clients):
+    for client in clients:
+        client.permit(clients[0].relayed)
+    for i, client in enumerate(clients):
+        other = clients[(i + 1) % CLIENTS]
+        client.bind(0x4000, other.relayed)
+        client.send_channel(0x4000, b"%d" % i)
+        data = other.receive()
+        assert data is not None and data[2] == b"%d" % i
+
+
+def test_a_reserved_port_serves_whoever_claims_it(lab, relay):
+    # The claimant's packets may land on another worker than the one that the port belongs to.
+    for _ in range(8):
+        with Client(lab) as first, Client(lab) as second, lab.udp("peer", PEER[4]) as peer:
+            token = first.allocate((stun.EVEN_PORT, b"\x80")).get(stun.RESERVATION_TOKEN)
+            second.allocate((stun.RESERVATION_TOKEN, token))
+            assert second.relayed[1] == first.relayed[1] + 1
+            second.permit(PEER[4])
+            second.send_indication(peer.getsockname(), b"claimed")
+            data, source = peer.recvfrom(2048)
+            assert (data, source) == (b"claimed", second.relayed)
+            peer.sendto(b"answered", second.relayed)
+            assert second.receive() == (None, peer.getsockname(), b"answered")
+            second.bind(0x4000, peer.getsockname())
+            second.send_channel(0x4000, b"by channel")
+            assert peer.recv(2048) == b"by channel"
+            first.refresh(0)
+            second.refresh(0)
+
+
+def test_both_families_of_one_allocation_are_served(lab, relay):
+    with Client(lab) as client:
+        response = client.allocate((stun.ADDITIONAL_ADDRESS_FAMILY, struct.pack("!BBH", stun.IPV6, 0, 0)))
+        relayed = [stun.decode_address(v, response.transaction_id) for v in response.all(stun.XOR_RELAYED_ADDRESS)]
+        client.permit(PEER[4], PEER[6])
+        for ours, host in zip(relayed, (PEER[4], PEER[6])):
+            with lab.udp("peer", host) as peer:
+                peer.sendto(b"hello", ours)
+                assert client.receive() == (None, peer.getsockname()[:2], b"hello")
+        client.refresh(0)
+
+
+def test_fragments_that_land_on_different_workers_come_together(lab, clients):
+    client = clients[0]
+    data = bytes(i * 11 & 0xFF for i in range(4000))
+    for peer_number in range(6):
+        with lab.udp("peer", PEER[4]) as peer:
+            peer.setsockopt(0, 10, 0)  # IP_MTU_DISCOVER: let the kernel cut it
+            client.permit(PEER[4])
+            peer.sendto(data, client.relayed)
+            assert client.receive() == (None, peer.getsockname(), data), f"peer {peer_number}"
