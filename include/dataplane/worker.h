@@ -18,7 +18,8 @@ struct worker_config {
     struct rte_mempool *pool; // buffers for fragments
 };
 
-// Allocates every table at its full size. 0, -ENOMEM. Control thread, before the worker runs.
+// Allocates every table at its full size. 0, -ENOMEM, -EINVAL, -ENOTSUP (a CPU without AES instructions). Control thread,
+// before the worker runs.
 int worker_create(const struct worker_config *config, struct worker **ret_worker);
 void worker_destroy(struct worker *worker);
 

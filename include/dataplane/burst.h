@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// One burst of frames from the first look to the last: classified, looked up together, rewritten.
+#pragma once
+
+#include "dataplane/worker_state.h"
+
+// All frames are gone for the caller. may_hand_on: they came from the wire, so another worker may
+// be the one to take them. count is at most WORKER_BURST.
+void burst_process(struct worker *worker, struct rte_mbuf **frames, unsigned count,
+                   bool may_hand_on);

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The Internet checksum as running sums, so that a relayed datagram keeps the sum its sender made:
+// what is taken off is subtracted, what is put on is added, and the payload stays protected end to
+// end (RFC 1071, RFC 1624).
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+// A running sum is 64 bits wide and adds up words in the order they have in memory: ones'
+// complement sums are the same in every byte order. It does not overflow for as long as less than
+// 2^32 words go into it.
+
+static inline uint16_t checksum_fold(uint64_t sum)
+{
+    sum = (sum & 0xFFFFFFFFu) + (sum >> 32);
+    sum = (sum & 0xFFFFFFFFu) + (sum >> 32);
+    sum = (sum & 0xFFFFu) + (sum >> 16);
+    sum = (sum & 0xFFFFu) + (sum >> 16);
+    return (uint16_t)sum;
+}
+
+// To subtract a sum, add its negation.
+static inline uint64_t checksum_negate(uint64_t sum)
+{
+    return (uint16_t)~checksum_fold(sum);
+}
+
+// The sum that the same bytes have one byte further on.
+static inline uint64_t checksum_shift(uint64_t sum)
+{
+    return __builtin_bswap16(checksum_fold(sum));
+}
+
+static inline uint64_t checksum_add_u16(uint64_t sum, uint16_t word_be)
+{
+    return sum + word_be;
+}
+
+static inline uint64_t checksum_add_4_bytes(uint64_t sum, const void *bytes)
+{
+    uint32_t word;
+    memcpy(&word, bytes, sizeof(word));
+    return sum + word;
+}
+
+static inline uint64_t checksum_add_16_bytes(uint64_t sum, const void *bytes)
+{
+    uint32_t words[4];
+    memcpy(words, bytes, sizeof(words));
+    return sum + words[0] + words[1] + words[2] + words[3];
+}
+
+// Bytes that start at an even place in what is summed; an odd last one is padded with a zero.
+uint64_t checksum_add_bytes(uint64_t sum, const void *bytes, size_t len);
+
+// The header field for a sum; for UDP, where zero would mean "none", all ones stand for zero (RFC
+// 768).
+static inline uint16_t checksum_field(uint64_t sum)
+{
+    return (uint16_t)~checksum_fold(sum);
+}
+
+static inline uint16_t checksum_udp_field(uint64_t sum)
+{
+    uint16_t field = checksum_field(sum);
+    return field != 0 ? field : 0xFFFF;
+}

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Frames that landed on another worker than the owner of their relay port go to it by ring: most
+// NICs cannot steer by port.
+#pragma once
+
+#include "dataplane/worker_state.h"
+
+// The frame is gone for the caller. owner is another worker.
+void handoff_send(struct worker *worker, unsigned owner, struct rte_mbuf *frame);
+void handoff_flush(struct worker *worker);
+
+// Frames that another worker handed to this one; at most WORKER_BURST.
+unsigned handoff_receive(struct worker *worker, unsigned from, struct rte_mbuf **ret_frames);

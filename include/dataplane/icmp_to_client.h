@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// ICMP errors about what was relayed to a peer, told to the client in a Data indication (RFC 8656
+// sections 11.5, 18.13).
+#pragma once
+
+#include "dataplane/worker_state.h"
+
+#include <stdbool.h>
+
+// The datagram that an ICMP error is about. It was sent from one of our relayed addresses.
+struct icmp_error {
+    const uint8_t *peer_ip; // its destination
+    uint16_t peer_port;
+    uint16_t relay_port;
+    uint8_t relay; // index
+    uint8_t type;
+    uint8_t code;
+    uint32_t data; // of the ICMP attribute: an MTU, or zero
+};
+
+// False: not an ICMP error that is relayed, or about a datagram that no relay of ours sent.
+bool icmp_error_read(const struct local_addresses *locals, const struct packet *packet,
+                     struct icmp_error *ret_error);
+
+// packet->allocation has a live permission for the peer. The packet is gone for the caller.
+void icmp_to_client(struct worker *worker, struct packet *packet, const struct icmp_error *error);

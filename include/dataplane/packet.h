@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A received frame as classify() understood it: where its headers are, what they say that a rewrite
+// must keep.
+#pragma once
+
+#include "exchange/counters.h"
+
+#include <assert.h>
+#include <stdint.h>
+
+struct rte_mbuf;
+
+#define PACKET_ETHERNET_LEN      14
+#define PACKET_IPV4_LEN          20 // without options
+#define PACKET_IPV6_LEN          40
+#define PACKET_IPV6_FRAGMENT_LEN 8
+#define PACKET_UDP_LEN           8
+#define PACKET_PORT_LOCAL                                                                          \
+    UINT16_MAX // mbuf->port of a frame that came through the hairpin and no wire
+
+enum packet_kind {
+    PACKET_DROP,         // drop says why
+    PACKET_CHANNEL_DATA, // to a listener
+    PACKET_SEND,         // to a listener, by its first two bytes
+    PACKET_STUN,         // to a listener: any other STUN message
+    PACKET_PEER,         // to a relay port
+    PACKET_ICMP,         // an error, to an address of ours
+    PACKET_FRAGMENT,     // to an address of ours
+};
+
+enum packet_flag {
+    PACKET_DONT_FRAGMENT = 1, // IPv4's DF
+    PACKET_WAS_FRAGMENTED =
+        2, // IPv6 with a Fragment header: an atomic fragment, or put together from several
+};
+
+struct packet {
+    struct rte_mbuf *mbuf;
+    uint8_t *ip; // header
+    uint8_t *l4; // UDP or ICMP header; what a fragment carries
+    const uint8_t *source_ip;
+    const uint8_t *destination_ip;
+    uint16_t l4_len; // UDP: as its header says; otherwise what the IP header leaves
+    uint16_t source_port_be;
+    uint16_t destination_port_be;
+    uint16_t checksum;     // UDP's, as in the frame; 0: absent
+    uint8_t kind;          // enum packet_kind
+    uint8_t drop;          // enum drop
+    uint8_t family;        // enum ip_family
+    uint8_t traffic_class; // DSCP and ECN
+    uint8_t ttl;
+    uint8_t flags; // enum packet_flag, ORed
+    uint8_t local; // index of the listener or the relay
+    uint8_t fragment_more;
+    uint16_t fragment_offset;   // bytes
+    uint16_t fragment_protocol; // of the whole datagram
+    uint32_t fragment_id;
+    uint32_t allocation;  // index; set by lookups
+    uint16_t data_offset; // of what is relayed, from the UDP payload's start
+    uint16_t data_len;
+} __attribute__((aligned(64)));
+
+static_assert(sizeof(struct packet) == 128, "two cache lines a packet in flight");
+
+static inline uint8_t *packet_payload(const struct packet *packet)
+{
+    return packet->l4 + PACKET_UDP_LEN;
+}
+
+static inline uint16_t packet_payload_len(const struct packet *packet)
+{
+    return (uint16_t)(packet->l4_len - PACKET_UDP_LEN);
+}

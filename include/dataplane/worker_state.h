@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What a worker is made of, for the rooms that share the work. One thread reads and writes it.
+#pragma once
+
+#include "dataplane/idle.h"
+#include "dataplane/local_addresses.h"
+#include "dataplane/packet.h"
+#include "dataplane/rate_limiter.h"
+#include "dataplane/reassembly.h"
+#include "dataplane/tables.h"
+#include "dataplane/token_stream.h"
+#include "dataplane/worker.h"
+#include "exchange/adjacency.h"
+#include "exchange/plane.h"
+
+#include <rte_mbuf.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define WORKER_BURST 64
+
+struct worker_queue {
+    struct rte_mbuf *frames[WORKER_BURST];
+    unsigned count;
+};
+
+// The packets whose way is looked up together, and what for.
+struct worker_lookups {
+    struct flow_key keys[WORKER_BURST];
+    uint64_t hashes[WORKER_BURST];
+    uint32_t values[WORKER_BURST];
+    struct packet *packets[WORKER_BURST];
+    unsigned count;
+};
+
+struct worker {
+    struct plane *plane;
+    const struct plane_config *config; // the plane's
+    struct worker_counters *counters;
+    uint64_t now_tsc;
+    uint64_t tsc_hz;
+    uint16_t id;
+    uint16_t port;
+    uint16_t queue;
+    uint16_t ipv4_id;
+    bool may_hand_on; // the burst in work came from the wire
+    struct adjacency *adjacencies;
+    struct local_addresses local_v4;
+    struct local_addresses local_v6;
+    struct tables tables;
+
+    struct worker_queue tx;
+    struct worker_queue turned;      // came through the hairpin, to be looked up as peer packets
+    struct worker_queue reassembled; // to be classified again
+    struct packet packets[WORKER_BURST];
+    struct worker_lookups lookups;            // first round
+    struct worker_lookups permission_lookups; // second round
+
+    struct token_stream tokens;
+    struct rate_limiter rate_limiter;
+    struct stateless_policy stateless;
+    uint64_t clock_due_tsc; // when the monotonic clock is read next
+    uint32_t now_s;         // monotonic seconds
+
+    struct command removal; // under way, while removing
+    bool removing;
+
+    struct rte_mempool *pool;  // buffers for fragments
+    struct rte_mempool *jumbo; // buffers as large as a datagram gets
+    struct reassembly reassembly;
+    struct idle idle;
+    struct table_memory memory; // this struct's
+    struct table_memory adjacency_memory;
+    struct worker_queue handoffs[PLANE_WORKERS_MAX]; // by owner
+} __attribute__((aligned(64)));
+
+static inline void worker_count(struct worker *worker, enum counter counter)
+{
+    worker->counters->counters[counter]++;
+}
+
+static inline void worker_count_add(struct worker *worker, enum counter counter, uint64_t amount)
+{
+    worker->counters->counters[counter] += amount;
+}
+
+static inline void worker_drop(struct worker *worker, struct rte_mbuf *frame, enum drop drop)
+{
+    worker->counters->drops[drop]++;
+    rte_pktmbuf_free(frame);
+}

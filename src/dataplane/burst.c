@@ -1,0 +1,355 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// One burst of frames from the first look to the last. At a million allocations nearly every bucket
+// and entry is a cache miss, so lookups go in stages over the whole burst: hash all and fetch the
+// buckets, compare tags and fetch the entries, then rewrite.
+#include "dataplane/burst.h"
+
+#include "dataplane/channel_to_peer.h"
+#include "dataplane/classify.h"
+#include "dataplane/handoff.h"
+#include "dataplane/icmp_to_client.h"
+#include "dataplane/peer_to_client.h"
+#include "dataplane/send_to_peer.h"
+#include "dataplane/stateless_answer.h"
+
+#include <netinet/in.h>
+#include <rte_prefetch.h>
+
+#define PREFETCH_AHEAD 4
+
+// Which worker has this relay port; whether that is another one, and the frame may go there.
+static bool hand_to_port_owner(struct worker *worker, struct rte_mbuf *frame, uint16_t port)
+{
+    unsigned owner = port_slice_worker(port, worker->config->worker_count);
+    if (owner == worker->id || !worker->may_hand_on)
+        return false;
+    handoff_send(worker, owner, frame);
+    return true;
+}
+
+// The client is not known here: it may have been steered to another worker.
+static void client_unknown(struct worker *worker, const struct packet *packet, enum drop drop)
+{
+    if (worker->may_hand_on && worker->tables.steering_pool.used > 0) {
+        struct flow_key key = tables_steering_key(packet->local, packet->family, packet->source_ip,
+                                                  packet->source_port_be);
+        uint32_t value = tables_lookup(&worker->tables, &key);
+        if (value != FLOW_NONE) {
+            handoff_send(worker, worker->tables.steerings[table_value_index(value)].owner,
+                         packet->mbuf);
+            return;
+        }
+    }
+    worker_drop(worker, packet->mbuf, drop);
+}
+
+static inline void lookup_add(struct worker_lookups *lookups, struct packet *packet,
+                              const struct flow_key *key)
+{
+    lookups->keys[lookups->count] = *key;
+    lookups->packets[lookups->count++] = packet;
+}
+
+static void prefetch_entry(const struct tables *tables, uint32_t value)
+{
+    uint32_t index = table_value_index(value);
+    switch (table_value_kind(value)) {
+    case TABLE_VALUE_CHANNEL_OF_CLIENT:
+    case TABLE_VALUE_CHANNEL_OF_PEER:
+        rte_prefetch0(&tables->channels[index]);
+        rte_prefetch0(&tables->channels[index].traffic);
+        break;
+    case TABLE_VALUE_ALLOCATION:
+        rte_prefetch0(&tables->allocations[index]);
+        break;
+    case TABLE_VALUE_PERMISSION:
+        rte_prefetch0(&tables->permissions[index]);
+        break;
+    default:
+        break;
+    }
+}
+
+static void lookup_all(struct worker *worker, struct worker_lookups *lookups)
+{
+    const struct tables *tables = &worker->tables;
+    flow_table_hash(&tables->flows, lookups->keys, lookups->count, lookups->hashes);
+    flow_table_find(&tables->flows, lookups->hashes, lookups->count, lookups->values);
+    for (unsigned i = 0; i < lookups->count; i++)
+        prefetch_entry(tables, lookups->values[i]);
+}
+
+// The index of what the i-th lookup found, TABLE_NONE. is_match: the first candidate was looked at,
+// and is the one.
+static inline uint32_t lookup_index(const struct worker *worker,
+                                    const struct worker_lookups *lookups, unsigned i, bool is_match)
+{
+    uint32_t value = lookups->values[i];
+    if (unlikely(!is_match && value != FLOW_NONE))
+        value = flow_table_lookup(&worker->tables.flows, &lookups->keys[i], lookups->hashes[i],
+                                  tables_match, &worker->tables);
+    return value == FLOW_NONE ? TABLE_NONE : table_value_index(value);
+}
+
+// First round: the channel or the allocation of a client, the channel of a peer.
+
+static void first_channel_data(struct worker *worker, unsigned i)
+{
+    struct worker_lookups *lookups = &worker->lookups;
+    uint32_t value = lookups->values[i];
+    bool is_match =
+        table_value_kind(value) == TABLE_VALUE_CHANNEL_OF_CLIENT &&
+        channel_is_of_client(&worker->tables.channels[table_value_index(value)], &lookups->keys[i]);
+    uint32_t index = lookup_index(worker, lookups, i, is_match);
+    if (unlikely(index == TABLE_NONE))
+        client_unknown(worker, lookups->packets[i], DROP_UNBOUND_CHANNEL);
+    else
+        channel_to_peer(worker, lookups->packets[i], &worker->tables.channels[index]);
+}
+
+static void first_send(struct worker *worker, unsigned i, struct send_request *sends)
+{
+    struct worker_lookups *permissions = &worker->permission_lookups;
+    struct packet *packet = worker->lookups.packets[i];
+    uint32_t index = lookup_index(worker, &worker->lookups, i, false);
+    if (index == TABLE_NONE) {
+        client_unknown(worker, packet, DROP_NO_ALLOCATION);
+        return;
+    }
+    struct send_request *request = &sends[permissions->count];
+    if (!send_to_peer_parse(worker, packet, request))
+        return;
+    packet->allocation = index;
+    struct flow_key key =
+        tables_peer_key(index, (uint8_t)request->peer.family, request->peer.bytes, 0);
+    lookup_add(permissions, packet, &key);
+}
+
+static void first_peer(struct worker *worker, unsigned i)
+{
+    struct worker_lookups *lookups = &worker->lookups;
+    struct packet *packet = lookups->packets[i];
+    uint32_t value = lookups->values[i];
+    bool is_match =
+        table_value_kind(value) == TABLE_VALUE_CHANNEL_OF_PEER &&
+        channel_is_of_peer(&worker->tables.channels[table_value_index(value)], &lookups->keys[i]);
+    uint32_t index = lookup_index(worker, lookups, i, is_match);
+    if (likely(index != TABLE_NONE)) {
+        peer_to_channel(worker, packet, &worker->tables.channels[index]);
+        return;
+    }
+    struct flow_key key = lookups->keys[i];
+    key.port_be = 0;
+    rte_prefetch0(&worker->tables.allocations[packet->allocation]);
+    lookup_add(&worker->permission_lookups, packet, &key);
+}
+
+static void first_round(struct worker *worker, struct send_request *sends)
+{
+    struct worker_lookups *lookups = &worker->lookups;
+    lookup_all(worker, lookups);
+    for (unsigned i = 0; i < lookups->count; i++) {
+        if (lookups->packets[i]->kind == PACKET_CHANNEL_DATA)
+            first_channel_data(worker, i);
+        else if (lookups->packets[i]->kind == PACKET_PEER)
+            first_peer(worker, i);
+        else
+            first_send(worker, i, sends);
+    }
+}
+
+// Second round: the permission of a peer, for what has no channel.
+static void second_round(struct worker *worker, const struct send_request *sends)
+{
+    struct worker_lookups *lookups = &worker->permission_lookups;
+    lookup_all(worker, lookups);
+    for (unsigned i = 0; i < lookups->count; i++) {
+        struct packet *packet = lookups->packets[i];
+        uint32_t index = lookup_index(worker, lookups, i, false);
+        if (index == TABLE_NONE || !worker->tables.permissions[index].live)
+            worker_drop(worker, packet->mbuf, DROP_NO_PERMISSION);
+        else if (packet->kind == PACKET_PEER)
+            peer_to_data(worker, packet);
+        else
+            send_to_peer(worker, packet, &sends[i], &worker->tables.permissions[index]);
+    }
+}
+
+// Before the first round: what is looked up, and what is done with at once.
+
+static void start_client(struct worker *worker, struct packet *packet)
+{
+    uint16_t number = packet->kind == PACKET_CHANNEL_DATA ? load_be16(packet_payload(packet)) : 0;
+    struct flow_key key = tables_client_key(packet->local, packet->family, packet->source_ip,
+                                            packet->source_port_be, number);
+    lookup_add(&worker->lookups, packet, &key);
+}
+
+static void start_peer(struct worker *worker, struct packet *packet)
+{
+    uint16_t port = ntohs(packet->destination_port_be);
+    if (hand_to_port_owner(worker, packet->mbuf, port))
+        return;
+    packet->allocation = tables_relay_port(&worker->tables, packet->local, port);
+    if (packet->allocation == TABLE_NONE) {
+        worker_drop(worker, packet->mbuf, DROP_NO_RELAYED_ADDRESS);
+        return;
+    }
+    struct flow_key key = tables_peer_key(packet->allocation, packet->family, packet->source_ip,
+                                          packet->source_port_be);
+    lookup_add(&worker->lookups, packet, &key);
+}
+
+static void start_icmp(struct worker *worker, struct packet *packet)
+{
+    const struct local_addresses *locals =
+        packet->family == IP_FAMILY_V4 ? &worker->local_v4 : &worker->local_v6;
+    struct icmp_error error;
+    if (!icmp_error_read(locals, packet, &error)) {
+        worker_drop(worker, packet->mbuf, DROP_BAD_ICMP);
+        return;
+    }
+    if (hand_to_port_owner(worker, packet->mbuf, error.relay_port))
+        return;
+    packet->allocation = tables_relay_port(&worker->tables, error.relay, error.relay_port);
+    if (packet->allocation == TABLE_NONE) {
+        worker_drop(worker, packet->mbuf, DROP_BAD_ICMP);
+        return;
+    }
+    struct flow_key key = tables_peer_key(packet->allocation, packet->family, error.peer_ip, 0);
+    uint32_t value = tables_lookup(&worker->tables, &key);
+    if (value == FLOW_NONE || !worker->tables.permissions[table_value_index(value)].live)
+        worker_drop(worker, packet->mbuf, DROP_NO_PERMISSION);
+    else
+        icmp_to_client(worker, packet, &error);
+}
+
+// A buffer that a datagram of that length fits into: the one at hand, or a jumbo. NULL: none.
+static struct rte_mbuf *frame_room(struct worker *worker, struct rte_mbuf *at_hand, uint32_t len)
+{
+    struct rte_mbuf *frame = at_hand;
+    if ((uint32_t)at_hand->buf_len < RTE_PKTMBUF_HEADROOM + len) {
+        frame = rte_pktmbuf_alloc(worker->jumbo);
+        if (frame == NULL || (uint32_t)frame->buf_len < RTE_PKTMBUF_HEADROOM + len) {
+            rte_pktmbuf_free(frame);
+            return NULL;
+        }
+        frame->port = at_hand->port;
+    }
+    frame->data_off = RTE_PKTMBUF_HEADROOM;
+    return frame;
+}
+
+static void start_fragment(struct worker *worker, const struct packet *packet)
+{
+    struct rte_mbuf *frame = packet->mbuf;
+    struct reassembly_result result;
+    reassembly_take(&worker->reassembly, packet, worker->now_tsc, &result);
+    worker->counters->drops[DROP_FRAGMENT] += result.dropped;
+    worker_count_add(worker, COUNTER_FRAGMENTS_MERGED, result.merged);
+    if (!result.complete) {
+        rte_pktmbuf_free(frame);
+        return;
+    }
+    struct rte_mbuf *whole = frame_room(worker, frame, result.frame_len);
+    if (whole == NULL) {
+        reassembly_write(&worker->reassembly, NULL);
+        worker_drop(worker, frame, DROP_NO_BUFFER);
+        return;
+    }
+    reassembly_write(&worker->reassembly, rte_pktmbuf_mtod(whole, uint8_t *));
+    whole->data_len = (uint16_t)result.frame_len;
+    whole->pkt_len = result.frame_len;
+    whole->ol_flags = 0; // what the port said was of the fragment
+    if (whole != frame)
+        rte_pktmbuf_free(frame);
+    worker_count(worker, COUNTER_REASSEMBLED);
+    worker->reassembled.frames[worker->reassembled.count++] = whole;
+}
+
+// A port may deliver a frame in several buffers; from here on it is in one. NULL: dropped.
+static struct rte_mbuf *frame_in_one_buffer(struct worker *worker, struct rte_mbuf *frame)
+{
+    if (likely(frame->nb_segs == 1) || rte_pktmbuf_linearize(frame) == 0)
+        return frame;
+    uint32_t len = rte_pktmbuf_pkt_len(frame);
+    struct rte_mbuf *whole = rte_pktmbuf_alloc(worker->jumbo);
+    if (whole == NULL || len > (uint32_t)whole->buf_len - whole->data_off) {
+        rte_pktmbuf_free(whole);
+        worker_drop(worker, frame, DROP_NO_BUFFER);
+        return NULL;
+    }
+    const void *bytes = rte_pktmbuf_read(frame, 0, len, rte_pktmbuf_mtod(whole, void *));
+    (void)bytes; // several buffers: always copied
+    whole->data_len = (uint16_t)len;
+    whole->pkt_len = len;
+    whole->port = frame->port;
+    whole->ol_flags = frame->ol_flags & (RTE_MBUF_F_RX_IP_CKSUM_MASK | RTE_MBUF_F_RX_L4_CKSUM_MASK);
+    rte_pktmbuf_free(frame);
+    return whole;
+}
+
+static void start(struct worker *worker, struct packet *packet)
+{
+    switch ((enum packet_kind)packet->kind) {
+    case PACKET_CHANNEL_DATA:
+    case PACKET_SEND:
+        start_client(worker, packet);
+        break;
+    case PACKET_PEER:
+        start_peer(worker, packet);
+        break;
+    case PACKET_STUN:
+        stateless_answer(worker, packet);
+        break;
+    case PACKET_ICMP:
+        start_icmp(worker, packet);
+        break;
+    case PACKET_FRAGMENT:
+        start_fragment(worker, packet);
+        break;
+    case PACKET_DROP:
+        worker_drop(worker, packet->mbuf, (enum drop)packet->drop);
+        break;
+    }
+}
+
+static void prefetch_relay_port(const struct worker *worker, const struct packet *packet)
+{
+    const struct relay_ports *ports = &worker->tables.relay_ports[packet->local];
+    rte_prefetch0(&ports->allocations[ntohs(packet->destination_port_be) - ports->min_port]);
+}
+
+static unsigned classify_all(struct worker *worker, struct rte_mbuf **frames, unsigned count)
+{
+    unsigned classified = 0;
+    for (unsigned i = 0; i < count && i < PREFETCH_AHEAD; i++)
+        rte_prefetch0(rte_pktmbuf_mtod(frames[i], void *));
+    for (unsigned i = 0; i < count; i++) {
+        if (i + PREFETCH_AHEAD < count)
+            rte_prefetch0(rte_pktmbuf_mtod(frames[i + PREFETCH_AHEAD], void *));
+        struct rte_mbuf *frame = frame_in_one_buffer(worker, frames[i]);
+        if (unlikely(frame == NULL))
+            continue;
+        struct packet *packet = &worker->packets[classified++];
+        classify(&worker->local_v4, &worker->local_v6, frame, packet);
+        if (packet->kind == PACKET_PEER)
+            prefetch_relay_port(worker, packet);
+    }
+    return classified;
+}
+
+void burst_process(struct worker *worker, struct rte_mbuf **frames, unsigned count,
+                   bool may_hand_on)
+{
+    struct send_request sends[WORKER_BURST];
+    worker->may_hand_on = may_hand_on;
+    worker->lookups.count = 0;
+    worker->permission_lookups.count = 0;
+    unsigned classified = classify_all(worker, frames, count);
+    for (unsigned i = 0; i < classified; i++)
+        start(worker, &worker->packets[i]);
+    first_round(worker, sends);
+    if (worker->permission_lookups.count > 0)
+        second_round(worker, sends);
+}

@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The first look at a received frame (RFC 791, RFC 8200 section 4, RFC 768, RFC 8656 section 12).
+#include "dataplane/classify.h"
+
+#include "base/bytes.h"
+#include "dataplane/checksum.h"
+#include "proto/channel_data.h"
+#include "proto/message.h"
+
+#include <netinet/in.h>
+#include <rte_mbuf.h>
+
+#define ETHERNET_TYPE_OFFSET 12
+#define ETHERNET_TYPE_IPV4   0x0800
+#define ETHERNET_TYPE_IPV6   0x86DD
+
+#define IPV4_DONT_FRAGMENT   0x4000
+#define IPV4_MORE_FRAGMENTS  0x2000
+#define IPV4_FRAGMENT_OFFSET 0x1FFF
+#define IPV4_OPTION_END      0
+#define IPV4_OPTION_NOP      1
+#define IPV4_OPTION_LSRR     131
+#define IPV4_OPTION_SSRR     137
+
+#define STUN_SEND_INDICATION_TYPE                                                                  \
+    0x0016 // method Send, class indication, as on the wire (RFC 8489 section 5)
+
+static inline void refuse(struct packet *packet, enum drop drop)
+{
+    packet->kind = PACKET_DROP;
+    packet->drop = (uint8_t)drop;
+}
+
+// A datagram for a listener: STUN and ChannelData differ in their first byte (RFC 8656 section 12).
+static inline void classify_client(struct packet *packet)
+{
+    const uint8_t *payload = packet_payload(packet);
+    uint16_t len = packet_payload_len(packet);
+    if (len == 0) {
+        refuse(packet, DROP_UNKNOWN_PROTOCOL);
+    } else if (channel_data_first_byte(payload[0])) {
+        // RFC 8656 section 12.6: a datagram too short for the claimed length is discarded; padding
+        // may follow.
+        if (len < CHANNEL_DATA_HEADER_LEN ||
+            load_be16(payload + 2) > len - CHANNEL_DATA_HEADER_LEN) {
+            refuse(packet, DROP_BAD_CHANNEL_DATA);
+            return;
+        }
+        packet->kind = PACKET_CHANNEL_DATA;
+        packet->data_offset = CHANNEL_DATA_HEADER_LEN;
+        packet->data_len = load_be16(payload + 2);
+    } else if (stun_first_byte(payload[0])) {
+        bool is_send = len >= 2 && load_be16(payload) == STUN_SEND_INDICATION_TYPE;
+        packet->kind = is_send ? PACKET_SEND : PACKET_STUN;
+    } else {
+        refuse(packet, DROP_UNKNOWN_PROTOCOL);
+    }
+}
+
+static inline void classify_udp(const struct local_addresses *locals, size_t ip_len,
+                                struct packet *packet)
+{
+    if (packet->l4_len < PACKET_UDP_LEN) {
+        refuse(packet, DROP_BAD_UDP);
+        return;
+    }
+    const uint8_t *udp = packet->l4;
+    uint16_t udp_len = load_be16(udp + 4);
+    memcpy(&packet->source_port_be, udp, sizeof(packet->source_port_be));
+    memcpy(&packet->destination_port_be, udp + 2, sizeof(packet->destination_port_be));
+    memcpy(&packet->checksum, udp + 6, sizeof(packet->checksum));
+    // Port 0 as a source asks for no answer (RFC 768): no client and no peer.
+    if (udp_len < PACKET_UDP_LEN || udp_len > packet->l4_len || packet->source_port_be == 0) {
+        refuse(packet, DROP_BAD_UDP);
+        return;
+    }
+    packet->l4_len = udp_len;
+    bool absent = packet->checksum == 0;
+    uint64_t verdict = packet->mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK;
+    if (absent ? packet->family == IP_FAMILY_V6 : verdict == RTE_MBUF_F_RX_L4_CKSUM_BAD) {
+        refuse(packet, DROP_BAD_CHECKSUM);
+        return;
+    }
+    const struct local_address *local =
+        local_addresses_find(locals, packet->destination_ip, ip_len, load_be16(udp + 2));
+    if (local == NULL) {
+        refuse(packet, DROP_NOT_OURS);
+    } else if (local->kind == LOCAL_RELAY) {
+        packet->local = local->index;
+        packet->kind = PACKET_PEER;
+        packet->data_offset = 0;
+        packet->data_len = packet_payload_len(packet);
+    } else if (packet->mbuf->port == PACKET_PORT_LOCAL) {
+        refuse(packet, DROP_NO_RELAYED_ADDRESS); // the hairpin leads to relayed addresses only
+    } else {
+        packet->local = local->index;
+        classify_client(packet);
+    }
+}
+
+static void classify_icmp(const struct local_addresses *locals, size_t ip_len,
+                          struct packet *packet)
+{
+    if (!local_addresses_has(locals, packet->destination_ip, ip_len))
+        refuse(packet, DROP_NOT_OURS);
+    else
+        packet->kind = PACKET_ICMP;
+}
+
+static void classify_fragment(const struct local_addresses *locals, size_t ip_len,
+                              struct packet *packet)
+{
+    if (!local_addresses_has(locals, packet->destination_ip, ip_len))
+        refuse(packet, DROP_NOT_OURS);
+    else
+        packet->kind = PACKET_FRAGMENT;
+}
+
+// Options are skipped, but for a source route: that would make us a hop on someone else's way (RFC
+// 7126 section 4.3).
+static enum packet_kind check_options(const uint8_t *options, size_t len, enum drop *ret_drop)
+{
+    size_t at = 0;
+    while (at < len && options[at] != IPV4_OPTION_END) {
+        if (options[at] == IPV4_OPTION_NOP) {
+            at++;
+            continue;
+        }
+        if (at + 2 > len || options[at + 1] < 2 || options[at + 1] > len - at) {
+            *ret_drop = DROP_BAD_IP_HEADER;
+            return PACKET_DROP;
+        }
+        if (options[at] == IPV4_OPTION_LSRR || options[at] == IPV4_OPTION_SSRR) {
+            *ret_drop = DROP_IP_OPTIONS;
+            return PACKET_DROP;
+        }
+        at += options[at + 1];
+    }
+    return PACKET_PEER;
+}
+
+static inline bool ipv4_header_sum_is_good(const struct rte_mbuf *frame, const uint8_t *ip,
+                                           size_t header_len)
+{
+    uint64_t verdict = frame->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK;
+    if (verdict == RTE_MBUF_F_RX_IP_CKSUM_GOOD)
+        return true;
+    if (verdict == RTE_MBUF_F_RX_IP_CKSUM_BAD)
+        return false;
+    uint64_t sum = checksum_add_16_bytes(checksum_add_4_bytes(0, ip + 16), ip);
+    if (header_len > PACKET_IPV4_LEN)
+        sum = checksum_add_bytes(sum, ip + PACKET_IPV4_LEN, header_len - PACKET_IPV4_LEN);
+    return checksum_fold(sum) == 0xFFFF;
+}
+
+// Sources that nobody can have (RFC 1122 section 3.2.1.3).
+static inline bool ipv4_source_is_possible(const uint8_t *ip)
+{
+    return ip[0] != 0 && ip[0] != 127 && ip[0] < 224;
+}
+
+static inline bool ipv6_source_is_possible(const uint8_t *ip)
+{
+    static const uint8_t zeros[15];
+    return ip[0] != 0xFF &&
+           (memcmp(ip, zeros, sizeof(zeros)) != 0 || ip[15] > 1); // neither :: nor ::1
+}
+
+static inline void classify_ipv4(const struct local_addresses *locals, size_t available,
+                                 struct packet *packet)
+{
+    const uint8_t *ip = packet->ip;
+    if (available < PACKET_IPV4_LEN || ip[0] >> 4 != 4 || (ip[0] & 0xF) < PACKET_IPV4_LEN / 4) {
+        refuse(packet, DROP_BAD_IP_HEADER);
+        return;
+    }
+    size_t header_len = (size_t)(ip[0] & 0xF) * 4;
+    size_t total_len = load_be16(ip + 2); // what follows it in the frame is padding
+    if (total_len < header_len || total_len > available ||
+        !ipv4_header_sum_is_good(packet->mbuf, ip, header_len) ||
+        !ipv4_source_is_possible(ip + 12)) {
+        refuse(packet, DROP_BAD_IP_HEADER);
+        return;
+    }
+    packet->family = IP_FAMILY_V4;
+    packet->traffic_class = ip[1];
+    packet->ttl = ip[8];
+    packet->source_ip = ip + 12;
+    packet->destination_ip = ip + 16;
+    packet->l4 = packet->ip + header_len;
+    packet->l4_len = (uint16_t)(total_len - header_len);
+    if (header_len > PACKET_IPV4_LEN) {
+        enum drop drop;
+        if (check_options(ip + PACKET_IPV4_LEN, header_len - PACKET_IPV4_LEN, &drop) ==
+            PACKET_DROP) {
+            refuse(packet, drop);
+            return;
+        }
+    }
+    uint16_t fragment = load_be16(ip + 6);
+    packet->flags = fragment & IPV4_DONT_FRAGMENT ? PACKET_DONT_FRAGMENT : 0;
+    if (fragment & (IPV4_MORE_FRAGMENTS | IPV4_FRAGMENT_OFFSET)) {
+        packet->fragment_more = (fragment & IPV4_MORE_FRAGMENTS) != 0;
+        packet->fragment_offset = (uint16_t)((fragment & IPV4_FRAGMENT_OFFSET) * 8);
+        packet->fragment_protocol = ip[9];
+        packet->fragment_id = load_be16(ip + 4);
+        classify_fragment(locals, 4, packet);
+    } else if (ip[9] == IPPROTO_UDP) {
+        classify_udp(locals, 4, packet);
+    } else if (ip[9] == IPPROTO_ICMP) {
+        classify_icmp(locals, 4, packet);
+    } else {
+        refuse(packet, DROP_NOT_UDP);
+    }
+}
+
+// Where the walk over the extension headers stands: at a header of type next, with so many bytes
+// from it on.
+struct extension_walk {
+    uint8_t *at;
+    size_t left;
+    uint8_t next;
+    bool is_fragment;
+};
+
+// One extension header; false when the packet has been refused.
+static bool walk_extension(struct extension_walk *walk, struct packet *packet)
+{
+    if (walk->left < 8) {
+        refuse(packet, DROP_BAD_IP_HEADER);
+        return false;
+    }
+    size_t len = walk->next == IPPROTO_FRAGMENT ? 8 : ((size_t)walk->at[1] + 1) * 8;
+    if (len > walk->left) {
+        refuse(packet, DROP_BAD_IP_HEADER);
+        return false;
+    }
+    if (walk->next == IPPROTO_ROUTING && walk->at[3] != 0) { // segments left: someone else's way
+        refuse(packet, DROP_IP_OPTIONS);
+        return false;
+    }
+    if (walk->next == IPPROTO_FRAGMENT) {
+        uint16_t fragment = load_be16(walk->at + 2);
+        packet->flags |= PACKET_WAS_FRAGMENTED;
+        packet->fragment_offset = fragment & 0xFFF8;
+        packet->fragment_more = fragment & 1;
+        packet->fragment_protocol = walk->at[0];
+        packet->fragment_id = load_be32(walk->at + 4);
+        // An atomic fragment is a whole datagram (RFC 6946).
+        walk->is_fragment = packet->fragment_offset != 0 || packet->fragment_more;
+    }
+    walk->next = walk->at[0];
+    walk->at += len;
+    walk->left -= len;
+    return true;
+}
+
+static bool is_walked(uint8_t next)
+{
+    return next == IPPROTO_HOPOPTS || next == IPPROTO_DSTOPTS || next == IPPROTO_ROUTING ||
+           next == IPPROTO_FRAGMENT;
+}
+
+static bool is_other_extension(uint8_t next)
+{
+    return next == IPPROTO_AH || next == IPPROTO_ESP || next == 135 || next == 139 || next == 140;
+}
+
+static void classify_ipv6(const struct local_addresses *locals, size_t available,
+                          struct packet *packet)
+{
+    const uint8_t *ip = packet->ip;
+    size_t payload_len = available < PACKET_IPV6_LEN ? 0 : load_be16(ip + 4);
+    if (available < PACKET_IPV6_LEN || ip[0] >> 4 != 6 ||
+        payload_len > available - PACKET_IPV6_LEN || !ipv6_source_is_possible(ip + 8)) {
+        refuse(packet, DROP_BAD_IP_HEADER);
+        return;
+    }
+    packet->family = IP_FAMILY_V6;
+    packet->traffic_class = (uint8_t)(load_be16(ip) >> 4);
+    packet->ttl = ip[7];
+    packet->source_ip = ip + 8;
+    packet->destination_ip = ip + 24;
+    packet->flags = 0;
+    struct extension_walk walk = {packet->ip + PACKET_IPV6_LEN, payload_len, ip[6], false};
+    for (unsigned i = 0; is_walked(walk.next) && !walk.is_fragment; i++) {
+        // Hop-by-hop options stand first or not at all (RFC 8200 section 4.1).
+        if (i == CLASSIFY_EXTENSIONS_MAX || (i > 0 && walk.next == IPPROTO_HOPOPTS)) {
+            refuse(packet, DROP_IP_OPTIONS);
+            return;
+        }
+        if (!walk_extension(&walk, packet))
+            return;
+    }
+    packet->l4 = walk.at;
+    packet->l4_len = (uint16_t)walk.left;
+    if (walk.is_fragment)
+        classify_fragment(locals, 16, packet);
+    else if (walk.next == IPPROTO_UDP)
+        classify_udp(locals, 16, packet);
+    else if (walk.next == IPPROTO_ICMPV6)
+        classify_icmp(locals, 16, packet);
+    else
+        refuse(packet, is_other_extension(walk.next) ? DROP_IP_OPTIONS : DROP_NOT_UDP);
+}
+
+void classify(const struct local_addresses *v4, const struct local_addresses *v6,
+              struct rte_mbuf *frame, struct packet *ret_packet)
+{
+    uint8_t *ethernet = rte_pktmbuf_mtod(frame, uint8_t *);
+    size_t len = rte_pktmbuf_data_len(frame);
+    ret_packet->mbuf = frame;
+    ret_packet->ip = ethernet + PACKET_ETHERNET_LEN;
+    if (len < PACKET_ETHERNET_LEN) {
+        refuse(ret_packet, DROP_NOT_IP);
+        return;
+    }
+    uint16_t type = load_be16(ethernet + ETHERNET_TYPE_OFFSET);
+    if (ethernet[0] & 1) // to a group: not meant for one host (RFC 1122 section 3.3.6)
+        refuse(ret_packet, DROP_NOT_OURS);
+    else if (type == ETHERNET_TYPE_IPV4)
+        classify_ipv4(v4, len - PACKET_ETHERNET_LEN, ret_packet);
+    else if (type == ETHERNET_TYPE_IPV6)
+        classify_ipv6(v6, len - PACKET_ETHERNET_LEN, ret_packet);
+    else
+        refuse(ret_packet, DROP_NOT_IP);
+}

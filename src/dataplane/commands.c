@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What the control plane tells a worker, applied in order between bursts.
+#include "dataplane/commands.h"
+
+#include "dataplane/transmit.h"
+
+#include <errno.h>
+#include <rte_ring_elem.h>
+
+// Between two bursts: enough that installing keeps up with any client, little enough that a port's
+// queue does not overflow.
+#define COMMANDS_A_POLL 32
+#define REMOVALS_A_POLL 128
+
+static bool adjacency_exists(const struct worker *worker, uint32_t index)
+{
+    return index < worker->config->adjacencies;
+}
+
+static int set_adjacency(struct worker *worker, const struct command *command)
+{
+    uint32_t index = command->set_adjacency.index;
+    if (index == ADJACENCY_NONE || !adjacency_exists(worker, index))
+        return -EINVAL;
+    worker->adjacencies[index] = command->set_adjacency.adjacency;
+    // A worker sends through its own port: what lies behind another is out of its reach.
+    if (command->set_adjacency.adjacency.port != worker->port)
+        worker->adjacencies[index].resolved = 0;
+    return 0;
+}
+
+static int install_steering(struct worker *worker, const struct command *command)
+{
+    if (command->steering.owner >= worker->config->worker_count ||
+        command->steering.owner == worker->id)
+        return -EINVAL;
+    return tables_install_steering(&worker->tables, command);
+}
+
+static int apply(struct worker *worker, const struct command *command)
+{
+    switch ((enum command_kind)command->kind) {
+    case COMMAND_SET_ADJACENCY:
+        return set_adjacency(worker, command);
+    case COMMAND_INSTALL_ALLOCATION:
+        return adjacency_exists(worker, command->install_allocation.adjacency)
+                   ? tables_install_allocation(&worker->tables, command)
+                   : -EINVAL;
+    case COMMAND_INSTALL_PERMISSION:
+        return adjacency_exists(worker, command->permission.path.adjacency)
+                   ? tables_install_permission(&worker->tables, command)
+                   : -EINVAL;
+    case COMMAND_REMOVE_PERMISSION:
+        return tables_remove_permission(&worker->tables, command);
+    case COMMAND_INSTALL_CHANNEL:
+        return adjacency_exists(worker, command->channel.path.adjacency)
+                   ? tables_install_channel(&worker->tables, command)
+                   : -EINVAL;
+    case COMMAND_REMOVE_CHANNEL:
+        return tables_remove_channel(&worker->tables, command);
+    case COMMAND_INSTALL_STEERING:
+        return install_steering(worker, command);
+    case COMMAND_REMOVE_STEERING:
+        return tables_remove_steering(&worker->tables, command);
+    case COMMAND_TRANSMIT:
+        transmit(worker, command->transmit.frame);
+        return 0;
+    case COMMAND_SET_STATELESS:
+        worker->stateless = *command->set_stateless.policy;
+        return 0;
+    default:
+        return -EINVAL;
+    }
+}
+
+// What is not there was removed all the same, as far as the control plane is concerned: it waits
+// for the answer.
+static bool report_nothing_there(struct worker *worker, const struct command *command)
+{
+    struct punt punt;
+    memset(&punt, 0, sizeof(punt));
+    punt.kind = PUNT_REMOVED;
+    punt.worker = worker->id;
+    punt.allocation = command->allocation;
+    punt.removed.relay =
+        command->kind == COMMAND_REMOVE_RELAY ? command->remove_relay.relay : RELAY_NONE;
+    punt.removed.port = command->kind == COMMAND_REMOVE_RELAY ? command->remove_relay.port : 0;
+    return plane_punt_send(worker->plane, worker->id, &punt) == 0;
+}
+
+// Go on with the removal. While it lasts, no other command is applied: what comes behind it may
+// take up its addresses.
+static void removal_continue(struct worker *worker)
+{
+    unsigned budget = REMOVALS_A_POLL;
+    int error = 0;
+    bool is_done =
+        worker->removal.kind == COMMAND_REMOVE_ALLOCATION
+            ? tables_remove_allocation(&worker->tables, &worker->removal, &budget, &error)
+            : tables_remove_relay(&worker->tables, &worker->removal, &budget, &error);
+    if (!is_done || (error != 0 && !report_nothing_there(worker, &worker->removal)))
+        return;
+    worker->removing = false;
+    worker_count(worker, COUNTER_COMMANDS);
+    if (error != 0)
+        worker_count(worker, COUNTER_COMMAND_FAILURES);
+}
+
+unsigned commands_apply(struct worker *worker)
+{
+    struct rte_ring *ring = worker->plane->commands[worker->id];
+    for (unsigned count = 0; count < COMMANDS_A_POLL; count++) {
+        if (worker->removing) {
+            removal_continue(worker);
+            if (worker->removing)
+                return count + 1;
+            continue;
+        }
+        struct command command;
+        if (rte_ring_sc_dequeue_elem(ring, &command, sizeof(command)) != 0)
+            return count;
+        if (command.kind == COMMAND_REMOVE_ALLOCATION || command.kind == COMMAND_REMOVE_RELAY) {
+            worker->removal = command;
+            worker->removing = true;
+            continue;
+        }
+        worker_count(worker, COUNTER_COMMANDS);
+        if (apply(worker, &command) != 0)
+            worker_count(worker, COUNTER_COMMAND_FAILURES);
+    }
+    return COMMANDS_A_POLL;
+}

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Which of the relay's own transport addresses a packet is for.
+#include "dataplane/local_addresses.h"
+
+static void add(struct local_addresses *addresses, const struct ip_address *ip, uint16_t min_port,
+                uint16_t max_port, enum local_kind kind, unsigned index)
+{
+    struct local_address *entry = &addresses->entries[addresses->count++];
+    memcpy(entry->ip, ip->bytes, sizeof(entry->ip));
+    entry->min_port = min_port;
+    entry->max_port = max_port;
+    entry->kind = (uint8_t)kind;
+    entry->index = (uint8_t)index;
+}
+
+void local_addresses_init(struct local_addresses *addresses, const struct plane_config *config,
+                          enum ip_family family)
+{
+    memset(addresses, 0, sizeof(*addresses));
+    for (unsigned i = 0; i < config->listener_count; i++) {
+        const struct transport_address *listener = &config->listeners[i];
+        if (listener->ip.family == family)
+            add(addresses, &listener->ip, listener->port, listener->port, LOCAL_LISTENER, i);
+    }
+    for (unsigned i = 0; i < config->relay_count; i++) {
+        const struct plane_relay *relay = &config->relays[i];
+        if (relay->local.family == family)
+            add(addresses, &relay->local, relay->min_port, relay->max_port, LOCAL_RELAY, i);
+    }
+}

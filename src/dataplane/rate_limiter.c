@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// How often one source prefix gets an answer without credentials. A bucket is one time stamp: when
+// it will be full again (the "theoretical arrival time" of the generic cell rate algorithm, ITU-T
+// I.371). One that lies in the past says the same as none at all, so it may be overwritten, and
+// nothing is ever swept.
+#include "dataplane/rate_limiter.h"
+
+#include "base/address.h"
+#include "base/random.h"
+
+#include <string.h>
+
+#define RATE_LIMITER_SETS     16384u
+#define RATE_LIMITER_SET_SIZE 4
+
+struct rate_limiter_bucket {
+    uint64_t prefix; // keyed hash of it
+    uint64_t full_tsc;
+};
+
+struct rate_limiter_set {
+    struct rate_limiter_bucket buckets[RATE_LIMITER_SET_SIZE];
+} __attribute__((aligned(64)));
+
+static_assert(sizeof(struct rate_limiter_set) == 64, "one cache line a set");
+
+int rate_limiter_init(struct rate_limiter *limiter, uint32_t answers_per_second, uint32_t burst,
+                      uint64_t tsc_hz, int socket)
+{
+    memset(limiter, 0, sizeof(*limiter));
+    if (answers_per_second == 0)
+        return 0;
+    int error = table_memory_take(RATE_LIMITER_SETS * sizeof(struct rate_limiter_set), socket,
+                                  &limiter->memory);
+    if (error != 0)
+        return error;
+    limiter->sets = limiter->memory.bytes;
+    limiter->mask = RATE_LIMITER_SETS - 1;
+    limiter->interval_tsc = tsc_hz / answers_per_second;
+    limiter->burst_tsc = limiter->interval_tsc * (burst > 0 ? burst - 1 : 0);
+    random_fill(&random_system, &limiter->key, sizeof(limiter->key));
+    return 0;
+}
+
+void rate_limiter_done(struct rate_limiter *limiter)
+{
+    table_memory_give(&limiter->memory);
+}
+
+// RFC 8656's clients come from anywhere in their network's /24 or /56; a forger has no more of them
+// than there are.
+static uint64_t prefix_hash(const struct rate_limiter *limiter, uint8_t family, const uint8_t *ip)
+{
+    uint8_t prefix[8] = {family};
+    memcpy(prefix + 1, ip, family == IP_FAMILY_V4 ? 3 : 7);
+    return siphash(&limiter->key, prefix, sizeof(prefix));
+}
+
+bool rate_limiter_allows(struct rate_limiter *limiter, uint8_t family, const uint8_t *ip,
+                         uint64_t now_tsc)
+{
+    if (limiter->interval_tsc == 0)
+        return true;
+    uint64_t hash = prefix_hash(limiter, family, ip);
+    struct rate_limiter_set *set = &limiter->sets[hash & limiter->mask];
+    struct rate_limiter_bucket *found = NULL;
+    for (unsigned i = 0; i < RATE_LIMITER_SET_SIZE; i++) {
+        struct rate_limiter_bucket *bucket = &set->buckets[i];
+        if (bucket->prefix == hash && bucket->full_tsc > now_tsc) {
+            if (bucket->full_tsc - now_tsc > limiter->burst_tsc)
+                return false;
+            bucket->full_tsc += limiter->interval_tsc;
+            return true;
+        }
+        if (bucket->full_tsc <= now_tsc)
+            found = bucket;
+    }
+    // No room means that more prefixes are asking here than a set holds: the newcomer waits.
+    if (found == NULL)
+        return false;
+    found->prefix = hash;
+    found->full_tsc = now_tsc + limiter->interval_tsc;
+    return true;
+}

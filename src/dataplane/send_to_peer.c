@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Send indications from a client to any peer it has a permission for (RFC 8656 section 11.2).
+#include "dataplane/send_to_peer.h"
+
+#include "dataplane/forward.h"
+#include "proto/message.h"
+
+static enum drop parse(struct packet *packet, struct send_request *ret_request)
+{
+    struct span bytes = {packet_payload(packet), packet_payload_len(packet)};
+    struct stun_message message;
+    if (stun_message_parse(bytes, &message) != STUN_VALID)
+        return DROP_BAD_STUN;
+    struct transport_address peer;
+    struct span data;
+    // RFC 8489 section 6.3.2: an indication with unknown comprehension-required attributes is
+    // discarded.
+    if (message.unknown_count > 0 ||
+        stun_message_xor_address(&message, STUN_ATTRIBUTE_XOR_PEER_ADDRESS, &peer) !=
+            STUN_VALUE_OK ||
+        !stun_message_find(&message, STUN_ATTRIBUTE_DATA, &data) || peer.port == 0)
+        return DROP_BAD_SEND;
+    packet->data_offset = (uint16_t)(data.data - bytes.data);
+    packet->data_len = (uint16_t)data.len;
+    ret_request->peer = peer.ip;
+    ret_request->peer_port_be = htons(peer.port);
+    ret_request->dont_fragment = stun_message_has(&message, STUN_ATTRIBUTE_DONT_FRAGMENT);
+    return DROP_COUNT;
+}
+
+bool send_to_peer_parse(struct worker *worker, struct packet *packet,
+                        struct send_request *ret_request)
+{
+    enum drop drop = parse(packet, ret_request);
+    if (drop == DROP_COUNT)
+        return true;
+    worker_drop(worker, packet->mbuf, drop);
+    return false;
+}
+
+void send_to_peer(struct worker *worker, const struct packet *packet,
+                  const struct send_request *request, const struct permission *permission)
+{
+    struct allocation *allocation = &worker->tables.allocations[packet->allocation];
+    const struct table_relayed *relayed =
+        &allocation->relayed[request->peer.family == IP_FAMILY_V4 ? TABLE_V4 : TABLE_V6];
+    if (relayed->relay == RELAY_NONE) {
+        worker_drop(worker, packet->mbuf, DROP_NO_PERMISSION); // going: its permissions go next
+        return;
+    }
+    const struct plane_relay *relays = worker->config->relays;
+    struct leg leg = {
+        .source_ip = relays[relayed->relay].local.bytes,
+        .destination_ip = request->peer.bytes,
+        .source_port_be = relayed->port_be,
+        .destination_port_be = request->peer_port_be,
+        .family = (uint8_t)request->peer.family,
+        .hairpin = permission->hairpin,
+        .dont_fragment = request->dont_fragment,
+        .adjacency = permission->adjacency,
+    };
+    if (permission->hairpin != TABLE_RELAY_NONE) {
+        if (!hairpin_has_port(worker, permission->hairpin, request->peer_port_be)) {
+            worker_drop(worker, packet->mbuf, DROP_NO_RELAYED_ADDRESS);
+            return;
+        }
+        leg.source_ip = relays[relayed->relay].advertised.bytes;
+        leg.destination_ip = relays[permission->hairpin].local.bytes;
+    }
+    if (!forward(worker, packet, &leg, NULL, 0, 0))
+        return;
+    allocation->traffic.to_peer_packets++;
+    allocation->traffic.to_peer_bytes += packet->data_len;
+    worker_count(worker, COUNTER_SEND_TO_PEER);
+    worker_count_add(worker, COUNTER_TO_PEER_BYTES, packet->data_len);
+}

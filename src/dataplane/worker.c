@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A worker: what it is made of, and what it does in one round.
+#include "dataplane/worker.h"
+
+#include "base/clock.h"
+#include "dataplane/burst.h"
+#include "dataplane/commands.h"
+#include "dataplane/handoff.h"
+#include "dataplane/punting.h"
+#include "dataplane/transmit.h"
+#include "dataplane/worker_state.h"
+
+#include <errno.h>
+#include <rte_cpuflags.h>
+#include <rte_cycles.h>
+#include <rte_ethdev.h>
+#include <rte_ring.h>
+#include <rte_ring_elem.h>
+#include <stdio.h>
+
+// Datagrams longer than a packet buffer that a worker has in hand at once.
+#define WORKER_JUMBOS 31
+
+static int jumbo_create(struct worker *worker, int socket)
+{
+    char name[RTE_MEMPOOL_NAMESIZE];
+    snprintf(name, sizeof(name), "jumbo_%u", worker->id);
+    worker->jumbo = rte_pktmbuf_pool_create(name, WORKER_JUMBOS, 0, 0, UINT16_MAX, socket);
+    return worker->jumbo == NULL ? -ENOMEM : 0;
+}
+
+static int adjacencies_create(struct worker *worker, int socket)
+{
+    int error = table_memory_take((size_t)worker->config->adjacencies * sizeof(struct adjacency),
+                                  socket, &worker->adjacency_memory);
+    worker->adjacencies = worker->adjacency_memory.bytes;
+    return error;
+}
+
+static int parts_create(struct worker *worker, int socket)
+{
+    const struct plane_rate_limit *rate = &worker->config->rate_limit;
+    int error = tables_init(&worker->tables, worker->config, socket);
+    if (error == 0)
+        error = adjacencies_create(worker, socket);
+    if (error == 0)
+        error = rate_limiter_init(&worker->rate_limiter, rate->answers_per_second, rate->burst,
+                                  worker->tsc_hz, socket);
+    if (error == 0)
+        error = reassembly_init(&worker->reassembly, worker->tsc_hz, socket);
+    if (error == 0)
+        error = jumbo_create(worker, socket);
+    return error;
+}
+
+int worker_create(const struct worker_config *config, struct worker **ret_worker)
+{
+    if (rte_cpu_get_flag_enabled(RTE_CPUFLAG_AES) != 1)
+        return -ENOTSUP;
+    struct table_memory memory;
+    int error = table_memory_take(sizeof(struct worker), config->socket, &memory);
+    if (error != 0)
+        return error;
+    struct worker *worker = memory.bytes;
+    worker->memory = memory;
+    worker->plane = config->plane;
+    worker->config = &config->plane->config;
+    worker->counters = &config->plane->counters[config->id];
+    worker->id = config->id;
+    worker->port = config->port;
+    worker->queue = config->queue;
+    worker->pool = config->pool;
+    worker->tsc_hz = rte_get_tsc_hz();
+    worker->stateless = config->plane->config.stateless;
+    local_addresses_init(&worker->local_v4, worker->config, IP_FAMILY_V4);
+    local_addresses_init(&worker->local_v6, worker->config, IP_FAMILY_V6);
+    token_stream_init(&worker->tokens);
+    worker->ipv4_id = (uint16_t)token_stream_next(&worker->tokens);
+    error = parts_create(worker, config->socket);
+    if (error != 0) {
+        worker_destroy(worker);
+        return error;
+    }
+    *ret_worker = worker;
+    return 0;
+}
+
+// What is still under way to this worker goes with it.
+static void rings_drain(struct worker *worker)
+{
+    struct command command;
+    while (rte_ring_sc_dequeue_elem(worker->plane->commands[worker->id], &command,
+                                    sizeof(command)) == 0) {
+        if (command.kind == COMMAND_TRANSMIT)
+            rte_pktmbuf_free(command.transmit.frame);
+    }
+    for (unsigned from = 0; from < worker->config->worker_count; from++) {
+        void *frame;
+        while (from != worker->id &&
+               rte_ring_sc_dequeue(worker->plane->handoffs[from][worker->id], &frame) == 0)
+            rte_pktmbuf_free(frame);
+    }
+}
+
+void worker_destroy(struct worker *worker)
+{
+    if (worker == NULL)
+        return;
+    rings_drain(worker);
+    rte_mempool_free(worker->jumbo);
+    reassembly_done(&worker->reassembly);
+    rate_limiter_done(&worker->rate_limiter);
+    table_memory_give(&worker->adjacency_memory);
+    tables_done(&worker->tables);
+    struct table_memory memory = worker->memory;
+    table_memory_give(&memory);
+}
+
+static void clock_update(struct worker *worker)
+{
+    worker->now_tsc = rte_rdtsc();
+    if (worker->now_tsc < worker->clock_due_tsc)
+        return;
+    // Nonces carry seconds of the system's monotonic clock, which the TSC leaves behind by and by.
+    worker->now_s = (uint32_t)(clock_monotonic_ms() / 1000);
+    worker->clock_due_tsc = worker->now_tsc + worker->tsc_hz / 4;
+}
+
+static unsigned queue_take(struct worker_queue *queue, struct rte_mbuf **ret_frames)
+{
+    unsigned count = queue->count;
+    memcpy(ret_frames, queue->frames, count * sizeof(*ret_frames));
+    queue->count = 0;
+    return count;
+}
+
+static void process(struct worker *worker, struct rte_mbuf **frames, unsigned count,
+                    bool may_hand_on)
+{
+    struct rte_mbuf *turned[WORKER_BURST];
+    burst_process(worker, frames, count, may_hand_on);
+    unsigned turned_count = queue_take(&worker->turned, turned);
+    if (turned_count > 0)
+        burst_process(worker, turned, turned_count, false);
+}
+
+static void process_all(struct worker *worker, struct rte_mbuf **frames, unsigned count,
+                        bool may_hand_on)
+{
+    struct rte_mbuf *reassembled[WORKER_BURST];
+    if (count == 0)
+        return;
+    process(worker, frames, count, may_hand_on);
+    unsigned reassembled_count = queue_take(&worker->reassembled, reassembled);
+    if (reassembled_count > 0)
+        process(worker, reassembled, reassembled_count, may_hand_on);
+}
+
+static unsigned poll_handoffs(struct worker *worker)
+{
+    unsigned work = 0;
+    for (unsigned from = 0; from < worker->config->worker_count; from++) {
+        struct rte_mbuf *frames[WORKER_BURST];
+        if (from == worker->id)
+            continue;
+        unsigned count = handoff_receive(worker, from, frames);
+        process_all(worker, frames, count, false);
+        work += count;
+    }
+    return work;
+}
+
+static unsigned poll_port(struct worker *worker)
+{
+    struct rte_mbuf *frames[WORKER_BURST];
+    unsigned count = rte_eth_rx_burst(worker->port, worker->queue, frames, WORKER_BURST);
+    uint64_t bytes = 0;
+    for (unsigned i = 0; i < count; i++) {
+        bytes += rte_pktmbuf_pkt_len(frames[i]);
+        frames[i]->port = worker->port; // not every driver does, and the hairpin's mark is there
+    }
+    worker_count_add(worker, COUNTER_RX_PACKETS, count);
+    worker_count_add(worker, COUNTER_RX_BYTES, bytes);
+    process_all(worker, frames, count, worker->config->worker_count > 1);
+    return count;
+}
+
+unsigned worker_poll(struct worker *worker)
+{
+    clock_update(worker);
+    unsigned work = commands_apply(worker);
+    work += poll_handoffs(worker);
+    work += poll_port(worker);
+    worker->counters->drops[DROP_FRAGMENT] +=
+        reassembly_expire(&worker->reassembly, worker->now_tsc);
+    punt_reports(worker);
+    handoff_flush(worker);
+    transmit_flush(worker);
+    if (work > 0)
+        worker->counters->busy_polls++;
+    else
+        worker->counters->idle_polls++;
+    return work;
+}
+
+int worker_run(void *argument)
+{
+    struct worker *worker = argument;
+    bool spins = worker->config->idle == PLANE_IDLE_SPIN;
+    idle_init(&worker->idle, spins ? 0 : worker->config->idle_sleep_us);
+    while (__atomic_load_n(&worker->plane->running, __ATOMIC_RELAXED)) {
+        if (worker_poll(worker) > 0)
+            idle_found_work(&worker->idle);
+        else if (idle_found_nothing(&worker->idle))
+            worker->counters->sleeps++;
+    }
+    return 0;
+}
+
+void worker_get_usage(const struct worker *worker, struct worker_usage *ret_usage)
+{
+    ret_usage->allocations = worker->tables.allocation_pool.used;
+    ret_usage->permissions = worker->tables.live_permissions;
+    ret_usage->channels = worker->tables.channel_pool.used;
+    ret_usage->steerings = worker->tables.steering_pool.used;
+    ret_usage->fragments = worker->reassembly.in_use;
+}
