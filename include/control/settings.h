@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The configuration of the relay, as its file says it: read, checked and free of contradictions,
+// before anything is touched.
+#pragma once
+
+#include "base/address.h"
+#include "control/setting.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct settings_listener {
+    struct ip_address address;
+    uint32_t port;
+};
+
+struct settings_relay {
+    struct ip_address address;
+    struct ip_address external_address; // family NONE: the same
+    uint32_t min_port;                  // 0: settings.min_port
+    uint32_t max_port;                  // 0: settings.max_port
+};
+
+struct settings_user {
+    char *name;
+    char *password; // empty: keys instead
+    struct setting_bytes key_md5;
+    struct setting_bytes key_sha256;
+};
+
+struct settings_log {
+    uint32_t format; // enum log_format
+    uint32_t level;  // enum log_level
+};
+
+struct settings {
+    char *interface;
+    uint32_t xdp_mode; // enum xdp_filter_mode
+    uint32_t workers;
+    struct setting_cpus cpus;
+    uint32_t hugepages;      // enum eal_hugepages
+    uint32_t memory_mb;      // 0: choose
+    uint32_t packet_buffers; // 0: choose
+    uint32_t idle;           // enum plane_idle
+    uint32_t idle_sleep_us;
+    struct setting_list listen; // struct settings_listener; empty: every address of the interface
+    struct setting_list
+        relay; // struct settings_relay; empty: an address of each family of the interface
+    struct ip_address external_address;
+    uint32_t min_port;
+    uint32_t max_port;
+    char *realm;
+    char *software;
+    struct setting_list users;               // struct settings_user
+    struct setting_list static_auth_secrets; // char *
+    bool userhash;
+    uint32_t nonce_lifetime_s;
+    struct setting_list allow_peer; // struct ip_prefix
+    struct setting_list deny_peer;
+    uint32_t total_quota;
+    uint32_t user_quota; // 0: none
+    uint32_t permissions_per_allocation;
+    uint32_t channels_per_allocation;
+    uint32_t default_lifetime_s;
+    uint32_t max_lifetime_s;
+    uint32_t unauthenticated_rate; // 0: no limit
+    uint32_t unauthenticated_burst;
+    struct settings_log log;
+};
+
+// The table that all of the above comes from.
+extern const struct setting settings_table[];
+
+// Every error goes to errors, a line each. 0; -ENOENT: cannot be read; -EINVAL.
+int settings_load(const char *path, FILE *errors, struct settings *ret_settings);
+void settings_done(struct settings *settings);
+
+// What no file alone can be wrong about: a port range in which a worker of so many would have no
+// pair of ports.
+bool settings_range_serves_workers(uint32_t min_port, uint32_t max_port, uint32_t workers);

@@ -1,0 +1,642 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The table of settings, and the checks that need more than one of them.
+#include "control/settings.h"
+
+#include "exchange/plane.h"
+#include "proto/opaque_string.h"
+#include "proto/stateless.h"
+#include "turn/credentials.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <net/if.h>
+#include <stdlib.h>
+#include <string.h>
+
+// RFC 8265 normalization can lengthen a text.
+#define PREPARED_LEN 4096
+
+static const char *const xdp_modes[] = {"auto", "native", "generic", NULL};
+static const char *const hugepages[] = {"auto", "on", "off", NULL};
+static const char *const idles[] = {"adaptive", "spin", NULL};
+static const char *const log_formats[] = {"text", "json", NULL};
+static const char *const log_levels[] = {"error", "warning", "info", "debug", NULL};
+
+#define AT(member) .offset = offsetof(struct settings_listener, member)
+static const struct setting listen_fields[] = {
+    {.name = "address", .type = SETTING_ADDRESS, AT(address), .help = "local address to listen on"},
+    {.name = "port",
+     .type = SETTING_NUMBER,
+     AT(port),
+     .default_value = "3478",
+     .min = 1,
+     .max = 65535,
+     .help = "UDP port to listen on"},
+    {},
+};
+#undef AT
+
+#define AT(member) .offset = offsetof(struct settings_relay, member)
+static const struct setting relay_fields[] = {
+    {.name = "address",
+     .type = SETTING_ADDRESS,
+     AT(address),
+     .help = "local address that peers are reached from"},
+    {.name = "external_address",
+     .type = SETTING_ADDRESS,
+     AT(external_address),
+     .default_value = "\"\"",
+     .help = "what clients and peers know it as, behind a 1:1 NAT; empty: the same"},
+    {.name = "min_port",
+     .type = SETTING_NUMBER,
+     AT(min_port),
+     .default_value = "0",
+     .min = 0,
+     .max = 65535,
+     .help = "first relay port of this address; 0: the common `min_port`"},
+    {.name = "max_port",
+     .type = SETTING_NUMBER,
+     AT(max_port),
+     .default_value = "0",
+     .min = 0,
+     .max = 65535,
+     .help = "last relay port of this address; 0: the common `max_port`"},
+    {},
+};
+#undef AT
+
+#define AT(member) .offset = offsetof(struct settings_user, member)
+static const struct setting user_fields[] = {
+    {.name = "name",
+     .type = SETTING_TEXT,
+     AT(name),
+     .min = 1,
+     .max = USERNAME_MAX_LEN,
+     .help = "username"},
+    {.name = "password",
+     .type = SETTING_TEXT,
+     AT(password),
+     .default_value = "\"\"",
+     .min = 1,
+     .max = 1024,
+     .secret = true,
+     .help = "password; or else one or both of the keys"},
+    {.name = "key_md5",
+     .type = SETTING_HEX,
+     AT(key_md5),
+     .default_value = "\"\"",
+     .max = 16,
+     .secret = true,
+     .help = "MD5 of `name:realm:password`, for clients of RFC 5389 and 5766"},
+    {.name = "key_sha256",
+     .type = SETTING_HEX,
+     AT(key_sha256),
+     .default_value = "\"\"",
+     .max = 32,
+     .secret = true,
+     .help = "SHA-256 of `name:realm:password`, for clients of RFC 8489"},
+    {},
+};
+#undef AT
+
+#define AT(member) .offset = offsetof(struct settings_log, member)
+static const struct setting log_fields[] = {
+    {.name = "format",
+     .type = SETTING_CHOICE,
+     AT(format),
+     .default_value = "\"text\"",
+     .choices = log_formats,
+     .help = "form of the log lines on stderr"},
+    {.name = "level",
+     .type = SETTING_CHOICE,
+     AT(level),
+     .default_value = "\"info\"",
+     .choices = log_levels,
+     .help = "least important lines that are written; `debug` has a line for each allocation"},
+    {},
+};
+#undef AT
+
+#define AT(member) .offset = offsetof(struct settings, member)
+const struct setting settings_table[] = {
+    {.name = "interface",
+     .type = SETTING_TEXT,
+     AT(interface),
+     .min = 1,
+     .max = IF_NAMESIZE - 1,
+     .help = "network interface that clients and peers are reached through"},
+    {.name = "xdp_mode",
+     .type = SETTING_CHOICE,
+     AT(xdp_mode),
+     .default_value = "\"auto\"",
+     .choices = xdp_modes,
+     .help = "where packets are taken off the interface: in the driver (native) or behind it "
+             "(generic); auto: in the "
+             "driver if it can"},
+    {.name = "workers",
+     .type = SETTING_NUMBER,
+     AT(workers),
+     .default_value = "1",
+     .min = 1,
+     .max = PLANE_WORKERS_MAX,
+     .help = "threads that forward packets, one for each queue of the interface"},
+    {.name = "cpus",
+     .type = SETTING_CPUS,
+     AT(cpus),
+     .default_value = "\"\"",
+     .help = "CPU of each worker, in order; empty: the last ones that the process may use"},
+    {.name = "hugepages",
+     .type = SETTING_CHOICE,
+     AT(hugepages),
+     .default_value = "\"auto\"",
+     .choices = hugepages,
+     .help = "whether memory is in hugepages; auto: when enough are free"},
+    {.name = "memory_mb",
+     .type = SETTING_NUMBER,
+     AT(memory_mb),
+     .default_value = "0",
+     .min = 0,
+     .max = 1048576,
+     .unit = "MB",
+     .help = "memory for tables and packet buffers; 0: what the other settings need"},
+    {.name = "packet_buffers",
+     .type = SETTING_NUMBER,
+     AT(packet_buffers),
+     .default_value = "0",
+     .min = 0,
+     .max = 16777216,
+     .help = "packet buffers of all workers; 0: 16384 for each, which is also the least"},
+    {.name = "idle",
+     .type = SETTING_CHOICE,
+     AT(idle),
+     .default_value = "\"adaptive\"",
+     .choices = idles,
+     .help = "what a worker without packets does: sleep for ever longer, or spin for the lowest "
+             "latency"},
+    {.name = "idle_sleep_us",
+     .type = SETTING_NUMBER,
+     AT(idle_sleep_us),
+     .default_value = "100",
+     .min = 1,
+     .max = 10000,
+     .unit = "us",
+     .help = "longest sleep of an idle worker"},
+    {.name = "listen",
+     .type = SETTING_GROUPS,
+     AT(listen),
+     .default_value = "()",
+     .max = PLANE_LISTENERS_MAX,
+     .fields = listen_fields,
+     .item_len = sizeof(struct settings_listener),
+     .help = "where clients reach the relay; empty: port 3478 of every global address of the "
+             "interface"},
+    {.name = "relay",
+     .type = SETTING_GROUPS,
+     AT(relay),
+     .default_value = "()",
+     .max = PLANE_RELAYS_MAX,
+     .fields = relay_fields,
+     .item_len = sizeof(struct settings_relay),
+     .help = "addresses that relayed addresses are made of; empty: the first global one of each "
+             "family of the "
+             "interface"},
+    {.name = "external_address",
+     .type = SETTING_ADDRESS,
+     AT(external_address),
+     .default_value = "\"\"",
+     .help =
+         "behind a 1:1 NAT, what the interface's address is known as; only while `relay` is empty"},
+    {.name = "min_port",
+     .type = SETTING_NUMBER,
+     AT(min_port),
+     .default_value = "49152",
+     .min = 1024,
+     .max = 65535,
+     .help = "first relay port"},
+    {.name = "max_port",
+     .type = SETTING_NUMBER,
+     AT(max_port),
+     .default_value = "65535",
+     .min = 1024,
+     .max = 65535,
+     .help = "last relay port"},
+    {.name = "realm",
+     .type = SETTING_TEXT,
+     AT(realm),
+     .min = 1,
+     .max = STATELESS_TEXT_MAX_LEN,
+     .help = "realm of the long-term credentials"},
+    {.name = "software",
+     .type = SETTING_TEXT,
+     AT(software),
+     .default_value = "\"turnpike\"",
+     .min = 0,
+     .max = STATELESS_TEXT_MAX_LEN,
+     .help = "SOFTWARE attribute of responses; empty: none"},
+    {.name = "users",
+     .type = SETTING_GROUPS,
+     AT(users),
+     .default_value = "()",
+     .max = UINT32_MAX,
+     .fields = user_fields,
+     .item_len = sizeof(struct settings_user),
+     .help = "long-term users"},
+    {.name = "static_auth_secrets",
+     .type = SETTING_TEXTS,
+     AT(static_auth_secrets),
+     .default_value = "[]",
+     .min = 1,
+     .max = 1024,
+     .secret = true,
+     .help = "secrets of time-limited credentials (TURN REST API); all are valid at once, for "
+             "rotation"},
+    {.name = "userhash",
+     .type = SETTING_BOOLEAN,
+     AT(userhash),
+     .default_value = "false",
+     .help = "let clients send USERHASH instead of their names; not with `static_auth_secrets`"},
+    {.name = "nonce_lifetime",
+     .type = SETTING_NUMBER,
+     AT(nonce_lifetime_s),
+     .default_value = "600",
+     .min = 10,
+     .max = 3600,
+     .unit = "s",
+     .help = "how long a nonce is valid"},
+    {.name = "allow_peer",
+     .type = SETTING_PREFIXES,
+     AT(allow_peer),
+     .default_value = "[]",
+     .help = "prefixes of peers to allow that are denied otherwise, such as private ones; the "
+             "longer prefix wins"},
+    {.name = "deny_peer",
+     .type = SETTING_PREFIXES,
+     AT(deny_peer),
+     .default_value = "[]",
+     .help = "prefixes of peers to deny beside the special-purpose blocks"},
+    {.name = "total_quota",
+     .type = SETTING_NUMBER,
+     AT(total_quota),
+     .default_value = "16384",
+     .min = 1,
+     .max = 4194304,
+     .help = "allocations in all"},
+    {.name = "user_quota",
+     .type = SETTING_NUMBER,
+     AT(user_quota),
+     .default_value = "0",
+     .min = 0,
+     .max = 4194304,
+     .help = "allocations of one user; 0: no limit"},
+    {.name = "permissions_per_allocation",
+     .type = SETTING_NUMBER,
+     AT(permissions_per_allocation),
+     .default_value = "64",
+     .min = 1,
+     .max = 65535,
+     .help = "peer addresses that one allocation may permit"},
+    {.name = "channels_per_allocation",
+     .type = SETTING_NUMBER,
+     AT(channels_per_allocation),
+     .default_value = "64",
+     .min = 1,
+     .max = 4096,
+     .help = "channels that one allocation may bind"},
+    {.name = "default_lifetime",
+     .type = SETTING_NUMBER,
+     AT(default_lifetime_s),
+     .default_value = "600",
+     .min = 10,
+     .max = 86400,
+     .unit = "s",
+     .help = "lifetime of an allocation whose client asks for none, or for less"},
+    {.name = "max_lifetime",
+     .type = SETTING_NUMBER,
+     AT(max_lifetime_s),
+     .default_value = "3600",
+     .min = 10,
+     .max = 86400,
+     .unit = "s",
+     .help = "longest lifetime that a client gets"},
+    {.name = "unauthenticated_rate",
+     .type = SETTING_NUMBER,
+     AT(unauthenticated_rate),
+     .default_value = "500",
+     .min = 0,
+     .max = 10000000,
+     .unit = "answers/s",
+     .help = "answers to requests without credentials from one /24 (IPv6: /56); 0: no limit"},
+    {.name = "unauthenticated_burst",
+     .type = SETTING_NUMBER,
+     AT(unauthenticated_burst),
+     .default_value = "2000",
+     .min = 1,
+     .max = 10000000,
+     .unit = "answers",
+     .help = "how many of them may come at once"},
+    {.name = "log",
+     .type = SETTING_GROUP,
+     AT(log),
+     .default_value = "{}",
+     .fields = log_fields,
+     .help = "logging"},
+    {},
+};
+#undef AT
+
+// What is being checked, and where complaints go.
+struct check {
+    const struct settings *settings;
+    const config_t *config;
+    struct setting_report *report;
+};
+
+static const config_setting_t *find(const struct check *check, const char *path)
+{
+    return config_lookup(check->config, path);
+}
+
+static bool is_opaque_string(const char *text)
+{
+    static char prepared[PREPARED_LEN];
+    struct span span = {(const uint8_t *)text, strlen(text)};
+
+    return opaque_string_prepare(span, prepared, sizeof(prepared)) == 0;
+}
+
+static void check_user(const struct check *check, uint32_t i)
+{
+    const struct settings_user *users = check->settings->users.items, *user = &users[i];
+    bool has_key = user->key_md5.len > 0 || user->key_sha256.len > 0;
+    char path[64], name[80];
+    const config_setting_t *where;
+
+    snprintf(path, sizeof(path), "users.[%u]", i);
+    snprintf(name, sizeof(name), "users[%u]", i);
+    where = find(check, path);
+    if (!user->name || setting_report_has(check->report, name))
+        return; // said already
+    if (!is_opaque_string(user->name))
+        setting_error(
+            check->report, where, name,
+            "the name has characters that RFC 8265 forbids; allowed: UTF-8 text without controls");
+    if (!*user->password && !has_key)
+        setting_error(check->report, where, name,
+                      "has neither a password nor a key; allowed: either");
+    else if (*user->password && has_key)
+        setting_error(check->report, where, name, "has a password and a key; allowed: either");
+    else if (*user->password && !is_opaque_string(user->password))
+        setting_error(check->report, where, name,
+                      "the password has characters that RFC 8265 forbids; allowed: UTF-8 text "
+                      "without controls");
+}
+
+struct user_reference {
+    const char *name;
+    uint32_t index;
+};
+
+static int compare_references(const void *a, const void *b)
+{
+    const struct user_reference *left = a, *right = b;
+    int order = strcmp(left->name, right->name);
+
+    return order ? order : (left->index > right->index) - (left->index < right->index);
+}
+
+static void check_users_differ(const struct check *check)
+{
+    const struct settings_user *users = check->settings->users.items;
+    uint32_t count = 0;
+    struct user_reference *references =
+        calloc(check->settings->users.count + 1, sizeof(*references));
+
+    for (uint32_t i = 0; references && i < check->settings->users.count; i++) {
+        if (users[i].name)
+            references[count++] = (struct user_reference){users[i].name, i};
+    }
+    if (references)
+        qsort(references, count, sizeof(*references), compare_references);
+    for (uint32_t i = 1; i < count; i++) {
+        char path[64];
+
+        if (strcmp(references[i - 1].name, references[i].name) != 0)
+            continue;
+        snprintf(path, sizeof(path), "users.[%u]", references[i].index);
+        setting_error(check->report, find(check, path), "users",
+                      "\"%s\" is there twice; allowed: each name once", references[i].name);
+    }
+    free(references);
+}
+
+static void check_credentials(const struct check *check)
+{
+    const struct settings *settings = check->settings;
+
+    if (settings->realm && !is_opaque_string(settings->realm))
+        setting_error(check->report, find(check, "realm"), "realm",
+                      "has characters that RFC 8265 forbids; allowed: UTF-8 text without controls");
+    if (settings->users.count == 0 && settings->static_auth_secrets.count == 0 &&
+        !setting_report_has(check->report, "users") &&
+        !setting_report_has(check->report, "static_auth_secrets"))
+        setting_error(
+            check->report, find(check, "users"), "users",
+            "nobody could use the relay; there must be users, static_auth_secrets, or both");
+    if (settings->userhash && settings->static_auth_secrets.count > 0)
+        setting_error(check->report, find(check, "userhash"), "userhash",
+                      "cannot be true with static_auth_secrets, whose users are not known in "
+                      "advance; allowed: false");
+    for (uint32_t i = 0; i < settings->users.count; i++)
+        check_user(check, i);
+    check_users_differ(check);
+}
+
+bool settings_range_serves_workers(uint32_t min_port, uint32_t max_port, uint32_t workers)
+{
+    uint64_t served = 0;
+
+    // Only pairs that are in the range whole count.
+    for (uint32_t port = (min_port + 1) & ~1u; port + 1 <= max_port; port += 2)
+        served |= UINT64_C(1) << port_slice_worker((uint16_t)port, (uint16_t)workers);
+    return served == (workers == 64 ? UINT64_MAX : (UINT64_C(1) << workers) - 1);
+}
+
+static bool listens_on(const struct settings *settings, const struct ip_address *ip,
+                       uint32_t min_port, uint32_t max_port)
+{
+    const struct settings_listener *listeners = settings->listen.items;
+
+    // The default is every address of the interface, and that is where relay addresses are.
+    if (settings->listen.count == 0)
+        return min_port <= 3478 && max_port >= 3478;
+    for (uint32_t i = 0; i < settings->listen.count; i++) {
+        if (listeners[i].port >= min_port && listeners[i].port <= max_port &&
+            (!ip || ip_address_equal(&listeners[i].address, ip)))
+            return true;
+    }
+    return false;
+}
+
+// ip NULL: not known before the interface is.
+static void check_range(const struct check *check, const config_setting_t *where, const char *name,
+                        const struct ip_address *ip, uint32_t min_port, uint32_t max_port)
+{
+    if (min_port > max_port)
+        setting_error(check->report, where, name,
+                      "min_port %u is above max_port %u; allowed: up to it", min_port, max_port);
+    else if (!settings_range_serves_workers(min_port, max_port, check->settings->workers))
+        setting_error(check->report, where, name,
+                      "ports %u..%u leave a worker without a pair of ports; allowed: any range of "
+                      "130 ports or more",
+                      min_port, max_port);
+    else if (listens_on(check->settings, ip, min_port, max_port))
+        setting_error(check->report, where, name,
+                      "ports %u..%u contain a listening port of the same address; allowed: ranges "
+                      "without one",
+                      min_port, max_port);
+}
+
+static void check_relay(const struct check *check, uint32_t i)
+{
+    const struct settings *settings = check->settings;
+    const struct settings_relay *relays = settings->relay.items, *relay = &relays[i];
+    char path[64], name[80];
+    const config_setting_t *where;
+
+    snprintf(path, sizeof(path), "relay.[%u]", i);
+    snprintf(name, sizeof(name), "relay[%u]", i);
+    where = find(check, path);
+    if (setting_report_has(check->report, name) || setting_report_has(check->report, "min_port") ||
+        setting_report_has(check->report, "max_port") ||
+        setting_report_has(check->report, "workers"))
+        return; // said already
+    check_range(check, where, name, &relay->address,
+                relay->min_port ? relay->min_port : settings->min_port,
+                relay->max_port ? relay->max_port : settings->max_port);
+    if (relay->external_address.family != IP_FAMILY_NONE &&
+        relay->address.family != IP_FAMILY_NONE &&
+        relay->external_address.family != relay->address.family)
+        setting_error(check->report, where, name,
+                      "address and external_address are of different families; allowed: both IPv4 "
+                      "or both IPv6");
+    for (uint32_t j = 0; j < i; j++) {
+        if (ip_address_equal(&relays[j].address, &relay->address) &&
+            relay->address.family != IP_FAMILY_NONE)
+            setting_error(check->report, where, name,
+                          "has the address of relay[%u]; allowed: each address once", j);
+    }
+}
+
+static void check_addresses(const struct check *check)
+{
+    const struct settings *settings = check->settings;
+    const struct settings_listener *listeners = settings->listen.items;
+
+    for (uint32_t i = 1; i < settings->listen.count; i++) {
+        for (uint32_t j = 0; j < i; j++) {
+            char path[64];
+
+            if (listeners[i].port != listeners[j].port ||
+                !ip_address_equal(&listeners[i].address, &listeners[j].address))
+                continue;
+            snprintf(path, sizeof(path), "listen.[%u]", i);
+            setting_error(check->report, find(check, path), "listen",
+                          "has the same address and port twice; allowed: each once");
+        }
+    }
+    for (uint32_t i = 0; i < settings->relay.count; i++)
+        check_relay(check, i);
+    if (settings->relay.count == 0 && !setting_report_has(check->report, "min_port") &&
+        !setting_report_has(check->report, "max_port"))
+        check_range(check,
+                    find(check, config_lookup(check->config, "min_port") ? "min_port" : "max_port"),
+                    "min_port", NULL, settings->min_port, settings->max_port);
+    else if (settings->external_address.family != IP_FAMILY_NONE)
+        setting_error(
+            check->report, find(check, "external_address"), "external_address",
+            "is not for one of several relay addresses; allowed: external_address within relay");
+}
+
+static void check_workers(const struct check *check)
+{
+    const struct settings *settings = check->settings;
+
+    if (settings->cpus.count > 0 && settings->cpus.count != settings->workers)
+        setting_error(check->report, find(check, "cpus"), "cpus",
+                      "names %u CPUs for %u workers; allowed: one for each, or empty",
+                      settings->cpus.count, settings->workers);
+    if (settings->packet_buffers > 0 && settings->packet_buffers < settings->workers * 16384)
+        setting_error(check->report, find(check, "packet_buffers"), "packet_buffers",
+                      "%u are too few for %u workers; allowed: 16384 for each or more, or 0",
+                      settings->packet_buffers, settings->workers);
+}
+
+static void check_lifetimes(const struct check *check)
+{
+    const struct settings *settings = check->settings;
+    const char *name = find(check, "max_lifetime") ? "max_lifetime" : "default_lifetime";
+
+    if (settings->max_lifetime_s < settings->default_lifetime_s)
+        setting_error(check->report, find(check, name), name,
+                      "max_lifetime %u is below default_lifetime %u; allowed: from it on",
+                      settings->max_lifetime_s, settings->default_lifetime_s);
+}
+
+static void check_all(const struct check *check)
+{
+    check_workers(check);
+    check_addresses(check);
+    check_credentials(check);
+    check_lifetimes(check);
+}
+
+static void report_syntax(const config_t *config, struct setting_report *report)
+{
+    const char *path = config_error_file(config);
+
+    report->error_count++;
+    fprintf(report->stream, "%s:%d: %s\n", path ? path : report->path, config_error_line(config),
+            config_error_text(config));
+}
+
+int settings_load(const char *path, FILE *errors, struct settings *ret_settings)
+{
+    struct setting_report report = {.stream = errors, .path = path};
+    struct settings settings = {};
+    FILE *file = fopen(path, "re");
+    char directory[PATH_MAX];
+    config_t config;
+
+    if (!file) {
+        fprintf(errors, "%s: %s; -c FILE names the configuration\n", path, strerror(errno));
+        return -ENOENT;
+    }
+    config_init(&config);
+    // @include is relative to the file that says it.
+    snprintf(directory, sizeof(directory), "%.*s",
+             strrchr(path, '/') ? (int)(strrchr(path, '/') - path) : 1,
+             strrchr(path, '/') ? path : ".");
+    config_set_include_dir(&config, *directory ? directory : "/");
+    if (config_read(&config, file)) {
+        const struct check check = {&settings, &config, &report};
+
+        setting_read_group(settings_table, config_root_setting(&config), "", &settings, &report);
+        check_all(&check);
+    } else {
+        report_syntax(&config, &report);
+    }
+    fclose(file);
+    config_destroy(&config);
+    setting_report_done(&report);
+    if (report.error_count > 0) {
+        settings_done(&settings);
+        return -EINVAL;
+    }
+    *ret_settings = settings;
+    return 0;
+}
+
+void settings_done(struct settings *settings)
+{
+    setting_done_group(settings_table, settings);
+}
