@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Completes listening and relay addresses with those of the interface.
+#include "control/endpoints.h"
+
+#include "base/log.h"
+
+#include <errno.h>
+
+#define DEFAULT_PORT 3478
+
+static int add_listener(struct plane_config *config, const struct ip_address *ip, uint32_t port)
+{
+    if (config->listener_count == PLANE_LISTENERS_MAX) {
+        log_message(LOG_LEVEL_ERROR, "too_many_addresses",
+                    "the interface has more than %d addresses: name those to listen on in listen",
+                    PLANE_LISTENERS_MAX);
+        return -E2BIG;
+    }
+    config->listeners[config->listener_count++] =
+        (struct transport_address){.ip = *ip, .port = (uint16_t)port};
+    return 0;
+}
+
+// An address may be on another interface, or on none, when packets for it are routed here: a
+// service address on lo, say.
+static void warn_when_elsewhere(const struct interface *interface, const struct ip_address *ip)
+{
+    char text[IP_ADDRESS_TEXT_LEN];
+
+    if (!interface_has_address(interface, ip))
+        log_message(LOG_LEVEL_WARNING, "address_elsewhere",
+                    "%s is no address of %s: packets for it arrive only if they are routed here",
+                    ip_address_format(ip, text), interface->name);
+}
+
+static int resolve_listeners(const struct settings *settings, const struct interface *interface,
+                             struct plane_config *config)
+{
+    const struct settings_listener *listeners = settings->listen.items;
+    int error = 0;
+
+    for (uint32_t i = 0; !error && i < settings->listen.count; i++) {
+        warn_when_elsewhere(interface, &listeners[i].address);
+        error = add_listener(config, &listeners[i].address, listeners[i].port);
+    }
+    for (uint32_t i = 0; !error && settings->listen.count == 0 && i < interface->address_count; i++)
+        error = add_listener(config, &interface->addresses[i], DEFAULT_PORT);
+    return error;
+}
+
+static void add_relay(const struct settings *settings, struct plane_config *config,
+                      const struct settings_relay *relay)
+{
+    const struct ip_address *external = &relay->external_address;
+
+    config->relays[config->relay_count++] = (struct plane_relay){
+        .local = relay->address,
+        .advertised = external->family == IP_FAMILY_NONE ? relay->address : *external,
+        .min_port = (uint16_t)(relay->min_port ? relay->min_port : settings->min_port),
+        .max_port = (uint16_t)(relay->max_port ? relay->max_port : settings->max_port),
+    };
+}
+
+// The first address of a family.
+static void add_default_relay(const struct settings *settings, const struct interface *interface,
+                              enum ip_family family, struct plane_config *config)
+{
+    for (unsigned i = 0; i < interface->address_count; i++) {
+        struct settings_relay relay = {.address = interface->addresses[i]};
+
+        if (relay.address.family != family)
+            continue;
+        if (settings->external_address.family == family)
+            relay.external_address = settings->external_address;
+        add_relay(settings, config, &relay);
+        return;
+    }
+}
+
+static void resolve_relays(const struct settings *settings, const struct interface *interface,
+                           struct plane_config *config)
+{
+    const struct settings_relay *relays = settings->relay.items;
+
+    for (uint32_t i = 0; i < settings->relay.count; i++) {
+        warn_when_elsewhere(interface, &relays[i].address);
+        add_relay(settings, config, &relays[i]);
+    }
+    if (settings->relay.count > 0)
+        return;
+    add_default_relay(settings, interface, IP_FAMILY_V4, config);
+    add_default_relay(settings, interface, IP_FAMILY_V6, config);
+}
+
+static bool relay_has_listener(const struct plane_relay *relay, const struct plane_config *config)
+{
+    for (unsigned i = 0; i < config->listener_count; i++) {
+        const struct transport_address *listener = &config->listeners[i];
+
+        if (ip_address_equal(&listener->ip, &relay->local) && listener->port >= relay->min_port &&
+            listener->port <= relay->max_port)
+            return true;
+    }
+    return false;
+}
+
+static int check(const struct settings *settings, const struct interface *interface,
+                 const struct plane_config *config)
+{
+    bool external_is_used = settings->external_address.family == IP_FAMILY_NONE;
+
+    if (config->listener_count == 0 || config->relay_count == 0) {
+        log_message(LOG_LEVEL_ERROR, "no_address",
+                    "%s has no global address: give it one, or name addresses in listen and relay",
+                    interface->name);
+        return -EADDRNOTAVAIL;
+    }
+    for (unsigned i = 0; i < config->relay_count; i++) {
+        external_is_used |=
+            ip_address_equal(&config->relays[i].advertised, &settings->external_address);
+        if (!relay_has_listener(&config->relays[i], config))
+            continue;
+        log_message(LOG_LEVEL_ERROR, "port_conflict",
+                    "relay ports %u..%u contain a listening port of the same address: change "
+                    "min_port and max_port",
+                    config->relays[i].min_port, config->relays[i].max_port);
+        return -EINVAL;
+    }
+    if (!external_is_used) {
+        log_message(LOG_LEVEL_ERROR, "no_address",
+                    "external_address is of a family that %s has no address of: give it one, or "
+                    "remove the setting",
+                    interface->name);
+        return -EADDRNOTAVAIL;
+    }
+    return 0;
+}
+
+int endpoints_resolve(const struct settings *settings, const struct interface *interface,
+                      struct plane_config *ret_config)
+{
+    struct plane_config config = *ret_config;
+    int error;
+
+    config.listener_count = 0;
+    config.relay_count = 0;
+    error = resolve_listeners(settings, interface, &config);
+    if (error)
+        return error;
+    resolve_relays(settings, interface, &config);
+    error = check(settings, interface, &config);
+    if (error)
+        return error;
+    *ret_config = config;
+    return 0;
+}

@@ -1,0 +1,536 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Destinations point to neighbours, and neighbours are adjacencies. The kernel decides both; this
+// remembers what it said, and forgets what a walk over all allocations no longer asks for.
+#include "control/next_hop.h"
+
+#include "base/index_map.h"
+#include "base/index_pool.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "control/netlink.h"
+
+#include <errno.h>
+#include <linux/neighbour.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NUD_USABLE (NUD_PERMANENT | NUD_NOARP | NUD_REACHABLE | NUD_PROBE | NUD_STALE | NUD_DELAY)
+
+struct neighbour_key {
+    struct ip_address ip;
+    uint16_t mtu; // of the route: it may be smaller than the interface's
+};
+
+struct neighbour {
+    struct neighbour_key key;
+    uint8_t mac[6];
+    bool used;
+    bool resolved;
+    bool ours;    // the kernel's entry is there for our sake
+    bool changed; // in the queue of those to be told
+    uint32_t references;
+    uint32_t next_changed;
+};
+
+struct destination_key {
+    struct ip_address ip;
+    struct ip_address source;
+};
+
+struct destination {
+    struct destination_key key;
+    uint32_t adjacency; // holds a reference
+    uint32_t walk;      // the last one that began before it was asked for
+    uint32_t route;     // generation of the answer
+    uint32_t moved;     // generation in which the adjacency changed
+    bool used;
+};
+
+static_assert(sizeof(struct neighbour_key) == 20, "no padding: hashed as bytes");
+static_assert(sizeof(struct destination_key) == 36, "no padding: hashed as bytes");
+
+struct next_hops {
+    struct next_hops_config config;
+    struct netlink questions;
+    struct netlink news;
+    struct neighbour *neighbours; // by adjacency; 0 is ADJACENCY_NONE
+    struct index_pool neighbour_pool;
+    struct index_map neighbour_map;
+    struct destination *destinations;
+    struct index_pool destination_pool;
+    struct index_map destination_map;
+    uint32_t first_changed;
+    uint32_t last_changed;
+    uint32_t walk;
+    uint32_t route; // generation: counts changes of routes
+    bool walking;
+    bool rerouting; // the walk is for changed routes
+    bool kernel_manages;
+    bool routes_changed;
+    bool said_full;
+};
+
+static void mark_changed(struct next_hops *hops, uint32_t index)
+{
+    struct neighbour *neighbour = &hops->neighbours[index];
+
+    if (neighbour->changed)
+        return;
+    neighbour->changed = true;
+    neighbour->next_changed = INDEX_NONE;
+    if (hops->first_changed == INDEX_NONE)
+        hops->first_changed = index;
+    else
+        hops->neighbours[hops->last_changed].next_changed = index;
+    hops->last_changed = index;
+}
+
+// What the kernel says of a neighbour now.
+static void update_neighbour(struct next_hops *hops, uint32_t index,
+                             const struct netlink_neighbour *said)
+{
+    struct neighbour *neighbour = &hops->neighbours[index];
+    bool resolved = (said->state & NUD_USABLE) != 0;
+
+    if (resolved == neighbour->resolved &&
+        (!resolved || memcmp(neighbour->mac, said->mac, sizeof(said->mac)) == 0))
+        return;
+    neighbour->resolved = resolved;
+    if (resolved)
+        memcpy(neighbour->mac, said->mac, sizeof(said->mac));
+    mark_changed(hops, index);
+}
+
+static void manage_neighbour(struct next_hops *hops, uint32_t index)
+{
+    struct neighbour *neighbour = &hops->neighbours[index];
+    const struct ip_address *ip = &neighbour->key.ip;
+    struct netlink_neighbour said = {};
+    char text[IP_ADDRESS_TEXT_LEN];
+    int error;
+
+    // What the administrator or another program keeps is used as it is.
+    if (netlink_get_neighbour(&hops->questions, hops->config.interface, ip, &said) == 0 &&
+        ((said.state & (NUD_PERMANENT | NUD_NOARP)) ||
+         (said.managed && said.protocol != NETLINK_PROTOCOL))) {
+        update_neighbour(hops, index, &said);
+        return;
+    }
+    error = netlink_manage_neighbour(&hops->questions, hops->config.interface, ip);
+    if (error) {
+        log_message(LOG_LEVEL_WARNING, "neighbour", "the kernel does not resolve %s: %s",
+                    ip_address_format(ip, text), strerror(-error));
+        return;
+    }
+    neighbour->ours = true;
+    if (netlink_get_neighbour(&hops->questions, hops->config.interface, ip, &said) == 0) {
+        hops->kernel_manages = said.managed;
+        update_neighbour(hops, index, &said);
+    }
+}
+
+// All MTUs of one neighbour are under one hash.
+static uint32_t neighbour_hash(const struct next_hops *hops, const struct ip_address *ip)
+{
+    return index_map_hash(&hops->neighbour_map, ip, sizeof(*ip));
+}
+
+static uint32_t find_neighbour(const struct next_hops *hops, const struct neighbour_key *key)
+{
+    struct index_map_walk walk;
+    uint32_t index = index_map_first(&hops->neighbour_map, neighbour_hash(hops, &key->ip), &walk);
+
+    while (index != INDEX_NONE && memcmp(&hops->neighbours[index].key, key, sizeof(*key)) != 0)
+        index = index_map_next(&hops->neighbour_map, &walk);
+    return index;
+}
+
+static void say_full(struct next_hops *hops, const char *what)
+{
+    if (!hops->said_full)
+        log_message(LOG_LEVEL_WARNING, "next_hops_full",
+                    "too many %s at once: some packets find no way", what);
+    hops->said_full = true;
+}
+
+// Counts a reference.
+static uint32_t take_neighbour(struct next_hops *hops, const struct neighbour_key *key)
+{
+    uint32_t index = find_neighbour(hops, key);
+
+    if (index == INDEX_NONE) {
+        index = index_pool_take(&hops->neighbour_pool);
+        if (index == INDEX_NONE) {
+            say_full(hops, "next hops");
+            return ADJACENCY_NONE;
+        }
+        // The place may still be in the queue for its last owner's end.
+        hops->neighbours[index] = (struct neighbour){
+            .key = *key,
+            .used = true,
+            .changed = hops->neighbours[index].changed,
+            .next_changed = hops->neighbours[index].next_changed,
+        };
+        index_map_insert(&hops->neighbour_map, neighbour_hash(hops, &key->ip), index);
+        mark_changed(hops, index);
+        manage_neighbour(hops, index);
+    }
+    hops->neighbours[index].references++;
+    return index;
+}
+
+// With another MTU.
+static bool is_needed_elsewhere(const struct next_hops *hops, uint32_t index)
+{
+    const struct ip_address *ip = &hops->neighbours[index].key.ip;
+    struct index_map_walk walk;
+    uint32_t other = index_map_first(&hops->neighbour_map, neighbour_hash(hops, ip), &walk);
+
+    while (other != INDEX_NONE &&
+           (other == index || !ip_address_equal(&hops->neighbours[other].key.ip, ip)))
+        other = index_map_next(&hops->neighbour_map, &walk);
+    return other != INDEX_NONE;
+}
+
+static void forget_neighbour(struct next_hops *hops, uint32_t index)
+{
+    struct neighbour *neighbour = &hops->neighbours[index];
+
+    if (neighbour->ours && !is_needed_elsewhere(hops, index))
+        netlink_delete_neighbour(&hops->questions, hops->config.interface, &neighbour->key.ip);
+    index_map_remove(&hops->neighbour_map, neighbour_hash(hops, &neighbour->key.ip), index);
+    index_pool_give(&hops->neighbour_pool, index);
+    neighbour->used = false;
+    neighbour->resolved = false;
+    mark_changed(hops, index);
+}
+
+// During a walk workers still send to adjacencies that have lost their destinations: their numbers
+// are not given anew before all is said.
+static void give_neighbour(struct next_hops *hops, uint32_t index)
+{
+    if (index != ADJACENCY_NONE && --hops->neighbours[index].references == 0 && !hops->walking)
+        forget_neighbour(hops, index);
+}
+
+// Ask the kernel. Counts a reference.
+static uint32_t take_route(struct next_hops *hops, const struct ip_address *destination,
+                           const struct ip_address *source)
+{
+    struct netlink_route route;
+    struct neighbour_key key = {};
+    char text[IP_ADDRESS_TEXT_LEN];
+    int error = netlink_get_route(&hops->questions, destination, source, &route);
+
+    // The source may be an address that is no local one, but routed to us.
+    if (error == -EINVAL)
+        error = netlink_get_route(&hops->questions, destination, NULL, &route);
+    if (error || route.interface != hops->config.interface) {
+        log_message(LOG_LEVEL_DEBUG, "no_route", "%s: %s", ip_address_format(destination, text),
+                    error ? strerror(-error) : "the route leaves through another interface");
+        return ADJACENCY_NONE;
+    }
+    key.ip = route.gateway.family == IP_FAMILY_NONE ? *destination : route.gateway;
+    key.mtu =
+        route.mtu > 0 && route.mtu < hops->config.mtu ? (uint16_t)route.mtu : hops->config.mtu;
+    return take_neighbour(hops, &key);
+}
+
+static uint32_t find_destination(const struct next_hops *hops, const struct destination_key *key,
+                                 uint32_t hash)
+{
+    struct index_map_walk walk;
+    uint32_t index = index_map_first(&hops->destination_map, hash, &walk);
+
+    while (index != INDEX_NONE && memcmp(&hops->destinations[index].key, key, sizeof(*key)) != 0)
+        index = index_map_next(&hops->destination_map, &walk);
+    return index;
+}
+
+static uint32_t add_destination(struct next_hops *hops, const struct destination_key *key,
+                                uint32_t hash)
+{
+    uint32_t index = index_pool_take(&hops->destination_pool);
+
+    if (index == INDEX_NONE)
+        return INDEX_NONE;
+    hops->destinations[index] = (struct destination){
+        .key = *key,
+        .adjacency = take_route(hops, &key->ip, &key->source),
+        .route = hops->route,
+        .used = true,
+    };
+    index_map_insert(&hops->destination_map, hash, index);
+    return index;
+}
+
+static void reroute_destination(struct next_hops *hops, struct destination *destination)
+{
+    uint32_t before = destination->adjacency;
+
+    destination->adjacency = take_route(hops, &destination->key.ip, &destination->key.source);
+    destination->route = hops->route;
+    if (destination->adjacency != before)
+        destination->moved = hops->route;
+    give_neighbour(hops, before);
+}
+
+uint32_t next_hops_resolve(struct next_hops *hops, const struct ip_address *destination,
+                           const struct ip_address *source, bool *ret_changed)
+{
+    const struct destination_key key = {*destination, *source};
+    uint32_t hash = index_map_hash(&hops->destination_map, &key, sizeof(key));
+    uint32_t index = find_destination(hops, &key, hash);
+    struct destination *found;
+
+    *ret_changed = false;
+    if (index == INDEX_NONE)
+        index = add_destination(hops, &key, hash);
+    if (index == INDEX_NONE) {
+        say_full(hops, "clients and peers");
+        return ADJACENCY_NONE;
+    }
+    found = &hops->destinations[index];
+    if (found->route != hops->route)
+        reroute_destination(hops, found);
+    found->walk = hops->walk;
+    *ret_changed = hops->rerouting && found->moved == hops->route;
+    return found->adjacency;
+}
+
+bool next_hops_have_changed(const struct next_hops *hops)
+{
+    return hops->first_changed != INDEX_NONE;
+}
+
+bool next_hops_take_changed(struct next_hops *hops, uint32_t *ret_index,
+                            struct adjacency *ret_adjacency)
+{
+    uint32_t index = hops->first_changed;
+    struct neighbour *neighbour;
+    struct adjacency adjacency = {};
+
+    if (index == INDEX_NONE)
+        return false;
+    neighbour = &hops->neighbours[index];
+    hops->first_changed = neighbour->next_changed;
+    neighbour->changed = false;
+    memcpy(adjacency.destination_mac, neighbour->mac, sizeof(adjacency.destination_mac));
+    memcpy(adjacency.source_mac, hops->config.mac, sizeof(adjacency.source_mac));
+    adjacency.mtu = neighbour->key.mtu;
+    adjacency.resolved = neighbour->resolved;
+    *ret_index = index;
+    *ret_adjacency = adjacency;
+    return true;
+}
+
+static void take_news(const struct netlink_neighbour *said, void *context)
+{
+    struct next_hops *hops = context;
+
+    struct index_map_walk walk;
+
+    if (said->interface != hops->config.interface)
+        return;
+    for (uint32_t index =
+             index_map_first(&hops->neighbour_map, neighbour_hash(hops, &said->ip), &walk);
+         index != INDEX_NONE; index = index_map_next(&hops->neighbour_map, &walk)) {
+        if (!ip_address_equal(&hops->neighbours[index].key.ip, &said->ip))
+            continue;
+        update_neighbour(hops, index, said);
+        // Flushed, not by us.
+        if (said->state == NUD_NONE && hops->neighbours[index].ours)
+            netlink_manage_neighbour(&hops->questions, hops->config.interface, &said->ip);
+    }
+}
+
+static void note_route_change(void *context)
+{
+    struct next_hops *hops = context;
+
+    hops->routes_changed = true;
+}
+
+int next_hops_fd(const struct next_hops *hops)
+{
+    return mnl_socket_get_fd(hops->news.socket);
+}
+
+bool next_hops_receive(struct next_hops *hops)
+{
+    const struct netlink_news news = {take_news, note_route_change, hops};
+    bool changed;
+
+    if (netlink_receive(&hops->news, &news) == -ENOBUFS) {
+        netlink_list_neighbours(&hops->questions, hops->config.interface, take_news, hops);
+        hops->routes_changed = true;
+    }
+    changed = hops->routes_changed;
+    hops->routes_changed = false;
+    return changed;
+}
+
+static void manage_all(struct next_hops *hops)
+{
+    for (uint32_t index = 1; index < hops->neighbour_pool.fresh; index++) {
+        if (hops->neighbours[index].used)
+            manage_neighbour(hops, index);
+    }
+}
+
+void next_hops_begin_walk(struct next_hops *hops, bool reroute)
+{
+    hops->walk++;
+    hops->walking = true;
+    hops->rerouting = reroute;
+    hops->said_full = false;
+    if (!reroute)
+        return;
+    hops->route++;
+    // A link that went down took its neighbours with it.
+    manage_all(hops);
+}
+
+void next_hops_end_walk(struct next_hops *hops)
+{
+    hops->walking = false;
+    hops->rerouting = false;
+    for (uint32_t index = 0; index < hops->destination_pool.fresh; index++) {
+        struct destination *destination = &hops->destinations[index];
+
+        if (!destination->used || destination->walk == hops->walk)
+            continue;
+        give_neighbour(hops, destination->adjacency);
+        index_map_remove(
+            &hops->destination_map,
+            index_map_hash(&hops->destination_map, &destination->key, sizeof(destination->key)),
+            index);
+        index_pool_give(&hops->destination_pool, index);
+        destination->used = false;
+    }
+    for (uint32_t index = 1; index < hops->neighbour_pool.fresh; index++) {
+        if (hops->neighbours[index].used && hops->neighbours[index].references == 0)
+            forget_neighbour(hops, index);
+    }
+}
+
+void next_hops_refresh(struct next_hops *hops)
+{
+    if (!hops->kernel_manages)
+        manage_all(hops);
+}
+
+void next_hops_get_usage(const struct next_hops *hops, struct next_hops_usage *ret_usage)
+{
+    struct next_hops_usage usage = {
+        .adjacencies = index_pool_used(&hops->neighbour_pool) - 1,
+        .destinations = index_pool_used(&hops->destination_pool),
+    };
+
+    for (uint32_t index = 1; index < hops->neighbour_pool.fresh; index++)
+        usage.resolved += hops->neighbours[index].resolved;
+    *ret_usage = usage;
+}
+
+struct leftovers {
+    struct netlink netlink; // not the socket that the list is read from
+    uint32_t interface;
+};
+
+static void delete_leftover(const struct netlink_neighbour *said, void *context)
+{
+    struct leftovers *leftovers = context;
+
+    if (said->protocol == NETLINK_PROTOCOL)
+        netlink_delete_neighbour(&leftovers->netlink, leftovers->interface, &said->ip);
+}
+
+static void delete_leftovers(struct next_hops *hops)
+{
+    struct leftovers leftovers = {.interface = hops->config.interface};
+
+    if (netlink_open(&leftovers.netlink) < 0)
+        return;
+    netlink_list_neighbours(&hops->questions, hops->config.interface, delete_leftover, &leftovers);
+    netlink_close(&leftovers.netlink);
+}
+
+static int tables_init(struct next_hops *hops)
+{
+    struct siphash_key key;
+
+    random_fill(&random_system, &key, sizeof(key));
+    hops->neighbours = calloc(hops->config.adjacencies, sizeof(*hops->neighbours));
+    hops->destinations = calloc(hops->config.destinations, sizeof(*hops->destinations));
+    if (!hops->neighbours || !hops->destinations ||
+        index_pool_init(&hops->neighbour_pool, hops->config.adjacencies) < 0 ||
+        index_pool_init(&hops->destination_pool, hops->config.destinations) < 0 ||
+        index_map_init(&hops->neighbour_map, hops->config.adjacencies, &key) < 0 ||
+        index_map_init(&hops->destination_map, hops->config.destinations, &key) < 0)
+        return -ENOMEM;
+    index_pool_take(&hops->neighbour_pool); // ADJACENCY_NONE
+    return 0;
+}
+
+static void tables_done(struct next_hops *hops)
+{
+    index_map_done(&hops->destination_map);
+    index_map_done(&hops->neighbour_map);
+    index_pool_done(&hops->destination_pool);
+    index_pool_done(&hops->neighbour_pool);
+    free(hops->destinations);
+    free(hops->neighbours);
+}
+
+static int sockets_open(struct next_hops *hops)
+{
+    int error = netlink_open(&hops->questions);
+
+    if (!error) {
+        error = netlink_subscribe(&hops->news);
+        if (error)
+            netlink_close(&hops->questions);
+    }
+    if (error)
+        log_message(LOG_LEVEL_ERROR, "netlink",
+                    "cannot ask the kernel for routes and neighbours: %s", strerror(-error));
+    return error;
+}
+
+int next_hops_create(const struct next_hops_config *config, struct next_hops **ret_hops)
+{
+    struct next_hops *hops = calloc(1, sizeof(*hops));
+    int error;
+
+    if (!hops)
+        return -ENOMEM;
+    hops->config = *config;
+    hops->first_changed = INDEX_NONE;
+    hops->kernel_manages = true;
+    error = tables_init(hops);
+    if (!error)
+        error = sockets_open(hops);
+    if (error) {
+        tables_done(hops);
+        free(hops);
+        return error;
+    }
+    delete_leftovers(hops);
+    *ret_hops = hops;
+    return 0;
+}
+
+void next_hops_destroy(struct next_hops *hops)
+{
+    for (uint32_t index = 1; index < hops->neighbour_pool.fresh; index++) {
+        const struct neighbour *neighbour = &hops->neighbours[index];
+
+        if (neighbour->used && neighbour->ours)
+            netlink_delete_neighbour(&hops->questions, hops->config.interface, &neighbour->key.ip);
+    }
+    netlink_close(&hops->news);
+    netlink_close(&hops->questions);
+    tables_done(hops);
+    free(hops);
+}
