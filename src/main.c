@@ -1,7 +1,272 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Wiring only.
+// Wiring only: what the relay is made of, in the order in which it comes to life, and back.
+#include "base/clock.h"
+#include "base/log.h"
+#include "control/endpoints.h"
+#include "control/forwarder.h"
+#include "control/loop.h"
+#include "control/next_hop.h"
+#include "control/options.h"
+#include "control/settings.h"
+#include "control/sizing.h"
+#include "control/statistics.h"
+#include "control/summary.h"
+#include "control/turn_state.h"
+#include "dataplane/worker.h"
+#include "platform/eal.h"
+#include "platform/interface.h"
+#include "platform/port.h"
+#include "platform/privileges.h"
+#include "platform/reserved_ports.h"
+#include "platform/xdp_filter.h"
 
-int main(void)
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    EXIT_USAGE = 2,
+};
+
+struct relay {
+    struct options options;
+    struct settings settings;
+    struct interface interface;
+    struct turn_limits limits;
+    struct plane_config plane_config;
+    struct turn_state turn;
+    bool eal_is_up;
+    bool hugepages;
+    struct plane *plane;
+    struct xdp_filter *filter;
+    struct reserved_ports *reserved_ports;
+    struct ports ports;
+    struct worker *workers[PLANE_WORKERS_MAX];
+    bool workers_run;
+    struct next_hops *hops;
+    struct forwarder *forwarder;
+    struct loop *loop;
+    struct statistics statistics;
+};
+
+// Everything that can be known to fail before anything is touched.
+static int prepare(struct relay *relay)
 {
-    return 0;
+    const struct settings *settings = &relay->settings;
+    int error = privileges_check();
+
+    if (!error)
+        error = interface_query(settings->interface, &relay->interface);
+    if (!error)
+        error = interface_check(&relay->interface, settings->workers);
+    if (!error)
+        error = endpoints_resolve(settings, &relay->interface, &relay->plane_config);
+    if (error)
+        return error;
+    sizing_limits(settings, &relay->limits);
+    sizing_plane(settings, &relay->limits, &relay->plane_config);
+    error = turn_state_make_policy(settings, &relay->plane_config.stateless);
+    if (!error)
+        error = turn_state_init(settings, &relay->interface, &relay->plane_config, &relay->limits,
+                                &relay->turn);
+    return error;
+}
+
+static int start_eal(struct relay *relay)
+{
+    const struct settings *settings = &relay->settings;
+    uint64_t buffers_len = ports_memory_len(relay->interface.mtu, sizing_buffer_count(settings));
+    struct eal_config config = {
+        .worker_count = (uint16_t)settings->workers,
+        .cpu_count = settings->cpus.count,
+        .hugepages = (enum eal_hugepages)settings->hugepages,
+        .memory_mb = sizing_memory_mb(settings, buffers_len),
+    };
+    int error;
+
+    memcpy(config.cpus, settings->cpus.cpus, sizeof(config.cpus));
+    error = privileges_lock_memory(buffers_len * settings->workers);
+    if (!error)
+        error = eal_start(&config, &relay->hugepages);
+    relay->eal_is_up = !error;
+    return error;
+}
+
+// From here on packets arrive.
+static int open_ports(struct relay *relay)
+{
+    const struct settings *settings = &relay->settings;
+    const struct port_config config = {
+        .interface = settings->interface,
+        .queue_count = (uint16_t)settings->workers,
+        .mtu = relay->interface.mtu,
+        .buffer_count = sizing_buffer_count(settings),
+    };
+    int error = xdp_filter_create(&relay->plane_config, &relay->filter);
+
+    if (!error)
+        error = xdp_filter_attach(relay->filter, settings->interface,
+                                  (enum xdp_filter_mode)settings->xdp_mode);
+    if (error)
+        return error;
+    relay->reserved_ports = reserved_ports_add(&relay->plane_config);
+    return ports_open(&config, &relay->ports);
+}
+
+static int start_workers(struct relay *relay)
+{
+    int error = 0;
+
+    for (uint16_t i = 0; !error && i < relay->plane_config.worker_count; i++) {
+        const struct worker_config config = {
+            .plane = relay->plane,
+            .id = i,
+            .port = relay->ports.ids[i],
+            .queue = 0,
+            .socket = -1, // any
+            .pool = relay->ports.pool,
+        };
+
+        error = worker_create(&config, &relay->workers[i]);
+    }
+    for (uint16_t i = 0; !error && i < relay->plane_config.worker_count; i++)
+        error = eal_launch(i, worker_run, relay->workers[i]);
+    relay->workers_run = true;
+    if (error)
+        log_message(LOG_LEVEL_ERROR, "workers", "cannot be started: %s", strerror(-error));
+    return error;
+}
+
+static void every_second(void *context)
+{
+    struct relay *relay = context;
+
+    if (relay->options.stats)
+        statistics_print_line(&relay->statistics, clock_monotonic_ms());
+}
+
+static int start_control(struct relay *relay)
+{
+    struct next_hops_config hops_config = {
+        .interface = relay->interface.index,
+        .mtu = ports_usable_mtu(relay->interface.mtu),
+        .adjacencies = relay->plane_config.adjacencies,
+        .destinations = sizing_destinations(&relay->plane_config),
+    };
+    int error;
+
+    memcpy(hops_config.mac, relay->interface.mac, sizeof(hops_config.mac));
+    error = next_hops_create(&hops_config, &relay->hops);
+    if (!error) {
+        const struct forwarder_config config = {relay->plane, relay->hops, relay->ports.ids};
+
+        error = forwarder_create(&config, &relay->forwarder);
+    }
+    if (!error) {
+        const struct loop_config config = {
+            .plane = relay->plane,
+            .server = relay->turn.server,
+            .hops = relay->hops,
+            .forwarder = relay->forwarder,
+            .every_second = every_second,
+            .context = relay,
+        };
+
+        error = loop_create(&config, &relay->loop);
+    }
+    return error;
+}
+
+static int start(struct relay *relay)
+{
+    int error = prepare(relay);
+
+    if (!error)
+        error = start_eal(relay);
+    if (!error)
+        error = plane_create(&relay->plane_config, &relay->plane);
+    if (!error)
+        error = open_ports(relay);
+    if (!error)
+        error = start_workers(relay);
+    if (!error)
+        error = start_control(relay);
+    return error;
+}
+
+static void stop_workers(struct relay *relay)
+{
+    if (!relay->workers_run)
+        return;
+    __atomic_store_n(&relay->plane->running, 0, __ATOMIC_RELEASE);
+    eal_wait();
+}
+
+// In the opposite order; whatever there is of it.
+static void stop(struct relay *relay)
+{
+    if (relay->loop)
+        loop_destroy(relay->loop);
+    if (relay->filter)
+        xdp_filter_destroy(relay->filter);
+    stop_workers(relay);
+    if (relay->forwarder)
+        forwarder_destroy(relay->forwarder);
+    if (relay->hops)
+        next_hops_destroy(relay->hops);
+    for (unsigned i = 0; i < PLANE_WORKERS_MAX && relay->workers[i]; i++)
+        worker_destroy(relay->workers[i]);
+    if (relay->ports.pool)
+        ports_close(&relay->ports);
+    if (relay->reserved_ports)
+        reserved_ports_remove(relay->reserved_ports);
+    if (relay->plane)
+        plane_destroy(relay->plane);
+    turn_state_done(&relay->turn);
+    if (relay->eal_is_up)
+        eal_stop();
+}
+
+static int run(struct relay *relay)
+{
+    int error = start(relay);
+
+    if (!error) {
+        summary_log(&relay->plane_config, &relay->interface, relay->filter, relay->hugepages);
+        statistics_init(&relay->statistics, relay->plane, relay->turn.server, stdout,
+                        clock_monotonic_ms());
+        loop_run(relay->loop);
+        if (relay->options.stats)
+            statistics_print_summary(&relay->statistics, clock_monotonic_ms());
+    }
+    stop(relay);
+    if (!error)
+        log_message(LOG_LEVEL_INFO, "stopped", "all is as it was");
+    return error ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+    static struct relay relay;
+    int result = EXIT_SUCCESS;
+
+    switch (options_parse(argc, argv, stdout, stderr, &relay.options)) {
+    case OPTIONS_DONE:
+        return EXIT_SUCCESS;
+    case OPTIONS_WRONG:
+        return EXIT_USAGE;
+    case OPTIONS_RUN:
+        break;
+    }
+    if (settings_load(relay.options.config_path, stderr, &relay.settings) < 0)
+        return EXIT_FAILURE;
+    if (relay.options.check_config) {
+        printf("%s: good\n", relay.options.config_path);
+    } else {
+        log_setup((enum log_format)relay.settings.log.format,
+                  (enum log_level)relay.settings.log.level);
+        result = run(&relay);
+    }
+    settings_done(&relay.settings);
+    return result;
 }

@@ -14,7 +14,11 @@ void sizing_limits(const struct settings *settings, struct turn_limits *ret_limi
 // Sizes, rates and waiting of the plane; listeners, relays and the stateless policy are left alone.
 void sizing_plane(const struct settings *settings, const struct turn_limits *limits, struct plane_config *config);
 
+// Clients and peers whose next hops are remembered.
+uint32_t sizing_destinations(const struct plane_config *config);
+
 uint32_t sizing_buffer_count(const struct settings *settings);
 
-// Memory that the EAL needs. buffers_len: bytes of the packet buffers.
-uint32_t sizing_memory_mb(const struct settings *settings, const struct plane_config *config, uint64_t buffers_len);
+// Memory that the EAL needs: for rings and packet buffers, of buffers_len bytes. The workers' tables come on top of it where
+// there are no hugepages.
+uint32_t sizing_memory_mb(const struct settings *settings, uint64_t buffers_len);

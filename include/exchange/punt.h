@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/address.h"
+#include "base/bytes.h"
 #include "exchange/command.h"
 
 #include <stdint.h>
@@ -43,3 +44,8 @@ struct punt {
 };
 
 static_assert(sizeof(struct punt) <= 64, "one cache line a punt");
+
+// Control plane only, of a PUNT_MESSAGE. The message is borrowed from the frame.
+struct span punt_message(const struct punt *punt);
+// Give the frame back unanswered.
+void punt_discard(const struct punt *punt);

@@ -9,9 +9,6 @@
 
 struct rte_mempool;
 
-// The smallest number of buffers that fills the rings of a queue and leaves some to work with.
-#define PORT_BUFFERS_PER_QUEUE_MIN 8192
-
 struct port_config {
     const char *interface;
     uint16_t queue_count;
@@ -26,8 +23,11 @@ struct ports {
     uint16_t ids[PORT_SLICE_COUNT]; // ethdev port of each worker, which has queue 0 of it
 };
 
+// The largest IP packet that fits into a buffer, for an interface of this MTU.
+uint16_t ports_usable_mtu(uint16_t mtu);
+
 // Bytes of memory that the buffers take.
-uint64_t ports_memory_len(uint32_t buffer_count);
+uint64_t ports_memory_len(uint16_t mtu, uint32_t buffer_count);
 
 // The EAL is up and the XDP filter attached. Logs what went wrong. 0 or -errno, with nothing left
 // open.

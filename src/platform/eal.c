@@ -116,7 +116,7 @@ static ssize_t write_dpdk_line(void *cookie, const char *text, size_t len)
         text_len--;
     if (text_len > 0)
         log_message(dpdk_level > 0 && dpdk_level <= (int)RTE_LOG_ERR ? LOG_LEVEL_WARNING
-                                                                : LOG_LEVEL_DEBUG,
+                                                                     : LOG_LEVEL_DEBUG,
                     "dpdk", "%.*s", (int)text_len, text);
     return (ssize_t)len;
 }

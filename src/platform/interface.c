@@ -153,6 +153,27 @@ int interface_query(const char *name, struct interface *ret_interface)
     return 0;
 }
 
+int interface_check(const struct interface *interface, uint32_t workers)
+{
+    if (!interface->up) {
+        log_message(LOG_LEVEL_ERROR, "interface_down", "%s is down: 'ip link set dev %s up'",
+                    interface->name, interface->name);
+        return -ENETDOWN;
+    }
+    // Packets of a queue without a worker would go to the kernel, which knows nothing of them.
+    if (interface->queue_count != workers) {
+        log_message(
+            LOG_LEVEL_ERROR, "queues",
+            "%s has %u queues, and %u workers serve one each: set workers = %u, or change the "
+            "interface with "
+            "'ethtool -L %s combined %u' ('rx %u tx %u' for drivers without combined channels)",
+            interface->name, interface->queue_count, workers, interface->queue_count,
+            interface->name, workers, workers, workers);
+        return -EINVAL;
+    }
+    return 0;
+}
+
 bool interface_has_address(const struct interface *interface, const struct ip_address *ip)
 {
     for (unsigned i = 0; i < interface->address_count; i++) {

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The control thread: takes up what workers punt, what the kernel says, and what time does, one event after the other.
+#pragma once
+
+#include "control/forwarder.h"
+#include "control/next_hop.h"
+#include "exchange/plane.h"
+#include "turn/server.h"
+
+struct loop;
+
+struct loop_config { // all borrowed
+    struct plane *plane;
+    struct turn_server *server;
+    struct next_hops *hops;
+    struct forwarder *forwarder;
+    void (*every_second)(void *context); // NULL: nothing
+    void *context;
+};
+
+// SIGTERM and SIGINT are taken over. Logs what went wrong. 0 or -errno.
+int loop_create(const struct loop_config *config, struct loop **ret_loop);
+void loop_destroy(struct loop *loop);
+
+// Until a signal says so; a second one ends the process at once.
+void loop_run(struct loop *loop);

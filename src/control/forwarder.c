@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Translates TURN's commands into those of the workers.
+#include "control/forwarder.h"
+
+#include "exchange/reply.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+// A command may come with a new adjacency, and in a walk with the end of an old one.
+#define ROOM_FOR_ONE_EVENT (3 * TURN_OUTPUT_COMMANDS_MAX + 8)
+
+#define WORKER_NONE UINT8_MAX
+
+// What later commands about an allocation do not say again.
+struct known_allocation {
+    uint8_t relay_v4; // index, for the source of routes to its peers
+    uint8_t relay_v6;
+    uint8_t steered_by; // worker that hands its client's packets on, WORKER_NONE
+};
+
+struct forwarder {
+    struct plane *plane;
+    struct next_hops *hops;
+    uint16_t ports[PLANE_WORKERS_MAX];
+    struct known_allocation *allocations;
+};
+
+static_assert(PLANE_WORKERS_MAX < WORKER_NONE && PLANE_RELAYS_MAX < UINT8_MAX, "indices fit");
+
+int forwarder_create(const struct forwarder_config *config, struct forwarder **ret_forwarder)
+{
+    const struct plane_config *plane = &config->plane->config;
+    struct forwarder *forwarder = calloc(1, sizeof(*forwarder));
+
+    if (!forwarder)
+        return -ENOMEM;
+    forwarder->plane = config->plane;
+    forwarder->hops = config->hops;
+    memcpy(forwarder->ports, config->ports, plane->worker_count * sizeof(config->ports[0]));
+    forwarder->allocations = malloc(plane->allocations * sizeof(*forwarder->allocations));
+    if (!forwarder->allocations) {
+        free(forwarder);
+        return -ENOMEM;
+    }
+    for (uint32_t i = 0; i < plane->allocations; i++)
+        forwarder->allocations[i].steered_by = WORKER_NONE;
+    *ret_forwarder = forwarder;
+    return 0;
+}
+
+void forwarder_destroy(struct forwarder *forwarder)
+{
+    free(forwarder->allocations);
+    free(forwarder);
+}
+
+static bool rings_have_room(const struct forwarder *forwarder, uint32_t room)
+{
+    for (uint16_t worker = 0; worker < forwarder->plane->config.worker_count; worker++) {
+        if (plane_command_room(forwarder->plane, worker) < room)
+            return false;
+    }
+    return true;
+}
+
+bool forwarder_is_ready(struct forwarder *forwarder)
+{
+    forwarder_flush(forwarder);
+    return !next_hops_have_changed(forwarder->hops) &&
+           rings_have_room(forwarder, ROOM_FOR_ONE_EVENT);
+}
+
+static void send(struct forwarder *forwarder, uint16_t worker, const struct command *command)
+{
+    int error = plane_command_send(forwarder->plane, worker, command);
+
+    // There was room before the event was taken up.
+    assert(error == 0);
+    (void)error;
+}
+
+void forwarder_flush(struct forwarder *forwarder)
+{
+    struct command command = {.kind = COMMAND_SET_ADJACENCY};
+
+    while (next_hops_have_changed(forwarder->hops) && rings_have_room(forwarder, 1)) {
+        next_hops_take_changed(forwarder->hops, &command.set_adjacency.index,
+                               &command.set_adjacency.adjacency);
+        for (uint16_t worker = 0; worker < forwarder->plane->config.worker_count; worker++) {
+            // Each worker transmits on a port of its own.
+            command.set_adjacency.adjacency.port = (uint8_t)forwarder->ports[worker];
+            send(forwarder, worker, &command);
+        }
+    }
+}
+
+static uint16_t find_listener(const struct forwarder *forwarder,
+                              const struct transport_address *server)
+{
+    const struct plane_config *config = &forwarder->plane->config;
+
+    for (uint16_t i = 0; i < config->listener_count; i++) {
+        if (transport_address_equal(&config->listeners[i], server))
+            return i;
+    }
+    assert(!"a 5-tuple that no listener made");
+    return 0;
+}
+
+static struct client_key client_key(const struct forwarder *forwarder,
+                                    const struct five_tuple *tuple)
+{
+    return (struct client_key){.address = tuple->client,
+                               .listener = find_listener(forwarder, &tuple->server)};
+}
+
+// Adjacencies are sent as soon as they are known, so that none is used before it is set.
+static uint32_t resolve(struct forwarder *forwarder, const struct ip_address *destination,
+                        const struct ip_address *source, bool *ret_changed)
+{
+    uint32_t adjacency = next_hops_resolve(forwarder->hops, destination, source, ret_changed);
+
+    forwarder_flush(forwarder);
+    return adjacency;
+}
+
+static uint16_t find_hairpin(const struct forwarder *forwarder, const struct ip_address *peer)
+{
+    const struct plane_config *config = &forwarder->plane->config;
+
+    for (uint16_t i = 0; i < config->relay_count; i++) {
+        if (ip_address_equal(&config->relays[i].advertised, peer))
+            return i;
+    }
+    return RELAY_NONE;
+}
+
+static struct peer_path peer_path(struct forwarder *forwarder, uint32_t allocation,
+                                  const struct ip_address *peer, bool *ret_changed)
+{
+    const struct known_allocation *known = &forwarder->allocations[allocation];
+    struct peer_path path = {.adjacency = ADJACENCY_NONE, .relay = find_hairpin(forwarder, peer)};
+    uint8_t relay = peer->family == IP_FAMILY_V4 ? known->relay_v4 : known->relay_v6;
+
+    *ret_changed = false;
+    if (path.relay == RELAY_NONE)
+        path.adjacency =
+            resolve(forwarder, peer, &forwarder->plane->config.relays[relay].local, ret_changed);
+    return path;
+}
+
+static void remove_steering(struct forwarder *forwarder, uint32_t allocation,
+                            const struct client_key *client)
+{
+    struct known_allocation *known = &forwarder->allocations[allocation];
+    struct command command = {.kind = COMMAND_REMOVE_STEERING, .allocation = allocation};
+
+    if (known->steered_by == WORKER_NONE)
+        return;
+    command.steering.client = *client;
+    send(forwarder, known->steered_by, &command);
+    known->steered_by = WORKER_NONE;
+}
+
+// The worker that receives the client's packets hands them to the owner of the allocation.
+static void install_steering(struct forwarder *forwarder, const struct turn_command *command,
+                             const struct client_key *client)
+{
+    struct known_allocation *known = &forwarder->allocations[command->allocation];
+    uint8_t received_by = (uint8_t)command->allocation_info.received_by;
+    struct command steering = {.kind = COMMAND_INSTALL_STEERING, .allocation = command->allocation};
+
+    if (known->steered_by != received_by)
+        remove_steering(forwarder, command->allocation, client);
+    if (received_by == command->worker)
+        return;
+    steering.steering.client = *client;
+    steering.steering.owner = command->worker;
+    send(forwarder, received_by, &steering);
+    known->steered_by = received_by;
+}
+
+static void set_relay(const struct turn_relayed_address *relayed, uint16_t *ret_relay,
+                      uint16_t *ret_port)
+{
+    *ret_relay = relayed->port > 0 ? relayed->relay : RELAY_NONE;
+    *ret_port = relayed->port;
+}
+
+static bool translate_install_allocation(struct forwarder *forwarder,
+                                         const struct turn_command *command,
+                                         struct command *translated)
+{
+    const struct five_tuple *tuple = &command->allocation_info.five_tuple;
+    struct known_allocation *known = &forwarder->allocations[command->allocation];
+    bool changed;
+
+    translated->install_allocation.client = client_key(forwarder, tuple);
+    translated->install_allocation.adjacency =
+        resolve(forwarder, &tuple->client.ip, &tuple->server.ip, &changed);
+    set_relay(&command->allocation_info.relayed_v4, &translated->install_allocation.relay_v4,
+              &translated->install_allocation.relay_v4_port);
+    set_relay(&command->allocation_info.relayed_v6, &translated->install_allocation.relay_v6,
+              &translated->install_allocation.relay_v6_port);
+    known->relay_v4 = (uint8_t)command->allocation_info.relayed_v4.relay;
+    known->relay_v6 = (uint8_t)command->allocation_info.relayed_v6.relay;
+    return changed;
+}
+
+// Returns whether what it refers to has moved since it was last said.
+static bool translate(struct forwarder *forwarder, const struct turn_command *command,
+                      struct command *translated)
+{
+    static const enum command_kind kinds[TURN_COMMAND_KIND_COUNT] = {
+        [TURN_COMMAND_INSTALL_ALLOCATION] = COMMAND_INSTALL_ALLOCATION,
+        [TURN_COMMAND_REMOVE_ALLOCATION] = COMMAND_REMOVE_ALLOCATION,
+        [TURN_COMMAND_REMOVE_RELAY] = COMMAND_REMOVE_RELAY,
+        [TURN_COMMAND_INSTALL_PERMISSION] = COMMAND_INSTALL_PERMISSION,
+        [TURN_COMMAND_REMOVE_PERMISSION] = COMMAND_REMOVE_PERMISSION,
+        [TURN_COMMAND_INSTALL_CHANNEL] = COMMAND_INSTALL_CHANNEL,
+        [TURN_COMMAND_REMOVE_CHANNEL] = COMMAND_REMOVE_CHANNEL,
+    };
+    bool changed = false;
+
+    *translated = (struct command){.kind = kinds[command->kind], .allocation = command->allocation};
+    switch (command->kind) {
+    case TURN_COMMAND_INSTALL_ALLOCATION:
+        return translate_install_allocation(forwarder, command, translated);
+    case TURN_COMMAND_REMOVE_RELAY:
+        translated->remove_relay.relay = command->removed_relay.relay;
+        translated->remove_relay.port = command->removed_relay.port;
+        break;
+    case TURN_COMMAND_INSTALL_PERMISSION:
+        translated->permission.path =
+            peer_path(forwarder, command->allocation, &command->permission, &changed);
+        translated->permission.peer = command->permission;
+        break;
+    case TURN_COMMAND_REMOVE_PERMISSION:
+        translated->permission.peer = command->permission;
+        break;
+    case TURN_COMMAND_INSTALL_CHANNEL:
+        translated->channel.path =
+            peer_path(forwarder, command->allocation, &command->channel.peer.ip, &changed);
+        translated->channel.peer = command->channel.peer;
+        translated->channel.number = command->channel.number;
+        break;
+    case TURN_COMMAND_REMOVE_CHANNEL:
+        translated->channel.peer = command->channel.peer;
+        translated->channel.number = command->channel.number;
+        break;
+    }
+    return changed;
+}
+
+static void carry_out(struct forwarder *forwarder, const struct turn_command *command)
+{
+    struct command translated;
+
+    translate(forwarder, command, &translated);
+    // First the steering, to another worker: the client's packets may come there as soon as it has
+    // its response.
+    if (command->kind == TURN_COMMAND_INSTALL_ALLOCATION)
+        install_steering(forwarder, command, &translated.install_allocation.client);
+    send(forwarder, command->worker, &translated);
+    if (command->kind == TURN_COMMAND_REMOVE_ALLOCATION) {
+        const struct client_key client =
+            client_key(forwarder, &command->allocation_info.five_tuple);
+
+        remove_steering(forwarder, command->allocation, &client);
+    }
+}
+
+static void respond(struct forwarder *forwarder, const struct turn_output *output,
+                    const struct punt *punt)
+{
+    struct command command = {.kind = COMMAND_TRANSMIT, .transmit.frame = punt->message.frame};
+    // Behind the commands, on the ring that they took.
+    uint16_t worker = output->command_count > 0 ? output->commands[0].worker : punt->worker;
+
+    if (output->response_len == 0 || reply_frame(punt->message.frame, punt->message.message_offset,
+                                                 output->response, output->response_len) < 0)
+        punt_discard(punt);
+    else
+        send(forwarder, worker, &command);
+}
+
+void forwarder_carry_out(struct forwarder *forwarder, const struct turn_output *output,
+                         const struct punt *punt)
+{
+    for (unsigned i = 0; i < output->command_count; i++)
+        carry_out(forwarder, &output->commands[i]);
+    if (punt)
+        respond(forwarder, output, punt);
+}
+
+void forwarder_reinstall(struct forwarder *forwarder, const struct turn_output *output)
+{
+    for (unsigned i = 0; i < output->command_count; i++) {
+        struct command translated;
+
+        if (translate(forwarder, &output->commands[i], &translated))
+            send(forwarder, output->commands[i].worker, &translated);
+    }
+}
+
+void forwarder_five_tuple(const struct forwarder *forwarder, const struct punt *punt,
+                          struct five_tuple *ret_tuple)
+{
+    *ret_tuple = (struct five_tuple){
+        .client = punt->message.client.address,
+        .server = forwarder->plane->config.listeners[punt->message.client.listener],
+        .transport = FIVE_TUPLE_UDP,
+    };
+}

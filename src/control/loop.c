@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The event loop on libevent. An event is taken up only when every ring has room for all it can
+// cause; what has to wait is tried again shortly.
+#include "control/loop.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "proto/stun.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PUNT_BURST 32
+// Punts in one turn, so that time and the kernel get their turns under load.
+#define PUNTS_PER_TURN 1024
+// A worker applies commands between two bursts.
+#define RETRY_US 200
+
+// Next hops of what is gone are looked for so often, routes asked for anew no more often than this.
+#define SWEEP_INTERVAL_S    60
+#define REROUTE_INTERVAL_MS 1000
+
+struct loop {
+    struct loop_config config;
+    struct event_base *base;
+    struct event *doorbell;
+    struct event *news;
+    struct event *again; // punts that wait for room, or for the next turn
+    struct event *expiry;
+    struct event *walk_step;
+    struct event *second;
+    struct event *terminate;
+    struct event *interrupt;
+    struct punt punts[PUNT_BURST]; // taken from a ring, not taken up yet
+    unsigned punt_first;
+    unsigned punt_count;
+    uint16_t next_worker; // whose ring is read next
+    bool walking;
+    bool reroute_wanted;
+    uint64_t cursor; // of the walk
+    uint64_t rerouted_ms;
+    uint32_t removals; // since the last walk
+    uint32_t seconds;
+    struct turn_output output;
+};
+
+static const struct timeval at_once = {};
+static const struct timeval shortly = {.tv_usec = RETRY_US};
+static const struct timeval one_second = {.tv_sec = 1};
+
+static struct turn_time time_now(void)
+{
+    return (struct turn_time){.monotonic_ms = clock_monotonic_ms(), .wall_s = clock_wall_s()};
+}
+
+static void schedule_expiry(struct loop *loop)
+{
+    uint64_t due_ms = turn_server_next_expiry_ms(loop->config.server);
+    uint64_t now_ms = clock_monotonic_ms();
+    uint64_t wait_ms = due_ms > now_ms ? due_ms - now_ms : 0;
+    struct timeval wait = {.tv_sec = (time_t)(wait_ms / 1000),
+                           .tv_usec = (suseconds_t)(wait_ms % 1000 * 1000)};
+
+    if (due_ms == UINT64_MAX)
+        event_del(loop->expiry);
+    else
+        event_add(loop->expiry, &wait);
+}
+
+static void log_started(const struct loop *loop, uint32_t allocation)
+{
+    struct turn_allocation_view view;
+    char id[16], client[TRANSPORT_ADDRESS_TEXT_LEN], v4[TRANSPORT_ADDRESS_TEXT_LEN] = "",
+                                                     v6[TRANSPORT_ADDRESS_TEXT_LEN] = "";
+
+    if (!turn_server_view(loop->config.server, allocation, &view))
+        return;
+    snprintf(id, sizeof(id), "%" PRIu32, allocation);
+    if (view.relayed_v4.ip.family != IP_FAMILY_NONE)
+        transport_address_format(&view.relayed_v4, v4);
+    if (view.relayed_v6.ip.family != IP_FAMILY_NONE)
+        transport_address_format(&view.relayed_v6, v6);
+    log_event(LOG_LEVEL_DEBUG, "allocation_started", "id", id, "user", view.username, "client",
+              transport_address_format(&view.five_tuple.client, client), "relayed", v4,
+              "relayed_v6", v6, NULL);
+}
+
+static void log_ended(const struct punt *punt)
+{
+    const struct allocation_traffic *traffic = &punt->removed.traffic;
+
+    log_message(LOG_LEVEL_DEBUG, "allocation_ended",
+                "id=%" PRIu32 " to_peer_packets=%" PRIu64 " to_peer_bytes=%" PRIu64
+                " to_client_packets=%" PRIu64 " to_client_bytes=%" PRIu64,
+                punt->allocation, traffic->to_peer_packets, traffic->to_peer_bytes,
+                traffic->to_client_packets, traffic->to_client_bytes);
+}
+
+static void take_message(struct loop *loop, const struct punt *punt)
+{
+    const struct turn_time now = time_now();
+    struct turn_output *output = &loop->output;
+    struct turn_packet packet = {.bytes = punt_message(punt), .worker = punt->worker};
+
+    forwarder_five_tuple(loop->config.forwarder, punt, &packet.five_tuple);
+    turn_server_receive(loop->config.server, &now, &packet, output);
+    forwarder_carry_out(loop->config.forwarder, output, punt);
+    if (output->request_method == STUN_METHOD_ALLOCATE && output->command_count > 0)
+        log_started(loop, output->commands[0].allocation);
+}
+
+static void take_removed(struct loop *loop, const struct punt *punt)
+{
+    const struct turn_time now = time_now();
+    const struct turn_relayed_address relay = {punt->removed.relay, punt->removed.port};
+
+    loop->removals++;
+    if (punt->removed.relay == RELAY_NONE)
+        log_ended(punt);
+    turn_server_removed(loop->config.server, &now, punt->allocation,
+                        punt->removed.relay == RELAY_NONE ? NULL : &relay);
+}
+
+// From the workers in turn. False: nobody has anything.
+static bool fetch_punts(struct loop *loop)
+{
+    uint16_t worker_count = loop->config.plane->config.worker_count;
+
+    for (uint16_t i = 0; i < worker_count; i++) {
+        uint16_t worker = loop->next_worker;
+
+        loop->next_worker = (uint16_t)((worker + 1) % worker_count);
+        loop->punt_first = 0;
+        loop->punt_count = plane_punt_receive(loop->config.plane, worker, loop->punts, PUNT_BURST);
+        if (loop->punt_count > 0)
+            return true;
+    }
+    return false;
+}
+
+static void take_punt(struct loop *loop, const struct punt *punt)
+{
+    if (punt->kind == PUNT_MESSAGE)
+        take_message(loop, punt);
+    else
+        take_removed(loop, punt);
+}
+
+static void on_punts(evutil_socket_t fd, short what, void *context)
+{
+    struct loop *loop = context;
+
+    (void)fd;
+    (void)what;
+    for (unsigned i = 0; i < PUNTS_PER_TURN; i++) {
+        if (loop->punt_first == loop->punt_count && !fetch_punts(loop))
+            break;
+        if (!forwarder_is_ready(loop->config.forwarder)) {
+            event_add(loop->again, &shortly);
+            return;
+        }
+        take_punt(loop, &loop->punts[loop->punt_first++]);
+    }
+    schedule_expiry(loop);
+    if (loop->punt_first < loop->punt_count || !plane_doorbell_arm(loop->config.plane))
+        event_add(loop->again, &at_once);
+}
+
+static void on_doorbell(evutil_socket_t fd, short what, void *context)
+{
+    uint64_t rings;
+
+    if (read(fd, &rings, sizeof(rings)) < 0 && errno != EAGAIN)
+        log_message(LOG_LEVEL_ERROR, "doorbell", "cannot be read: %s", strerror(errno));
+    on_punts(fd, what, context);
+}
+
+static void on_expiry(evutil_socket_t fd, short what, void *context)
+{
+    struct loop *loop = context;
+    const struct turn_time now = time_now();
+
+    (void)fd;
+    (void)what;
+    if (!forwarder_is_ready(loop->config.forwarder)) {
+        event_add(loop->expiry, &shortly);
+        return;
+    }
+    if (turn_server_expire(loop->config.server, &now, &loop->output))
+        event_add(loop->expiry, &at_once);
+    else
+        schedule_expiry(loop);
+    forwarder_carry_out(loop->config.forwarder, &loop->output, NULL);
+}
+
+static void begin_walk(struct loop *loop, bool reroute)
+{
+    loop->walking = true;
+    loop->cursor = 0;
+    loop->removals = 0;
+    if (reroute) {
+        loop->reroute_wanted = false;
+        loop->rerouted_ms = clock_monotonic_ms();
+    }
+    next_hops_begin_walk(loop->config.hops, reroute);
+    event_add(loop->walk_step, &at_once);
+}
+
+// Changes of routes come in swarms: all that come while one is dealt with are dealt with together,
+// later.
+static void reroute_when_due(struct loop *loop)
+{
+    if (loop->reroute_wanted && !loop->walking &&
+        clock_monotonic_ms() >= loop->rerouted_ms + REROUTE_INTERVAL_MS)
+        begin_walk(loop, true);
+}
+
+static void on_walk_step(evutil_socket_t fd, short what, void *context)
+{
+    struct loop *loop = context;
+    bool more;
+
+    (void)fd;
+    (void)what;
+    if (!forwarder_is_ready(loop->config.forwarder)) {
+        event_add(loop->walk_step, &shortly);
+        return;
+    }
+    more = turn_server_walk(loop->config.server, &loop->cursor, &loop->output);
+    forwarder_reinstall(loop->config.forwarder, &loop->output);
+    if (more) {
+        event_add(loop->walk_step, &at_once);
+        return;
+    }
+    next_hops_end_walk(loop->config.hops);
+    forwarder_flush(loop->config.forwarder);
+    loop->walking = false;
+}
+
+static void on_news(evutil_socket_t fd, short what, void *context)
+{
+    struct loop *loop = context;
+
+    (void)fd;
+    (void)what;
+    loop->reroute_wanted |= next_hops_receive(loop->config.hops);
+    forwarder_flush(loop->config.forwarder);
+    reroute_when_due(loop);
+}
+
+static void on_second(evutil_socket_t fd, short what, void *context)
+{
+    struct loop *loop = context;
+
+    (void)fd;
+    (void)what;
+    loop->seconds++;
+    forwarder_flush(loop->config.forwarder);
+    reroute_when_due(loop);
+    if (loop->seconds % SWEEP_INTERVAL_S == 0 && loop->removals > 0 && !loop->walking)
+        begin_walk(loop, false);
+    if (loop->seconds % NEXT_HOPS_REFRESH_S == 0)
+        next_hops_refresh(loop->config.hops);
+    if (loop->config.every_second)
+        loop->config.every_second(loop->config.context);
+}
+
+static void on_signal(evutil_socket_t signal, short what, void *context)
+{
+    struct loop *loop = context;
+
+    (void)what;
+    log_message(LOG_LEVEL_INFO, "stopping", "on %s; once more to force it", strsignal((int)signal));
+    event_base_loopbreak(loop->base);
+}
+
+static bool events_create(struct loop *loop)
+{
+    int doorbell = loop->config.plane->doorbell.fd;
+    int news = next_hops_fd(loop->config.hops);
+
+    loop->doorbell = event_new(loop->base, doorbell, EV_READ | EV_PERSIST, on_doorbell, loop);
+    loop->news = event_new(loop->base, news, EV_READ | EV_PERSIST, on_news, loop);
+    loop->second = event_new(loop->base, -1, EV_PERSIST, on_second, loop);
+    loop->again = evtimer_new(loop->base, on_punts, loop);
+    loop->expiry = evtimer_new(loop->base, on_expiry, loop);
+    loop->walk_step = evtimer_new(loop->base, on_walk_step, loop);
+    loop->terminate = evsignal_new(loop->base, SIGTERM, on_signal, loop);
+    loop->interrupt = evsignal_new(loop->base, SIGINT, on_signal, loop);
+    return loop->doorbell && loop->news && loop->second && loop->again && loop->expiry &&
+           loop->walk_step && loop->terminate && loop->interrupt;
+}
+
+static void event_done(struct event *event)
+{
+    if (event)
+        event_free(event);
+}
+
+int loop_create(const struct loop_config *config, struct loop **ret_loop)
+{
+    struct loop *loop = calloc(1, sizeof(*loop));
+
+    if (!loop)
+        return -ENOMEM;
+    loop->config = *config;
+    loop->base = event_base_new();
+    if (!loop->base || !events_create(loop)) {
+        log_message(LOG_LEVEL_ERROR, "event_loop", "cannot be set up");
+        loop_destroy(loop);
+        return -ENOMEM;
+    }
+    event_add(loop->doorbell, NULL);
+    event_add(loop->news, NULL);
+    event_add(loop->second, &one_second);
+    event_add(loop->terminate, NULL);
+    event_add(loop->interrupt, NULL);
+    // Looks for punts, and has the doorbell ring for those to come.
+    event_add(loop->again, &at_once);
+    *ret_loop = loop;
+    return 0;
+}
+
+void loop_destroy(struct loop *loop)
+{
+    event_done(loop->doorbell);
+    event_done(loop->news);
+    event_done(loop->second);
+    event_done(loop->again);
+    event_done(loop->expiry);
+    event_done(loop->walk_step);
+    event_done(loop->terminate);
+    event_done(loop->interrupt);
+    if (loop->base)
+        event_base_free(loop->base);
+    free(loop);
+}
+
+void loop_run(struct loop *loop)
+{
+    event_base_dispatch(loop->base);
+    // From here on a signal does what it does by default.
+    event_del(loop->terminate);
+    event_del(loop->interrupt);
+}

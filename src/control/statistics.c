@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Formats the workers' counters for people.
+#include "control/statistics.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define LINES_PER_HEADER 20
+
+void statistics_init(struct statistics *statistics, const struct plane *plane,
+                     const struct turn_server *server, FILE *stream, uint64_t now_ms)
+{
+    *statistics = (struct statistics){.plane = plane,
+                                      .server = server,
+                                      .stream = stream,
+                                      .last_ms = now_ms,
+                                      .started_ms = now_ms};
+}
+
+static uint64_t drop_sum(const struct worker_counters *counters)
+{
+    uint64_t sum = 0;
+
+    for (unsigned i = 0; i < DROP_COUNT; i++)
+        sum += counters->drops[i];
+    return sum;
+}
+
+// All fields are counts of 64 bits.
+static void subtract(struct worker_counters *counters, const struct worker_counters *before)
+{
+    for (unsigned i = 0; i < COUNTER_COUNT; i++)
+        counters->counters[i] -= before->counters[i];
+    for (unsigned i = 0; i < DROP_COUNT; i++)
+        counters->drops[i] -= before->drops[i];
+    counters->busy_polls -= before->busy_polls;
+    counters->idle_polls -= before->idle_polls;
+    counters->sleeps -= before->sleeps;
+}
+
+static enum drop top_drop(const struct worker_counters *counters)
+{
+    enum drop top = 0;
+
+    for (unsigned i = 1; i < DROP_COUNT; i++) {
+        if (counters->drops[i] > counters->drops[top])
+            top = i;
+    }
+    return top;
+}
+
+static uint64_t to_peer_packets(const struct worker_counters *counters)
+{
+    return counters->counters[COUNTER_CHANNEL_TO_PEER] + counters->counters[COUNTER_SEND_TO_PEER];
+}
+
+static uint64_t to_client_packets(const struct worker_counters *counters)
+{
+    return counters->counters[COUNTER_PEER_TO_CHANNEL] + counters->counters[COUNTER_PEER_TO_DATA];
+}
+
+static double per_second(uint64_t count, uint64_t interval_ms)
+{
+    return (double)count * 1000 / (double)interval_ms;
+}
+
+static double megabits(uint64_t bytes, uint64_t interval_ms)
+{
+    return per_second(bytes * 8, interval_ms) / 1e6;
+}
+
+static double busy_percent(const struct worker_counters *counters)
+{
+    uint64_t polls = counters->busy_polls + counters->idle_polls;
+
+    return polls > 0 ? 100.0 * (double)counters->busy_polls / (double)polls : 0;
+}
+
+void statistics_print_line(struct statistics *statistics, uint64_t now_ms)
+{
+    struct worker_counters sum, part;
+    struct turn_usage usage;
+    uint64_t interval_ms = now_ms > statistics->last_ms ? now_ms - statistics->last_ms : 1;
+    uint64_t drops;
+
+    worker_counters_sum(statistics->plane->counters, statistics->plane->config.worker_count, &sum);
+    turn_server_usage(statistics->server, &usage);
+    part = sum;
+    subtract(&part, &statistics->last);
+    drops = drop_sum(&part);
+    if (statistics->lines++ % LINES_PER_HEADER == 0)
+        fprintf(statistics->stream, "%8s %7s %10s %9s %10s %9s %8s %8s %5s %s\n", "allocs", "users",
+                "to-peer/s", "Mbit/s", "to-clnt/s", "Mbit/s", "punts/s", "drops/s", "busy%",
+                "top drop");
+    fprintf(statistics->stream,
+            "%8" PRIu32 " %7" PRIu32 " %10.0f %9.2f %10.0f %9.2f %8.0f %8.0f %5.1f %s\n",
+            usage.allocations, usage.users, per_second(to_peer_packets(&part), interval_ms),
+            megabits(part.counters[COUNTER_TO_PEER_BYTES], interval_ms),
+            per_second(to_client_packets(&part), interval_ms),
+            megabits(part.counters[COUNTER_TO_CLIENT_BYTES], interval_ms),
+            per_second(part.counters[COUNTER_PUNTED], interval_ms), per_second(drops, interval_ms),
+            busy_percent(&part), drops > 0 ? drop_name(top_drop(&part)) : "-");
+    fflush(statistics->stream);
+    statistics->last = sum;
+    statistics->last_ms = now_ms;
+}
+
+void statistics_print_summary(struct statistics *statistics, uint64_t now_ms)
+{
+    struct worker_counters sum;
+
+    worker_counters_sum(statistics->plane->counters, statistics->plane->config.worker_count, &sum);
+    fprintf(statistics->stream, "\nin %.1f s:\n", (double)(now_ms - statistics->started_ms) / 1000);
+    for (unsigned i = 0; i < COUNTER_COUNT; i++) {
+        if (sum.counters[i] > 0)
+            fprintf(statistics->stream, "%16" PRIu64 "  %s\n", sum.counters[i], counter_help(i));
+    }
+    for (unsigned i = 0; i < DROP_COUNT; i++) {
+        if (sum.drops[i] > 0)
+            fprintf(statistics->stream, "%16" PRIu64 "  dropped (%s): %s\n", sum.drops[i],
+                    drop_name(i), drop_help(i));
+    }
+    fflush(statistics->stream);
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Log lines at the start.
+#include "control/summary.h"
+
+#include "base/log.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+static void log_listener(const struct transport_address *listener)
+{
+    char address[TRANSPORT_ADDRESS_TEXT_LEN];
+
+    log_event(LOG_LEVEL_INFO, "listening", "address", transport_address_format(listener, address),
+              "transport", "udp", NULL);
+}
+
+static void log_relay(const struct plane_relay *relay)
+{
+    char local[IP_ADDRESS_TEXT_LEN], advertised[IP_ADDRESS_TEXT_LEN], ports[32];
+
+    snprintf(ports, sizeof(ports), "%u-%u", relay->min_port, relay->max_port);
+    log_event(LOG_LEVEL_INFO, "relaying", "address", ip_address_format(&relay->local, local),
+              "advertised", ip_address_format(&relay->advertised, advertised), "ports", ports,
+              NULL);
+}
+
+void summary_log(const struct plane_config *config, const struct interface *interface,
+                 const struct xdp_filter *filter, bool hugepages)
+{
+    char workers[16], allocations[16], mtu[16];
+
+    for (unsigned i = 0; i < config->listener_count; i++)
+        log_listener(&config->listeners[i]);
+    for (unsigned i = 0; i < config->relay_count; i++)
+        log_relay(&config->relays[i]);
+    snprintf(workers, sizeof(workers), "%u", config->worker_count);
+    snprintf(allocations, sizeof(allocations), "%" PRIu32, config->allocations);
+    snprintf(mtu, sizeof(mtu), "%u", interface->mtu);
+    log_event(LOG_LEVEL_INFO, "started", "interface", interface->name, "mtu", mtu, "workers",
+              workers, "xdp", xdp_filter_mode(filter) == XDP_FILTER_NATIVE ? "native" : "generic",
+              "zero_copy", xdp_filter_is_zero_copy(filter) ? "yes" : "no", "hugepages",
+              hugepages ? "yes" : "no", "allocations", allocations, NULL);
+}
