@@ -46,6 +46,6 @@ struct punt {
 static_assert(sizeof(struct punt) <= 64, "one cache line a punt");
 
 // Control plane only, of a PUNT_MESSAGE. The message is borrowed from the frame.
-struct span punt_message(const struct punt *punt);
+struct span punt_bytes(const struct punt *punt);
 // Give the frame back unanswered.
 void punt_discard(const struct punt *punt);

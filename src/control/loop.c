@@ -106,7 +106,7 @@ static void take_message(struct loop *loop, const struct punt *punt)
 {
     const struct turn_time now = time_now();
     struct turn_output *output = &loop->output;
-    struct turn_packet packet = {.bytes = punt_message(punt), .worker = punt->worker};
+    struct turn_packet packet = {.bytes = punt_bytes(punt), .worker = punt->worker};
 
     forwarder_five_tuple(loop->config.forwarder, punt, &packet.five_tuple);
     turn_server_receive(loop->config.server, &now, &packet, output);

@@ -4,7 +4,7 @@
 
 #include <rte_mbuf.h>
 
-struct span punt_message(const struct punt *punt)
+struct span punt_bytes(const struct punt *punt)
 {
     return (struct span){
         .data = rte_pktmbuf_mtod_offset(punt->message.frame, const uint8_t *,

@@ -41,7 +41,7 @@ static void the_message_is_the_part_of_the_frame_that_the_punt_names(void **stat
 {
     (void)state;
     struct punt punt = make_punt();
-    struct span message = punt_message(&punt);
+    struct span message = punt_bytes(&punt);
     assert_int_equal(message.len, 4);
     assert_memory_equal(message.data, "STUN", 4);
     punt_discard(&punt);
