@@ -77,7 +77,7 @@ static const struct setting user_fields[] = {
      .type = SETTING_TEXT,
      AT(password),
      .default_value = "\"\"",
-     .min = 1,
+     .min = 0,
      .max = 1024,
      .secret = true,
      .help = "password; or else one or both of the keys"},
