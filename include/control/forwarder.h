@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Carries out what the TURN server decides: translates its commands into those of the workers, with indices for addresses
-// and adjacencies for destinations, and puts them on their rings before the response. Control thread only.
+// Carries out what the TURN server decides: translates its commands into those of the workers, with
+// indices for addresses and adjacencies for destinations, and puts them on their rings before the
+// response. Control thread only.
 #pragma once
 
 #include "control/next_hop.h"
@@ -13,9 +14,9 @@
 struct forwarder;
 
 struct forwarder_config {
-    struct plane *plane;     // borrowed
-    struct next_hops *hops;  // borrowed
-    const uint16_t *ports;   // ethdev port of each worker; copied
+    struct plane *plane;    // borrowed
+    struct next_hops *hops; // borrowed
+    const uint16_t *ports;  // ethdev port of each worker; copied
 };
 
 // 0 or -ENOMEM.
@@ -25,14 +26,18 @@ void forwarder_destroy(struct forwarder *forwarder);
 // Tell the workers of adjacencies that have changed, as far as their rings have room.
 void forwarder_flush(struct forwarder *forwarder);
 
-// Whether the rings have room for all that one event can make. Only then may the next three be called, each once.
+// Whether the rings have room for all that one event can make. Only then may the next three be
+// called, each once.
 bool forwarder_is_ready(struct forwarder *forwarder);
 
 // The results of one event. punt: the message that it answers, whose frame is used up; NULL: none.
-void forwarder_carry_out(struct forwarder *forwarder, const struct turn_output *output, const struct punt *punt);
+void forwarder_carry_out(struct forwarder *forwarder, const struct turn_output *output,
+                         const struct punt *punt);
 
-// The results of one step of turn_server_walk: what routes have moved is installed again; the rest only counts as in use.
+// The results of one step of turn_server_walk: what routes have moved is installed again; the rest
+// only counts as in use.
 void forwarder_reinstall(struct forwarder *forwarder, const struct turn_output *output);
 
 // The 5-tuple of a punted message.
-void forwarder_five_tuple(const struct forwarder *forwarder, const struct punt *punt, struct five_tuple *ret_tuple);
+void forwarder_five_tuple(const struct forwarder *forwarder, const struct punt *punt,
+                          struct five_tuple *ret_tuple);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The control thread: takes up what workers punt, what the kernel says, and what time does, one event after the other.
+// The control thread: takes up what workers punt, what the kernel says, and what time does, one
+// event after the other.
 #pragma once
 
 #include "control/forwarder.h"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The kernel's routes and neighbours over rtnetlink: questions, which are answered at once, and news.
+// The kernel's routes and neighbours over rtnetlink: questions, which are answered at once, and
+// news.
 #pragma once
 
 #include "base/address.h"
@@ -17,10 +18,10 @@ struct netlink_route {
 struct netlink_neighbour {
     struct ip_address ip;
     uint32_t interface;
-    uint16_t state;    // NUD_*, ORed
-    uint8_t mac[6];    // zeros when unknown
-    uint8_t protocol;  // who made it, 0: the kernel
-    bool managed;      // kept resolved by the kernel (NTF_EXT_MANAGED)
+    uint16_t state;   // NUD_*, ORed
+    uint8_t mac[6];   // zeros when unknown
+    uint8_t protocol; // who made it, 0: the kernel
+    bool managed;     // kept resolved by the kernel (NTF_EXT_MANAGED)
 };
 
 // Marks the entries that are ours, those of a relay that was killed included.
@@ -36,7 +37,8 @@ struct netlink {
 int netlink_open(struct netlink *netlink);
 void netlink_close(struct netlink *netlink);
 
-// The way to a destination from one of our addresses, or from any when source is NULL. 0; -ENETUNREACH or another -errno: there is none.
+// The way to a destination from one of our addresses, or from any when source is NULL. 0;
+// -ENETUNREACH or another -errno: there is none.
 int netlink_get_route(struct netlink *netlink, const struct ip_address *destination,
                       const struct ip_address *source, struct netlink_route *ret_route);
 
@@ -44,26 +46,32 @@ int netlink_get_route(struct netlink *netlink, const struct ip_address *destinat
 int netlink_get_neighbour(struct netlink *netlink, uint32_t interface, const struct ip_address *ip,
                           struct netlink_neighbour *ret_neighbour);
 
-// Have the kernel resolve a neighbour, and keep it resolved where it can; where it cannot (before Linux 5.16), this has to
-// be repeated. 0 or -errno.
-int netlink_manage_neighbour(struct netlink *netlink, uint32_t interface, const struct ip_address *ip);
-int netlink_delete_neighbour(struct netlink *netlink, uint32_t interface, const struct ip_address *ip);
+// Have the kernel resolve a neighbour, and keep it resolved where it can; where it cannot (before
+// Linux 5.16), this has to be repeated. 0 or -errno.
+int netlink_manage_neighbour(struct netlink *netlink, uint32_t interface,
+                             const struct ip_address *ip);
+int netlink_delete_neighbour(struct netlink *netlink, uint32_t interface,
+                             const struct ip_address *ip);
 
 // Every neighbour of an interface, both families. 0 or -errno.
 int netlink_list_neighbours(struct netlink *netlink, uint32_t interface,
-                            void (*take)(const struct netlink_neighbour *neighbour, void *context), void *context);
+                            void (*take)(const struct netlink_neighbour *neighbour, void *context),
+                            void *context);
 
 // A socket for news.
 int netlink_subscribe(struct netlink *netlink);
 
 struct netlink_news {
-    void (*neighbour)(const struct netlink_neighbour *neighbour, void *context); // its state as of now
-    void (*routes)(void *context); // some route, rule, address or link has changed
+    void (*neighbour)(const struct netlink_neighbour *neighbour,
+                      void *context); // its state as of now
+    void (*routes)(void *context);    // some route, rule, address or link has changed
     void *context;
 };
-// Read what there is without waiting. 0; -ENOBUFS: news were lost, so everything may have changed; another -errno.
+// Read what there is without waiting. 0; -ENOBUFS: news were lost, so everything may have changed;
+// another -errno.
 int netlink_receive(struct netlink *netlink, const struct netlink_news *news);
 
 // One message as it arrived, for netlink_receive and its tests. False: it says nothing of the kind.
 bool netlink_parse_route(const struct nlmsghdr *message, struct netlink_route *ret_route);
-bool netlink_parse_neighbour(const struct nlmsghdr *message, struct netlink_neighbour *ret_neighbour);
+bool netlink_parse_neighbour(const struct nlmsghdr *message,
+                             struct netlink_neighbour *ret_neighbour);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Next hops: which way the kernel would send to a client or peer, and the MAC address of the neighbour there, as numbered
-// adjacencies for the workers. One adjacency a neighbour, however many destinations are behind it. Control thread only.
+// Next hops: which way the kernel would send to a client or peer, and the MAC address of the
+// neighbour there, as numbered adjacencies for the workers. One adjacency a neighbour, however many
+// destinations are behind it. Control thread only.
 #pragma once
 
 #include "base/address.h"
@@ -12,33 +13,38 @@
 struct next_hops;
 
 struct next_hops_config {
-    uint32_t interface; // index
-    uint8_t mac[6];     // of the interface
-    uint16_t mtu;       // bytes
+    uint32_t interface;    // index
+    uint8_t mac[6];        // of the interface
+    uint16_t mtu;          // bytes
     uint32_t adjacencies;  // at most, index 0 included
     uint32_t destinations; // at most
 };
 
-// Neighbour entries that a killed relay left are taken back first. Logs what went wrong. 0 or -errno.
+// Neighbour entries that a killed relay left are taken back first. Logs what went wrong. 0 or
+// -errno.
 int next_hops_create(const struct next_hops_config *config, struct next_hops **ret_hops);
 // The kernel is left as it was found.
 void next_hops_destroy(struct next_hops *hops);
 
-// The adjacency towards a destination, ADJACENCY_NONE when there is no way through our interface. *ret_changed: it is another
-// one than before the routes changed, so whatever uses it has to be installed again.
+// The adjacency towards a destination, ADJACENCY_NONE when there is no way through our interface.
+// *ret_changed: it is another one than before the routes changed, so whatever uses it has to be
+// installed again.
 uint32_t next_hops_resolve(struct next_hops *hops, const struct ip_address *destination,
                            const struct ip_address *source, bool *ret_changed);
 
-// The next adjacency that workers have not been told of. The port is left to the caller. False: there is none.
-bool next_hops_take_changed(struct next_hops *hops, uint32_t *ret_index, struct adjacency *ret_adjacency);
+// The next adjacency that workers have not been told of. The port is left to the caller. False:
+// there is none.
+bool next_hops_take_changed(struct next_hops *hops, uint32_t *ret_index,
+                            struct adjacency *ret_adjacency);
 bool next_hops_have_changed(const struct next_hops *hops);
 
-// Becomes readable when the kernel has news; read them. True: routes have changed: ask again for everything in use.
+// Becomes readable when the kernel has news; read them. True: routes have changed: ask again for
+// everything in use.
 int next_hops_fd(const struct next_hops *hops);
 bool next_hops_receive(struct next_hops *hops);
 
-// What is not resolved between begin and end is no longer in use, and is forgotten. Routes are asked for anew when
-// reroute is set.
+// What is not resolved between begin and end is no longer in use, and is forgotten. Routes are
+// asked for anew when reroute is set.
 void next_hops_begin_walk(struct next_hops *hops, bool reroute);
 void next_hops_end_walk(struct next_hops *hops);
 

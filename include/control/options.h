@@ -19,4 +19,5 @@ enum options_verdict {
     OPTIONS_WRONG, // was said on errors
 };
 
-enum options_verdict options_parse(int argc, char **argv, FILE *output, FILE *errors, struct options *ret_options);
+enum options_verdict options_parse(int argc, char **argv, FILE *output, FILE *errors,
+                                   struct options *ret_options);

@@ -17,8 +17,8 @@ struct statistics {
     unsigned lines;
 };
 
-void statistics_init(struct statistics *statistics, const struct plane *plane, const struct turn_server *server,
-                     FILE *stream, uint64_t now_ms);
+void statistics_init(struct statistics *statistics, const struct plane *plane,
+                     const struct turn_server *server, FILE *stream, uint64_t now_ms);
 
 // What has happened since the line before.
 void statistics_print_line(struct statistics *statistics, uint64_t now_ms);

@@ -18,5 +18,6 @@ int turn_state_make_policy(const struct settings *settings, struct stateless_pol
 
 // Listeners, relays, sizes and policy are those of the plane. Logs what went wrong. 0 or -errno.
 int turn_state_init(const struct settings *settings, const struct interface *interface,
-                    const struct plane_config *plane, const struct turn_limits *limits, struct turn_state *ret_state);
+                    const struct plane_config *plane, const struct turn_limits *limits,
+                    struct turn_state *ret_state);
 void turn_state_done(struct turn_state *state);

@@ -25,7 +25,8 @@ struct interface {
 // over; another -errno.
 int interface_query(const char *name, struct interface *ret_interface);
 
-// Fit to serve so many workers: up, and with one queue for each. Logs why not. 0; -ENETDOWN, -EINVAL.
+// Fit to serve so many workers: up, and with one queue for each. Logs why not. 0; -ENETDOWN,
+// -EINVAL.
 int interface_check(const struct interface *interface, uint32_t workers);
 
 bool interface_has_address(const struct interface *interface, const struct ip_address *ip);
