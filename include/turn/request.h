@@ -22,17 +22,3 @@ struct turn_request {
     bool
         answer_sha1; // the client named no algorithm: it may know no other (RFC 8489 section 9.2.4)
 };
-
-// Each returns the error code to answer with, or 0 when it has written the response itself.
-unsigned turn_allocate(struct turn_request *request);
-unsigned turn_refresh(struct turn_request *request);
-unsigned turn_create_permission(struct turn_request *request);
-unsigned turn_channel_bind(struct turn_request *request);
-
-// Install or refresh a permission of the request's allocation; there is room for it.
-void turn_install_permission(struct turn_request *request, const struct ip_address *peer);
-
-// A requested lifetime as it is granted, absent included (RFC 8656 sections 7.2, 8.2). False:
-// malformed.
-bool turn_read_lifetime(const struct turn_request *request, bool zero_deletes,
-                        uint32_t *ret_lifetime_s);

@@ -97,6 +97,18 @@ struct turn_server;
 int turn_server_create(const struct turn_config *config, struct turn_server **ret_server);
 void turn_server_destroy(struct turn_server *server);
 
+// New nonce keys, of the same realm.
+void turn_server_set_stateless(struct turn_server *server, const struct stateless_policy *policy);
+
+// A new configuration's users and peer policy, borrowed as the old ones were. Allocations keep
+// their keys; permissions and channels that the policy now denies go with turn_server_revoke.
+void turn_server_set_access(struct turn_server *server, const struct credentials *credentials,
+                            const struct peer_policy *peer_policy);
+
+// Remove what the peer policy denies, some at each call. *cursor starts at 0. True when more is
+// left.
+bool turn_server_revoke(struct turn_server *server, uint64_t *cursor, struct turn_output *output);
+
 // Handle one message: Binding, Allocate, Refresh, CreatePermission, ChannelBind; the rest yields
 // nothing. Send indications and ChannelData are the forwarding plane's.
 void turn_server_receive(struct turn_server *server, const struct turn_time *now,
@@ -119,31 +131,4 @@ void turn_server_removed(struct turn_server *server, const struct turn_time *now
 void turn_server_disconnected(struct turn_server *server, const struct turn_time *now,
                               const struct five_tuple *five_tuple, struct turn_output *output);
 
-// Say all live state again as INSTALL commands, some at each call: for a worker that starts anew,
-// for changed routes, for export. *cursor starts at 0. True when more is left.
-bool turn_server_walk(const struct turn_server *server, uint64_t *cursor,
-                      struct turn_output *output);
-
-// Exactly what is in use; all zero when all is released.
-struct turn_usage {
-    uint32_t allocations;
-    uint32_t permissions;
-    uint32_t channels;
-    uint32_t reservations;
-    uint32_t relay_ports; // in use, reserved, or waiting for a worker's acknowledgement
-    uint32_t pending_removals;
-    uint32_t users; // with at least one allocation
-};
-void turn_server_usage(const struct turn_server *server, struct turn_usage *ret_usage);
-
-// What is known of one live allocation, for logs. False when the id is not live.
-struct turn_allocation_view {
-    struct five_tuple five_tuple;
-    const char *username;
-    struct transport_address relayed_v4; // advertised; family NONE when absent
-    struct transport_address relayed_v6;
-    uint64_t created_ms;
-    uint64_t expires_ms;
-};
-bool turn_server_view(const struct turn_server *server, uint32_t allocation,
-                      struct turn_allocation_view *ret_view);
+#include "turn/view.h"

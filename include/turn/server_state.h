@@ -13,6 +13,9 @@
 #include "turn/reservation.h"
 #include "turn/server.h"
 
+// Places that one call of a walk looks at: a sparse table is no excuse for a long pause.
+#define TURN_WALK_STEPS_MAX 4096
+
 struct turn_server {
     struct turn_config config;
     struct allocation_table allocations;

@@ -1,21 +1,22 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Allocate (RFC 8656 section 7.2), its checks in the order of the RFC.
+// See turn/allocate.h. The checks bear the numbers of RFC 8656 section 7.2. Whatever makes a
+// request bad comes before whatever the server is out of, so that a bad request is not tried again
+// later.
+#include "turn/allocate.h"
+
+#include "base/port_slice.h"
 #include "turn/output.h"
-#include "turn/request.h"
+#include "turn/refresh.h"
 #include "turn/response.h"
 #include "turn/teardown.h"
 
-#include "base/port_slice.h"
-
-#include <assert.h>
 #include <string.h>
 
 #define PROTOCOL_UDP 17
 
 // What an Allocate request asks for.
 struct wish {
-    bool slots[RELAYED_COUNT];
-    bool dual; // ADDITIONAL-ADDRESS-FAMILY: one of the two is enough
+    bool slots[RELAYED_COUNT]; // of two, one is enough
     enum relay_port_kind ports;
     uint32_t reservation; // of RESERVATION-TOKEN, or INDEX_NONE
     uint32_t lifetime_s;
@@ -74,10 +75,9 @@ static unsigned read_family(const struct turn_request *request, struct wish *wis
     enum stun_value value =
         stun_message_address_family(message, STUN_ATTRIBUTE_REQUESTED_ADDRESS_FAMILY, &family);
 
-    if (value != STUN_VALUE_ABSENT &&
-        stun_message_has(message, STUN_ATTRIBUTE_ADDITIONAL_ADDRESS_FAMILY))
-        return STUN_ERROR_BAD_REQUEST;
-    if (value == STUN_VALUE_MALFORMED)
+    if (value == STUN_VALUE_MALFORMED ||
+        (value != STUN_VALUE_ABSENT &&
+         stun_message_has(message, STUN_ATTRIBUTE_ADDITIONAL_ADDRESS_FAMILY)))
         return STUN_ERROR_BAD_REQUEST;
     if (wish->reservation != INDEX_NONE) {
         uint16_t relay = request->server->reservations.at[wish->reservation].address.relay;
@@ -115,7 +115,6 @@ static unsigned read_additional_family(const struct turn_request *request, struc
     if (value == STUN_VALUE_MALFORMED || family != IP_FAMILY_V6)
         return STUN_ERROR_BAD_REQUEST;
     wish->slots[RELAYED_V6] = true;
-    wish->dual = true;
     return 0;
 }
 

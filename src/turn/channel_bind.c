@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// ChannelBind (RFC 8656 section 12.2): binds or refreshes a channel, and with it the permission for
-// its peer.
+// See turn/channel_bind.h: binds or refreshes a channel, and with it the permission for its peer.
+#include "turn/channel_bind.h"
+
+#include "turn/create_permission.h"
 #include "turn/output.h"
-#include "turn/request.h"
 #include "turn/response.h"
 
 struct binding {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// CreatePermission (RFC 8656 section 10.2): all the peers of a request, or none.
+// See turn/create_permission.h: all the peers of a request, or none.
+#include "turn/create_permission.h"
+
 #include "turn/output.h"
-#include "turn/request.h"
 #include "turn/response.h"
 
 struct peer_list {

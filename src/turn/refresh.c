@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Refresh (RFC 8656 section 8.2): a new time-to-expiry for the relayed addresses that it means, or
-// their end.
-#include "turn/request.h"
+// See turn/refresh.h.
+#include "turn/refresh.h"
+
 #include "turn/response.h"
 #include "turn/teardown.h"
 

@@ -3,9 +3,12 @@
 #include "turn/server.h"
 
 #include "base/port_slice.h"
+#include "turn/allocate.h"
 #include "turn/authentication.h"
+#include "turn/channel_bind.h"
+#include "turn/create_permission.h"
 #include "turn/output.h"
-#include "turn/request.h"
+#include "turn/refresh.h"
 #include "turn/response.h"
 #include "turn/teardown.h"
 
@@ -119,6 +122,45 @@ void turn_server_destroy(struct turn_server *server)
     expiry_done(&server->expiry);
     OPENSSL_cleanse(server, sizeof(*server));
     free(server);
+}
+
+void turn_server_set_stateless(struct turn_server *server, const struct stateless_policy *policy)
+{
+    server->config.stateless = *policy;
+}
+
+void turn_server_set_access(struct turn_server *server, const struct credentials *credentials,
+                            const struct peer_policy *peer_policy)
+{
+    server->config.credentials = credentials;
+    server->config.peer_policy = peer_policy;
+}
+
+static void revoke_one(struct turn_server *server, uint64_t at, struct turn_output *output)
+{
+    const struct peer_policy *policy = server->config.peer_policy;
+    uint32_t channel_count = server->channels.pool.capacity;
+
+    if (at < channel_count) {
+        if (channel_is_live(&server->channels, (uint32_t)at) &&
+            !peer_verdict_allows(peer_policy_check(policy, &server->channels.at[at].peer)))
+            teardown_channel(server, (uint32_t)at, output);
+        return;
+    }
+    at -= channel_count;
+    if (permission_is_live(&server->permissions, (uint32_t)at) &&
+        !peer_verdict_allows(peer_policy_check_ip(policy, &server->permissions.at[at].peer)))
+        teardown_permission(server, (uint32_t)at, output);
+}
+
+bool turn_server_revoke(struct turn_server *server, uint64_t *cursor, struct turn_output *output)
+{
+    uint64_t end = (uint64_t)server->channels.pool.capacity + server->permissions.pool.capacity;
+    turn_output_reset(output);
+    for (unsigned i = 0; i < TURN_WALK_STEPS_MAX && *cursor < end && turn_output_has_room(output);
+         i++)
+        revoke_one(server, (*cursor)++, output);
+    return *cursor < end;
 }
 
 static uint32_t now_s(const struct turn_time *now)

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Looking at a server from outside (turn/server.h): all its state said again, its usage, one
-// allocation.
+// See turn/view.h.
+#include "turn/view.h"
+
 #include "turn/output.h"
 #include "turn/server_state.h"
-
-// Slots that one call looks at: a sparse table is no excuse for a long pause.
-#define WALK_STEPS_MAX 4096
 
 // The cursor runs over allocations, then permissions, then channels: each stands behind what it
 // needs. What is added meanwhile behind the cursor was said when it was added.
@@ -41,7 +39,8 @@ bool turn_server_walk(const struct turn_server *server, uint64_t *cursor,
     uint64_t end = (uint64_t)server->allocations.ids.capacity + server->permissions.pool.capacity +
                    server->channels.pool.capacity;
     turn_output_reset(output);
-    for (unsigned i = 0; i < WALK_STEPS_MAX && *cursor < end && turn_output_has_room(output); i++)
+    for (unsigned i = 0; i < TURN_WALK_STEPS_MAX && *cursor < end && turn_output_has_room(output);
+         i++)
         walk_one(server, (*cursor)++, output);
     return *cursor < end;
 }
