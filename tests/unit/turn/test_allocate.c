@@ -1,35 +1,739 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Allocate, RFC 8656 section 7.2.
+// turn/allocate.h: RFC 8656 section 7.2.
 #include "turn_fixture.h"
 
 #include "base/port_slice.h"
+
+#include <stdio.h>
+
+#define RAF STUN_ATTRIBUTE_REQUESTED_ADDRESS_FAMILY
+#define AAF STUN_ATTRIBUTE_ADDITIONAL_ADDRESS_FAMILY
+
+static struct transport_address relayed(const struct fixture *fixture, unsigned index)
+{
+    struct transport_address address;
+    assert_true(response_relayed(fixture, index, &address));
+    return address;
+}
 
 static void answers_with_relayed_and_mapped_address_and_lifetime(void **state)
 {
     struct fixture *fixture = *state;
     struct client client = client_make(1000);
-    struct transport_address relayed;
     struct transport_address mapped;
+    struct transport_address second;
 
     assert_int_equal(client_allocate(fixture, &client), 0);
     assert_int_equal(response_lifetime_s(fixture), 600);
-    assert_true(response_relayed(fixture, 0, &relayed));
     struct ip_address relay = ip("203.0.113.1");
-    assert_true(ip_address_equal(&relayed.ip, &relay));
-    assert_false(response_relayed(fixture, 1, &relayed));
+    struct transport_address first = relayed(fixture, 0);
+    assert_true(ip_address_equal(&first.ip, &relay));
+    assert_in_range(first.port, 49152, 65535);
+    assert_false(response_relayed(fixture, 1, &second));
     assert_int_equal(
         stun_message_xor_address(&fixture->response, STUN_ATTRIBUTE_XOR_MAPPED_ADDRESS, &mapped),
         STUN_VALUE_OK);
     assert_true(transport_address_equal(&mapped, &client.five_tuple.client));
-    assert_int_equal(fixture->output.command_count, 1);
-    assert_int_equal(fixture->output.commands[0].kind, TURN_COMMAND_INSTALL_ALLOCATION);
 }
+
+static void installs_the_allocation_before_it_answers(void **state)
+{
+    struct fixture *fixture = *state;
+    struct client client = client_make(1000);
+    client.worker = 1;
+    assert_int_equal(client_allocate(fixture, &client), 0);
+    assert_int_equal(fixture->output.command_count, 1);
+    const struct turn_command *command = &fixture->output.commands[0];
+    assert_int_equal(command->kind, TURN_COMMAND_INSTALL_ALLOCATION);
+    assert_int_equal(command->worker, 1);
+    assert_int_equal(command->allocation_info.received_by, 1);
+    assert_true(five_tuple_equal(&command->allocation_info.five_tuple, &client.five_tuple));
+    assert_int_equal(command->allocation_info.relayed_v4.port, relayed(fixture, 0).port);
+    assert_int_equal(command->allocation_info.relayed_v4.relay, 0);
+    assert_int_equal(command->allocation_info.relayed_v6.port, 0);
+}
+
+static void ports_come_from_the_slice_of_the_receiving_worker(void **state)
+{
+    struct fixture *fixture = *state;
+    for (uint16_t i = 0; i < 40; i++) {
+        struct client client = client_make((uint16_t)(1000 + i));
+        client.worker = i & 1;
+        assert_int_equal(client_allocate_dual(fixture, &client), 0);
+        assert_int_equal(port_slice_worker(relayed(fixture, 0).port, 2), client.worker);
+        assert_int_equal(port_slice_worker(relayed(fixture, 1).port, 2), client.worker);
+        assert_int_equal(fixture->output.commands[0].worker, client.worker);
+    }
+}
+
+static void tells_the_advertised_address_and_installs_the_local_one(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct client client = client_make(1000);
+    fixture_init(&fixture);
+    fixture.config.relays[0].local = ip("10.0.0.5");
+    fixture_start(&fixture);
+    assert_int_equal(client_allocate(&fixture, &client), 0);
+    struct ip_address advertised = ip("203.0.113.1");
+    struct transport_address told = relayed(&fixture, 0);
+    assert_true(ip_address_equal(&told.ip, &advertised));
+    assert_int_equal(fixture.output.commands[0].allocation_info.relayed_v4.relay, 0);
+    fixture_done(&fixture);
+}
+
+static void lifetime_is_the_requested_one_between_default_and_maximum(void **state)
+{
+    struct fixture *fixture = *state;
+    static const struct {
+        uint32_t requested_s;
+        uint32_t granted_s;
+    } cases[] = {{0, 600},     {1, 600},     {600, 600},        {601, 601},
+                 {3600, 3600}, {3601, 3600}, {UINT32_MAX, 3600}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct client client = client_make((uint16_t)(1000 + i));
+        struct request request;
+        request_begin(fixture, &request, STUN_METHOD_ALLOCATE);
+        stun_add_requested_transport(&request.builder, 17);
+        stun_add_u32(&request.builder, STUN_ATTRIBUTE_LIFETIME, cases[i].requested_s);
+        assert_int_equal(client_send(fixture, &client, &request), 0);
+        assert_int_equal(response_lifetime_s(fixture), cases[i].granted_s);
+    }
+}
+
+static void a_retransmission_is_answered_alike_and_makes_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    struct client client = client_make(1000);
+    struct request request;
+    uint8_t token[8];
+    uint8_t again[8];
+    request_begin(fixture, &request, STUN_METHOD_ALLOCATE);
+    stun_add_requested_transport(&request.builder, 17);
+    stun_add_even_port(&request.builder, true);
+    struct span bytes = client_sign(fixture, &client, &request);
+    assert_int_equal(client_send_bytes(fixture, &client, bytes), 0);
+    struct transport_address first = relayed(fixture, 0);
+    assert_int_equal(stun_message_reservation_token(&fixture->response, token), STUN_VALUE_OK);
+    struct turn_usage usage = fixture_usage(fixture);
+
+    fixture->now.monotonic_ms += 500;
+    assert_int_equal(client_send_bytes(fixture, &client, bytes), 0);
+    struct transport_address second = relayed(fixture, 0);
+    assert_true(transport_address_equal(&first, &second));
+    assert_int_equal(stun_message_reservation_token(&fixture->response, again), STUN_VALUE_OK);
+    assert_memory_equal(token, again, sizeof(token));
+    assert_int_equal(fixture->output.command_count, 0);
+    struct turn_usage after = fixture_usage(fixture);
+    assert_memory_equal(&usage, &after, sizeof(usage));
+
+    fixture->now.monotonic_ms += 20000;
+    assert_int_equal(client_send_bytes(fixture, &client, bytes), 0);
+    assert_in_range(response_lifetime_s(fixture), 578, 580);
+}
+
+static void a_retransmission_repeats_the_refused_family(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct client client = client_make(1000);
+    struct request request;
+    fixture_init(&fixture);
+    fixture.config.relay_count = 1;
+    fixture_start(&fixture);
+    request_begin(&fixture, &request, STUN_METHOD_ALLOCATE);
+    stun_add_requested_transport(&request.builder, 17);
+    stun_add_address_family(&request.builder, AAF, IP_FAMILY_V6);
+    struct span bytes = client_sign(&fixture, &client, &request);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(client_send_bytes(&fixture, &client, bytes), 0);
+        assert_true(stun_message_has(&fixture.response, STUN_ATTRIBUTE_ADDRESS_ERROR_CODE));
+    }
+    fixture_done(&fixture);
+}
+
+static void a_second_request_on_the_five_tuple_gets_437(void **state)
+{
+    struct fixture *fixture = *state;
+    struct client client = client_make(1000);
+    assert_int_equal(client_allocate(fixture, &client), 0);
+    assert_int_equal(client_allocate(fixture, &client), 437);
+    struct client other_transport = client;
+    other_transport.five_tuple.transport = FIVE_TUPLE_TCP;
+    assert_int_equal(client_allocate(fixture, &other_transport), 0);
+}
+
+// What makes a request bad, each in a request that is otherwise right.
+static void malformed_requests_get_400(void **state)
+{
+    struct fixture *fixture = *state;
+    static const struct {
+        uint16_t type;
+        uint8_t len;
+    } bad[] = {
+        {STUN_ATTRIBUTE_LIFETIME, 3},
+        {STUN_ATTRIBUTE_LIFETIME, 8},
+        {STUN_ATTRIBUTE_EVEN_PORT, 0},
+        {STUN_ATTRIBUTE_EVEN_PORT, 4},
+        {RAF, 3},
+        {AAF, 5},
+        {STUN_ATTRIBUTE_RESERVATION_TOKEN, 7},
+    };
+    static const uint8_t ones[8] = {1, 1, 1, 1, 1, 1, 1, 1};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        struct client client = client_make((uint16_t)(1000 + i));
+        struct request request;
+        request_begin(fixture, &request, STUN_METHOD_ALLOCATE);
+        stun_add_requested_transport(&request.builder, 17);
+        stun_add_bytes(&request.builder, bad[i].type, ones, bad[i].len);
+        assert_int_equal(client_send(fixture, &client, &request), 400);
+    }
+    assert_int_equal(fixture_usage(fixture).allocations, 0);
+}
+
+static void requested_transport_is_needed_and_is_udp(void **state)
+{
+    struct fixture *fixture = *state;
+    struct client client = client_make(1000);
+    struct request request;
+    request_begin(fixture, &request, STUN_METHOD_ALLOCATE);
+    assert_int_equal(client_send(fixture, &client, &request), 400);
+    request_begin(fixture, &request, STUN_METHOD_ALLOCATE);
+    stun_add_bytes(&request.builder, STUN_ATTRIBUTE_REQUESTED_TRANSPORT, "\x11", 1);
+    assert_int_equal(client_send(fixture, &client, &request), 400);
+    request_begin(fixture, &request, STUN_METHOD_ALLOCATE);
+    stun_add_requested_transport(&request.builder, 6);
+    assert_int_equal(client_send(fixture, &client, &request), 442);
+}
+
+static void dont_fragment_is_served(void **state)
+{
+    struct fixture *fixture = *state;
+    struct client client = client_make(1000);
+    struct request request;
+    request_begin(fixture, &request, STUN_METHOD_ALLOCATE);
+    stun_add_requested_transport(&request.builder, 17);
+    stun_add_flag(&request.builder, STUN_ATTRIBUTE_DONT_FRAGMENT);
+    assert_int_equal(client_send(fixture, &client, &request), 0);
+}
+
+static void an_unknown_attribute_gets_420_with_its_type(void **state)
+{
+    struct fixture *fixture = *state;
+    struct client client = client_make(1000);
+    struct request request;
+    struct span types;
+    request_begin(fixture, &request, STUN_METHOD_ALLOCATE);
+    stun_add_flag(&request.builder, 0x7FFE);
+    assert_int_equal(client_send(fixture, &client, &request), 420);
+    assert_true(stun_message_find(&fixture->response, STUN_ATTRIBUTE_UNKNOWN_ATTRIBUTES, &types));
+    assert_int_equal(types.len, 2);
+    assert_int_equal(load_be16(types.data), 0x7FFE);
+    // But only who is authenticated learns it.
+    client.password = "wrong";
+    request_begin(fixture, &request, STUN_METHOD_ALLOCATE);
+    stun_add_flag(&request.builder, 0x7FFE);
+    assert_int_equal(client_send(fixture, &client, &request), 401);
+}
+
+static void checks_come_in_the_order_of_the_rfc(void **state)
+{
+    struct fixture *fixture = *state;
+    struct client client = client_make(1000);
+    struct request request;
+    uint8_t no_such_token[8] = {1};
+
+    assert_int_equal(client_allocate(fixture, &client), 0);
+    // 2 before 3: in use, and no REQUESTED-TRANSPORT.
+    request_begin(fixture, &request, STUN_METHOD_ALLOCATE);
+    assert_int_equal(client_send(fixture, &client, &request), 437);
+    client = client_make(1001);
+    // 3 before 5: TCP, and token with EVEN-PORT.
+    request_begin(fixture, &request, STUN_METHOD_ALLOCATE);
+    stun_add_requested_transport(&request.builder, 6);
+    stun_add_bytes(&request.builder, STUN_ATTRIBUTE_RESERVATION_TOKEN, no_such_token, 8);
+    stun_add_even_port(&request.builder, false);
+    assert_int_equal(client_send(fixture, &client, &request), 442);
+    // In 5: 400 before 508.
+    request_begin(fixture, &request, STUN_METHOD_ALLOCATE);
+    stun_add_requested_transport(&request.builder, 17);
+    stun_add_bytes(&request.builder, STUN_ATTRIBUTE_RESERVATION_TOKEN, no_such_token, 8);
+    stun_add_even_port(&request.builder, false);
+    assert_int_equal(client_send(fixture, &client, &request), 400);
+    // 6 before 7: both families, the requested one unknown.
+    request_begin(fixture, &request, STUN_METHOD_ALLOCATE);
+    stun_add_requested_transport(&request.builder, 17);
+    stun_add_u32(&request.builder, RAF, 0x05000000);
+    stun_add_address_family(&request.builder, AAF, IP_FAMILY_V6);
+    assert_int_equal(client_send(fixture, &client, &request), 400);
+    // 7 before 8: unknown family, malformed EVEN-PORT.
+    request_begin(fixture, &request, STUN_METHOD_ALLOCATE);
+    stun_add_requested_transport(&request.builder, 17);
+    stun_add_u32(&request.builder, RAF, 0x05000000);
+    stun_add_bytes(&request.builder, STUN_ATTRIBUTE_EVEN_PORT, "", 0);
+    assert_int_equal(client_send(fixture, &client, &request), 440);
+    // 420 before 437.
+    request_begin(fixture, &request, STUN_METHOD_REFRESH);
+    stun_add_flag(&request.builder, 0x7FFE);
+    assert_int_equal(client_send(fixture, &client, &request), 420);
+}
+
+static void each_family_is_given_when_requested(void **state)
+{
+    struct fixture *fixture = *state;
+    struct client client = client_make(1000);
+    assert_int_equal(client_allocate_family(fixture, &client, IP_FAMILY_V4), 0);
+    assert_int_equal(relayed(fixture, 0).ip.family, IP_FAMILY_V4);
+    client = client_make(1001);
+    assert_int_equal(client_allocate_family(fixture, &client, IP_FAMILY_V6), 0);
+    assert_int_equal(relayed(fixture, 0).ip.family, IP_FAMILY_V6);
+    assert_int_equal(fixture->output.commands[0].allocation_info.relayed_v4.port, 0);
+    assert_int_equal(fixture->output.commands[0].allocation_info.relayed_v6.relay, 1);
+}
+
+static void a_family_that_is_not_served_gets_440(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct client client = client_make(1000);
+    fixture_init(&fixture);
+    fixture.config.relays[0] = fixture.config.relays[1]; // IPv6 only
+    fixture.config.relay_count = 1;
+    fixture_start(&fixture);
+    assert_int_equal(client_allocate(&fixture, &client), 440);
+    assert_int_equal(client_allocate_dual(&fixture, &client), 440);
+    assert_int_equal(client_allocate_family(&fixture, &client, IP_FAMILY_V4), 440);
+    assert_int_equal(client_allocate_family(&fixture, &client, IP_FAMILY_V6), 0);
+    fixture_done(&fixture);
+}
+
+static void a_reservation_of_ipv6_is_redeemed_where_there_is_no_ipv4(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct client client = client_make(1000);
+    struct client second = client_make(1001);
+    struct request request;
+    uint8_t token[8];
+    fixture_init(&fixture);
+    fixture.config.relays[0] = fixture.config.relays[1];
+    fixture.config.relay_count = 1;
+    fixture_start(&fixture);
+    request_begin(&fixture, &request, STUN_METHOD_ALLOCATE);
+    stun_add_requested_transport(&request.builder, 17);
+    stun_add_address_family(&request.builder, RAF, IP_FAMILY_V6);
+    stun_add_even_port(&request.builder, true);
+    assert_int_equal(client_send(&fixture, &client, &request), 0);
+    assert_int_equal(stun_message_reservation_token(&fixture.response, token), STUN_VALUE_OK);
+    assert_int_equal(client_allocate_token(&fixture, &second, token), 0);
+    assert_int_equal(relayed(&fixture, 0).ip.family, IP_FAMILY_V6);
+    fixture_done(&fixture);
+}
+
+static void a_dual_allocation_has_both_families(void **state)
+{
+    struct fixture *fixture = *state;
+    struct client client = client_make(1000);
+    assert_int_equal(client_allocate_dual(fixture, &client), 0);
+    assert_int_equal(relayed(fixture, 0).ip.family, IP_FAMILY_V4);
+    assert_int_equal(relayed(fixture, 1).ip.family, IP_FAMILY_V6);
+    assert_false(stun_message_has(&fixture->response, STUN_ATTRIBUTE_ADDRESS_ERROR_CODE));
+    assert_int_not_equal(fixture->output.commands[0].allocation_info.relayed_v4.port, 0);
+    assert_int_not_equal(fixture->output.commands[0].allocation_info.relayed_v6.port, 0);
+    assert_int_equal(fixture_usage(fixture).relay_ports, 2);
+}
+
+static void additional_family_is_ipv6_and_stands_alone(void **state)
+{
+    struct fixture *fixture = *state;
+    struct client client = client_make(1000);
+    struct request request;
+    request_begin(fixture, &request, STUN_METHOD_ALLOCATE);
+    stun_add_requested_transport(&request.builder, 17);
+    stun_add_address_family(&request.builder, AAF, IP_FAMILY_V4);
+    assert_int_equal(client_send(fixture, &client, &request), 400);
+
+    request_begin(fixture, &request, STUN_METHOD_ALLOCATE);
+    stun_add_requested_transport(&request.builder, 17);
+    stun_add_address_family(&request.builder, AAF, IP_FAMILY_V6);
+    stun_add_address_family(&request.builder, RAF, IP_FAMILY_V4);
+    assert_int_equal(client_send(fixture, &client, &request), 400);
+
+    request_begin(fixture, &request, STUN_METHOD_ALLOCATE);
+    stun_add_requested_transport(&request.builder, 17);
+    stun_add_address_family(&request.builder, AAF, IP_FAMILY_V6);
+    stun_add_even_port(&request.builder, true);
+    assert_int_equal(client_send(fixture, &client, &request), 400);
+
+    request_begin(fixture, &request, STUN_METHOD_ALLOCATE);
+    stun_add_requested_transport(&request.builder, 17);
+    stun_add_address_family(&request.builder, AAF, IP_FAMILY_V6);
+    stun_add_even_port(&request.builder, false);
+    assert_int_equal(client_send(fixture, &client, &request), 0);
+    assert_int_equal(relayed(fixture, 0).port & 1, 0);
+    assert_int_equal(relayed(fixture, 1).port & 1, 0);
+}
+
+static void assert_address_error(const struct fixture *fixture, uint8_t family, unsigned error)
+{
+    struct span value;
+    assert_true(stun_message_find(&fixture->response, STUN_ATTRIBUTE_ADDRESS_ERROR_CODE, &value));
+    assert_int_equal(value.data[0], family);
+    assert_int_equal(value.data[2] * 100 + value.data[3], error);
+}
+
+static void half_a_dual_allocation_says_why_the_other_half_is_missing(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct client client = client_make(1000);
+    struct transport_address second;
+
+    fixture_init(&fixture);
+    fixture.config.relay_count = 1;
+    fixture_start(&fixture);
+    assert_int_equal(client_allocate_dual(&fixture, &client), 0);
+    assert_address_error(&fixture, STUN_FAMILY_IPV6, 440);
+    assert_int_equal(relayed(&fixture, 0).ip.family, IP_FAMILY_V4);
+    assert_false(response_relayed(&fixture, 1, &second));
+    fixture_done(&fixture);
+
+    for (unsigned full = 0; full < 2; full++) {
+        fixture_init(&fixture);
+        fixture.config.worker_count = 1;
+        fixture.config.relays[full].min_port = fixture.config.relays[full].max_port = 50000;
+        fixture_start(&fixture);
+        client = client_make(1000);
+        assert_int_equal(
+            client_allocate_family(&fixture, &client, full ? IP_FAMILY_V6 : IP_FAMILY_V4), 0);
+        client = client_make(1001);
+        assert_int_equal(client_allocate_dual(&fixture, &client), 0);
+        assert_address_error(&fixture, full ? STUN_FAMILY_IPV6 : STUN_FAMILY_IPV4, 508);
+        assert_int_equal(relayed(&fixture, 0).ip.family, full ? IP_FAMILY_V4 : IP_FAMILY_V6);
+        assert_false(response_relayed(&fixture, 1, &second));
+        fixture_done(&fixture);
+    }
+}
+
+static void an_even_port_is_even(void **state)
+{
+    struct fixture *fixture = *state;
+    for (uint16_t i = 0; i < 20; i++) {
+        struct client client = client_make((uint16_t)(1000 + i));
+        struct request request;
+        request_begin(fixture, &request, STUN_METHOD_ALLOCATE);
+        stun_add_requested_transport(&request.builder, 17);
+        stun_add_even_port(&request.builder, false);
+        assert_int_equal(client_send(fixture, &client, &request), 0);
+        assert_int_equal(relayed(fixture, 0).port & 1, 0);
+        assert_false(stun_message_has(&fixture->response, STUN_ATTRIBUTE_RESERVATION_TOKEN));
+    }
+    assert_int_equal(fixture_usage(fixture).relay_ports, 20);
+}
+
+static void a_reserved_port_goes_to_whoever_brings_the_token(void **state)
+{
+    struct fixture *fixture = *state;
+    struct client client = client_make(1000);
+    struct client other = client_make(1001);
+    uint8_t token[8];
+    other.username = "bob";
+    other.password = "builder";
+    assert_int_equal(client_allocate_pair(fixture, &client, token), 0);
+    uint16_t even = relayed(fixture, 0).port;
+    assert_int_equal(even & 1, 0);
+    assert_int_equal(fixture_usage(fixture).reservations, 1);
+    assert_int_equal(fixture_usage(fixture).relay_ports, 2);
+    assert_int_equal(client_allocate_token(fixture, &other, token), 0);
+    assert_int_equal(relayed(fixture, 0).port, even + 1);
+    assert_int_equal(fixture_usage(fixture).reservations, 0);
+    assert_int_equal(fixture_usage(fixture).relay_ports, 2);
+    struct client third = client_make(1002);
+    assert_int_equal(client_allocate_token(fixture, &third, token), 508);
+}
+
+static void a_reservation_redeemed_on_another_worker_stays_its_owners(void **state)
+{
+    struct fixture *fixture = *state;
+    struct client client = client_make(1000);
+    struct client other = client_make(1001);
+    uint8_t token[8];
+    client.worker = 0;
+    other.worker = 1;
+    assert_int_equal(client_allocate_pair(fixture, &client, token), 0);
+    assert_int_equal(client_allocate_token(fixture, &other, token), 0);
+    assert_int_equal(fixture->output.commands[0].worker, 0);
+    assert_int_equal(fixture->output.commands[0].allocation_info.received_by, 1);
+    // Its later commands go to the owner too.
+    assert_int_equal(client_permit(fixture, &other, "8.8.8.8"), 0);
+    assert_int_equal(fixture->output.commands[0].worker, 0);
+}
+
+static void a_reservation_lasts_thirty_seconds_also_without_its_allocation(void **state)
+{
+    struct fixture *fixture = *state;
+    struct client client = client_make(1000);
+    uint8_t token[8];
+    assert_int_equal(client_allocate_pair(fixture, &client, token), 0);
+    assert_int_equal(client_refresh(fixture, &client, 0), 0);
+    fixture_acknowledge(fixture);
+    fixture_advance_ms(fixture, 29999);
+    assert_int_equal(fixture_usage(fixture).reservations, 1);
+    struct client other = client_make(1001);
+    assert_int_equal(client_allocate_token(fixture, &other, token), 0);
+
+    client = client_make(1002);
+    assert_int_equal(client_allocate_pair(fixture, &client, token), 0);
+    fixture_advance_ms(fixture, 31000);
+    assert_int_equal(fixture_usage(fixture).reservations, 0);
+    other = client_make(1003);
+    assert_int_equal(client_allocate_token(fixture, &other, token), 508);
+}
+
+static void a_token_stands_without_families_and_even_port(void **state)
+{
+    struct fixture *fixture = *state;
+    static const uint16_t others[] = {STUN_ATTRIBUTE_EVEN_PORT, RAF, AAF};
+    struct client client = client_make(1000);
+    struct client other = client_make(1001);
+    uint8_t token[8];
+    assert_int_equal(client_allocate_pair(fixture, &client, token), 0);
+    for (unsigned i = 0; i < 3; i++) {
+        struct request request;
+        request_begin(fixture, &request, STUN_METHOD_ALLOCATE);
+        stun_add_requested_transport(&request.builder, 17);
+        stun_add_bytes(&request.builder, STUN_ATTRIBUTE_RESERVATION_TOKEN, token, 8);
+        stun_add_bytes(&request.builder, others[i], "\2\0\0\0",
+                       others[i] == STUN_ATTRIBUTE_EVEN_PORT ? 1 : 4);
+        assert_int_equal(client_send(fixture, &other, &request), 400);
+    }
+    assert_int_equal(client_allocate_token(fixture, &other, token), 0);
+}
+
+static void prefers_the_relay_at_the_address_the_client_uses(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_init(&fixture);
+    fixture.config.worker_count = 1;
+    for (unsigned i = 0; i < 4; i++) {
+        char text[32];
+        snprintf(text, sizeof(text), "203.0.113.%u", i + 1);
+        fixture.config.relays[i] = (struct turn_relay){
+            .local = ip(text), .advertised = ip(text), .min_port = 50000, .max_port = 50001};
+    }
+    fixture.config.relay_count = 4;
+    fixture_start(&fixture);
+    unsigned count_by_relay[4] = {0};
+    for (uint16_t i = 0; i < 8; i++) {
+        struct client client = client_make((uint16_t)(1000 + i));
+        client.five_tuple.server = address("203.0.113.3:3478");
+        assert_int_equal(client_allocate(&fixture, &client), 0);
+        uint16_t relay = fixture.output.commands[0].allocation_info.relayed_v4.relay;
+        count_by_relay[relay]++;
+        if (i < 2)
+            assert_int_equal(relay, 2);
+    }
+    // When it is full, any other with a port left.
+    for (unsigned i = 0; i < 4; i++)
+        assert_int_equal(count_by_relay[i], 2);
+    struct client late = client_make(2000);
+    assert_int_equal(client_allocate(&fixture, &late), 508);
+    fixture_done(&fixture);
+}
+
+static void full_ports_refuse_the_new_and_keep_the_old(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_init(&fixture);
+    fixture.config.relays[0].min_port = 50000;
+    fixture.config.relays[0].max_port = 50127; // 64 ports a worker
+    fixture_start(&fixture);
+    for (uint16_t i = 0; i < 64; i++) {
+        struct client client = client_make((uint16_t)(1000 + i));
+        assert_int_equal(client_allocate(&fixture, &client), 0);
+    }
+    struct client late = client_make(2000);
+    assert_int_equal(client_allocate(&fixture, &late), 508);
+    late.worker = 1;
+    assert_int_equal(client_allocate(&fixture, &late), 0);
+    for (uint16_t i = 0; i < 64; i++) {
+        struct client client = client_make((uint16_t)(1000 + i));
+        assert_int_equal(client_refresh(&fixture, &client, 600), 0);
+    }
+    fixture_done(&fixture);
+}
+
+static void a_port_is_given_again_only_after_the_worker_acknowledged(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct client client = client_make(1000);
+    struct client other = client_make(1001);
+    fixture_init(&fixture);
+    fixture.config.worker_count = 1;
+    fixture.config.relays[0].min_port = fixture.config.relays[0].max_port = 50000;
+    fixture_start(&fixture);
+    assert_int_equal(client_allocate(&fixture, &client), 0);
+    uint32_t id = fixture.output.commands[0].allocation;
+    assert_int_equal(client_refresh(&fixture, &client, 0), 0);
+    assert_int_equal(fixture_usage(&fixture).relay_ports, 1);
+    assert_int_equal(fixture_usage(&fixture).pending_removals, 1);
+    assert_int_equal(client_allocate(&fixture, &other), 508);
+    turn_server_removed(fixture.server, &fixture.now, id, NULL);
+    assert_all_released(&fixture);
+    assert_int_equal(client_allocate(&fixture, &other), 0);
+    fixture_done(&fixture);
+}
+
+static void a_full_user_is_refused_with_486_and_keeps_what_it_has(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_init(&fixture);
+    fixture.config.limits.allocations_per_user = 2;
+    fixture_start(&fixture);
+    struct client clients[3];
+    for (uint16_t i = 0; i < 3; i++) {
+        clients[i] = client_make((uint16_t)(1000 + i));
+        assert_int_equal(client_allocate(&fixture, &clients[i]), i < 2 ? 0 : 486);
+    }
+    struct client bob = client_make(2000);
+    bob.username = "bob";
+    bob.password = "builder";
+    assert_int_equal(client_allocate(&fixture, &bob), 0);
+    assert_int_equal(fixture_usage(&fixture).users, 2);
+    assert_int_equal(client_refresh(&fixture, &clients[0], 600), 0);
+    assert_int_equal(client_refresh(&fixture, &clients[0], 0), 0);
+    assert_int_equal(client_allocate(&fixture, &clients[2]), 0);
+    fixture_done(&fixture);
+}
+
+static void rest_users_are_counted_by_userid(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    char passwords[2][29];
+    fixture_init(&fixture);
+    fixture.config.limits.allocations_per_user = 1;
+    fixture_start(&fixture);
+    struct client first = client_make(1000);
+    struct client second = client_make(1001);
+    client_use_rest(&first, "1700000100:carol", "new", passwords[0]);
+    client_use_rest(&second, "1700000200:carol", "old", passwords[1]);
+    assert_int_equal(client_allocate(&fixture, &first), 0);
+    assert_int_equal(client_allocate(&fixture, &second), 486);
+    client_use_rest(&second, "1700000200:dave", "old", passwords[1]);
+    assert_int_equal(client_allocate(&fixture, &second), 0);
+    fixture_done(&fixture);
+}
+
+static void one_user_cannot_hold_every_port_with_reservations(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    uint8_t token[8];
+    fixture_init(&fixture);
+    fixture.config.limits.allocations_per_user = 2;
+    fixture_start(&fixture);
+    for (uint16_t i = 0; i < 3; i++) {
+        struct client client = client_make((uint16_t)(1000 + i));
+        assert_int_equal(client_allocate_pair(&fixture, &client, token), i < 2 ? 0 : 508);
+        if (i < 2)
+            assert_int_equal(client_refresh(&fixture, &client, 0), 0);
+        fixture_acknowledge(&fixture);
+    }
+    assert_int_equal(fixture_usage(&fixture).relay_ports, 2);
+    assert_int_equal(fixture_usage(&fixture).users, 0);
+    fixture_advance_ms(&fixture, 31000);
+    assert_all_released(&fixture);
+    fixture_done(&fixture);
+}
+
+static void full_tables_refuse_with_508_in_all_and_by_worker(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_init(&fixture);
+    fixture.config.limits.allocations = 3;
+    fixture.config.limits.allocations_per_worker = 2;
+    fixture_start(&fixture);
+    static const struct {
+        uint16_t worker;
+        unsigned error;
+    } steps[] = {{0, 0}, {0, 0}, {0, 508}, {1, 0}, {1, 508}};
+    for (uint16_t i = 0; i < 5; i++) {
+        struct client client = client_make((uint16_t)(1000 + i));
+        client.worker = steps[i].worker;
+        assert_int_equal(client_allocate(&fixture, &client), steps[i].error);
+    }
+    struct client first = client_make(1000);
+    assert_int_equal(client_refresh(&fixture, &first, 0), 0);
+    // The worker may still hold it.
+    struct client late = client_make(2000);
+    assert_int_equal(client_allocate(&fixture, &late), 508);
+    fixture_advance_ms(&fixture, 0);
+    turn_server_removed(fixture.server, &fixture.now, 0, NULL);
+    assert_int_equal(client_allocate(&fixture, &late), 0);
+    fixture_done(&fixture);
+}
+
+static void a_refused_allocate_leaves_nothing_behind(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct client client = client_make(1000);
+    uint8_t token[8] = {0};
+    fixture_init(&fixture);
+    fixture.config.worker_count = 1;
+    fixture.config.relays[0].min_port = fixture.config.relays[0].max_port =
+        50001; // no even port, no pair
+    fixture_start(&fixture);
+    assert_int_equal(client_allocate_pair(&fixture, &client, token), 508);
+    assert_int_equal(client_allocate_token(&fixture, &client, token), 508);
+    assert_all_released(&fixture);
+    assert_int_equal(fixture.output.command_count, 0);
+    fixture_done(&fixture);
+}
+
+#define CASE(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(answers_with_relayed_and_mapped_address_and_lifetime,
-                                        fixture_setup, fixture_teardown),
+        CASE(answers_with_relayed_and_mapped_address_and_lifetime),
+        CASE(installs_the_allocation_before_it_answers),
+        CASE(ports_come_from_the_slice_of_the_receiving_worker),
+        cmocka_unit_test(tells_the_advertised_address_and_installs_the_local_one),
+        CASE(lifetime_is_the_requested_one_between_default_and_maximum),
+        CASE(a_retransmission_is_answered_alike_and_makes_nothing),
+        cmocka_unit_test(a_retransmission_repeats_the_refused_family),
+        CASE(a_second_request_on_the_five_tuple_gets_437),
+        CASE(malformed_requests_get_400),
+        CASE(requested_transport_is_needed_and_is_udp),
+        CASE(dont_fragment_is_served),
+        CASE(an_unknown_attribute_gets_420_with_its_type),
+        CASE(checks_come_in_the_order_of_the_rfc),
+        CASE(each_family_is_given_when_requested),
+        cmocka_unit_test(a_family_that_is_not_served_gets_440),
+        cmocka_unit_test(a_reservation_of_ipv6_is_redeemed_where_there_is_no_ipv4),
+        CASE(a_dual_allocation_has_both_families),
+        CASE(additional_family_is_ipv6_and_stands_alone),
+        cmocka_unit_test(half_a_dual_allocation_says_why_the_other_half_is_missing),
+        CASE(an_even_port_is_even),
+        CASE(a_reserved_port_goes_to_whoever_brings_the_token),
+        CASE(a_reservation_redeemed_on_another_worker_stays_its_owners),
+        CASE(a_reservation_lasts_thirty_seconds_also_without_its_allocation),
+        CASE(a_token_stands_without_families_and_even_port),
+        cmocka_unit_test(prefers_the_relay_at_the_address_the_client_uses),
+        cmocka_unit_test(full_ports_refuse_the_new_and_keep_the_old),
+        cmocka_unit_test(a_port_is_given_again_only_after_the_worker_acknowledged),
+        cmocka_unit_test(a_full_user_is_refused_with_486_and_keeps_what_it_has),
+        cmocka_unit_test(rest_users_are_counted_by_userid),
+        cmocka_unit_test(one_user_cannot_hold_every_port_with_reservations),
+        cmocka_unit_test(full_tables_refuse_with_508_in_all_and_by_worker),
+        cmocka_unit_test(a_refused_allocate_leaves_nothing_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

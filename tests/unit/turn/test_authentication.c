@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// turn/authentication.h, through turn_server_receive: RFC 8489 section 9.2.4. The fixture checks
+// the integrity of every response.
+#include "turn_fixture.h"
+
+#include <stdio.h>
+
+static void every_style_of_client_gets_an_allocation_and_keeps_it(void **state)
+{
+    struct fixture *fixture = *state;
+    for (unsigned style = CLIENT_MD5_SHA1; style <= CLIENT_SHA256_SHA1; style++) {
+        for (unsigned variant = 0; variant < 4; variant++) {
+            struct client client = client_make((uint16_t)(1000 + style * 10 + variant));
+            client.style = (enum client_style)style;
+            client.use_userhash = variant & 1;
+            client.use_fingerprint = variant & 2;
+            assert_int_equal(client_allocate(fixture, &client), 0);
+            assert_int_equal(client_refresh(fixture, &client, 600), 0);
+            assert_int_equal(client_permit(fixture, &client, "8.8.8.8"), 0);
+            assert_int_equal(client_bind(fixture, &client, 0x4000, "8.8.8.8:5000"), 0);
+        }
+    }
+}
+
+static void errors_after_authentication_are_signed_as_well(void **state)
+{
+    struct fixture *fixture = *state;
+    for (unsigned style = CLIENT_MD5_SHA1; style <= CLIENT_SHA256_SHA1; style++) {
+        struct client client = client_make((uint16_t)(1000 + style));
+        client.style = (enum client_style)style;
+        assert_int_equal(client_refresh(fixture, &client, 600), 437);
+        bool sha1 = style == CLIENT_MD5_SHA1 || style == CLIENT_MD5_SHA256;
+        assert_int_equal(fixture->response.integrity_offset != 0, sha1);
+        assert_int_equal(fixture->response.integrity_sha256_offset != 0, !sha1);
+    }
+}
+
+static void refuses_wrong_passwords_unknown_users_and_foreign_realms(void **state)
+{
+    struct fixture *fixture = *state;
+    struct client client = client_make(1000);
+    client.password = "wrong";
+    assert_int_equal(client_allocate(fixture, &client), 401);
+    client = client_make(1000);
+    client.username = "mallory";
+    assert_int_equal(client_allocate(fixture, &client), 401);
+    client = client_make(1000);
+    client.realm = "example.net";
+    assert_int_equal(client_allocate(fixture, &client), 401);
+    assert_true(stun_message_has(&fixture->response, STUN_ATTRIBUTE_REALM));
+    assert_true(stun_message_has(&fixture->response, STUN_ATTRIBUTE_NONCE));
+    assert_true(stun_message_has(&fixture->response, STUN_ATTRIBUTE_PASSWORD_ALGORITHMS));
+    assert_int_equal(fixture_usage(fixture).allocations, 0);
+}
+
+static void asks_for_credentials_and_takes_no_stale_nonce(void **state)
+{
+    struct fixture *fixture = *state;
+    struct client client = client_make(1000);
+    struct request request;
+    request_begin(fixture, &request, STUN_METHOD_ALLOCATE);
+    struct span bytes = {.data = request.buffer, .len = stun_builder_finish(&request.builder)};
+    assert_int_equal(client_send_bytes(fixture, &client, bytes), 401);
+
+    request_begin(fixture, &request, STUN_METHOD_ALLOCATE);
+    bytes = client_sign(fixture, &client, &request);
+    fixture_advance_ms(fixture, 3700 * 1000);
+    assert_int_equal(client_send_bytes(fixture, &client, bytes), 438);
+
+    // Somebody else's nonce.
+    request_begin(fixture, &request, STUN_METHOD_ALLOCATE);
+    bytes = client_sign(fixture, &client, &request);
+    struct client other = client_make(1001);
+    assert_int_equal(client_send_bytes(fixture, &other, bytes), 438);
+}
+
+static void a_changed_bit_anywhere_is_no_request_of_the_users(void **state)
+{
+    struct fixture *fixture = *state;
+    struct client client = client_make(1000);
+    struct request request;
+    request_begin(fixture, &request, STUN_METHOD_ALLOCATE);
+    stun_add_requested_transport(&request.builder, 17);
+    struct span bytes = client_sign(fixture, &client, &request);
+    for (size_t bit = 0; bit < bytes.len * 8; bit++) {
+        struct turn_packet packet = {.five_tuple = client.five_tuple, .bytes = bytes};
+        request.buffer[bit / 8] ^= (uint8_t)(1 << (bit % 8));
+        turn_server_receive(fixture->server, &fixture->now, &packet, &fixture->output);
+        request.buffer[bit / 8] ^= (uint8_t)(1 << (bit % 8));
+        assert_int_equal(fixture_usage(fixture).allocations, 0);
+    }
+    assert_int_equal(client_send_bytes(fixture, &client, bytes), 0);
+}
+
+// Both MACs, one of them wrong.
+static unsigned send_both_macs(struct fixture *fixture, bool wrong_sha1, bool wrong_sha256)
+{
+    struct client client = client_make((uint16_t)(1000 + fixture->transaction));
+    struct request request;
+    struct integrity_key key;
+    struct integrity_key wrong = {.len = 16};
+    uint8_t nonce[NONCE_LEN];
+    nonce_mint(&fixture->config.stateless.nonce, &client.five_tuple.client,
+               (uint32_t)(fixture->now.monotonic_ms / 1000), 7, nonce);
+    integrity_key_derive(STUN_PASSWORD_ALGORITHM_MD5, text_span("alice"), text_span("example.org"),
+                         text_span("wonder"), &key);
+    request_begin(fixture, &request, STUN_METHOD_ALLOCATE);
+    stun_add_requested_transport(&request.builder, 17);
+    stun_add_string(&request.builder, STUN_ATTRIBUTE_USERNAME, "alice");
+    stun_add_string(&request.builder, STUN_ATTRIBUTE_REALM, "example.org");
+    stun_add_bytes(&request.builder, STUN_ATTRIBUTE_NONCE, nonce, sizeof(nonce));
+    stun_add_message_integrity(&request.builder, wrong_sha1 ? &wrong : &key);
+    stun_add_message_integrity_sha256(&request.builder, wrong_sha256 ? &wrong : &key);
+    struct span bytes = {.data = request.buffer, .len = stun_builder_finish(&request.builder)};
+    return client_send_bytes(fixture, &client, bytes);
+}
+
+static void of_two_macs_the_sha256_one_decides(void **state)
+{
+    assert_int_equal(send_both_macs(*state, false, false), 0);
+    assert_int_equal(send_both_macs(*state, true, false), 0);
+    assert_int_equal(send_both_macs(*state, false, true), 401);
+}
+
+static void half_a_choice_of_algorithm_is_a_bad_request(void **state)
+{
+    struct fixture *fixture = *state;
+    struct client client = client_make(1000);
+    struct request request;
+    static const uint16_t other_order[] = {STUN_PASSWORD_ALGORITHM_MD5,
+                                           STUN_PASSWORD_ALGORITHM_SHA256};
+
+    request_begin(fixture, &request, STUN_METHOD_ALLOCATE);
+    stun_add_password_algorithm(&request.builder, STUN_PASSWORD_ALGORITHM_MD5);
+    assert_int_equal(client_send(fixture, &client, &request), 400);
+
+    request_begin(fixture, &request, STUN_METHOD_ALLOCATE);
+    stun_add_password_algorithms(&request.builder, other_order, 2);
+    stun_add_password_algorithm(&request.builder, STUN_PASSWORD_ALGORITHM_MD5);
+    assert_int_equal(client_send(fixture, &client, &request), 400);
+}
+
+static void an_ongoing_call_outlives_its_rest_timestamp(void **state)
+{
+    struct fixture *fixture = *state;
+    struct client client = client_make(1000);
+    char password[29];
+    char username[32];
+    snprintf(username, sizeof(username), "%u:carol", FIXTURE_WALL_S + 100);
+    client_use_rest(&client, username, "new", password);
+    assert_int_equal(client_allocate(fixture, &client), 0);
+    fixture_advance_ms(fixture, 200 * 1000);
+    assert_int_equal(client_refresh(fixture, &client, 600), 0);
+    assert_int_equal(client_permit(fixture, &client, "8.8.8.8"), 0);
+    // Also with the key of the other algorithm, which is not stored.
+    client.style = CLIENT_SHA256;
+    assert_int_equal(client_refresh(fixture, &client, 600), 0);
+    // And by the hash of its name, which only the allocation knows.
+    client.use_userhash = true;
+    assert_int_equal(client_refresh(fixture, &client, 600),
+                     401); // the other algorithm's key is not to be had
+    client.style = CLIENT_MD5_SHA1;
+    assert_int_equal(client_refresh(fixture, &client, 600), 0);
+    // But it starts no new call.
+    client = client_make(1001);
+    client_use_rest(&client, username, "new", password);
+    assert_int_equal(client_allocate(fixture, &client), 401);
+}
+
+static void an_ongoing_call_outlives_its_user(void **state)
+{
+    struct fixture *fixture = *state;
+    struct client client = client_make(1000);
+    struct credentials *nobody;
+    assert_int_equal(client_allocate(fixture, &client), 0);
+    assert_int_equal(credentials_create("example.org", &nobody), 0);
+    turn_server_set_access(fixture->server, nobody, fixture->policy);
+    assert_int_equal(client_refresh(fixture, &client, 600), 0);
+    struct client late = client_make(1001);
+    assert_int_equal(client_allocate(fixture, &late), 401);
+    credentials_destroy(nobody);
+}
+
+static void the_stored_key_does_not_excuse_a_wrong_password(void **state)
+{
+    struct fixture *fixture = *state;
+    struct client client = client_make(1000);
+    assert_int_equal(client_allocate(fixture, &client), 0);
+    client.password = "wrong";
+    assert_int_equal(client_refresh(fixture, &client, 0), 401);
+    client.style = CLIENT_SHA256;
+    assert_int_equal(client_refresh(fixture, &client, 0), 401);
+    assert_int_equal(fixture_usage(fixture).allocations, 1);
+}
+
+static void another_user_on_the_same_five_tuple_gets_441(void **state)
+{
+    struct fixture *fixture = *state;
+    struct client client = client_make(1000);
+    struct client intruder = client_make(1000);
+    intruder.username = "bob";
+    intruder.password = "builder";
+    assert_int_equal(client_allocate(fixture, &client), 0);
+    assert_int_equal(client_refresh(fixture, &intruder, 0), 441);
+    assert_int_equal(client_permit(fixture, &intruder, "8.8.8.8"), 441);
+    assert_int_equal(client_bind(fixture, &intruder, 0x4000, "8.8.8.8:5000"), 441);
+    assert_int_equal(client_allocate(fixture, &intruder), 437);
+    intruder.password = "wrong";
+    assert_int_equal(client_refresh(fixture, &intruder, 0), 401);
+    assert_int_equal(fixture_usage(fixture).allocations, 1);
+}
+
+static void one_rest_user_with_two_timestamps_is_two_names(void **state)
+{
+    struct fixture *fixture = *state;
+    struct client client = client_make(1000);
+    struct client renewed = client_make(1000);
+    char passwords[2][29];
+    client_use_rest(&client, "1700000100:carol", "new", passwords[0]);
+    client_use_rest(&renewed, "1700000200:carol", "new", passwords[1]);
+    assert_int_equal(client_allocate(fixture, &client), 0);
+    assert_int_equal(client_refresh(fixture, &renewed, 600), 441);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(every_style_of_client_gets_an_allocation_and_keeps_it,
+                                        fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(errors_after_authentication_are_signed_as_well,
+                                        fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(refuses_wrong_passwords_unknown_users_and_foreign_realms,
+                                        fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(asks_for_credentials_and_takes_no_stale_nonce,
+                                        fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(a_changed_bit_anywhere_is_no_request_of_the_users,
+                                        fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(of_two_macs_the_sha256_one_decides, fixture_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(half_a_choice_of_algorithm_is_a_bad_request, fixture_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(an_ongoing_call_outlives_its_rest_timestamp, fixture_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(an_ongoing_call_outlives_its_user, fixture_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(the_stored_key_does_not_excuse_a_wrong_password,
+                                        fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(another_user_on_the_same_five_tuple_gets_441, fixture_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(one_rest_user_with_two_timestamps_is_two_names,
+                                        fixture_setup, fixture_teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// turn/channel.h.
+#include "turn/channel.h"
+
+#include "turn_fixture.h"
+
+struct tables {
+    struct allocation_table allocations;
+    struct channel_table channels;
+    struct allocation *one;
+    struct allocation *other;
+};
+
+// Two workers of three channels each, two an allocation.
+static int setup(void **state)
+{
+    static const struct siphash_key key = {{1, 2}};
+    struct tables *tables = test_malloc(sizeof(*tables));
+    struct five_tuple one = client_make(1).five_tuple;
+    struct five_tuple other = client_make(2).five_tuple;
+    assert_int_equal(allocation_table_init(&tables->allocations, 8, 8, 2, &key), 0);
+    assert_int_equal(channel_table_init(&tables->channels, 3, 2, 2, &key), 0);
+    tables->one = allocation_create(&tables->allocations, &one, 0);
+    tables->other = allocation_create(&tables->allocations, &other, 0);
+    *state = tables;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct tables *tables = *state;
+    channel_table_done(&tables->channels);
+    allocation_table_done(&tables->allocations);
+    test_free(tables);
+    return 0;
+}
+
+static void is_found_by_number_and_by_peer_in_its_allocation_only(void **state)
+{
+    struct tables *tables = *state;
+    struct transport_address peer = address("8.8.8.8:5000");
+    struct transport_address other_port = address("8.8.8.8:5001");
+    uint32_t channel = channel_create(&tables->channels, tables->one, 0x4001, &peer);
+    assert_int_equal(channel_find_number(&tables->channels, tables->one, 0x4001), channel);
+    assert_int_equal(channel_find_peer(&tables->channels, tables->one, &peer), channel);
+    assert_int_equal(channel_find_number(&tables->channels, tables->one, 0x4002), INDEX_NONE);
+    assert_int_equal(channel_find_peer(&tables->channels, tables->one, &other_port), INDEX_NONE);
+    assert_int_equal(channel_find_number(&tables->channels, tables->other, 0x4001), INDEX_NONE);
+    assert_int_equal(channel_find_peer(&tables->channels, tables->other, &peer), INDEX_NONE);
+}
+
+static void is_gone_from_both_lookups_when_destroyed(void **state)
+{
+    struct tables *tables = *state;
+    struct transport_address peer = address("8.8.8.8:5000");
+    uint32_t channel = channel_create(&tables->channels, tables->one, 0x4001, &peer);
+    assert_true(channel_is_live(&tables->channels, channel));
+    channel_destroy(&tables->channels, tables->one, channel);
+    assert_false(channel_is_live(&tables->channels, channel));
+    assert_int_equal(channel_find_number(&tables->channels, tables->one, 0x4001), INDEX_NONE);
+    assert_int_equal(channel_find_peer(&tables->channels, tables->one, &peer), INDEX_NONE);
+    assert_int_equal(tables->one->channels, INDEX_NONE);
+    assert_int_equal(tables->one->channel_count, 0);
+}
+
+static void destroying_any_of_a_list_keeps_the_rest(void **state)
+{
+    struct tables *tables = *state;
+    static const char *const texts[] = {"8.8.8.8:1", "8.8.8.8:2"};
+    for (unsigned gone = 0; gone < 2; gone++) {
+        uint32_t channels[2];
+        for (unsigned i = 0; i < 2; i++) {
+            struct transport_address peer = address(texts[i]);
+            channels[i] =
+                channel_create(&tables->channels, tables->one, (uint16_t)(0x4000 + i), &peer);
+        }
+        channel_destroy(&tables->channels, tables->one, channels[gone]);
+        assert_int_equal(tables->one->channels, channels[1 - gone]);
+        assert_int_equal(tables->channels.at[channels[1 - gone]].next, INDEX_NONE);
+        assert_int_equal(tables->channels.at[channels[1 - gone]].previous, INDEX_NONE);
+        channel_destroy(&tables->channels, tables->one, channels[1 - gone]);
+    }
+}
+
+static void room_ends_at_the_allocations_limit_and_at_the_workers(void **state)
+{
+    struct tables *tables = *state;
+    struct transport_address peers[] = {address("8.8.8.8:1"), address("8.8.8.8:2")};
+    channel_create(&tables->channels, tables->one, 0x4000, &peers[0]);
+    assert_true(channel_table_has_room(&tables->channels, tables->one));
+    channel_create(&tables->channels, tables->one, 0x4001, &peers[1]);
+    assert_false(channel_table_has_room(&tables->channels, tables->one));
+    assert_true(channel_table_has_room(&tables->channels, tables->other));
+    channel_create(&tables->channels, tables->other, 0x4000, &peers[0]);
+    assert_false(channel_table_has_room(&tables->channels, tables->other));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(is_found_by_number_and_by_peer_in_its_allocation_only,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(is_gone_from_both_lookups_when_destroyed, setup, teardown),
+        cmocka_unit_test_setup_teardown(destroying_any_of_a_list_keeps_the_rest, setup, teardown),
+        cmocka_unit_test_setup_teardown(room_ends_at_the_allocations_limit_and_at_the_workers,
+                                        setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// turn/permission.h.
+#include "turn/permission.h"
+
+#include "turn_fixture.h"
+
+struct tables {
+    struct allocation_table allocations;
+    struct permission_table permissions;
+    struct allocation *one;
+    struct allocation *other;
+};
+
+// Two workers of three permissions each, two an allocation.
+static int setup(void **state)
+{
+    static const struct siphash_key key = {{1, 2}};
+    struct tables *tables = test_malloc(sizeof(*tables));
+    struct five_tuple one = client_make(1).five_tuple;
+    struct five_tuple other = client_make(2).five_tuple;
+    assert_int_equal(allocation_table_init(&tables->allocations, 8, 8, 2, &key), 0);
+    assert_int_equal(permission_table_init(&tables->permissions, 3, 2, 2, &key), 0);
+    tables->one = allocation_create(&tables->allocations, &one, 0);
+    tables->other = allocation_create(&tables->allocations, &other, 0);
+    *state = tables;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct tables *tables = *state;
+    permission_table_done(&tables->permissions);
+    allocation_table_done(&tables->allocations);
+    test_free(tables);
+    return 0;
+}
+
+static void belongs_to_one_allocation_and_one_address(void **state)
+{
+    struct tables *tables = *state;
+    struct ip_address peer = ip("8.8.8.8");
+    struct ip_address other_peer = ip("8.8.8.9");
+    uint32_t permission = permission_create(&tables->permissions, tables->one, &peer);
+    assert_int_equal(permission_find(&tables->permissions, tables->one, &peer), permission);
+    assert_int_equal(permission_find(&tables->permissions, tables->one, &other_peer), INDEX_NONE);
+    assert_int_equal(permission_find(&tables->permissions, tables->other, &peer), INDEX_NONE);
+}
+
+static void destroying_any_of_a_list_keeps_the_rest(void **state)
+{
+    struct tables *tables = *state;
+    static const char *const texts[] = {"8.8.8.1", "8.8.8.2"};
+    for (unsigned gone = 0; gone < 2; gone++) {
+        uint32_t permissions[2];
+        for (unsigned i = 0; i < 2; i++) {
+            struct ip_address peer = ip(texts[i]);
+            permissions[i] = permission_create(&tables->permissions, tables->one, &peer);
+        }
+        permission_destroy(&tables->permissions, tables->one, permissions[gone]);
+        assert_false(permission_is_live(&tables->permissions, permissions[gone]));
+        assert_int_equal(tables->one->permissions, permissions[1 - gone]);
+        assert_int_equal(tables->permissions.at[permissions[1 - gone]].next, INDEX_NONE);
+        assert_int_equal(tables->permissions.at[permissions[1 - gone]].previous, INDEX_NONE);
+        permission_destroy(&tables->permissions, tables->one, permissions[1 - gone]);
+        assert_int_equal(tables->one->permissions, INDEX_NONE);
+        assert_int_equal(tables->one->permission_count, 0);
+    }
+}
+
+static void room_ends_at_the_allocations_limit_and_at_the_workers(void **state)
+{
+    struct tables *tables = *state;
+    struct ip_address peers[] = {ip("8.8.8.1"), ip("8.8.8.2")};
+    assert_true(permission_table_has_room(&tables->permissions, tables->one, 2));
+    assert_false(permission_table_has_room(&tables->permissions, tables->one, 3));
+    permission_create(&tables->permissions, tables->one, &peers[0]);
+    permission_create(&tables->permissions, tables->one, &peers[1]);
+    assert_true(permission_table_has_room(&tables->permissions, tables->one, 0));
+    assert_false(permission_table_has_room(&tables->permissions, tables->one, 1));
+    assert_true(permission_table_has_room(&tables->permissions, tables->other, 1));
+    assert_false(permission_table_has_room(&tables->permissions, tables->other, 2));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(belongs_to_one_allocation_and_one_address, setup, teardown),
+        cmocka_unit_test_setup_teardown(destroying_any_of_a_list_keeps_the_rest, setup, teardown),
+        cmocka_unit_test_setup_teardown(room_ends_at_the_allocations_limit_and_at_the_workers,
+                                        setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
