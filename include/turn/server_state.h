@@ -28,3 +28,38 @@ struct turn_server {
     struct expiry expiry;
     uint32_t pending_removals; // acknowledgements that are awaited
 };
+
+// A walk over all that a server holds, places never used left out. *cursor starts at 0 and is a
+// table and an index, so that it stays good while things come and go. False at the end.
+enum server_table {
+    SERVER_ALLOCATIONS,
+    SERVER_PERMISSIONS,
+    SERVER_CHANNELS,
+    SERVER_TABLE_COUNT,
+};
+
+struct server_place {
+    enum server_table table;
+    uint32_t index;
+};
+
+static inline bool server_next_place(const struct turn_server *server, uint64_t *cursor,
+                                     struct server_place *ret_place)
+{
+    const uint32_t ends[SERVER_TABLE_COUNT] = {
+        [SERVER_ALLOCATIONS] = server->allocations.ids.fresh,
+        [SERVER_PERMISSIONS] = server->permissions.pool.fresh,
+        [SERVER_CHANNELS] = server->channels.pool.fresh,
+    };
+    uint64_t table = *cursor >> 32;
+    uint32_t index = (uint32_t)*cursor;
+    for (; table < SERVER_TABLE_COUNT; table++, index = 0) {
+        if (index >= ends[table])
+            continue;
+        *ret_place = (struct server_place){.table = (enum server_table)table, .index = index};
+        *cursor = (table << 32) + index + 1;
+        return true;
+    }
+    *cursor = table << 32;
+    return false;
+}

@@ -136,31 +136,30 @@ void turn_server_set_access(struct turn_server *server, const struct credentials
     server->config.peer_policy = peer_policy;
 }
 
-static void revoke_one(struct turn_server *server, uint64_t at, struct turn_output *output)
+static void revoke_one(struct turn_server *server, const struct server_place *place,
+                       struct turn_output *output)
 {
     const struct peer_policy *policy = server->config.peer_policy;
-    uint32_t channel_count = server->channels.pool.capacity;
+    uint32_t index = place->index;
 
-    if (at < channel_count) {
-        if (channel_is_live(&server->channels, (uint32_t)at) &&
-            !peer_verdict_allows(peer_policy_check(policy, &server->channels.at[at].peer)))
-            teardown_channel(server, (uint32_t)at, output);
-        return;
-    }
-    at -= channel_count;
-    if (permission_is_live(&server->permissions, (uint32_t)at) &&
-        !peer_verdict_allows(peer_policy_check_ip(policy, &server->permissions.at[at].peer)))
-        teardown_permission(server, (uint32_t)at, output);
+    if (place->table == SERVER_PERMISSIONS && permission_is_live(&server->permissions, index) &&
+        !peer_verdict_allows(peer_policy_check_ip(policy, &server->permissions.at[index].peer)))
+        teardown_permission(server, index, output);
+    if (place->table == SERVER_CHANNELS && channel_is_live(&server->channels, index) &&
+        !peer_verdict_allows(peer_policy_check(policy, &server->channels.at[index].peer)))
+        teardown_channel(server, index, output);
 }
 
 bool turn_server_revoke(struct turn_server *server, uint64_t *cursor, struct turn_output *output)
 {
-    uint64_t end = (uint64_t)server->channels.pool.capacity + server->permissions.pool.capacity;
+    struct server_place place;
     turn_output_reset(output);
-    for (unsigned i = 0; i < TURN_WALK_STEPS_MAX && *cursor < end && turn_output_has_room(output);
-         i++)
-        revoke_one(server, (*cursor)++, output);
-    return *cursor < end;
+    for (unsigned i = 0; i < TURN_WALK_STEPS_MAX && turn_output_has_room(output); i++) {
+        if (!server_next_place(server, cursor, &place))
+            return false;
+        revoke_one(server, &place, output);
+    }
+    return true;
 }
 
 static uint32_t now_s(const struct turn_time *now)

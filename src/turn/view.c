@@ -7,42 +7,42 @@
 
 // The cursor runs over allocations, then permissions, then channels: each stands behind what it
 // needs. What is added meanwhile behind the cursor was said when it was added.
-static void walk_one(const struct turn_server *server, uint64_t at, struct turn_output *output)
+static void walk_one(const struct turn_server *server, const struct server_place *place,
+                     struct turn_output *output)
 {
-    const struct allocation_table *allocations = &server->allocations;
-    const struct permission_table *permissions = &server->permissions;
-    const struct channel_table *channels = &server->channels;
+    const struct allocation *allocations = server->allocations.at;
+    const struct permission *permission = &server->permissions.at[place->index];
+    const struct channel *channel = &server->channels.at[place->index];
 
-    if (at < allocations->ids.capacity) {
-        const struct allocation *allocation = allocation_get(allocations, (uint32_t)at);
-        if (allocation != NULL)
-            turn_output_install_allocation(output, allocation);
-        return;
-    }
-    at -= allocations->ids.capacity;
-    if (at < permissions->pool.capacity) {
-        if (permission_is_live(permissions, (uint32_t)at))
+    switch (place->table) {
+    case SERVER_ALLOCATIONS:
+        if (allocation_get(&server->allocations, place->index) != NULL)
+            turn_output_install_allocation(output, &allocations[place->index]);
+        break;
+    case SERVER_PERMISSIONS:
+        if (permission_is_live(&server->permissions, place->index))
             turn_output_permission(output, TURN_COMMAND_INSTALL_PERMISSION,
-                                   &allocations->at[permissions->at[at].allocation],
-                                   &permissions->at[at]);
-        return;
+                                   &allocations[permission->allocation], permission);
+        break;
+    default:
+        if (channel_is_live(&server->channels, place->index))
+            turn_output_channel(output, TURN_COMMAND_INSTALL_CHANNEL,
+                                &allocations[channel->allocation], channel);
+        break;
     }
-    at -= permissions->pool.capacity;
-    if (channel_is_live(channels, (uint32_t)at))
-        turn_output_channel(output, TURN_COMMAND_INSTALL_CHANNEL,
-                            &allocations->at[channels->at[at].allocation], &channels->at[at]);
 }
 
 bool turn_server_walk(const struct turn_server *server, uint64_t *cursor,
                       struct turn_output *output)
 {
-    uint64_t end = (uint64_t)server->allocations.ids.capacity + server->permissions.pool.capacity +
-                   server->channels.pool.capacity;
+    struct server_place place;
     turn_output_reset(output);
-    for (unsigned i = 0; i < TURN_WALK_STEPS_MAX && *cursor < end && turn_output_has_room(output);
-         i++)
-        walk_one(server, (*cursor)++, output);
-    return *cursor < end;
+    for (unsigned i = 0; i < TURN_WALK_STEPS_MAX && turn_output_has_room(output); i++) {
+        if (!server_next_place(server, cursor, &place))
+            return false;
+        walk_one(server, &place, output);
+    }
+    return true;
 }
 
 void turn_server_usage(const struct turn_server *server, struct turn_usage *ret_usage)

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// turn/view.h.
+#include "turn_fixture.h"
+
+static void a_walk_says_every_live_thing_once_and_in_order(void **state)
+{
+    struct fixture *fixture = *state;
+    unsigned counts[TURN_COMMAND_KIND_COUNT] = {0};
+    unsigned last_kind = 0;
+    uint64_t cursor = 0;
+    bool more = true;
+    for (uint16_t i = 0; i < 60; i++) {
+        struct client client = client_make((uint16_t)(1000 + i));
+        assert_int_equal(client_allocate(fixture, &client), 0);
+        assert_int_equal(client_permit(fixture, &client, "8.8.8.1"), 0);
+        assert_int_equal(client_permit(fixture, &client, "8.8.8.2"), 0);
+        assert_int_equal(client_bind(fixture, &client, 0x4000, "8.8.8.2:5000"), 0);
+    }
+    struct client gone = client_make(1030);
+    assert_int_equal(client_refresh(fixture, &gone, 0), 0);
+    while (more) {
+        more = turn_server_walk(fixture->server, &cursor, &fixture->output);
+        for (unsigned i = 0; i < fixture->output.command_count; i++) {
+            const struct turn_command *command = &fixture->output.commands[i];
+            assert_true(command->kind >= last_kind);
+            last_kind = command->kind;
+            counts[command->kind]++;
+        }
+    }
+    assert_int_equal(counts[TURN_COMMAND_INSTALL_ALLOCATION], 59);
+    assert_int_equal(counts[TURN_COMMAND_INSTALL_PERMISSION], 118);
+    assert_int_equal(counts[TURN_COMMAND_INSTALL_CHANNEL], 59);
+}
+
+static void a_walk_repeats_the_commands_that_installed(void **state)
+{
+    struct fixture *fixture = *state;
+    struct client client = client_make(1000);
+    struct turn_command said[3];
+    uint64_t cursor = 0;
+    assert_int_equal(client_allocate_dual(fixture, &client), 0);
+    said[0] = fixture->output.commands[0];
+    assert_int_equal(client_bind(fixture, &client, 0x4000, "[2600::8]:5000"), 0);
+    said[1] = fixture->output.commands[0];
+    said[2] = fixture->output.commands[1];
+    assert_false(turn_server_walk(fixture->server, &cursor, &fixture->output));
+    assert_int_equal(fixture->output.command_count, 3);
+    assert_memory_equal(said, fixture->output.commands, sizeof(said));
+}
+
+static void an_allocation_is_seen_as_the_client_was_told(void **state)
+{
+    struct fixture *fixture = *state;
+    struct client client = client_make(1000);
+    struct turn_allocation_view view;
+    struct transport_address relayed;
+    assert_int_equal(client_allocate(fixture, &client), 0);
+    uint32_t id = fixture->output.commands[0].allocation;
+    assert_true(response_relayed(fixture, 0, &relayed));
+    assert_true(turn_server_view(fixture->server, id, &view));
+    assert_true(five_tuple_equal(&view.five_tuple, &client.five_tuple));
+    assert_string_equal(view.username, "alice");
+    assert_true(transport_address_equal(&view.relayed_v4, &relayed));
+    assert_int_equal(view.relayed_v6.ip.family, IP_FAMILY_NONE);
+    assert_true(view.created_ms == fixture->now.monotonic_ms);
+    assert_true(view.expires_ms == fixture->now.monotonic_ms + 600000);
+}
+
+static void an_id_that_is_not_live_is_not_seen(void **state)
+{
+    struct fixture *fixture = *state;
+    struct client client = client_make(1000);
+    struct turn_allocation_view view;
+    assert_false(turn_server_view(fixture->server, 0, &view));
+    assert_false(turn_server_view(fixture->server, UINT32_MAX, &view));
+    assert_int_equal(client_allocate(fixture, &client), 0);
+    uint32_t id = fixture->output.commands[0].allocation;
+    assert_int_equal(client_refresh(fixture, &client, 0), 0);
+    assert_false(turn_server_view(fixture->server, id, &view));
+}
+
+static void usage_counts_each_thing(void **state)
+{
+    struct fixture *fixture = *state;
+    struct client client = client_make(1000);
+    struct client other = client_make(1001);
+    uint8_t token[8];
+    assert_int_equal(client_allocate_dual(fixture, &client), 0);
+    assert_int_equal(client_allocate_pair(fixture, &other, token), 0);
+    assert_int_equal(client_permit(fixture, &client, "8.8.8.1"), 0);
+    assert_int_equal(client_bind(fixture, &client, 0x4000, "8.8.8.2:5000"), 0);
+    assert_int_equal(client_refresh_family(fixture, &client, IP_FAMILY_V6, 0), 0);
+    struct turn_usage expected = {
+        .allocations = 2,
+        .permissions = 2,
+        .channels = 1,
+        .reservations = 1,
+        .relay_ports = 4,
+        .pending_removals = 1,
+        .users = 1,
+    };
+    struct turn_usage usage = fixture_usage(fixture);
+    assert_memory_equal(&usage, &expected, sizeof(usage));
+}
+
+#define CASE(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(a_walk_says_every_live_thing_once_and_in_order),
+        CASE(a_walk_repeats_the_commands_that_installed),
+        CASE(an_allocation_is_seen_as_the_client_was_told),
+        CASE(an_id_that_is_not_live_is_not_seen),
+        CASE(usage_counts_each_thing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
