@@ -113,7 +113,7 @@ int transport_address_parse(const char *text, struct transport_address *ret_addr
         return -EINVAL;
     ip_len = (size_t)(colon - text);
     if (bracketed) {
-        if (ip_len < 2 || text[ip_len - 1] != ']')
+        if (text[ip_len - 1] != ']')
             return -EINVAL;
         text++;
         ip_len -= 2;

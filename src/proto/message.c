@@ -55,7 +55,7 @@ static enum stun_verdict check_header(struct span bytes)
         return STUN_NOT_STUN;
     if (load_be32(bytes.data + MAGIC_COOKIE_OFFSET) != STUN_MAGIC_COOKIE)
         return STUN_BAD_COOKIE;
-    if (bytes.len > STUN_MESSAGE_MAX_LEN || stun_message_framed_len(bytes.data) != bytes.len)
+    if (stun_message_framed_len(bytes.data) != bytes.len)
         return STUN_BAD_LENGTH;
     return STUN_VALID;
 }
@@ -142,7 +142,7 @@ static enum stun_verdict scan_attributes(struct stun_message *message)
                    message->integrity_sha256_offset == 0) {
             message->integrity_sha256_offset = (uint16_t)offset;
         }
-        if (!message->has_fingerprint && !has_integrity(message))
+        if (!has_integrity(message))
             message->attributes_end = (uint16_t)(offset + ATTRIBUTE_HEADER_LEN + padded_len(len));
         offset += ATTRIBUTE_HEADER_LEN + padded_len(len);
     }

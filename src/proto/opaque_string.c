@@ -138,13 +138,6 @@ static bool is_old_hangul_jamo(ucs4_t point)
            in_range(point, 0xD7B0, 0xD7FB);
 }
 
-// RFC 8264 section 9.13.
-static bool is_ignorable(ucs4_t point)
-{
-    return uc_is_property_default_ignorable_code_point(point) ||
-           uc_is_property_not_a_character(point);
-}
-
 // RFC 8264 section 8, for the FreeformClass. What is unassigned, a control or for private use is in
 // none of the categories.
 static bool is_freeform(ucs4_t point)
@@ -153,7 +146,8 @@ static bool is_freeform(ucs4_t point)
                                        UC_CATEGORY_MASK_N | UC_CATEGORY_MASK_S |
                                        UC_CATEGORY_MASK_P | UC_CATEGORY_MASK_Zs;
 
-    return !is_exception(point) && !is_old_hangul_jamo(point) && !is_ignorable(point) &&
+    return !is_exception(point) && !is_old_hangul_jamo(point) &&
+           !uc_is_property_default_ignorable_code_point(point) &&
            uc_is_general_category_withtable(point, categories);
 }
 
@@ -165,7 +159,7 @@ static bool is_allowed(const struct text *text)
         if (is_contextual(point) ? !context_allows(text, i) : !is_freeform(point))
             return false;
     }
-    return text->count > 0;
+    return true;
 }
 
 static void map_spaces(ucs4_t *points, size_t count)

@@ -6,6 +6,7 @@
 #include "vectors.h"
 
 #include <stdlib.h>
+#include <zlib.h>
 
 #define UNKNOWN_TYPE 0x0024 // PRIORITY: ICE's, not ours
 
@@ -219,34 +220,44 @@ static void refuses_a_message_changed_under_its_fingerprint(void **state)
     assert_int_equal(parse(buffer, len), STUN_BAD_FINGERPRINT);
 }
 
+// The value that a FINGERPRINT at this offset should have.
+static uint32_t fingerprint_at(const uint8_t *bytes, size_t offset)
+{
+    return (uint32_t)crc32(0, bytes, (uInt)offset) ^ 0x5354554E;
+}
+
+// Right as far as it goes, so that only its length is wrong.
 static void refuses_a_fingerprint_of_any_other_length(void **state)
 {
     (void)state;
     for (size_t len = 0; len <= 16; len++) {
-        uint8_t zeros[16] = {0};
+        uint8_t value[16] = {0};
         uint8_t buffer[64];
         struct stun_builder builder = begin(buffer, sizeof(buffer));
 
-        stun_add_bytes(&builder, STUN_ATTRIBUTE_FINGERPRINT, zeros, len);
-        assert_int_equal(parse(buffer, builder.len), STUN_BAD_FINGERPRINT);
+        stun_add_bytes(&builder, STUN_ATTRIBUTE_FINGERPRINT, value, len);
+        store_be32(buffer + STUN_HEADER_LEN + 4, fingerprint_at(buffer, STUN_HEADER_LEN));
+        assert_int_equal(parse(buffer, builder.len), len == 4 ? STUN_VALID : STUN_BAD_FINGERPRINT);
     }
 }
 
+// Right for the message as it is, so that only its place is wrong.
 static void refuses_a_fingerprint_that_is_not_last(void **state)
 {
     uint8_t buffer[64];
     struct stun_builder builder = begin(buffer, sizeof(buffer));
 
     (void)state;
-    // Right for the message that ends here, and for the one that goes on: neither position is the
-    // last.
     stun_add_fingerprint(&builder);
-    assert_int_equal(parse(buffer, builder.len), STUN_VALID);
     stun_add_flag(&builder, STUN_ATTRIBUTE_DONT_FRAGMENT);
+    store_be32(buffer + STUN_HEADER_LEN + 4, fingerprint_at(buffer, STUN_HEADER_LEN));
     assert_int_equal(parse(buffer, builder.len), STUN_BAD_FINGERPRINT);
+
     builder = begin(buffer, sizeof(buffer));
     stun_add_fingerprint(&builder);
     stun_add_fingerprint(&builder);
+    store_be32(buffer + STUN_HEADER_LEN + 4, fingerprint_at(buffer, STUN_HEADER_LEN));
+    store_be32(buffer + STUN_HEADER_LEN + 12, fingerprint_at(buffer, STUN_HEADER_LEN + 8));
     assert_int_equal(parse(buffer, builder.len), STUN_BAD_FINGERPRINT);
 }
 
@@ -1062,6 +1073,22 @@ static void reads_a_list_of_algorithms_past_their_parameters(void **state)
     assert_int_equal(algorithms[2], 1);
 }
 
+static void refuses_a_list_whose_parameters_run_past_its_end(void **state)
+{
+    uint8_t buffer[64];
+    uint16_t algorithms[3] = {7};
+    unsigned count = 7;
+    struct stun_message message;
+
+    (void)state;
+    message = parse_one(buffer, sizeof(buffer), STUN_ATTRIBUTE_PASSWORD_ALGORITHMS,
+                        "\0\x02\0\0\0\x09\0\x05xyz\0", 12);
+    assert_int_equal(stun_message_password_algorithms(&message, algorithms, 3, &count),
+                     STUN_VALUE_MALFORMED);
+    assert_int_equal(algorithms[0], 7);
+    assert_int_equal(count, 7);
+}
+
 static void tells_how_many_entries_a_list_has_when_they_do_not_fit(void **state)
 {
     uint8_t buffer[64];
@@ -1146,6 +1173,7 @@ int main(void)
         cmocka_unit_test(refuses_parameters_that_md5_and_sha256_do_not_have),
         cmocka_unit_test(reads_an_algorithm_of_the_future_with_its_parameters),
         cmocka_unit_test(reads_a_list_of_algorithms_past_their_parameters),
+        cmocka_unit_test(refuses_a_list_whose_parameters_run_past_its_end),
         cmocka_unit_test(tells_how_many_entries_a_list_has_when_they_do_not_fit),
         cmocka_unit_test(leaves_outputs_alone_when_a_value_is_absent_or_malformed),
     };

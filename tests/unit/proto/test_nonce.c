@@ -165,8 +165,12 @@ static void refuses_a_nonce_whose_feature_bits_were_changed_to_ours(void **state
     assert_int_equal(verify(&policy, "192.0.2.1:5000", NOW_S, &weaker), NONCE_FORGED);
 }
 
+// Not even with one that says another of two keys that are the same.
 static void never_takes_a_nonce_with_any_character_changed(void **state)
 {
+    struct nonce_policy same_keys = policy;
+
+    same_keys.previous.mac = policy.current.mac;
     (void)state;
     for (unsigned i = 0; i < NONCE_LEN; i++) {
         for (unsigned character = 0; character < 256; character++) {
@@ -175,7 +179,7 @@ static void never_takes_a_nonce_with_any_character_changed(void **state)
             if (nonce.bytes[i] == character)
                 continue;
             nonce.bytes[i] = (uint8_t)character;
-            assert_int_not_equal(verify(&policy, "192.0.2.1:5000", NOW_S, &nonce), NONCE_VALID);
+            assert_int_not_equal(verify(&same_keys, "192.0.2.1:5000", NOW_S, &nonce), NONCE_VALID);
         }
     }
 }

@@ -202,9 +202,19 @@ static void takes_contextual_code_points_in_their_context_only(void **state)
     }
 }
 
+static void refuses_a_non_joiner_beside_a_letter_that_does_not_join(void **state)
+{
+    (void)state;
+    assert_refused("\xd8\xa8\xe2\x80\x8c"
+                   "a");
+    assert_refused("a\xe2\x80\x8c\xd8\xa8");
+}
+
 static void refuses_a_contextual_code_point_at_either_end(void **state)
 {
     (void)state;
+    assert_refused("\xd8\xa8\xe2\x80\x8c");
+    assert_refused("\xe2\x80\x8c\xd8\xa8");
     assert_refused("\xc2\xb7l");
     assert_refused("l\xc2\xb7");
     assert_refused("\xe2\x80\x8d");
@@ -254,6 +264,7 @@ int main(void)
         cmocka_unit_test(refuses_what_no_precis_class_allows),
         cmocka_unit_test(takes_letters_marks_numbers_symbols_and_punctuation),
         cmocka_unit_test(takes_contextual_code_points_in_their_context_only),
+        cmocka_unit_test(refuses_a_non_joiner_beside_a_letter_that_does_not_join),
         cmocka_unit_test(refuses_a_contextual_code_point_at_either_end),
         cmocka_unit_test(writes_at_most_capacity_bytes_and_a_terminator),
         cmocka_unit_test(prepares_to_what_it_leaves_alone),
