@@ -46,7 +46,7 @@ struct setting {
     const char *name; // NULL ends a table
     enum setting_type type;
     size_t offset;             // in its struct
-    const char *default_value; // as a configuration file says it; NULL: it must be given
+    const char *default_value; // as a configuration file says it; "": none; NULL: it must be given
     uint32_t min, max;
     const char *unit;           // NULL: none
     const char *const *choices; // ended by NULL

@@ -30,3 +30,6 @@ int interface_query(const char *name, struct interface *ret_interface);
 int interface_check(const struct interface *interface, uint32_t workers);
 
 bool interface_has_address(const struct interface *interface, const struct ip_address *ip);
+
+// On any interface.
+bool interface_host_has_address(const struct ip_address *ip);

@@ -21,16 +21,24 @@ static int add_listener(struct plane_config *config, const struct ip_address *ip
     return 0;
 }
 
-// An address may be on another interface, or on none, when packets for it are routed here: a
-// service address on lo, say.
-static void warn_when_elsewhere(const struct interface *interface, const struct ip_address *ip)
+// An address may be on another interface, as a service address on lo, when packets for it are
+// routed here.
+static int check_address(const struct interface *interface, const struct ip_address *ip)
 {
     char text[IP_ADDRESS_TEXT_LEN];
 
-    if (!interface_has_address(interface, ip))
-        log_message(LOG_LEVEL_WARNING, "address_elsewhere",
-                    "%s is no address of %s: packets for it arrive only if they are routed here",
-                    ip_address_format(ip, text), interface->name);
+    if (interface_has_address(interface, ip))
+        return 0;
+    ip_address_format(ip, text);
+    if (!interface_host_has_address(ip)) {
+        log_message(LOG_LEVEL_ERROR, "no_address",
+                    "%s is no address of this host: 'ip address' lists those there are", text);
+        return -EADDRNOTAVAIL;
+    }
+    log_message(LOG_LEVEL_WARNING, "address_elsewhere",
+                "%s is no address of %s: packets for it arrive only if they are routed here", text,
+                interface->name);
+    return 0;
 }
 
 static int resolve_listeners(const struct settings *settings, const struct interface *interface,
@@ -40,8 +48,9 @@ static int resolve_listeners(const struct settings *settings, const struct inter
     int error = 0;
 
     for (uint32_t i = 0; !error && i < settings->listen.count; i++) {
-        warn_when_elsewhere(interface, &listeners[i].address);
-        error = add_listener(config, &listeners[i].address, listeners[i].port);
+        error = check_address(interface, &listeners[i].address);
+        if (!error)
+            error = add_listener(config, &listeners[i].address, listeners[i].port);
     }
     for (uint32_t i = 0; !error && settings->listen.count == 0 && i < interface->address_count; i++)
         error = add_listener(config, &interface->addresses[i], DEFAULT_PORT);
@@ -77,19 +86,23 @@ static void add_default_relay(const struct settings *settings, const struct inte
     }
 }
 
-static void resolve_relays(const struct settings *settings, const struct interface *interface,
-                           struct plane_config *config)
+static int resolve_relays(const struct settings *settings, const struct interface *interface,
+                          struct plane_config *config)
 {
     const struct settings_relay *relays = settings->relay.items;
 
-    for (uint32_t i = 0; i < settings->relay.count; i++) {
-        warn_when_elsewhere(interface, &relays[i].address);
-        add_relay(settings, config, &relays[i]);
+    int error = 0;
+
+    for (uint32_t i = 0; !error && i < settings->relay.count; i++) {
+        error = check_address(interface, &relays[i].address);
+        if (!error)
+            add_relay(settings, config, &relays[i]);
     }
-    if (settings->relay.count > 0)
-        return;
-    add_default_relay(settings, interface, IP_FAMILY_V4, config);
-    add_default_relay(settings, interface, IP_FAMILY_V6, config);
+    if (settings->relay.count == 0) {
+        add_default_relay(settings, interface, IP_FAMILY_V4, config);
+        add_default_relay(settings, interface, IP_FAMILY_V6, config);
+    }
+    return error;
 }
 
 static bool relay_has_listener(const struct plane_relay *relay, const struct plane_config *config)
@@ -145,10 +158,10 @@ int endpoints_resolve(const struct settings *settings, const struct interface *i
     config.listener_count = 0;
     config.relay_count = 0;
     error = resolve_listeners(settings, interface, &config);
-    if (error)
-        return error;
-    resolve_relays(settings, interface, &config);
-    error = check(settings, interface, &config);
+    if (!error)
+        error = resolve_relays(settings, interface, &config);
+    if (!error)
+        error = check(settings, interface, &config);
     if (error)
         return error;
     *ret_config = config;

@@ -541,7 +541,7 @@ static void read_defaults(const struct setting *fields, void *base)
     for (; fields->name; fields++) {
         if (fields->type == SETTING_GROUP)
             read_defaults(fields->fields, (char *)base + fields->offset);
-        else if (fields->default_value)
+        else if (fields->default_value && *fields->default_value)
             read_default(fields, (char *)base + fields->offset);
     }
 }

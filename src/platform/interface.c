@@ -12,6 +12,7 @@
 #include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 #include <net/if_arp.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -181,4 +182,23 @@ bool interface_has_address(const struct interface *interface, const struct ip_ad
             return true;
     }
     return false;
+}
+
+// A socket binds to local addresses only.
+bool interface_host_has_address(const struct ip_address *ip)
+{
+    struct sockaddr_in v4 = {.sin_family = AF_INET};
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
+    bool is_v4 = ip->family == IP_FAMILY_V4;
+    int fd = socket(is_v4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    int result;
+
+    if (fd < 0)
+        return false;
+    memcpy(&v4.sin_addr, ip->bytes, sizeof(v4.sin_addr));
+    memcpy(&v6.sin6_addr, ip->bytes, sizeof(v6.sin6_addr));
+    result = is_v4 ? bind(fd, (struct sockaddr *)&v4, sizeof(v4))
+                   : bind(fd, (struct sockaddr *)&v6, sizeof(v6));
+    close(fd);
+    return result == 0;
 }
