@@ -109,7 +109,7 @@ static int open_ports(struct relay *relay)
                                   (enum xdp_filter_mode)settings->xdp_mode);
     if (error)
         return error;
-    relay->reserved_ports = reserved_ports_add(&relay->plane_config);
+    relay->reserved_ports = reserved_ports_add(&relay->plane_config, settings->interface);
     return ports_open(&config, &relay->ports);
 }
 
@@ -229,8 +229,11 @@ static void stop(struct relay *relay)
 
 static int run(struct relay *relay)
 {
-    int error = start(relay);
+    int error;
 
+    // Who stops us meanwhile stops us once all is there that has to be put back.
+    loop_hold_signals();
+    error = start(relay);
     if (!error) {
         summary_log(&relay->plane_config, &relay->interface, relay->filter, relay->hugepages);
         statistics_init(&relay->statistics, relay->plane, relay->turn.server, stdout,

@@ -28,8 +28,10 @@ const char *port_set_format(const struct port_set *set, char *text);
 
 struct reserved_ports;
 
-// Add the relay ranges to net.ipv4.ip_local_reserved_ports. What cannot be done is a warning that
-// says what to do, no error. NULL only when memory is out.
-struct reserved_ports *reserved_ports_add(const struct plane_config *config);
+// Add the relay ranges to net.ipv4.ip_local_reserved_ports. What was added is written down under
+// /run, so that a relay on the same interface can take it back when this one is killed: call it
+// only when there is no other on that interface. What cannot be done is a warning that says what to
+// do, no error. NULL only when memory is out.
+struct reserved_ports *reserved_ports_add(const struct plane_config *config, const char *interface);
 // Take back what was added, and no more.
 void reserved_ports_remove(struct reserved_ports *ports);

@@ -342,8 +342,24 @@ void loop_destroy(struct loop *loop)
     free(loop);
 }
 
+static void hold_signals(int how)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    pthread_sigmask(how, &set, NULL);
+}
+
+void loop_hold_signals(void)
+{
+    hold_signals(SIG_BLOCK);
+}
+
 void loop_run(struct loop *loop)
 {
+    hold_signals(SIG_UNBLOCK);
     event_base_dispatch(loop->base);
     // From here on a signal does what it does by default.
     event_del(loop->terminate);

@@ -10,12 +10,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define RESERVED_PORTS_PATH "/proc/sys/net/ipv4/ip_local_reserved_ports"
 
+// Of one interface in one network namespace.
+#define NOTE_PATH_LEN 64
+
 struct reserved_ports {
     struct port_set added;
+    char note_path[NOTE_PATH_LEN];
 };
 
 static bool port_set_has(const struct port_set *set, unsigned port)
@@ -100,9 +105,9 @@ const char *port_set_format(const struct port_set *set, char *text)
     return text;
 }
 
-static int read_reserved(char *text, struct port_set *ret_set)
+static int read_set(const char *path, char *text, struct port_set *ret_set)
 {
-    int fd = open(RESERVED_PORTS_PATH, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     size_t len = 0;
     ssize_t part = 1;
 
@@ -118,9 +123,9 @@ static int read_reserved(char *text, struct port_set *ret_set)
     return part < 0 ? -EIO : port_set_parse(text, ret_set);
 }
 
-static int write_reserved(char *text, const struct port_set *set)
+static int write_set(const char *path, int flags, char *text, const struct port_set *set)
 {
-    int fd = open(RESERVED_PORTS_PATH, O_WRONLY | O_CLOEXEC);
+    int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | flags, 0600);
     int error = 0;
     size_t len;
 
@@ -133,41 +138,73 @@ static int write_reserved(char *text, const struct port_set *set)
     return error;
 }
 
-// Reads what is reserved, lets the set in or out, and writes it back.
-static int change_reserved(struct port_set *ports,
-                           void (*change)(struct port_set *, const struct port_set *),
-                           struct port_set *ret_before)
+static void make_note_path(const char *interface, char *ret_path)
 {
-    char *text = malloc(PORT_SET_TEXT_LEN);
-    struct port_set before, after;
-    int error;
+    struct stat namespace;
 
-    if (!text)
-        return -ENOMEM;
-    error = read_reserved(text, &before);
-    if (!error) {
-        after = before;
-        change(&after, ports);
-        if (memcmp(&before, &after, sizeof(before)) != 0)
-            error = write_reserved(text, &after);
-    }
-    free(text);
-    if (!error && ret_before)
-        *ret_before = before;
+    if (stat("/proc/self/ns/net", &namespace) < 0)
+    namespace.st_ino = 0;
+    snprintf(ret_path, NOTE_PATH_LEN, "/run/turnpike-ports-%lu-%s", (unsigned long)namespace.st_ino,
+             interface);
+}
+
+// before: what others have reserved; what a killed relay left is not theirs.
+static int read_others(const char *note_path, char *text, struct port_set *ret_others)
+{
+    struct port_set others, left;
+    int error = read_set(RESERVED_PORTS_PATH, text, &others);
+
+    if (error)
+        return error;
+    if (read_set(note_path, text, &left) == 0)
+        port_set_subtract(&others, &left);
+    *ret_others = others;
+    return 0;
+}
+
+static int reserve(struct reserved_ports *ports, char *text)
+{
+    struct port_set others, all = ports->added;
+    int error = read_others(ports->note_path, text, &others);
+
+    if (error)
+        return error;
+    port_set_merge(&all, &others);
+    port_set_subtract(&ports->added, &others);
+    // The note first: a relay killed in between has taken nothing that is not noted.
+    if (write_set(ports->note_path, O_CREAT | O_TRUNC, text, &ports->added) < 0)
+        unlink(ports->note_path);
+    return write_set(RESERVED_PORTS_PATH, 0, text, &all);
+}
+
+static int release(struct reserved_ports *ports, char *text)
+{
+    struct port_set reserved;
+    int error = read_set(RESERVED_PORTS_PATH, text, &reserved);
+
+    if (error)
+        return error;
+    port_set_subtract(&reserved, &ports->added);
+    error = write_set(RESERVED_PORTS_PATH, 0, text, &reserved);
     return error;
 }
 
-struct reserved_ports *reserved_ports_add(const struct plane_config *config)
+struct reserved_ports *reserved_ports_add(const struct plane_config *config, const char *interface)
 {
     struct reserved_ports *ports = calloc(1, sizeof(*ports));
-    struct port_set before = {};
+    char *text = malloc(PORT_SET_TEXT_LEN);
     int error;
 
-    if (!ports)
+    if (!ports || !text) {
+        free(text);
+        free(ports);
         return NULL;
+    }
+    make_note_path(interface, ports->note_path);
     for (unsigned i = 0; i < config->relay_count; i++)
         port_set_add(&ports->added, config->relays[i].min_port, config->relays[i].max_port);
-    error = change_reserved(&ports->added, port_set_merge, &before);
+    error = reserve(ports, text);
+    free(text);
     if (error) {
         log_message(LOG_LEVEL_WARNING, "ports_not_reserved",
                     "%s: %s; set it to the relay's port ranges by other means (sysctl), or sockets "
@@ -176,16 +213,21 @@ struct reserved_ports *reserved_ports_add(const struct plane_config *config)
                     RESERVED_PORTS_PATH, strerror(-error));
         memset(&ports->added, 0, sizeof(ports->added));
     }
-    port_set_subtract(&ports->added, &before);
     return ports;
 }
 
 void reserved_ports_remove(struct reserved_ports *ports)
 {
-    int error = change_reserved(&ports->added, port_set_subtract, NULL);
+    static const struct port_set none;
+    char *text = malloc(PORT_SET_TEXT_LEN);
+    bool has_added = memcmp(&ports->added, &none, sizeof(none)) != 0;
+    int error = !has_added ? 0 : text ? release(ports, text) : -ENOMEM;
 
     if (error)
         log_message(LOG_LEVEL_WARNING, "ports_still_reserved", "%s: %s", RESERVED_PORTS_PATH,
                     strerror(-error));
+    else
+        unlink(ports->note_path);
+    free(text);
     free(ports);
 }
