@@ -139,6 +139,7 @@ const struct setting settings_table[] = {
      .default_value = "1",
      .min = 1,
      .max = PLANE_WORKERS_MAX,
+     .unit = "threads",
      .help = "threads that forward packets, one for each queue of the interface"},
     {.name = "cpus",
      .type = SETTING_CPUS,
@@ -165,6 +166,7 @@ const struct setting settings_table[] = {
      .default_value = "0",
      .min = 0,
      .max = 16777216,
+     .unit = "buffers",
      .help = "packet buffers of all workers; 0: 16384 for each, which is also the least"},
     {.name = "idle",
      .type = SETTING_CHOICE,
@@ -280,28 +282,32 @@ const struct setting settings_table[] = {
      .default_value = "16384",
      .min = 1,
      .max = 4194304,
-     .help = "allocations in all"},
+     .unit = "allocations",
+     .help = "what there may be at once"},
     {.name = "user_quota",
      .type = SETTING_NUMBER,
      AT(user_quota),
      .default_value = "0",
      .min = 0,
      .max = 4194304,
-     .help = "allocations of one user; 0: no limit"},
+     .unit = "allocations",
+     .help = "what one user may have at once; 0: no limit"},
     {.name = "permissions_per_allocation",
      .type = SETTING_NUMBER,
      AT(permissions_per_allocation),
      .default_value = "64",
      .min = 1,
      .max = 65535,
-     .help = "peer addresses that one allocation may permit"},
+     .unit = "permissions",
+     .help = "peer addresses that one allocation may permit at once"},
     {.name = "channels_per_allocation",
      .type = SETTING_NUMBER,
      AT(channels_per_allocation),
      .default_value = "64",
      .min = 1,
      .max = 4096,
-     .help = "channels that one allocation may bind"},
+     .unit = "channels",
+     .help = "what one allocation may bind at once"},
     {.name = "default_lifetime",
      .type = SETTING_NUMBER,
      AT(default_lifetime_s),
@@ -496,6 +502,12 @@ static void check_range(const struct check *check, const config_setting_t *where
                       min_port, max_port);
 }
 
+static const struct ip_address *advertised(const struct settings_relay *relay)
+{
+    return relay->external_address.family == IP_FAMILY_NONE ? &relay->address
+                                                            : &relay->external_address;
+}
+
 static void check_relay(const struct check *check, uint32_t i)
 {
     const struct settings *settings = check->settings;
@@ -520,10 +532,12 @@ static void check_relay(const struct check *check, uint32_t i)
                       "address and external_address are of different families; allowed: both IPv4 "
                       "or both IPv6");
     for (uint32_t j = 0; j < i; j++) {
-        if (ip_address_equal(&relays[j].address, &relay->address) &&
-            relay->address.family != IP_FAMILY_NONE)
+        if (ip_address_equal(&relays[j].address, &relay->address))
             setting_error(check->report, where, name,
                           "has the address of relay[%u]; allowed: each address once", j);
+        else if (ip_address_equal(advertised(&relays[j]), advertised(relay)))
+            setting_error(check->report, where, name,
+                          "has the external address of relay[%u]; allowed: each address once", j);
     }
 }
 
