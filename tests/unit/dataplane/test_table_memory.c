@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "dataplane/table_memory.h"
+
+#include "rig.h"
+
+#include <errno.h>
+
+static void is_zeroed_aligned_and_larger_than_the_heap(void **state)
+{
+    (void)state;
+    struct table_memory memory;
+    const size_t len = (size_t)1 << 30; // the EAL was given a quarter of that
+    assert_int_equal(table_memory_take(len, SOCKET_ID_ANY, &memory), 0);
+    assert_int_equal((uintptr_t)memory.bytes % 128, 0);
+    const uint8_t *bytes = memory.bytes;
+    for (size_t at = 0; at < len; at += len / 64)
+        assert_int_equal(bytes[at], 0);
+    assert_int_equal(bytes[len - 1], 0);
+    table_memory_give(&memory);
+    assert_null(memory.bytes);
+}
+
+static void giving_nothing_is_harmless(void **state)
+{
+    (void)state;
+    struct table_memory memory;
+    memset(&memory, 0, sizeof(memory));
+    table_memory_give(&memory);
+    assert_null(memory.bytes);
+}
+
+static void refuses_more_than_there_is(void **state)
+{
+    (void)state;
+    struct table_memory memory = {.len = 77};
+    assert_int_equal(table_memory_take((size_t)1 << 60, SOCKET_ID_ANY, &memory), -ENOMEM);
+    assert_int_equal(memory.len, 77);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(is_zeroed_aligned_and_larger_than_the_heap),
+        cmocka_unit_test(giving_nothing_is_harmless),
+        cmocka_unit_test(refuses_more_than_there_is),
+    };
+    return cmocka_run_group_tests(tests, rig_group_set_up, NULL);
+}
