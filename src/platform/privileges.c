@@ -25,6 +25,8 @@ static const struct privilege privileges[] = {
     {CAP_NET_RAW, 0, "CAP_NET_RAW", "to open AF_XDP sockets"},
     {CAP_NET_ADMIN, 0, "CAP_NET_ADMIN", "to attach the XDP program and to keep next hops resolved"},
     {CAP_BPF, CAP_SYS_ADMIN, "CAP_BPF", "to load the XDP program"},
+    // Without it no program may walk headers of variable length.
+    {CAP_PERFMON, CAP_SYS_ADMIN, "CAP_PERFMON", "to load the XDP program"},
 };
 
 static bool capability_is_effective(unsigned capability)
