@@ -1,0 +1,472 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Claims about next hops, in front of a kernel that is a fake: a few routes by prefix, and
+// neighbours that tests resolve.
+#include "control/next_hop.h"
+
+#include "control/netlink.h"
+
+#include <errno.h>
+#include <linux/neighbour.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define INTERFACE       7
+#define OTHER_INTERFACE 8
+#define NEIGHBOURS_MAX  64
+
+static struct {
+    struct ip_address gateway; // of what is not in 192.0.2.0/24
+    uint32_t interface;
+    uint32_t mtu;
+    int route_error;
+    unsigned route_questions;
+    struct netlink_neighbour neighbours[NEIGHBOURS_MAX];
+    unsigned neighbour_count;
+    bool manages;
+    const struct netlink_neighbour *news;
+    bool route_news;
+    bool news_lost;
+} kernel;
+
+static struct ip_address ip(const char *text)
+{
+    struct ip_address address;
+
+    assert_int_equal(ip_address_parse(text, &address), 0);
+    return address;
+}
+
+int netlink_open(struct netlink *netlink)
+{
+    (void)netlink;
+    return 0;
+}
+
+int netlink_subscribe(struct netlink *netlink)
+{
+    (void)netlink;
+    return 0;
+}
+
+void netlink_close(struct netlink *netlink)
+{
+    (void)netlink;
+}
+
+int netlink_get_route(struct netlink *netlink, const struct ip_address *destination,
+                      const struct ip_address *source, struct netlink_route *ret_route)
+{
+    struct ip_prefix link;
+
+    (void)netlink;
+    (void)source;
+    kernel.route_questions++;
+    if (kernel.route_error)
+        return kernel.route_error;
+    assert_int_equal(ip_prefix_parse("192.0.2.0/24", &link), 0);
+    *ret_route = (struct netlink_route){.interface = kernel.interface, .mtu = kernel.mtu};
+    if (!ip_prefix_contains(&link, destination))
+        ret_route->gateway = kernel.gateway;
+    return 0;
+}
+
+static struct netlink_neighbour *find(const struct ip_address *address)
+{
+    for (unsigned i = 0; i < kernel.neighbour_count; i++) {
+        if (ip_address_equal(&kernel.neighbours[i].ip, address))
+            return &kernel.neighbours[i];
+    }
+    return NULL;
+}
+
+int netlink_get_neighbour(struct netlink *netlink, uint32_t interface,
+                          const struct ip_address *address, struct netlink_neighbour *ret_neighbour)
+{
+    (void)netlink;
+    assert_int_equal(interface, INTERFACE);
+    if (!find(address))
+        return -ENOENT;
+    *ret_neighbour = *find(address);
+    return 0;
+}
+
+int netlink_manage_neighbour(struct netlink *netlink, uint32_t interface,
+                             const struct ip_address *address)
+{
+    (void)netlink;
+    if (!find(address))
+        kernel.neighbours[kernel.neighbour_count++] = (struct netlink_neighbour){
+            .ip = *address, .interface = interface, .state = NUD_INCOMPLETE};
+    find(address)->protocol = NETLINK_PROTOCOL;
+    find(address)->managed = kernel.manages;
+    return 0;
+}
+
+int netlink_delete_neighbour(struct netlink *netlink, uint32_t interface,
+                             const struct ip_address *address)
+{
+    (void)netlink;
+    (void)interface;
+    struct netlink_neighbour *found = find(address);
+
+    if (!found)
+        return -ENOENT;
+    kernel.neighbour_count--;
+    *found = kernel.neighbours[kernel.neighbour_count];
+    return 0;
+}
+
+int netlink_list_neighbours(struct netlink *netlink, uint32_t interface,
+                            void (*take)(const struct netlink_neighbour *neighbour, void *context),
+                            void *context)
+{
+    struct netlink_neighbour listed[NEIGHBOURS_MAX];
+    unsigned listed_count = kernel.neighbour_count;
+
+    (void)netlink;
+    (void)interface;
+    memcpy(listed, kernel.neighbours, sizeof(listed));
+    for (unsigned i = 0; i < listed_count; i++)
+        take(&listed[i], context);
+    return 0;
+}
+
+int netlink_receive(struct netlink *netlink, const struct netlink_news *news)
+{
+    (void)netlink;
+    if (kernel.news)
+        news->neighbour(kernel.news, news->context);
+    if (kernel.route_news)
+        news->routes(news->context);
+    kernel.news = NULL;
+    kernel.route_news = false;
+    return kernel.news_lost ? -ENOBUFS : 0;
+}
+
+static const struct next_hops_config config = {
+    .interface = INTERFACE,
+    .mac = {2, 0, 0, 0, 0, 1},
+    .mtu = 1500,
+    .adjacencies = 8,
+    .destinations = 16,
+};
+
+static int set_up(void **state)
+{
+    memset(&kernel, 0, sizeof(kernel));
+    kernel.gateway = ip("192.0.2.254");
+    kernel.interface = INTERFACE;
+    kernel.manages = true;
+    return next_hops_create(&config, (struct next_hops **)state);
+}
+
+static int tear_down(void **state)
+{
+    if (*state)
+        next_hops_destroy(*state);
+    return 0;
+}
+
+static uint32_t resolve(struct next_hops *hops, const char *destination)
+{
+    const struct ip_address to = ip(destination), from = ip("192.0.2.1");
+    bool changed;
+
+    return next_hops_resolve(hops, &to, &from, &changed);
+}
+
+static bool resolve_says_moved(struct next_hops *hops, const char *destination)
+{
+    const struct ip_address to = ip(destination), from = ip("192.0.2.1");
+    bool changed;
+
+    next_hops_resolve(hops, &to, &from, &changed);
+    return changed;
+}
+
+static void say(struct next_hops *hops, const char *address, uint16_t nud, uint8_t mac)
+{
+    struct netlink_neighbour said = {
+        .ip = ip(address), .interface = INTERFACE, .state = nud, .mac = {2, 0, 0, 0, 0, mac}};
+
+    kernel.news = &said;
+    assert_false(next_hops_receive(hops));
+}
+
+static void forget_changes(struct next_hops *hops)
+{
+    struct adjacency adjacency;
+    uint32_t index;
+
+    while (next_hops_take_changed(hops, &index, &adjacency))
+        ;
+}
+
+static struct next_hops_usage usage_of(const struct next_hops *hops)
+{
+    struct next_hops_usage usage;
+
+    next_hops_get_usage(hops, &usage);
+    return usage;
+}
+
+static void what_is_behind_one_gateway_has_one_adjacency(void **state)
+{
+    uint32_t index = resolve(*state, "198.51.100.1");
+
+    assert_int_not_equal(index, ADJACENCY_NONE);
+    assert_int_equal(resolve(*state, "203.0.113.1"), index);
+    assert_int_not_equal(resolve(*state, "192.0.2.7"), index);
+    assert_int_equal(kernel.neighbour_count, 2);
+    assert_true(kernel.neighbours[0].managed);
+    assert_int_equal(usage_of(*state).adjacencies, 2);
+    assert_int_equal(usage_of(*state).destinations, 3);
+}
+
+static void the_kernel_is_asked_once_for_a_destination(void **state)
+{
+    for (unsigned i = 0; i < 5; i++)
+        resolve(*state, "198.51.100.1");
+    assert_int_equal(kernel.route_questions, 1);
+}
+
+static void workers_are_told_of_each_change_once(void **state)
+{
+    struct adjacency adjacency;
+    uint32_t told, index = resolve(*state, "192.0.2.7");
+
+    assert_true(next_hops_take_changed(*state, &told, &adjacency));
+    assert_int_equal(told, index);
+    assert_false(adjacency.resolved);
+    assert_false(next_hops_have_changed(*state));
+
+    say(*state, "192.0.2.7", NUD_REACHABLE, 9);
+    assert_true(next_hops_take_changed(*state, &told, &adjacency));
+    assert_int_equal(told, index);
+    assert_true(adjacency.resolved);
+    assert_int_equal(adjacency.destination_mac[5], 9);
+    assert_memory_equal(adjacency.source_mac, config.mac, 6);
+    assert_int_equal(adjacency.mtu, 1500);
+
+    say(*state, "192.0.2.7", NUD_STALE, 9);     // as good as before
+    say(*state, "192.0.2.8", NUD_REACHABLE, 8); // nobody's next hop
+    assert_false(next_hops_have_changed(*state));
+    say(*state, "192.0.2.7", NUD_REACHABLE, 10);
+    assert_true(next_hops_take_changed(*state, &told, &adjacency));
+    assert_int_equal(adjacency.destination_mac[5], 10);
+    say(*state, "192.0.2.7", NUD_FAILED, 0);
+    assert_true(next_hops_take_changed(*state, &told, &adjacency));
+    assert_false(adjacency.resolved);
+}
+
+static void news_of_other_interfaces_do_not_count(void **state)
+{
+    struct netlink_neighbour said = {
+        .ip = ip("192.0.2.7"), .interface = OTHER_INTERFACE, .state = NUD_REACHABLE};
+
+    resolve(*state, "192.0.2.7");
+    forget_changes(*state);
+    kernel.news = &said;
+    next_hops_receive(*state);
+    assert_false(next_hops_have_changed(*state));
+}
+
+static void there_is_no_way_through_another_interface(void **state)
+{
+    kernel.interface = OTHER_INTERFACE;
+    assert_int_equal(resolve(*state, "198.51.100.1"), ADJACENCY_NONE);
+    kernel.route_error = -ENETUNREACH;
+    assert_int_equal(resolve(*state, "198.51.100.2"), ADJACENCY_NONE);
+    assert_int_equal(kernel.neighbour_count, 0);
+    assert_false(next_hops_have_changed(*state));
+}
+
+static void a_route_may_have_a_smaller_mtu(void **state)
+{
+    struct adjacency adjacency;
+    uint32_t index, wide = resolve(*state, "198.51.100.1");
+
+    forget_changes(*state);
+    kernel.mtu = 1400;
+    assert_int_not_equal(resolve(*state, "203.0.113.1"), wide);
+    assert_true(next_hops_take_changed(*state, &index, &adjacency));
+    assert_int_equal(adjacency.mtu, 1400);
+    // One neighbour, told to both.
+    assert_int_equal(kernel.neighbour_count, 1);
+    say(*state, "192.0.2.254", NUD_REACHABLE, 3);
+    assert_int_equal(usage_of(*state).resolved, 2);
+}
+
+static void what_a_walk_does_not_meet_is_forgotten(void **state)
+{
+    uint32_t kept = resolve(*state, "198.51.100.1"), gone = resolve(*state, "192.0.2.7"), told;
+    struct adjacency adjacency;
+
+    say(*state, "192.0.2.7", NUD_REACHABLE, 9);
+    forget_changes(*state);
+    next_hops_begin_walk(*state, false);
+    assert_int_equal(resolve(*state, "198.51.100.1"), kept);
+    next_hops_end_walk(*state);
+    assert_int_equal(usage_of(*state).destinations, 1);
+    assert_int_equal(usage_of(*state).adjacencies, 1);
+    assert_int_equal(kernel.neighbour_count, 1);
+    assert_true(next_hops_take_changed(*state, &told, &adjacency));
+    assert_int_equal(told, gone);
+    assert_false(adjacency.resolved);
+}
+
+static void what_comes_during_a_walk_stays(void **state)
+{
+    next_hops_begin_walk(*state, false);
+    resolve(*state, "192.0.2.7");
+    next_hops_end_walk(*state);
+    assert_int_equal(usage_of(*state).destinations, 1);
+}
+
+static void a_walk_for_routes_says_what_has_moved(void **state)
+{
+    uint32_t before = resolve(*state, "198.51.100.1");
+
+    resolve(*state, "192.0.2.7");
+    kernel.gateway = ip("192.0.2.253");
+    kernel.route_news = true;
+    assert_true(next_hops_receive(*state));
+    assert_false(next_hops_receive(*state));
+    next_hops_begin_walk(*state, true);
+    assert_true(resolve_says_moved(*state, "198.51.100.1"));
+    assert_true(
+        resolve_says_moved(*state, "198.51.100.1")); // each allocation that uses it has to know
+    assert_false(resolve_says_moved(*state, "192.0.2.7"));
+    assert_int_not_equal(resolve(*state, "198.51.100.1"), before);
+    // Until all have moved, the old number is nobody else's.
+    assert_int_not_equal(resolve(*state, "192.0.2.8"), before);
+    next_hops_end_walk(*state);
+    assert_false(resolve_says_moved(*state, "198.51.100.1"));
+    assert_null(find(&(struct ip_address){{192, 0, 2, 254}, IP_FAMILY_V4}));
+    assert_int_equal(resolve(*state, "192.0.2.9"), before);
+}
+
+static void lost_news_are_asked_for(void **state)
+{
+    resolve(*state, "192.0.2.7");
+    forget_changes(*state);
+    kernel.neighbours[0].state = NUD_REACHABLE;
+    kernel.news_lost = true;
+    assert_true(next_hops_receive(*state));
+    assert_int_equal(usage_of(*state).resolved, 1);
+}
+
+static void what_others_keep_is_used_and_left_alone(void **state)
+{
+    kernel.neighbours[0] = (struct netlink_neighbour){.ip = ip("192.0.2.7"),
+                                                      .interface = INTERFACE,
+                                                      .state = NUD_PERMANENT,
+                                                      .mac = {2, 0, 0, 0, 0, 5}};
+    kernel.neighbours[1] = (struct netlink_neighbour){.ip = ip("192.0.2.8"),
+                                                      .interface = INTERFACE,
+                                                      .state = NUD_REACHABLE,
+                                                      .managed = true,
+                                                      .protocol = 99};
+    kernel.neighbour_count = 2;
+    resolve(*state, "192.0.2.7");
+    resolve(*state, "192.0.2.8");
+    assert_int_equal(usage_of(*state).resolved, 2);
+    next_hops_destroy(*state);
+    *state = NULL;
+    assert_int_equal(kernel.neighbour_count, 2);
+    assert_int_equal(kernel.neighbours[0].protocol, 0);
+    assert_int_equal(kernel.neighbours[1].protocol, 99);
+}
+
+static void nothing_is_left_behind(void **state)
+{
+    resolve(*state, "192.0.2.7");
+    resolve(*state, "198.51.100.1");
+    next_hops_destroy(*state);
+    *state = NULL;
+    assert_int_equal(kernel.neighbour_count, 0);
+}
+
+static void what_a_killed_relay_left_is_taken_back(void **state)
+{
+    next_hops_destroy(*state);
+    *state = NULL;
+    kernel.neighbours[0] = (struct netlink_neighbour){
+        .ip = ip("192.0.2.7"), .interface = INTERFACE, .protocol = NETLINK_PROTOCOL};
+    kernel.neighbours[1] =
+        (struct netlink_neighbour){.ip = ip("192.0.2.8"), .interface = INTERFACE};
+    kernel.neighbour_count = 2;
+    assert_int_equal(next_hops_create(&config, (struct next_hops **)state), 0);
+    assert_int_equal(kernel.neighbour_count, 1);
+    assert_int_equal(kernel.neighbours[0].protocol, 0);
+}
+
+static void a_flushed_neighbour_is_resolved_again(void **state)
+{
+    const struct ip_address address = ip("192.0.2.7");
+
+    resolve(*state, "192.0.2.7");
+    kernel.neighbour_count = 0;
+    say(*state, "192.0.2.7", NUD_NONE, 0);
+    assert_non_null(find(&address));
+}
+
+static void kernels_that_do_not_manage_are_asked_over_and_over(void **state)
+{
+    const struct ip_address address = ip("192.0.2.7");
+
+    resolve(*state, "192.0.2.7");
+    kernel.neighbour_count = 0;
+    next_hops_refresh(*state);
+    assert_null(find(&address));
+    kernel.manages = false;
+    resolve(*state, "192.0.2.8");
+    next_hops_refresh(*state);
+    assert_non_null(find(&address));
+}
+
+static void the_bounds_hold_and_everything_comes_back(void **state)
+{
+    static const char *const many[] = {"192.0.2.10", "192.0.2.11", "192.0.2.12", "192.0.2.13",
+                                       "192.0.2.14", "192.0.2.15", "192.0.2.16"};
+
+    for (unsigned i = 0; i < 7; i++)
+        assert_int_not_equal(resolve(*state, many[i]), ADJACENCY_NONE);
+    assert_int_equal(resolve(*state, "192.0.2.17"), ADJACENCY_NONE);
+    next_hops_begin_walk(*state, false);
+    next_hops_end_walk(*state);
+    assert_int_equal(usage_of(*state).adjacencies, 0);
+    assert_int_equal(usage_of(*state).destinations, 0);
+    assert_int_equal(kernel.neighbour_count, 0);
+    for (unsigned i = 0; i < 7; i++)
+        assert_int_not_equal(resolve(*state, many[i]), ADJACENCY_NONE);
+}
+
+int main(void)
+{
+#define WITH_HOPS(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        WITH_HOPS(what_is_behind_one_gateway_has_one_adjacency),
+        WITH_HOPS(the_kernel_is_asked_once_for_a_destination),
+        WITH_HOPS(workers_are_told_of_each_change_once),
+        WITH_HOPS(news_of_other_interfaces_do_not_count),
+        WITH_HOPS(there_is_no_way_through_another_interface),
+        WITH_HOPS(a_route_may_have_a_smaller_mtu),
+        WITH_HOPS(what_a_walk_does_not_meet_is_forgotten),
+        WITH_HOPS(what_comes_during_a_walk_stays),
+        WITH_HOPS(a_walk_for_routes_says_what_has_moved),
+        WITH_HOPS(lost_news_are_asked_for),
+        WITH_HOPS(what_others_keep_is_used_and_left_alone),
+        WITH_HOPS(nothing_is_left_behind),
+        WITH_HOPS(what_a_killed_relay_left_is_taken_back),
+        WITH_HOPS(a_flushed_neighbour_is_resolved_again),
+        WITH_HOPS(kernels_that_do_not_manage_are_asked_over_and_over),
+        WITH_HOPS(the_bounds_hold_and_everything_comes_back),
+    };
+
+    return cmocka_run_group_tests_name("control/next_hop", tests, NULL, NULL);
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Claims about the figures that people read. The TURN server is a fake.
+#include "control/statistics.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+void turn_server_usage(const struct turn_server *server, struct turn_usage *ret_usage)
+{
+    (void)server;
+    *ret_usage = (struct turn_usage){.allocations = 12, .users = 3};
+}
+
+struct fixture {
+    struct worker_counters counters[2];
+    struct plane plane;
+    struct statistics statistics;
+    FILE *stream;
+    char *text;
+    size_t len;
+};
+
+static int set_up(void **state)
+{
+    struct fixture *fixture = aligned_alloc(128, (sizeof(*fixture) + 127) / 128 * 128);
+
+    if (!fixture)
+        return -1;
+    memset(fixture, 0, sizeof(*fixture));
+    fixture->plane.config.worker_count = 2;
+    fixture->plane.counters = fixture->counters;
+    fixture->stream = open_memstream(&fixture->text, &fixture->len);
+    statistics_init(&fixture->statistics, &fixture->plane, NULL, fixture->stream, 1000);
+    *state = fixture;
+    return fixture->stream ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fclose(fixture->stream);
+    free(fixture->text);
+    free(fixture);
+    return 0;
+}
+
+static void a_line_is_about_its_interval_and_all_workers(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture->counters[0].counters[COUNTER_CHANNEL_TO_PEER] = 1000;
+    statistics_print_line(&fixture->statistics, 2000);
+    fixture->counters[0].counters[COUNTER_CHANNEL_TO_PEER] += 3000;
+    fixture->counters[1].counters[COUNTER_SEND_TO_PEER] += 1000;
+    fixture->counters[1].counters[COUNTER_TO_PEER_BYTES] += 500000;
+    fixture->counters[1].counters[COUNTER_PEER_TO_DATA] += 600;
+    fixture->counters[1].counters[COUNTER_PEER_TO_CHANNEL] += 400;
+    fixture->counters[0].counters[COUNTER_TO_CLIENT_BYTES] += 250000;
+    fixture->counters[0].counters[COUNTER_PUNTED] += 8;
+    fixture->counters[0].drops[DROP_NO_PERMISSION] += 6;
+    fixture->counters[1].drops[DROP_BAD_STUN] += 2;
+    fixture->counters[0].busy_polls += 1;
+    fixture->counters[1].idle_polls += 3;
+    fixture->len = 0;
+    statistics_print_line(&fixture->statistics, 4000);
+    assert_non_null(strstr(fixture->text, "      12       3       2000      2.00        500      "
+                                          "1.00        4        4  25.0 no_permission\n"));
+}
+
+static void the_header_is_repeated(void **state)
+{
+    struct fixture *fixture = *state;
+    unsigned headers = 0;
+
+    for (unsigned i = 0; i < 41; i++)
+        statistics_print_line(&fixture->statistics, 2000 + i * 1000);
+    for (const char *at = fixture->text; (at = strstr(at, "allocs")); at++)
+        headers++;
+    assert_int_equal(headers, 3);
+}
+
+static void two_lines_at_once_do_no_harm(void **state)
+{
+    struct fixture *fixture = *state;
+
+    statistics_print_line(&fixture->statistics, 1000);
+    statistics_print_line(&fixture->statistics, 1000);
+    assert_null(strstr(fixture->text, "nan"));
+    assert_null(strstr(fixture->text, "inf"));
+}
+
+static void the_summary_has_what_occurred_and_only_that(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture->counters[0].counters[COUNTER_BINDING] = 5;
+    fixture->counters[1].counters[COUNTER_BINDING] = 6;
+    fixture->counters[1].drops[DROP_TTL_EXPIRED] = 9;
+    statistics_print_summary(&fixture->statistics, 3500);
+    assert_non_null(strstr(fixture->text, "in 2.5 s:"));
+    assert_non_null(strstr(fixture->text, "              11  Binding requests answered\n"));
+    assert_non_null(strstr(fixture->text, "               9  dropped (ttl_expired)"));
+    assert_null(strstr(fixture->text, "hairpin"));
+    assert_null(strstr(fixture->text, "bad_stun"));
+}
+
+int main(void)
+{
+#define FIXTURE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        FIXTURE(a_line_is_about_its_interval_and_all_workers),
+        FIXTURE(the_header_is_repeated),
+        FIXTURE(two_lines_at_once_do_no_harm),
+        FIXTURE(the_summary_has_what_occurred_and_only_that),
+    };
+
+    return cmocka_run_group_tests_name("control/statistics", tests, NULL, NULL);
+}
