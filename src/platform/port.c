@@ -19,7 +19,7 @@
 #define ETHERNET_LEN 18 // with a checksum
 // The kernel takes chunks of at most a page, and the PMD puts the mbuf and all into one.
 #define FRAME_LEN_MIN 2048
-#define FRAME_LEN_MAX 3456
+#define FRAME_LEN_MAX 3328
 // A multiple of 8. Cold packets are faster when prepended bytes are not in a cache line before the
 // data's.
 #define PRIVATE_LEN        8

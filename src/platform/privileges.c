@@ -70,8 +70,9 @@ int privileges_lock_memory(size_t bytes)
     if (capability_is_effective(CAP_IPC_LOCK) || getrlimit(RLIMIT_MEMLOCK, &limit) < 0 ||
         limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur >= bytes)
         return 0;
-    limit.rlim_cur = RLIM_INFINITY;
-    limit.rlim_max = RLIM_INFINITY;
+    limit.rlim_cur = bytes;
+    if (limit.rlim_max < bytes)
+        limit.rlim_max = bytes; // for a privileged process
     if (setrlimit(RLIMIT_MEMLOCK, &limit) == 0)
         return 0;
     log_message(LOG_LEVEL_ERROR, "locked_memory",

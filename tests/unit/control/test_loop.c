@@ -1,0 +1,394 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Claims about the order and the time in which events are taken up. The server, the forwarder, next
+// hops, rings and the clock are fakes; a test ends the loop as people do, with a signal.
+#include "control/loop.h"
+
+#include "base/clock.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define LOG_LEN 4096
+
+// What happened, a word each.
+static char story[LOG_LEN];
+
+static struct {
+    struct punt punts[4096];
+    unsigned punt_first, punt_count;
+    unsigned refusals; // how often the rings are full
+    unsigned readiness_questions;
+    uint64_t now_ms;
+    uint64_t expiry_ms;
+    unsigned expiries;
+    unsigned expire_more;
+    unsigned walk_steps;
+    bool routes_changed;
+    bool rang; // the doorbell was armed before it rang
+    int news_fd;
+    unsigned seconds;
+    unsigned stop_after_s;
+} fake;
+
+static void tell(const char *word)
+{
+    size_t len = strlen(story);
+
+    snprintf(story + len, sizeof(story) - len, "%s ", word);
+}
+
+static void end(void)
+{
+    raise(SIGTERM);
+}
+
+uint64_t clock_monotonic_ms(void)
+{
+    return fake.now_ms;
+}
+
+uint64_t clock_wall_s(void)
+{
+    return 1000000;
+}
+
+void turn_server_receive(struct turn_server *server, const struct turn_time *now,
+                         const struct turn_packet *packet, struct turn_output *output)
+{
+    char word[32];
+
+    (void)server;
+    assert_int_equal(now->wall_s, 1000000);
+    assert_int_equal(now->monotonic_ms, fake.now_ms);
+    output->command_count = 0;
+    output->request_method = 0;
+    snprintf(word, sizeof(word), "message%zu/%u", packet->bytes.len, packet->worker);
+    tell(word);
+}
+
+bool turn_server_expire(struct turn_server *server, const struct turn_time *now,
+                        struct turn_output *output)
+{
+    (void)server;
+    (void)now;
+    output->command_count = 0;
+    fake.expiries++;
+    if (fake.expire_more > 0) {
+        fake.expire_more--;
+        return true;
+    }
+    fake.expiry_ms = UINT64_MAX;
+    end();
+    return false;
+}
+
+uint64_t turn_server_next_expiry_ms(const struct turn_server *server)
+{
+    (void)server;
+    return fake.expiry_ms;
+}
+
+void turn_server_removed(struct turn_server *server, const struct turn_time *now,
+                         uint32_t allocation, const struct turn_relayed_address *relay)
+{
+    char word[32];
+
+    (void)server;
+    (void)now;
+    snprintf(word, sizeof(word), relay ? "removed%u:%u" : "removed%u", allocation,
+             relay ? relay->port : 0);
+    tell(word);
+}
+
+bool turn_server_walk(const struct turn_server *server, uint64_t *cursor,
+                      struct turn_output *output)
+{
+    (void)server;
+    output->command_count = 0;
+    assert_int_equal(*cursor, fake.walk_steps);
+    (*cursor)++;
+    fake.walk_steps++;
+    return fake.walk_steps < 3;
+}
+
+bool turn_server_view(const struct turn_server *server, uint32_t allocation,
+                      struct turn_allocation_view *ret_view)
+{
+    (void)server;
+    (void)allocation;
+    (void)ret_view;
+    return false;
+}
+
+void forwarder_flush(struct forwarder *forwarder)
+{
+    (void)forwarder;
+}
+
+bool forwarder_is_ready(struct forwarder *forwarder)
+{
+    (void)forwarder;
+    fake.readiness_questions++;
+    if (fake.refusals == 0)
+        return true;
+    fake.refusals--;
+    tell("full");
+    return false;
+}
+
+void forwarder_carry_out(struct forwarder *forwarder, const struct turn_output *output,
+                         const struct punt *punt)
+{
+    (void)forwarder;
+    (void)output;
+    if (punt)
+        tell("answered");
+}
+
+void forwarder_reinstall(struct forwarder *forwarder, const struct turn_output *output)
+{
+    (void)forwarder;
+    (void)output;
+}
+
+void forwarder_five_tuple(const struct forwarder *forwarder, const struct punt *punt,
+                          struct five_tuple *ret_tuple)
+{
+    (void)forwarder;
+    (void)punt;
+    memset(ret_tuple, 0, sizeof(*ret_tuple));
+}
+
+struct span punt_bytes(const struct punt *punt)
+{
+    return (struct span){.len = punt->message.message_len};
+}
+
+unsigned plane_punt_receive(struct plane *plane, uint16_t worker, struct punt *ret_punts,
+                            unsigned max)
+{
+    unsigned count = 0;
+
+    (void)plane;
+    while (count < max && fake.punt_first < fake.punt_count &&
+           fake.punts[fake.punt_first].worker == worker)
+        ret_punts[count++] = fake.punts[fake.punt_first++];
+    return count;
+}
+
+bool plane_doorbell_arm(struct plane *plane)
+{
+    (void)plane;
+    tell("armed");
+    if (fake.punt_first < fake.punt_count)
+        return false;
+    if (fake.rang || fake.stop_after_s > 0 || fake.expiry_ms != UINT64_MAX || fake.routes_changed)
+        return true;
+    end();
+    return true;
+}
+
+int next_hops_fd(const struct next_hops *hops)
+{
+    (void)hops;
+    return fake.news_fd;
+}
+
+bool next_hops_receive(struct next_hops *hops)
+{
+    uint64_t value;
+    bool changed = fake.routes_changed;
+
+    (void)hops;
+    assert_int_equal(read(fake.news_fd, &value, sizeof(value)), sizeof(value));
+    tell("news");
+    fake.routes_changed = false;
+    return changed;
+}
+
+void next_hops_begin_walk(struct next_hops *hops, bool reroute)
+{
+    (void)hops;
+    tell(reroute ? "reroute" : "sweep");
+}
+
+void next_hops_end_walk(struct next_hops *hops)
+{
+    (void)hops;
+    tell("walked");
+    end();
+}
+
+void next_hops_refresh(struct next_hops *hops)
+{
+    (void)hops;
+}
+
+static void every_second(void *context)
+{
+    (void)context;
+    if (++fake.seconds == fake.stop_after_s)
+        end();
+}
+
+static struct plane plane;
+static struct loop *loop;
+
+static int set_up(void **state)
+{
+    const struct loop_config config = {.plane = &plane, .every_second = every_second};
+
+    (void)state;
+    memset(&fake, 0, sizeof(fake));
+    memset(&plane, 0, sizeof(plane));
+    story[0] = '\0';
+    fake.now_ms = 5000;
+    fake.expiry_ms = UINT64_MAX;
+    fake.news_fd = eventfd(0, EFD_NONBLOCK);
+    plane.config.worker_count = 2;
+    plane.doorbell.fd = eventfd(0, EFD_NONBLOCK);
+    loop_hold_signals();
+    return loop_create(&config, &loop);
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    loop_destroy(loop);
+    close(fake.news_fd);
+    close(plane.doorbell.fd);
+    return 0;
+}
+
+static void punt(uint16_t kind, uint16_t worker, uint16_t value)
+{
+    struct punt *made = &fake.punts[fake.punt_count++];
+
+    *made = (struct punt){.kind = kind, .worker = worker};
+    if (kind == PUNT_MESSAGE) {
+        made->message.message_len = value;
+    } else {
+        made->allocation = value;
+        made->removed.relay = RELAY_NONE;
+    }
+}
+
+static void punts_are_taken_up_in_the_order_of_their_ring(void **state)
+{
+    (void)state;
+    punt(PUNT_MESSAGE, 0, 20);
+    punt(PUNT_REMOVED, 0, 7);
+    punt(PUNT_MESSAGE, 0, 28);
+    loop_run(loop);
+    assert_string_equal(story, "message20/0 answered removed7 message28/0 answered armed ");
+}
+
+static void a_removed_relay_is_no_removed_allocation(void **state)
+{
+    (void)state;
+    punt(PUNT_REMOVED, 1, 7);
+    fake.punts[0].removed.relay = 2;
+    fake.punts[0].removed.port = 50000;
+    loop_run(loop);
+    assert_string_equal(story, "removed7:50000 armed ");
+}
+
+static void an_event_waits_for_room_and_is_not_lost(void **state)
+{
+    (void)state;
+    fake.refusals = 2;
+    punt(PUNT_MESSAGE, 0, 20);
+    loop_run(loop);
+    assert_string_equal(story, "full full message20/0 answered armed ");
+}
+
+static void many_punts_are_taken_up_in_turns(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 2000; i++)
+        punt(PUNT_MESSAGE, i / 1000, 20);
+    loop_run(loop);
+    assert_int_equal(fake.punt_first, 2000);
+    assert_int_equal(fake.readiness_questions, 2000);
+}
+
+static void the_doorbell_wakes_the_loop(void **state)
+{
+    const uint64_t once = 1;
+
+    (void)state;
+    fake.rang = true;
+    assert_int_equal(write(plane.doorbell.fd, &once, sizeof(once)), sizeof(once));
+    fake.stop_after_s = 1;
+    loop_run(loop);
+    // At the start, and when it rang.
+    assert_string_equal(story, "armed armed ");
+}
+
+static void expiry_is_on_time_and_goes_on_until_all_is_done(void **state)
+{
+    (void)state;
+    fake.expiry_ms = 5010;
+    fake.expire_more = 2;
+    loop_run(loop);
+    assert_int_equal(fake.expiries, 3);
+}
+
+static void expiry_waits_for_room(void **state)
+{
+    (void)state;
+    fake.expiry_ms = 0; // overdue
+    fake.refusals = 3;
+    loop_run(loop);
+    assert_int_equal(fake.expiries, 1);
+    assert_int_equal(fake.refusals, 0);
+}
+
+static void changed_routes_start_a_walk_over_everything(void **state)
+{
+    const uint64_t once = 1;
+
+    (void)state;
+    fake.routes_changed = true;
+    fake.rang = true; // the end of the walk ends the loop
+    assert_int_equal(write(fake.news_fd, &once, sizeof(once)), sizeof(once));
+    loop_run(loop);
+    assert_non_null(strstr(story, "news reroute "));
+    assert_non_null(strstr(story, "walked "));
+    assert_int_equal(fake.walk_steps, 3);
+}
+
+static void signals_that_come_early_are_heard_late(void **state)
+{
+    (void)state;
+    raise(SIGINT);
+    fake.rang = true; // nothing else ends the loop
+    loop_run(loop);
+}
+
+int main(void)
+{
+#define WITH_LOOP(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        WITH_LOOP(punts_are_taken_up_in_the_order_of_their_ring),
+        WITH_LOOP(a_removed_relay_is_no_removed_allocation),
+        WITH_LOOP(an_event_waits_for_room_and_is_not_lost),
+        WITH_LOOP(many_punts_are_taken_up_in_turns),
+        WITH_LOOP(the_doorbell_wakes_the_loop),
+        WITH_LOOP(expiry_is_on_time_and_goes_on_until_all_is_done),
+        WITH_LOOP(expiry_waits_for_room),
+        WITH_LOOP(changed_routes_start_a_walk_over_everything),
+        WITH_LOOP(signals_that_come_early_are_heard_late),
+    };
+
+    return cmocka_run_group_tests_name("control/loop", tests, NULL, NULL);
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Claims about what a started relay says of itself. The log is a fake that writes down lines.
+#include "control/summary.h"
+
+#include "base/log.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static char lines[2048];
+
+void log_event(enum log_level level, const char *event, ...)
+{
+    size_t len = strlen(lines);
+    const char *key;
+    va_list pairs;
+
+    assert_int_equal(level, LOG_LEVEL_INFO);
+    len += (size_t)snprintf(lines + len, sizeof(lines) - len, "%s", event);
+    va_start(pairs, event);
+    while ((key = va_arg(pairs, const char *)))
+        len += (size_t)snprintf(lines + len, sizeof(lines) - len, " %s=%s", key,
+                                va_arg(pairs, const char *));
+    va_end(pairs);
+    snprintf(lines + len, sizeof(lines) - len, "\n");
+}
+
+enum xdp_filter_mode xdp_filter_mode(const struct xdp_filter *filter)
+{
+    (void)filter;
+    return XDP_FILTER_GENERIC;
+}
+
+bool xdp_filter_is_zero_copy(const struct xdp_filter *filter)
+{
+    (void)filter;
+    return false;
+}
+
+static void says_where_it_listens_and_relays_and_how(void **state)
+{
+    const struct interface interface = {.name = "eth0", .mtu = 1500};
+    struct plane_config config = {
+        .listener_count = 1, .relay_count = 1, .worker_count = 4, .allocations = 99};
+
+    (void)state;
+    assert_int_equal(transport_address_parse("[2001:db8::1]:3478", &config.listeners[0]), 0);
+    assert_int_equal(ip_address_parse("10.0.0.1", &config.relays[0].local), 0);
+    assert_int_equal(ip_address_parse("203.0.113.7", &config.relays[0].advertised), 0);
+    config.relays[0].min_port = 49152;
+    config.relays[0].max_port = 65535;
+    summary_log(&config, &interface, NULL, true);
+    assert_string_equal(
+        lines, "listening address=[2001:db8::1]:3478 transport=udp\n"
+               "relaying address=10.0.0.1 advertised=203.0.113.7 ports=49152-65535\n"
+               "started interface=eth0 mtu=1500 workers=4 xdp=generic zero_copy=no hugepages=yes "
+               "allocations=99\n");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(says_where_it_listens_and_relays_and_how),
+    };
+
+    return cmocka_run_group_tests_name("control/summary", tests, NULL, NULL);
+}

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Claims about privileges, made in children that give theirs up.
+#include "platform/privileges.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define TEXT_LEN 4096
+
+static void give_up_everything(void)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {};
+
+    if (syscall(SYS_capset, &header, none) < 0)
+        _exit(99);
+}
+
+// The exit status of a child without privileges that runs function, and what it said.
+static int run_without_privileges(int (*function)(void), char text[TEXT_LEN])
+{
+    int pipe_fds[2], status;
+    size_t len = 0;
+    ssize_t part;
+    pid_t child;
+
+    assert_int_equal(pipe(pipe_fds), 0);
+    child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        dup2(pipe_fds[1], STDERR_FILENO);
+        close(pipe_fds[0]);
+        close(pipe_fds[1]);
+        give_up_everything();
+        _exit(function());
+    }
+    close(pipe_fds[1]);
+    while ((part = read(pipe_fds[0], text + len, TEXT_LEN - 1 - len)) > 0)
+        len += (size_t)part;
+    text[len] = '\0';
+    close(pipe_fds[0]);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return WEXITSTATUS(status);
+}
+
+static int check(void)
+{
+    return privileges_check() == -EPERM ? 7 : 1;
+}
+
+static void every_missing_capability_is_named_with_what_to_do(void **state)
+{
+    char text[TEXT_LEN];
+
+    (void)state;
+    assert_int_equal(run_without_privileges(check, text), 7);
+    assert_non_null(strstr(text, "CAP_NET_ADMIN is needed"));
+    assert_non_null(strstr(text, "CAP_NET_RAW is needed"));
+    assert_non_null(strstr(text, "CAP_BPF is needed"));
+    assert_non_null(strstr(text, "CAP_PERFMON is needed"));
+    assert_non_null(
+        strstr(text, "AmbientCapabilities=CAP_NET_RAW CAP_NET_ADMIN CAP_BPF CAP_PERFMON"));
+}
+
+static int lock_too_much(void)
+{
+    const struct rlimit limit = {.rlim_cur = 65536, .rlim_max = 65536};
+
+    if (setrlimit(RLIMIT_MEMLOCK, &limit) < 0)
+        return 98;
+    if (privileges_lock_memory(4096) != 0)
+        return 1;
+    return privileges_lock_memory(64 << 20) == -EPERM ? 7 : 2;
+}
+
+static void too_little_memory_to_lock_is_said_with_what_to_do(void **state)
+{
+    char text[TEXT_LEN];
+
+    (void)state;
+    assert_int_equal(run_without_privileges(lock_too_much, text), 7);
+    assert_non_null(strstr(text, "64 MB"));
+    assert_non_null(strstr(text, "CAP_IPC_LOCK"));
+}
+
+static int lock_within_the_hard_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_MEMLOCK, &limit) < 0 || limit.rlim_max < 131072)
+        return 7; // cannot be tried here
+    limit.rlim_cur = 65536;
+    limit.rlim_max = 131072;
+    if (setrlimit(RLIMIT_MEMLOCK, &limit) < 0)
+        return 98;
+    return privileges_lock_memory(100000) == 0 ? 7 : 1;
+}
+
+static void a_limit_is_raised_as_far_as_it_may_be(void **state)
+{
+    char text[TEXT_LEN];
+
+    (void)state;
+    assert_int_equal(run_without_privileges(lock_within_the_hard_limit, text), 7);
+    assert_string_equal(text, "");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_missing_capability_is_named_with_what_to_do),
+        cmocka_unit_test(too_little_memory_to_lock_is_said_with_what_to_do),
+        cmocka_unit_test(a_limit_is_raised_as_far_as_it_may_be),
+    };
+
+    return cmocka_run_group_tests_name("platform/privileges", tests, NULL, NULL);
+}
