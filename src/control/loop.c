@@ -94,12 +94,15 @@ static void log_started(const struct loop *loop, uint32_t allocation)
 static void log_ended(const struct punt *punt)
 {
     const struct allocation_traffic *traffic = &punt->removed.traffic;
+    const uint64_t counts[] = {punt->allocation, traffic->to_peer_packets, traffic->to_peer_bytes,
+                               traffic->to_client_packets, traffic->to_client_bytes};
+    char texts[sizeof(counts) / sizeof(counts[0])][24];
 
-    log_message(LOG_LEVEL_DEBUG, "allocation_ended",
-                "id=%" PRIu32 " to_peer_packets=%" PRIu64 " to_peer_bytes=%" PRIu64
-                " to_client_packets=%" PRIu64 " to_client_bytes=%" PRIu64,
-                punt->allocation, traffic->to_peer_packets, traffic->to_peer_bytes,
-                traffic->to_client_packets, traffic->to_client_bytes);
+    for (unsigned i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
+        snprintf(texts[i], sizeof(texts[i]), "%" PRIu64, counts[i]);
+    log_event(LOG_LEVEL_DEBUG, "allocation_ended", "id", texts[0], "to_peer_packets", texts[1],
+              "to_peer_bytes", texts[2], "to_client_packets", texts[3], "to_client_bytes", texts[4],
+              NULL);
 }
 
 static void take_message(struct loop *loop, const struct punt *punt)
