@@ -92,26 +92,58 @@ static void a_changed_bit_anywhere_is_no_request_of_the_users(void **state)
     assert_int_equal(client_send_bytes(fixture, &client, bytes), 0);
 }
 
-// Both MACs, one of them wrong.
+// An Allocate that carries what the fixture's clients never do.
+static struct span sign_by_hand(struct fixture *fixture, const struct client *client,
+                                const char *realm, const struct integrity_key *sha1_key,
+                                const struct integrity_key *sha256_key, struct request *request)
+{
+    uint8_t nonce[NONCE_LEN];
+    nonce_mint(&fixture->config.stateless.nonce, &client->five_tuple.client,
+               (uint32_t)(fixture->now.monotonic_ms / 1000), 7, nonce);
+    request_begin(fixture, request, STUN_METHOD_ALLOCATE);
+    stun_add_requested_transport(&request->builder, 17);
+    stun_add_string(&request->builder, STUN_ATTRIBUTE_USERNAME, client->username);
+    stun_add_string(&request->builder, STUN_ATTRIBUTE_REALM, realm);
+    stun_add_bytes(&request->builder, STUN_ATTRIBUTE_NONCE, nonce, sizeof(nonce));
+    stun_add_message_integrity(&request->builder, sha1_key);
+    if (sha256_key != NULL)
+        stun_add_message_integrity_sha256(&request->builder, sha256_key);
+    return (struct span){.data = request->buffer, .len = stun_builder_finish(&request->builder)};
+}
+
+static struct integrity_key md5_key(const struct client *client)
+{
+    struct integrity_key key;
+    assert_int_equal(integrity_key_derive(STUN_PASSWORD_ALGORITHM_MD5, text_span(client->username),
+                                          text_span("example.org"), text_span(client->password),
+                                          &key),
+                     0);
+    return key;
+}
+
+static void a_realm_that_is_not_ours_is_refused_whatever_the_mac(void **state)
+{
+    struct fixture *fixture = *state;
+    struct client client = client_make(1000);
+    struct integrity_key key = md5_key(&client);
+    struct request request;
+    static const char *const foreign[] = {"example.net", "example.or", "example.orgg"};
+    for (unsigned i = 0; i < 3; i++) {
+        struct span bytes = sign_by_hand(fixture, &client, foreign[i], &key, NULL, &request);
+        assert_int_equal(client_send_bytes(fixture, &client, bytes), 401);
+    }
+    struct span bytes = sign_by_hand(fixture, &client, "example.org", &key, NULL, &request);
+    assert_int_equal(client_send_bytes(fixture, &client, bytes), 0);
+}
+
 static unsigned send_both_macs(struct fixture *fixture, bool wrong_sha1, bool wrong_sha256)
 {
     struct client client = client_make((uint16_t)(1000 + fixture->transaction));
-    struct request request;
-    struct integrity_key key;
+    struct integrity_key key = md5_key(&client);
     struct integrity_key wrong = {.len = 16};
-    uint8_t nonce[NONCE_LEN];
-    nonce_mint(&fixture->config.stateless.nonce, &client.five_tuple.client,
-               (uint32_t)(fixture->now.monotonic_ms / 1000), 7, nonce);
-    integrity_key_derive(STUN_PASSWORD_ALGORITHM_MD5, text_span("alice"), text_span("example.org"),
-                         text_span("wonder"), &key);
-    request_begin(fixture, &request, STUN_METHOD_ALLOCATE);
-    stun_add_requested_transport(&request.builder, 17);
-    stun_add_string(&request.builder, STUN_ATTRIBUTE_USERNAME, "alice");
-    stun_add_string(&request.builder, STUN_ATTRIBUTE_REALM, "example.org");
-    stun_add_bytes(&request.builder, STUN_ATTRIBUTE_NONCE, nonce, sizeof(nonce));
-    stun_add_message_integrity(&request.builder, wrong_sha1 ? &wrong : &key);
-    stun_add_message_integrity_sha256(&request.builder, wrong_sha256 ? &wrong : &key);
-    struct span bytes = {.data = request.buffer, .len = stun_builder_finish(&request.builder)};
+    struct request request;
+    struct span bytes = sign_by_hand(fixture, &client, "example.org", wrong_sha1 ? &wrong : &key,
+                                     wrong_sha256 ? &wrong : &key, &request);
     return client_send_bytes(fixture, &client, bytes);
 }
 
@@ -120,6 +152,20 @@ static void of_two_macs_the_sha256_one_decides(void **state)
     assert_int_equal(send_both_macs(*state, false, false), 0);
     assert_int_equal(send_both_macs(*state, true, false), 0);
     assert_int_equal(send_both_macs(*state, false, true), 401);
+}
+
+static void a_transaction_id_of_another_user_is_no_retransmission(void **state)
+{
+    struct fixture *fixture = *state;
+    struct client client = client_make(1000);
+    struct client other = client_make(1000);
+    other.username = "bob";
+    other.password = "builder";
+    assert_int_equal(client_allocate(fixture, &client), 0);
+    fixture->transaction--;
+    assert_int_equal(client_allocate(fixture, &other), 437);
+    fixture->transaction--;
+    assert_int_equal(client_allocate(fixture, &client), 0);
 }
 
 static void half_a_choice_of_algorithm_is_a_bad_request(void **state)
@@ -237,6 +283,10 @@ int main(void)
                                         fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(of_two_macs_the_sha256_one_decides, fixture_setup,
                                         fixture_teardown),
+        cmocka_unit_test_setup_teardown(a_transaction_id_of_another_user_is_no_retransmission,
+                                        fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(a_realm_that_is_not_ours_is_refused_whatever_the_mac,
+                                        fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(half_a_choice_of_algorithm_is_a_bad_request, fixture_setup,
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(an_ongoing_call_outlives_its_rest_timestamp, fixture_setup,

@@ -91,6 +91,8 @@ static void a_rest_name_passes_with_any_secret_until_its_time(void **state)
         {"1700000001:a:b", "new", CREDENTIALS_OK},
         {"18446744073709551615:carol", "new", CREDENTIALS_OK},
         {"18446744073709551616:carol", "new", CREDENTIALS_UNKNOWN_USER}, // overflows
+        {"99999999999999999999999:carol", "new",
+         CREDENTIALS_UNKNOWN_USER}, // and this long before its end
         {"x1700000001:carol", "new", CREDENTIALS_UNKNOWN_USER},
         {"1700000001x", "new", CREDENTIALS_UNKNOWN_USER},
         {":carol", "new", CREDENTIALS_UNKNOWN_USER},
@@ -104,6 +106,24 @@ static void a_rest_name_passes_with_any_secret_until_its_time(void **state)
         if (cases[i].verdict == CREDENTIALS_OK)
             assert_string_equal(username, cases[i].username);
     }
+}
+
+static void only_a_pass_hands_out_the_key(void **state)
+{
+    struct fixture *fixture = *state;
+    struct client client = client_make(1);
+    struct request request;
+    char password[29];
+    char username[USERNAME_MAX_LEN + 1] = "untouched";
+    static const struct integrity_key untouched = {.len = 1};
+    struct integrity_key key = untouched;
+    client_use_rest(&client, "1699999999:carol", "new", password);
+    struct stun_message message = signed_message(fixture, &client, &request);
+    assert_int_equal(credentials_check(fixture->credentials, &message, STUN_PASSWORD_ALGORITHM_MD5,
+                                       NOW_S, &key, username),
+                     CREDENTIALS_EXPIRED);
+    assert_memory_equal(&key, &untouched, sizeof(key));
+    assert_string_equal(username, "untouched");
 }
 
 static void without_secrets_no_rest_name_passes(void **state)
@@ -275,6 +295,8 @@ int main(void)
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(a_rest_name_passes_with_any_secret_until_its_time,
                                         fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(only_a_pass_hands_out_the_key, fixture_setup,
+                                        fixture_teardown),
         cmocka_unit_test(without_secrets_no_rest_name_passes),
         cmocka_unit_test_setup_teardown(a_configured_user_with_a_rest_name_is_that_user,
                                         fixture_setup, fixture_teardown),

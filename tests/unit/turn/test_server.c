@@ -168,6 +168,7 @@ static void acknowledgements_that_nobody_awaits_change_nothing(void **state)
     turn_server_removed(fixture->server, &fixture->now, installed.allocation, NULL);
     turn_server_removed(fixture->server, &fixture->now, installed.allocation, &v4);
     turn_server_removed(fixture->server, &fixture->now, 99, NULL);
+    turn_server_removed(fixture->server, &fixture->now, 50000000, NULL);
     turn_server_removed(fixture->server, &fixture->now, UINT32_MAX, NULL);
     struct turn_usage after = fixture_usage(fixture);
     assert_memory_equal(&before, &after, sizeof(before));
@@ -207,9 +208,9 @@ static void a_stricter_peer_policy_revokes_what_it_denies(void **state)
     while (more) {
         more = turn_server_revoke(fixture->server, &cursor, &fixture->output);
         for (unsigned i = 0; i < fixture->output.command_count; i++, count++) {
-            assert_int_equal(fixture->output.commands[i].kind,
-                             count == 0 ? TURN_COMMAND_REMOVE_PERMISSION
-                                        : TURN_COMMAND_REMOVE_CHANNEL);
+            assert_int_equal(fixture->output.commands[i].kind, count == 0
+                                                                   ? TURN_COMMAND_REMOVE_PERMISSION
+                                                                   : TURN_COMMAND_REMOVE_CHANNEL);
         }
     }
     assert_int_equal(count, 2);
