@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PORT_COUNT 65536u
 // No place: a set holds at most every second port.
 #define NOWHERE UINT16_MAX
 
@@ -29,41 +28,53 @@ static struct relay_port_set *parity_set(struct relay_slice *slice, uint16_t por
     return port & 1 ? &slice->odd : &slice->even;
 }
 
-static bool port_is_free(const struct relay_ports *ports, uint16_t relay, uint16_t port)
+// Where the relay's first port is place 0.
+static uint16_t *place_of(const struct relay_ports *ports, uint16_t *const *places, uint16_t relay,
+                          uint16_t port)
 {
-    return ports->places[relay][port] != NOWHERE;
+    return &places[relay][port - ports->relays[relay].min_port];
 }
 
-static void set_add(struct relay_port_set *set, uint16_t *places, uint16_t port)
+static bool port_is_free(const struct relay_ports *ports, uint16_t relay, uint16_t port)
 {
-    places[port] = (uint16_t)set->count;
+    const struct turn_relay *range = &ports->relays[relay];
+    return port >= range->min_port && port <= range->max_port &&
+           *place_of(ports, ports->places, relay, port) != NOWHERE;
+}
+
+static void add_to(struct relay_ports *ports, struct relay_port_set *set, uint16_t *const *places,
+                   uint16_t relay, uint16_t port)
+{
+    *place_of(ports, places, relay, port) = (uint16_t)set->count;
     set->ports[set->count++] = port;
 }
 
-// The last one takes the place of the one that goes.
-static void set_remove(struct relay_port_set *set, uint16_t *places, uint16_t port)
+// The last of the set takes the place of the one that goes.
+static void remove_from(struct relay_ports *ports, struct relay_port_set *set,
+                        uint16_t *const *places, uint16_t relay, uint16_t port)
 {
+    uint16_t *place = place_of(ports, places, relay, port);
     uint16_t last = set->ports[--set->count];
-    set->ports[places[port]] = last;
-    places[last] = places[port];
-    places[port] = NOWHERE;
+    set->ports[*place] = last;
+    *place_of(ports, places, relay, last) = *place;
+    *place = NOWHERE;
 }
 
 // Make a port free, and its pair when the other half is.
 static void add_port(struct relay_ports *ports, uint16_t relay, uint16_t port)
 {
     struct relay_slice *slice = slice_of(ports, relay, port);
-    set_add(parity_set(slice, port), ports->places[relay], port);
+    add_to(ports, parity_set(slice, port), ports->places, relay, port);
     if (port_is_free(ports, relay, port ^ 1))
-        set_add(&slice->pairs, ports->pair_places[relay], port & ~1);
+        add_to(ports, &slice->pairs, ports->pair_places, relay, port & ~1);
 }
 
 static void remove_port(struct relay_ports *ports, uint16_t relay, uint16_t port)
 {
     struct relay_slice *slice = slice_of(ports, relay, port);
-    set_remove(parity_set(slice, port), ports->places[relay], port);
     if (port_is_free(ports, relay, port ^ 1))
-        set_remove(&slice->pairs, ports->pair_places[relay], port & ~1);
+        remove_from(ports, &slice->pairs, ports->pair_places, relay, port & ~1);
+    remove_from(ports, parity_set(slice, port), ports->places, relay, port);
 }
 
 static int alloc_set(struct relay_port_set *set, uint32_t capacity)
@@ -93,27 +104,28 @@ static int alloc_slices(struct relay_ports *ports, uint16_t relay)
     return 0;
 }
 
-static int alloc_places(uint16_t **ret_places)
+static int alloc_places(uint32_t count, uint16_t **ret_places)
 {
-    uint16_t *places = malloc(PORT_COUNT * sizeof(*places));
+    uint16_t *places = malloc(count * sizeof(*places));
     if (places == NULL)
         return -ENOMEM;
-    for (uint32_t port = 0; port < PORT_COUNT; port++)
-        places[port] = NOWHERE;
+    for (uint32_t i = 0; i < count; i++)
+        places[i] = NOWHERE;
     *ret_places = places;
     return 0;
 }
 
 static int init_relay(struct relay_ports *ports, uint16_t relay)
 {
+    const struct turn_relay *range = &ports->relays[relay];
+    uint32_t count = (uint32_t)range->max_port - range->min_port + 1;
     int error = alloc_slices(ports, relay);
     if (error == 0)
-        error = alloc_places(&ports->places[relay]);
+        error = alloc_places(count, &ports->places[relay]);
     if (error == 0)
-        error = alloc_places(&ports->pair_places[relay]);
+        error = alloc_places(count, &ports->pair_places[relay]);
     if (error != 0)
         return error;
-    const struct turn_relay *range = &ports->relays[relay];
     for (uint32_t port = range->min_port; port <= range->max_port; port++)
         add_port(ports, relay, (uint16_t)port);
     return 0;

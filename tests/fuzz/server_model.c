@@ -1,0 +1,826 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// See server_model.h.
+#include "server_model.h"
+
+#include "base/port_slice.h"
+#include "fuzz.h"
+#include "proto/message.h"
+#include "proto/stun.h"
+
+#include <string.h>
+
+void model_init(struct model *model, const struct turn_config *config)
+{
+    memset(model, 0, sizeof(*model));
+    model->config = config;
+}
+
+// What starts now and lasts n seconds ends with the second that is n whole ones away.
+static uint64_t deadline_s(const struct model *model, uint32_t lifetime_s)
+{
+    uint64_t seconds = model->now_ms / 1000;
+    if (model->now_ms % 1000 != 0)
+        seconds++;
+    return seconds + lifetime_s;
+}
+
+static bool is_due(const struct model *model, uint64_t when_s)
+{
+    return when_s <= model->now_ms / 1000;
+}
+
+struct model_allocation *model_find(struct model *model, const struct five_tuple *five_tuple)
+{
+    for (unsigned i = 0; i < MODEL_ALLOCATIONS; i++) {
+        if (model->allocations[i].live &&
+            five_tuple_equal(&model->allocations[i].five_tuple, five_tuple))
+            return &model->allocations[i];
+    }
+    return NULL;
+}
+
+static struct model_reservation *find_token(struct model *model, const uint8_t *token)
+{
+    for (unsigned i = 0; i < MODEL_RESERVATIONS; i++) {
+        if (model->reservations[i].used && memcmp(model->reservations[i].token, token, 8) == 0)
+            return &model->reservations[i];
+    }
+    return NULL;
+}
+
+static bool in_use(const struct model_allocation *allocation)
+{
+    return allocation->live || allocation->awaited > 0;
+}
+
+static bool holds(const struct model_relayed *relayed, uint16_t relay, uint32_t port)
+{
+    return relayed->live && relayed->relay == relay && relayed->port == port;
+}
+
+static bool port_is_free(const struct model *model, uint16_t relay, uint32_t port)
+{
+    const struct turn_relay *range = &model->config->relays[relay];
+    if (port < range->min_port || port > range->max_port)
+        return false;
+    for (unsigned i = 0; i < MODEL_ALLOCATIONS; i++) {
+        const struct model_allocation *allocation = &model->allocations[i];
+        for (unsigned slot = 0; slot < 2; slot++) {
+            if (holds(&allocation->relayed[slot], relay, port) ||
+                holds(&allocation->gone[slot], relay, port))
+                return false;
+        }
+    }
+    for (unsigned i = 0; i < MODEL_RESERVATIONS; i++) {
+        const struct model_reservation *reservation = &model->reservations[i];
+        if (reservation->used && reservation->relay == relay && reservation->port == port)
+            return false;
+    }
+    return true;
+}
+
+// A port that this request could be given?
+static bool port_fits(const struct model *model, const struct model_request *request,
+                      uint16_t relay, uint32_t port)
+{
+    if (port_slice_worker((uint16_t)port, model->config->worker_count) != request->worker ||
+        !port_is_free(model, relay, port))
+        return false;
+    if (request->even_port.form == MODEL_ABSENT)
+        return true;
+    return port % 2 == 0 && (request->even_port.value == 0 || port_is_free(model, relay, port + 1));
+}
+
+static bool relay_has_port(const struct model *model, const struct model_request *request,
+                           uint16_t relay)
+{
+    const struct turn_relay *range = &model->config->relays[relay];
+    for (uint32_t port = range->min_port; port <= range->max_port; port++) {
+        if (port_fits(model, request, relay, port))
+            return true;
+    }
+    return false;
+}
+
+static uint16_t family_of(unsigned slot)
+{
+    return slot == 0 ? IP_FAMILY_V4 : IP_FAMILY_V6;
+}
+
+static bool family_is_served(const struct model *model, unsigned slot)
+{
+    for (uint16_t relay = 0; relay < model->config->relay_count; relay++) {
+        if (model->config->relays[relay].local.family == family_of(slot))
+            return true;
+    }
+    return false;
+}
+
+static bool family_has_port(const struct model *model, const struct model_request *request,
+                            unsigned slot)
+{
+    for (uint16_t relay = 0; relay < model->config->relay_count; relay++) {
+        if (model->config->relays[relay].local.family == family_of(slot) &&
+            relay_has_port(model, request, relay))
+            return true;
+    }
+    return false;
+}
+
+static unsigned count_allocations(const struct model *model, int worker)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < MODEL_ALLOCATIONS; i++)
+        count += in_use(&model->allocations[i]) &&
+                 (worker < 0 || model->allocations[i].worker == worker);
+    return count;
+}
+
+static unsigned count_held(const struct model *model, const char *quota_name, bool reservations)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; !reservations && i < MODEL_ALLOCATIONS; i++)
+        count +=
+            model->allocations[i].live && strcmp(model->allocations[i].quota_name, quota_name) == 0;
+    for (unsigned i = 0; reservations && i < MODEL_RESERVATIONS; i++)
+        count += model->reservations[i].used &&
+                 strcmp(model->reservations[i].quota_name, quota_name) == 0;
+    return count;
+}
+
+static unsigned count_reservations(const struct model *model)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < MODEL_RESERVATIONS; i++)
+        count += model->reservations[i].used;
+    return count;
+}
+
+static unsigned count_permissions(const struct model_allocation *allocation)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < MODEL_PERMISSIONS; i++)
+        count += allocation->permissions[i].used;
+    return count;
+}
+
+static unsigned count_channels(const struct model_allocation *allocation)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < MODEL_CHANNELS; i++)
+        count += allocation->channels[i].used;
+    return count;
+}
+
+static unsigned count_worker(const struct model *model, uint16_t worker,
+                             unsigned (*count_one)(const struct model_allocation *))
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < MODEL_ALLOCATIONS; i++) {
+        if (model->allocations[i].live && model->allocations[i].worker == worker)
+            count += count_one(&model->allocations[i]);
+    }
+    return count;
+}
+
+// Section 7.2, from check 2 on.
+static unsigned judge_allocate(struct model *model, const struct model_request *request)
+{
+    const struct turn_limits *limits = &model->config->limits;
+    const struct model_allocation *existing = model_find(model, &request->five_tuple);
+    const struct model_reservation *reservation = NULL;
+    uint16_t worker = request->worker;
+    unsigned wanted_slot = request->requested_family.value == MODEL_FAMILY_V6 ? 1 : 0;
+    bool pair = request->even_port.form == MODEL_GOOD && request->even_port.value == 1;
+
+    if (existing != NULL) {
+        bool same = memcmp(existing->transaction_id, request->transaction_id, 12) == 0 &&
+                    strcmp(existing->username, request->username) == 0;
+        return same ? 0 : 437;
+    }
+    if (request->transport.form != MODEL_GOOD)
+        return 400;
+    if (request->transport.value != 17)
+        return 442;
+    if (request->token.form != MODEL_ABSENT) {
+        if (request->token.form == MODEL_MALFORMED || request->even_port.form != MODEL_ABSENT ||
+            request->requested_family.form != MODEL_ABSENT ||
+            request->additional_family.form != MODEL_ABSENT)
+            return 400;
+        reservation = find_token(model, request->token_bytes);
+        if (reservation == NULL)
+            return 508;
+    }
+    if (request->requested_family.form != MODEL_ABSENT &&
+        request->additional_family.form != MODEL_ABSENT)
+        return 400;
+    if (request->requested_family.form == MODEL_MALFORMED)
+        return 400;
+    if (request->requested_family.form == MODEL_GOOD &&
+        request->requested_family.value == MODEL_FAMILY_OTHER)
+        return 440;
+    if (request->requested_family.form == MODEL_ABSENT)
+        wanted_slot = 0;
+    if (reservation == NULL && !family_is_served(model, wanted_slot))
+        return 440;
+    if (request->even_port.form == MODEL_MALFORMED ||
+        (pair && request->additional_family.form != MODEL_ABSENT))
+        return 400;
+    if (request->additional_family.form == MODEL_MALFORMED ||
+        (request->additional_family.form == MODEL_GOOD &&
+         request->additional_family.value != MODEL_FAMILY_V6))
+        return 400;
+    if (request->lifetime.form == MODEL_MALFORMED)
+        return 400;
+
+    if (limits->allocations_per_user != 0 &&
+        count_held(model, request->quota_name, false) >= limits->allocations_per_user)
+        return 486;
+    if (reservation != NULL)
+        worker = port_slice_worker(reservation->port, model->config->worker_count);
+    if (count_allocations(model, -1) >= limits->allocations ||
+        count_allocations(model, worker) >= limits->allocations_per_worker)
+        return 508;
+    if (pair && (count_reservations(model) >= limits->allocations ||
+                 (limits->allocations_per_user != 0 &&
+                  count_held(model, request->quota_name, true) >= limits->allocations_per_user)))
+        return 508;
+    if (reservation != NULL || family_has_port(model, request, wanted_slot))
+        return 0;
+    return request->additional_family.form == MODEL_GOOD && family_has_port(model, request, 1)
+               ? 0
+               : 508;
+}
+
+static bool has_family(const struct model_allocation *allocation, uint16_t family)
+{
+    return (family == IP_FAMILY_V4 && allocation->relayed[0].live) ||
+           (family == IP_FAMILY_V6 && allocation->relayed[1].live);
+}
+
+// Section 8.2.
+static unsigned judge_refresh(const struct model_allocation *allocation,
+                              const struct model_request *request)
+{
+    if (request->requested_family.form == MODEL_MALFORMED)
+        return 400;
+    if (request->requested_family.form == MODEL_GOOD) {
+        uint32_t value = request->requested_family.value;
+        if (!(value == MODEL_FAMILY_V4 && allocation->relayed[0].live) &&
+            !(value == MODEL_FAMILY_V6 && allocation->relayed[1].live))
+            return 443;
+    }
+    return request->lifetime.form == MODEL_MALFORMED ? 400 : 0;
+}
+
+static bool has_permission(const struct model_allocation *allocation, const struct ip_address *peer)
+{
+    for (unsigned i = 0; i < MODEL_PERMISSIONS; i++) {
+        if (allocation->permissions[i].used &&
+            ip_address_equal(&allocation->permissions[i].peer, peer))
+            return true;
+    }
+    return false;
+}
+
+// Does the allocation, and its worker, hold so many permissions more?
+static bool permissions_fit(const struct model *model, const struct model_allocation *allocation,
+                            unsigned more)
+{
+    const struct turn_limits *limits = &model->config->limits;
+    return count_permissions(allocation) + more <= limits->permissions_per_allocation &&
+           count_worker(model, allocation->worker, count_permissions) + more <=
+               limits->permissions_per_worker;
+}
+
+// Section 10.2.
+static unsigned judge_create_permission(const struct model *model,
+                                        const struct model_allocation *allocation,
+                                        const struct model_request *request)
+{
+    unsigned more = 0;
+    if (request->peer_count == 0)
+        return 400;
+    for (unsigned i = 0; i < request->peer_count; i++) {
+        if (request->peers[i].malformed)
+            return 400;
+    }
+    for (unsigned i = 0; i < request->peer_count; i++) {
+        if (!has_family(allocation, request->peers[i].address.ip.family))
+            return 443;
+    }
+    for (unsigned i = 0; i < request->peer_count; i++) {
+        if (!request->peers[i].ip_allowed)
+            return 403;
+    }
+    if (request->peer_count > TURN_PEERS_PER_REQUEST_MAX)
+        return 508;
+    for (unsigned i = 0; i < request->peer_count; i++) {
+        bool repeated = false;
+        for (unsigned j = 0; j < i; j++)
+            repeated |=
+                ip_address_equal(&request->peers[i].address.ip, &request->peers[j].address.ip);
+        more += !repeated && !has_permission(allocation, &request->peers[i].address.ip);
+    }
+    return permissions_fit(model, allocation, more) ? 0 : 508;
+}
+
+// Section 12.2.
+static unsigned judge_channel_bind(const struct model *model,
+                                   const struct model_allocation *allocation,
+                                   const struct model_request *request)
+{
+    const struct turn_limits *limits = &model->config->limits;
+    const struct model_peer *peer = &request->peers[0];
+    bool bound = false;
+    if (request->channel.form != MODEL_GOOD || request->peer_count == 0 || peer->malformed)
+        return 400;
+    if (request->channel.value < 0x4000 || request->channel.value > 0x4FFF)
+        return 400;
+    for (unsigned i = 0; i < MODEL_CHANNELS; i++) {
+        const struct model_channel *channel = &allocation->channels[i];
+        if (!channel->used)
+            continue;
+        bool same_number = channel->number == request->channel.value;
+        bool same_peer = transport_address_equal(&channel->peer, &peer->address);
+        if (same_number != same_peer)
+            return 400;
+        bound |= same_number;
+    }
+    if (!has_family(allocation, peer->address.ip.family))
+        return 443;
+    if (!peer->address_allowed)
+        return 403;
+    if (!bound &&
+        (count_channels(allocation) >= limits->channels_per_allocation ||
+         count_worker(model, allocation->worker, count_channels) >= limits->channels_per_worker))
+        return 508;
+    return permissions_fit(model, allocation, !has_permission(allocation, &peer->address.ip)) ? 0
+                                                                                              : 508;
+}
+
+unsigned model_judge(struct model *model, const struct model_request *request)
+{
+    const struct model_allocation *allocation = model_find(model, &request->five_tuple);
+    if (request->unknown_attribute)
+        return 420;
+    if (request->method == STUN_METHOD_ALLOCATE)
+        return judge_allocate(model, request);
+    if (allocation == NULL)
+        return 437;
+    if (strcmp(allocation->username, request->username) != 0)
+        return 441;
+    switch (request->method) {
+    case STUN_METHOD_REFRESH:
+        return judge_refresh(allocation, request);
+    case STUN_METHOD_CREATE_PERMISSION:
+        return judge_create_permission(model, allocation, request);
+    default:
+        return judge_channel_bind(model, allocation, request);
+    }
+}
+
+static uint32_t granted_lifetime_s(const struct model *model, const struct model_request *request)
+{
+    const struct turn_limits *limits = &model->config->limits;
+    uint32_t lifetime_s = limits->default_lifetime_s;
+    if (request->lifetime.form == MODEL_GOOD) {
+        uint32_t proposed_s = request->lifetime.value;
+        if (proposed_s > limits->max_lifetime_s)
+            proposed_s = limits->max_lifetime_s;
+        if (proposed_s > lifetime_s)
+            lifetime_s = proposed_s;
+    }
+    return lifetime_s;
+}
+
+// The n-th XOR-RELAYED-ADDRESS; false when there are not so many.
+static bool read_relayed(const struct stun_message *response, unsigned n,
+                         struct transport_address *ret_address)
+{
+    uint32_t cursor = 0;
+    struct stun_attribute_view attribute;
+    while (stun_message_next(response, &cursor, &attribute)) {
+        if (attribute.type != STUN_ATTRIBUTE_XOR_RELAYED_ADDRESS || n-- > 0)
+            continue;
+        REQUIRE(stun_decode_xor_address(attribute.value, response->transaction_id, ret_address));
+        return true;
+    }
+    return false;
+}
+
+static uint16_t relay_of(const struct model *model, const struct ip_address *advertised)
+{
+    for (uint16_t relay = 0; relay < model->config->relay_count; relay++) {
+        if (ip_address_equal(&model->config->relays[relay].advertised, advertised))
+            return relay;
+    }
+    REQUIRE(!"an address of no relay");
+    return 0;
+}
+
+static void require_lifetime(const struct stun_message *response, uint64_t lifetime_s)
+{
+    uint32_t told_s;
+    REQUIRE(stun_message_u32(response, STUN_ATTRIBUTE_LIFETIME, &told_s) == STUN_VALUE_OK);
+    REQUIRE(told_s == lifetime_s);
+}
+
+// The response to an Allocate, held against the allocation.
+static void require_allocate_response(const struct model *model,
+                                      const struct model_allocation *allocation,
+                                      const struct stun_message *response)
+{
+    unsigned n = 0;
+    uint64_t left_s = 0;
+    uint64_t started_s = deadline_s(model, 0);
+    struct transport_address address;
+    struct span value;
+    uint8_t token[8];
+
+    for (unsigned slot = 0; slot < 2; slot++) {
+        const struct model_relayed *relayed = &allocation->relayed[slot];
+        if (!relayed->live)
+            continue;
+        REQUIRE(read_relayed(response, n++, &address));
+        REQUIRE(address.port == relayed->port);
+        REQUIRE(ip_address_equal(&address.ip, &model->config->relays[relayed->relay].advertised));
+        if (relayed->deadline_s > started_s && relayed->deadline_s - started_s > left_s)
+            left_s = relayed->deadline_s - started_s;
+    }
+    REQUIRE(!read_relayed(response, n, &address));
+    require_lifetime(response, left_s);
+    REQUIRE(stun_message_xor_address(response, STUN_ATTRIBUTE_XOR_MAPPED_ADDRESS, &address) ==
+            STUN_VALUE_OK);
+    REQUIRE(transport_address_equal(&address, &allocation->five_tuple.client));
+    bool has_token = stun_message_reservation_token(response, token) == STUN_VALUE_OK;
+    REQUIRE(has_token == allocation->has_token);
+    REQUIRE(!has_token || memcmp(token, allocation->token, 8) == 0);
+    bool has_error = stun_message_find(response, STUN_ATTRIBUTE_ADDRESS_ERROR_CODE, &value);
+    unsigned refused_slot = allocation->relayed[1].refused != 0 ? 1 : 0;
+    unsigned refused = allocation->relayed[refused_slot].refused;
+    REQUIRE(has_error == (refused != 0));
+    REQUIRE(!has_error ||
+            (value.data[0] == refused_slot + 1 && value.data[2] * 100u + value.data[3] == refused));
+}
+
+static struct model_allocation *free_place(struct model *model)
+{
+    for (unsigned i = 0; i < MODEL_ALLOCATIONS; i++) {
+        if (!in_use(&model->allocations[i]))
+            return &model->allocations[i];
+    }
+    REQUIRE(!"more allocations than the limit");
+    return NULL;
+}
+
+// An address that the server has chosen: it was free, it is what was asked for, and it is at the
+// address that the client uses if that has one.
+static void take_relayed(struct model *model, const struct model_request *request, unsigned slot,
+                         const struct transport_address *address, uint32_t lifetime_s,
+                         struct model_relayed *relayed)
+{
+    const struct turn_relay *relays = model->config->relays;
+    uint16_t relay = relay_of(model, &address->ip);
+    REQUIRE(address->ip.family == family_of(slot));
+    REQUIRE(port_fits(model, request, relay, address->port));
+    for (uint16_t other = 0; other < model->config->relay_count; other++) {
+        if (ip_address_equal(&relays[other].local, &request->five_tuple.server.ip) &&
+            relays[other].local.family == family_of(slot) && relay_has_port(model, request, other))
+            REQUIRE(relay == other);
+    }
+    *relayed = (struct model_relayed){.live = true,
+                                      .relay = relay,
+                                      .port = address->port,
+                                      .deadline_s = deadline_s(model, lifetime_s)};
+}
+
+static void follow_token(struct model *model, const struct model_request *request,
+                         struct model_allocation *allocation, const struct stun_message *response)
+{
+    struct model_reservation *reservation = find_token(model, request->token_bytes);
+    struct transport_address address;
+    unsigned slot = model->config->relays[reservation->relay].local.family == IP_FAMILY_V6 ? 1 : 0;
+    REQUIRE(read_relayed(response, 0, &address));
+    REQUIRE(relay_of(model, &address.ip) == reservation->relay);
+    REQUIRE(address.port == reservation->port);
+    allocation->worker = port_slice_worker(reservation->port, model->config->worker_count);
+    allocation->relayed[slot] = (struct model_relayed){
+        .live = true,
+        .relay = reservation->relay,
+        .port = reservation->port,
+        .deadline_s = deadline_s(model, granted_lifetime_s(model, request)),
+    };
+    reservation->used = false;
+}
+
+static void follow_families(struct model *model, const struct model_request *request,
+                            struct model_allocation *allocation,
+                            const struct stun_message *response)
+{
+    bool dual = request->additional_family.form == MODEL_GOOD;
+    bool v6 = request->requested_family.form == MODEL_GOOD &&
+              request->requested_family.value == MODEL_FAMILY_V6;
+    struct model_relayed taken[2] = {0};
+    unsigned n = 0;
+    for (unsigned slot = 0; slot < 2; slot++) {
+        struct transport_address address;
+        if (!dual && slot != v6)
+            continue;
+        if (!family_is_served(model, slot))
+            taken[slot].refused = 440;
+        else if (!family_has_port(model, request, slot))
+            taken[slot].refused = 508;
+        else {
+            REQUIRE(read_relayed(response, n++, &address));
+            take_relayed(model, request, slot, &address, granted_lifetime_s(model, request),
+                         &taken[slot]);
+        }
+    }
+    memcpy(allocation->relayed, taken, sizeof(taken));
+}
+
+static void follow_reservation(struct model *model, const struct model_request *request,
+                               struct model_allocation *allocation,
+                               const struct stun_message *response)
+{
+    const struct model_relayed *even = &allocation->relayed[allocation->relayed[0].live ? 0 : 1];
+    allocation->has_token = true;
+    REQUIRE(stun_message_reservation_token(response, allocation->token) == STUN_VALUE_OK);
+    REQUIRE(find_token(model, allocation->token) == NULL);
+    for (unsigned i = 0; i < MODEL_RESERVATIONS; i++) {
+        struct model_reservation *reservation = &model->reservations[i];
+        if (reservation->used)
+            continue;
+        *reservation = (struct model_reservation){
+            .used = true,
+            .relay = even->relay,
+            .port = even->port + 1,
+            .deadline_s = deadline_s(model, 30),
+            .quota_name = request->quota_name,
+        };
+        memcpy(reservation->token, allocation->token, 8);
+        return;
+    }
+    REQUIRE(!"more reservations than the limit");
+}
+
+static void follow_allocate(struct model *model, const struct model_request *request,
+                            const struct turn_output *output, const struct stun_message *response)
+{
+    struct model_allocation *allocation = model_find(model, &request->five_tuple);
+    if (allocation == NULL) {
+        REQUIRE(output->command_count == 1);
+        uint32_t id = output->commands[0].allocation;
+        REQUIRE(id < model->config->limits.allocations);
+        for (unsigned i = 0; i < MODEL_ALLOCATIONS; i++)
+            REQUIRE(!in_use(&model->allocations[i]) || model->allocations[i].id != id);
+        allocation = free_place(model);
+        struct model_allocation made = {
+            .live = true,
+            .id = id,
+            .five_tuple = request->five_tuple,
+            .username = request->username,
+            .quota_name = request->quota_name,
+            .algorithm = request->algorithm,
+            .worker = request->worker,
+            .received_by = request->worker,
+        };
+        memcpy(made.transaction_id, request->transaction_id, 12);
+        if (request->token.form == MODEL_GOOD)
+            follow_token(model, request, &made, response);
+        else
+            follow_families(model, request, &made, response);
+        *allocation = made;
+        if (request->even_port.form == MODEL_GOOD && request->even_port.value == 1)
+            follow_reservation(model, request, allocation, response);
+    }
+    require_allocate_response(model, allocation, response);
+}
+
+// Permissions and channels of one family go with its relayed address.
+static void forget_family(struct model_allocation *allocation, uint16_t family)
+{
+    for (unsigned i = 0; i < MODEL_PERMISSIONS; i++) {
+        if (allocation->permissions[i].peer.family == family)
+            allocation->permissions[i].used = false;
+    }
+    for (unsigned i = 0; i < MODEL_CHANNELS; i++) {
+        if (allocation->channels[i].peer.ip.family == family)
+            allocation->channels[i].used = false;
+    }
+}
+
+static void remove_whole(struct model_allocation *allocation)
+{
+    forget_family(allocation, IP_FAMILY_V4);
+    forget_family(allocation, IP_FAMILY_V6);
+    allocation->live = false;
+    allocation->whole_removed = true;
+    allocation->awaited++;
+}
+
+static void remove_slots(struct model_allocation *allocation, bool v4, bool v6)
+{
+    bool gone[2] = {v4 && allocation->relayed[0].live, v6 && allocation->relayed[1].live};
+    if (!gone[0] && !gone[1])
+        return;
+    if ((gone[0] || !allocation->relayed[0].live) && (gone[1] || !allocation->relayed[1].live)) {
+        remove_whole(allocation);
+        return;
+    }
+    unsigned slot = gone[0] ? 0 : 1;
+    forget_family(allocation, family_of(slot));
+    allocation->gone[slot] = allocation->relayed[slot];
+    allocation->relayed[slot] = (struct model_relayed){0};
+    allocation->awaited++;
+}
+
+static void follow_refresh(struct model *model, const struct model_request *request,
+                           const struct stun_message *response)
+{
+    struct model_allocation *allocation = model_find(model, &request->five_tuple);
+    bool any = request->requested_family.form == MODEL_ABSENT;
+    bool v4 = any || request->requested_family.value == MODEL_FAMILY_V4;
+    bool v6 = any || request->requested_family.value == MODEL_FAMILY_V6;
+    if (request->lifetime.form == MODEL_GOOD && request->lifetime.value == 0) {
+        require_lifetime(response, 0);
+        remove_slots(allocation, v4, v6);
+        return;
+    }
+    uint32_t lifetime_s = granted_lifetime_s(model, request);
+    require_lifetime(response, lifetime_s);
+    if (v4 && allocation->relayed[0].live)
+        allocation->relayed[0].deadline_s = deadline_s(model, lifetime_s);
+    if (v6 && allocation->relayed[1].live)
+        allocation->relayed[1].deadline_s = deadline_s(model, lifetime_s);
+}
+
+static void permit(struct model *model, struct model_allocation *allocation,
+                   const struct ip_address *peer)
+{
+    struct model_permission *place = NULL;
+    for (unsigned i = 0; i < MODEL_PERMISSIONS; i++) {
+        struct model_permission *permission = &allocation->permissions[i];
+        if (permission->used && ip_address_equal(&permission->peer, peer)) {
+            permission->deadline_s = deadline_s(model, 300);
+            return;
+        }
+        if (!permission->used)
+            place = permission;
+    }
+    REQUIRE(place != NULL);
+    *place = (struct model_permission){
+        .used = true, .peer = *peer, .deadline_s = deadline_s(model, 300)};
+}
+
+static void follow_channel_bind(struct model *model, const struct model_request *request)
+{
+    struct model_allocation *allocation = model_find(model, &request->five_tuple);
+    struct model_channel *place = NULL;
+    permit(model, allocation, &request->peers[0].address.ip);
+    for (unsigned i = 0; i < MODEL_CHANNELS; i++) {
+        struct model_channel *channel = &allocation->channels[i];
+        if (channel->used && channel->number == request->channel.value) {
+            channel->deadline_s = deadline_s(model, 600);
+            return;
+        }
+        if (!channel->used)
+            place = channel;
+    }
+    REQUIRE(place != NULL);
+    *place = (struct model_channel){
+        .used = true,
+        .number = (uint16_t)request->channel.value,
+        .peer = request->peers[0].address,
+        .deadline_s = deadline_s(model, 600),
+    };
+}
+
+void model_follow(struct model *model, const struct model_request *request,
+                  const struct turn_output *output, const struct stun_message *response)
+{
+    switch (request->method) {
+    case STUN_METHOD_ALLOCATE:
+        follow_allocate(model, request, output, response);
+        break;
+    case STUN_METHOD_REFRESH:
+        follow_refresh(model, request, response);
+        break;
+    case STUN_METHOD_CREATE_PERMISSION:
+        for (unsigned i = 0; i < request->peer_count; i++)
+            permit(model, model_find(model, &request->five_tuple), &request->peers[i].address.ip);
+        break;
+    default:
+        follow_channel_bind(model, request);
+        break;
+    }
+}
+
+void model_move(struct model *model, const struct five_tuple *five_tuple, uint16_t worker)
+{
+    struct model_allocation *allocation = model_find(model, five_tuple);
+    if (allocation != NULL)
+        allocation->received_by = worker;
+}
+
+void model_expire(struct model *model)
+{
+    for (unsigned i = 0; i < MODEL_ALLOCATIONS; i++) {
+        struct model_allocation *allocation = &model->allocations[i];
+        if (!allocation->live)
+            continue;
+        remove_slots(allocation, is_due(model, allocation->relayed[0].deadline_s),
+                     is_due(model, allocation->relayed[1].deadline_s));
+        for (unsigned j = 0; j < MODEL_PERMISSIONS; j++)
+            allocation->permissions[j].used &=
+                !is_due(model, allocation->permissions[j].deadline_s);
+        for (unsigned j = 0; j < MODEL_CHANNELS; j++)
+            allocation->channels[j].used &= !is_due(model, allocation->channels[j].deadline_s);
+    }
+    for (unsigned i = 0; i < MODEL_RESERVATIONS; i++)
+        model->reservations[i].used &= !is_due(model, model->reservations[i].deadline_s);
+}
+
+void model_disconnect(struct model *model, const struct five_tuple *five_tuple)
+{
+    struct model_allocation *allocation = model_find(model, five_tuple);
+    if (allocation != NULL)
+        remove_whole(allocation);
+}
+
+void model_acknowledge(struct model *model, uint32_t id, unsigned slot)
+{
+    for (unsigned i = 0; i < MODEL_ALLOCATIONS; i++) {
+        struct model_allocation *allocation = &model->allocations[i];
+        if (allocation->id != id || !in_use(allocation))
+            continue;
+        if (slot < 2) {
+            REQUIRE(allocation->gone[slot].live);
+            allocation->gone[slot].live = false;
+        } else {
+            REQUIRE(allocation->whole_removed);
+            allocation->whole_removed = false;
+            memset(allocation->relayed, 0, sizeof(allocation->relayed));
+        }
+        allocation->awaited--;
+        return;
+    }
+    REQUIRE(!"an acknowledgement of nothing");
+}
+
+static void earliest(uint64_t *next_s, bool runs, uint64_t when_s)
+{
+    if (runs && when_s < *next_s)
+        *next_s = when_s;
+}
+
+uint64_t model_next_expiry_ms(const struct model *model)
+{
+    uint64_t next_s = UINT64_MAX;
+    for (unsigned i = 0; i < MODEL_ALLOCATIONS; i++) {
+        const struct model_allocation *allocation = &model->allocations[i];
+        for (unsigned slot = 0; allocation->live && slot < 2; slot++)
+            earliest(&next_s, allocation->relayed[slot].live, allocation->relayed[slot].deadline_s);
+        for (unsigned j = 0; allocation->live && j < MODEL_PERMISSIONS; j++)
+            earliest(&next_s, allocation->permissions[j].used,
+                     allocation->permissions[j].deadline_s);
+        for (unsigned j = 0; allocation->live && j < MODEL_CHANNELS; j++)
+            earliest(&next_s, allocation->channels[j].used, allocation->channels[j].deadline_s);
+    }
+    for (unsigned i = 0; i < MODEL_RESERVATIONS; i++)
+        earliest(&next_s, model->reservations[i].used, model->reservations[i].deadline_s);
+    return next_s == UINT64_MAX ? UINT64_MAX : next_s * 1000;
+}
+
+static unsigned count_users(const struct model *model)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < MODEL_ALLOCATIONS; i++) {
+        bool seen = !model->allocations[i].live;
+        for (unsigned j = 0; j < i && !seen; j++)
+            seen = model->allocations[j].live &&
+                   strcmp(model->allocations[i].quota_name, model->allocations[j].quota_name) == 0;
+        count += !seen;
+    }
+    return count;
+}
+
+struct turn_usage model_usage(const struct model *model)
+{
+    struct turn_usage usage = {.reservations = count_reservations(model),
+                               .users = count_users(model)};
+    usage.relay_ports = usage.reservations;
+    for (unsigned i = 0; i < MODEL_ALLOCATIONS; i++) {
+        const struct model_allocation *allocation = &model->allocations[i];
+        usage.allocations += allocation->live;
+        usage.pending_removals += allocation->awaited;
+        for (unsigned slot = 0; slot < 2; slot++)
+            usage.relay_ports += allocation->relayed[slot].live + allocation->gone[slot].live;
+        if (!allocation->live)
+            continue;
+        usage.permissions += count_permissions(allocation);
+        usage.channels += count_channels(allocation);
+    }
+    return usage;
+}

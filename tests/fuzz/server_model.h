@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A TURN server as RFC 8656 tells it, in the plainest way: arrays, linear search, whole seconds. fuzz_server.c holds the
+// real one against it. Written from the RFC and from the contracts in include/turn, sharing no code with src/turn.
+#pragma once
+
+#include "turn/server.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define MODEL_ALLOCATIONS  16 // with those that wait for an acknowledgement
+#define MODEL_PERMISSIONS  8  // of one allocation
+#define MODEL_CHANNELS     8
+#define MODEL_RESERVATIONS 16
+#define MODEL_PEERS_MAX    130
+
+// One attribute of a request: how it comes, and what it says.
+enum model_form {
+    MODEL_ABSENT,
+    MODEL_GOOD,
+    MODEL_MALFORMED,
+};
+
+struct model_attribute {
+    enum model_form form;
+    uint32_t value;
+};
+
+struct model_peer {
+    bool malformed;
+    struct transport_address address;
+    bool ip_allowed;      // by policy, for a permission
+    bool address_allowed; // by policy, for a channel
+};
+
+enum model_family_value {
+    MODEL_FAMILY_V4 = 1,
+    MODEL_FAMILY_V6 = 2,
+    MODEL_FAMILY_OTHER = 5,
+};
+
+// What one request says, once its sender is known.
+struct model_request {
+    uint16_t method;
+    struct five_tuple five_tuple;
+    uint16_t worker;
+    const char *username;   // as the server must know it
+    const char *quota_name; // whose limits count
+    uint16_t algorithm;     // of the key
+    uint8_t transaction_id[12];
+    bool unknown_attribute;
+    struct model_attribute transport; // value: the protocol
+    struct model_attribute lifetime;
+    struct model_attribute requested_family; // value: enum model_family_value
+    struct model_attribute additional_family;
+    struct model_attribute even_port; // value: the R bit
+    struct model_attribute token;
+    uint8_t token_bytes[8];
+    struct model_attribute channel;
+    struct model_peer peers[MODEL_PEERS_MAX];
+    unsigned peer_count;
+};
+
+struct model_relayed {
+    bool live;
+    uint16_t relay;
+    uint16_t port;
+    uint64_t deadline_s;
+    unsigned refused; // ADDRESS-ERROR-CODE
+};
+
+struct model_permission {
+    bool used;
+    struct ip_address peer;
+    uint64_t deadline_s;
+};
+
+struct model_channel {
+    bool used;
+    uint16_t number;
+    struct transport_address peer;
+    uint64_t deadline_s;
+};
+
+struct model_allocation {
+    bool live;
+    unsigned awaited;          // acknowledgements
+    bool whole_removed;        // REMOVE_ALLOCATION awaits its own
+    struct model_relayed gone[2]; // live: its REMOVE_RELAY awaits an acknowledgement
+    uint32_t id;
+    struct five_tuple five_tuple;
+    const char *username;
+    const char *quota_name;
+    uint16_t algorithm; // of the key that made it
+    uint16_t worker;
+    uint16_t received_by;
+    uint8_t transaction_id[12];
+    bool has_token;
+    uint8_t token[8];
+    struct model_relayed relayed[2]; // IPv4, IPv6
+    struct model_permission permissions[MODEL_PERMISSIONS];
+    struct model_channel channels[MODEL_CHANNELS];
+};
+
+struct model_reservation {
+    bool used;
+    uint8_t token[8];
+    uint16_t relay;
+    uint16_t port;
+    uint64_t deadline_s;
+    const char *quota_name;
+};
+
+struct model {
+    const struct turn_config *config;
+    uint64_t now_ms;
+    struct model_allocation allocations[MODEL_ALLOCATIONS];
+    struct model_reservation reservations[MODEL_RESERVATIONS];
+};
+
+void model_init(struct model *model, const struct turn_config *config);
+
+struct model_allocation *model_find(struct model *model, const struct five_tuple *five_tuple);
+
+// The error code that the request must get, 0 for a success.
+unsigned model_judge(struct model *model, const struct model_request *request);
+
+// The request succeeded with this output, whose response is parsed: check what it says and do the same. Stops the program
+// when it is wrong.
+void model_follow(struct model *model, const struct model_request *request, const struct turn_output *output,
+                  const struct stun_message *response);
+
+// The client's packets come through this worker now.
+void model_move(struct model *model, const struct five_tuple *five_tuple, uint16_t worker);
+// All that is due.
+void model_expire(struct model *model);
+void model_disconnect(struct model *model, const struct five_tuple *five_tuple);
+// An acknowledgement of a removal; slot 0 or 1: of that relayed address, 2: of the allocation.
+void model_acknowledge(struct model *model, uint32_t id, unsigned slot);
+
+uint64_t model_next_expiry_ms(const struct model *model);
+struct turn_usage model_usage(const struct model *model);
