@@ -129,6 +129,10 @@ int ports_open(const struct port_config *config, struct ports *ret_ports)
 
     if (error)
         return error;
+    if (ports_usable_mtu(config->mtu) < config->mtu)
+        log_message(LOG_LEVEL_WARNING, "large_mtu",
+                    "%s has an MTU of %u: packets of more than %u bytes are not relayed",
+                    config->interface, config->mtu, ports_usable_mtu(config->mtu));
     while (!error && ports.count < config->queue_count) {
         error = port_open(config, ports.count, ports.pool, &ports.ids[ports.count]);
         if (!error)
