@@ -299,6 +299,12 @@ static void a_route_may_have_a_smaller_mtu(void **state)
     assert_int_equal(kernel.neighbour_count, 1);
     say(*state, "192.0.2.254", NUD_REACHABLE, 3);
     assert_int_equal(usage_of(*state).resolved, 2);
+    // It is kept for the one when the other goes.
+    next_hops_begin_walk(*state, false);
+    resolve(*state, "203.0.113.1");
+    next_hops_end_walk(*state);
+    assert_int_equal(usage_of(*state).adjacencies, 1);
+    assert_int_equal(kernel.neighbour_count, 1);
 }
 
 static void what_a_walk_does_not_meet_is_forgotten(void **state)

@@ -22,9 +22,11 @@ static void assert_lcores(const struct eal_config *config, const struct cpu_list
 static void workers_get_the_last_cpus_and_control_the_rest(void **state)
 {
     const struct eal_config config = {.worker_count = 2};
+    const struct eal_config three_workers = {.worker_count = 3};
 
     (void)state;
     assert_lcores(&config, &four, "0@(0,1),1@2,2@3");
+    assert_lcores(&three_workers, &four, "0@(0),1@1,2@2,3@3");
 }
 
 static void workers_share_when_cpus_are_few(void **state)
