@@ -209,12 +209,33 @@ static int prepare_points(ucs4_t *points, size_t count, char *buffer, size_t cap
     return result;
 }
 
+// Nothing is mapped, composed or forbidden in it: the common case, answered without allocating.
+static bool is_printable_ascii(struct span text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] < ' ' || text.data[i] > '~')
+            return false;
+    }
+    return true;
+}
+
+static int copy_ascii(struct span text, char *buffer, size_t capacity)
+{
+    if (text.len > capacity)
+        return -ENOSPC;
+    memcpy(buffer, text.data, text.len);
+    buffer[text.len] = '\0';
+    return 0;
+}
+
 int opaque_string_prepare(struct span text, char *buffer, size_t capacity)
 {
     ucs4_t *points;
     size_t count;
     int result;
 
+    if (text.len > 0 && is_printable_ascii(text))
+        return copy_ascii(text, buffer, capacity);
     if (text.len == 0 || u8_check(text.data, text.len) != NULL)
         return -EINVAL;
     points = u8_to_u32(text.data, text.len, NULL, &count);

@@ -232,6 +232,13 @@ static void writes_at_most_capacity_bytes_and_a_terminator(void **state)
     assert_string_equal(buffer, "abcd");
     assert_int_equal(buffer[5], '6');
     assert_int_equal(opaque_string_prepare(span_of("a"), buffer, 0), -ENOSPC);
+
+    strcpy(buffer, "12345678");
+    assert_int_equal(opaque_string_prepare(span_of("abc\xc3\xa9"), buffer, 4), -ENOSPC);
+    assert_string_equal(buffer, "12345678");
+    assert_int_equal(opaque_string_prepare(span_of("ab\xc3\xa9"), buffer, 4), 0);
+    assert_string_equal(buffer, "ab\xc3\xa9");
+    assert_int_equal(buffer[5], '6');
 }
 
 static void prepares_to_what_it_leaves_alone(void **state)
