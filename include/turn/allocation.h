@@ -67,8 +67,7 @@ struct allocation {
     uint8_t acknowledgements; // that are awaited
     bool has_reservation;     // the Allocate answered with reservation_token
     uint8_t reservation_token[8];
-    uint8_t transaction_id[STUN_TRANSACTION_ID_LEN]; // of the Allocate that made it: to know its
-                                                     // retransmissions
+    uint8_t transaction_id[STUN_TRANSACTION_ID_LEN]; // of the Allocate that made it: to know its retransmissions
 };
 
 struct allocation_table {

@@ -11,8 +11,7 @@
 #include <stdint.h>
 
 enum expiry_kind {
-    EXPIRY_RELAYED, // index: expiry_relayed(); each relayed address has a time of its own (RFC 8656
-                    // section 6)
+    EXPIRY_RELAYED, // index: expiry_relayed(); each relayed address has a time of its own (RFC 8656 section 6)
     EXPIRY_PERMISSION,
     EXPIRY_CHANNEL,
     EXPIRY_RESERVATION,
@@ -24,7 +23,9 @@ struct expiry {
     uint32_t first[EXPIRY_KIND_COUNT + 1]; // timers of kind k: first[k]..first[k + 1]-1
 };
 
-// counts: indices by kind. 0, -ENOMEM, -EINVAL when there are more than timers can be.
+#define EXPIRY_TIMERS_MAX (1u << 30)
+
+// counts: indices by kind. 0, -ENOMEM, -EINVAL when they are more than EXPIRY_TIMERS_MAX.
 int expiry_init(struct expiry *expiry, const uint64_t counts[EXPIRY_KIND_COUNT],
                 uint32_t max_lifetime_s);
 void expiry_done(struct expiry *expiry);
@@ -47,5 +48,5 @@ uint64_t expiry_due_ms(const struct expiry *expiry, enum expiry_kind kind, uint3
 // Stop one that is due and say which. False when none is.
 bool expiry_pop(struct expiry *expiry, const struct turn_time *now, enum expiry_kind *ret_kind,
                 uint32_t *ret_index);
-// Is anything due? When will it be?
+// When to look again, in monotonic milliseconds; UINT64_MAX when nothing runs.
 uint64_t expiry_next_ms(const struct expiry *expiry);

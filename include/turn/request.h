@@ -18,7 +18,6 @@ struct turn_request {
     char username[USERNAME_MAX_LEN + 1];
     struct integrity_key key;
     enum stun_password_algorithm algorithm;
-    bool is_owner; // the allocation is this user's
-    bool
-        answer_sha1; // the client named no algorithm: it may know no other (RFC 8489 section 9.2.4)
+    bool is_owner;    // the allocation is this user's
+    bool answer_sha1; // the client named no algorithm, so it may know no other (RFC 8489 section 9.2.4)
 };

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The TURN server as a pure state machine (RFC 8656): in goes one event and the time, out come a
-// response and forwarding commands. No socket, no clock, no global; used by one thread at a time.
-// The same code runs under the control thread, under a model-based test with a virtual clock, and
-// under a fuzzer.
+// The TURN server as a pure state machine (RFC 8656): in goes one event and the time, out come a response and forwarding
+// commands. No socket, no clock, no global; used by one thread at a time. The same code runs under the control thread,
+// under a model-based test with a virtual clock, and under a fuzzer.
 #pragma once
 
 #include "base/address.h"
@@ -28,19 +27,18 @@
 
 // One address that relayed transport addresses are made of.
 struct turn_relay {
-    struct ip_address local; // on the interface
-    struct ip_address
-        advertised; // what clients and peers are told; equal to local without a 1:1 NAT
+    struct ip_address local;      // on the interface
+    struct ip_address advertised; // what clients and peers are told; equal to local without a 1:1 NAT
     uint16_t min_port;
     uint16_t max_port; // inclusive
 };
 
 struct turn_limits {
-    uint32_t allocations; // in all
+    uint32_t allocations;                // in all
     uint32_t allocations_per_worker;
-    uint32_t permissions_per_worker; // in all allocations of one worker
+    uint32_t permissions_per_worker;     // in all allocations of one worker
     uint32_t channels_per_worker;
-    uint32_t allocations_per_user; // 0: no limit
+    uint32_t allocations_per_user;       // 0: no limit
     uint32_t permissions_per_allocation;
     uint32_t channels_per_allocation;
     uint32_t default_lifetime_s;
@@ -71,8 +69,7 @@ struct turn_packet {
     uint16_t worker; // that received it: a new allocation takes its ports from this worker's slice
 };
 
-// The longest response: an Allocate success with two relayed addresses, or a 420 with every unknown
-// attribute.
+// The longest response: an Allocate success with two relayed addresses, or a 420 with every unknown attribute.
 #define TURN_RESPONSE_MAX_LEN 1024
 // XOR-PEER-ADDRESS attributes taken from one CreatePermission; more get 508.
 #define TURN_PEERS_PER_REQUEST_MAX 120
@@ -82,49 +79,45 @@ struct turn_packet {
 // Where an event's results go. Every call that takes it resets it first; it needs no setup.
 struct turn_output {
     uint8_t response[TURN_RESPONSE_MAX_LEN];
-    size_t response_len;     // 0: nothing to send
+    size_t response_len; // 0: nothing to send
     unsigned response_error; // the ERROR-CODE it carries, 0 for a success: for counters and logs
     uint16_t request_method; // of the message that made it
-    struct turn_command
-        commands[TURN_OUTPUT_COMMANDS_MAX]; // to be carried out before the response is sent
+    struct turn_command commands[TURN_OUTPUT_COMMANDS_MAX]; // to be carried out before the response is sent
     unsigned command_count;
 };
 
 struct turn_server;
 
-// 0, -ENOMEM, -EINVAL (a relay range without a port for some worker, one relay address twice, a
-// limit of zero... logged by nobody: the configuration was checked before).
+// 0, -ENOMEM, -EINVAL (a relay range without a port for some worker, one relay address twice, a limit of zero... logged by
+// nobody: the configuration was checked before).
 int turn_server_create(const struct turn_config *config, struct turn_server **ret_server);
 void turn_server_destroy(struct turn_server *server);
 
 // New nonce keys, of the same realm.
 void turn_server_set_stateless(struct turn_server *server, const struct stateless_policy *policy);
 
-// A new configuration's users and peer policy, borrowed as the old ones were. Allocations keep
-// their keys; permissions and channels that the policy now denies go with turn_server_revoke.
+// A new configuration's users and peer policy, borrowed as the old ones were. Allocations keep their keys; permissions and
+// channels that the policy now denies go with turn_server_revoke.
 void turn_server_set_access(struct turn_server *server, const struct credentials *credentials,
                             const struct peer_policy *peer_policy);
 
-// Remove what the peer policy denies, some at each call. *cursor starts at 0. True when more is
-// left.
+// Remove what the peer policy denies, some at each call. *cursor starts at 0. True when more is left.
 bool turn_server_revoke(struct turn_server *server, uint64_t *cursor, struct turn_output *output);
 
-// Handle one message: Binding, Allocate, Refresh, CreatePermission, ChannelBind; the rest yields
-// nothing. Send indications and ChannelData are the forwarding plane's.
-void turn_server_receive(struct turn_server *server, const struct turn_time *now,
-                         const struct turn_packet *packet, struct turn_output *output);
+// Handle one message: Binding, Allocate, Refresh, CreatePermission, ChannelBind; the rest yields nothing. Send
+// indications and ChannelData are the forwarding plane's.
+void turn_server_receive(struct turn_server *server, const struct turn_time *now, const struct turn_packet *packet,
+                         struct turn_output *output);
 
-// Expire what is due, as many as the output holds. True when more is due: call again.
-bool turn_server_expire(struct turn_server *server, const struct turn_time *now,
-                        struct turn_output *output);
+// Expire what is due, as many as the output holds. True when more is due: call again. Until it is expired here, a thing
+// lives, and a request may still refresh it.
+bool turn_server_expire(struct turn_server *server, const struct turn_time *now, struct turn_output *output);
 
 // When the next expiry is due, in monotonic milliseconds; UINT64_MAX when nothing is.
 uint64_t turn_server_next_expiry_ms(const struct turn_server *server);
 
-// The worker has carried out REMOVE_ALLOCATION or REMOVE_RELAY: its ports, and an allocation's id,
-// may be used again.
-void turn_server_removed(struct turn_server *server, const struct turn_time *now,
-                         uint32_t allocation,
+// The worker has carried out REMOVE_ALLOCATION or REMOVE_RELAY: its ports, and an allocation's id, may be used again.
+void turn_server_removed(struct turn_server *server, const struct turn_time *now, uint32_t allocation,
                          const struct turn_relayed_address *relay); // relay NULL: the allocation
 
 // A client's transport connection is gone (TCP, TLS): its allocation goes too.

@@ -12,10 +12,9 @@
 struct turn_output;
 struct turn_server;
 
-// Say all live state again as INSTALL commands, some at each call: for a worker that starts anew,
-// for changed routes, for export. *cursor starts at 0. True when more is left.
-bool turn_server_walk(const struct turn_server *server, uint64_t *cursor,
-                      struct turn_output *output);
+// Say all live state again as INSTALL commands, some at each call: for a worker that starts anew, for changed routes, for
+// export. *cursor starts at 0. True when more is left.
+bool turn_server_walk(const struct turn_server *server, uint64_t *cursor, struct turn_output *output);
 
 // Exactly what is in use; all zero when all is released.
 struct turn_usage {
@@ -23,9 +22,9 @@ struct turn_usage {
     uint32_t permissions;
     uint32_t channels;
     uint32_t reservations;
-    uint32_t relay_ports; // in use, reserved, or waiting for a worker's acknowledgement
+    uint32_t relay_ports;     // in use, reserved, or waiting for a worker's acknowledgement
     uint32_t pending_removals;
-    uint32_t users; // with at least one allocation
+    uint32_t users;           // with at least one allocation
 };
 void turn_server_usage(const struct turn_server *server, struct turn_usage *ret_usage);
 
@@ -38,5 +37,4 @@ struct turn_allocation_view {
     uint64_t created_ms;
     uint64_t expires_ms;
 };
-bool turn_server_view(const struct turn_server *server, uint32_t allocation,
-                      struct turn_allocation_view *ret_view);
+bool turn_server_view(const struct turn_server *server, uint32_t allocation, struct turn_allocation_view *ret_view);

@@ -12,7 +12,7 @@ int expiry_init(struct expiry *expiry, const uint64_t counts[EXPIRY_KIND_COUNT],
     uint64_t total = 0;
     for (unsigned kind = 0; kind < EXPIRY_KIND_COUNT; kind++) {
         total += counts[kind];
-        if (total >= INDEX_NONE)
+        if (total > EXPIRY_TIMERS_MAX)
             return -EINVAL;
         made.first[kind + 1] = (uint32_t)total;
     }

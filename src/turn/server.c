@@ -60,7 +60,7 @@ static int init_expiry(struct turn_server *server)
     return expiry_init(&server->expiry, counts, limits->max_lifetime_s);
 }
 
-// The expiry first: it refuses sizes that the tables cannot count.
+// The expiry first: it refuses numbers that are too much for a table too.
 static int init_tables(struct turn_server *server)
 {
     const struct turn_limits *limits = &server->config.limits;
