@@ -55,6 +55,7 @@ clean_up() {
     trap '' INT TERM HUP
     if [ -n "$relay_pid" ] && kill -TERM "$relay_pid" 2>/dev/null; then
         wait "$relay_pid" || true
+        ! $stay || sed -n '/^in [0-9.]* s:$/,$p' "$work/stats"
     fi
     tests/integration/lab.sh down "$LAB" 2>/dev/null || true
     [ -z "$work" ] || rm -rf "$work"
@@ -95,7 +96,8 @@ make_lab() {
 start_relay() {
     local deadline=$((SECONDS + 20))
     begin relay "starting"
-    in_lab relay "$BUILD/turnpike" -c config/quickstart.conf >"$work/relay.log" 2>&1 9>&- &
+    # In a session of its own: Ctrl-C is for this script, which then stops the relay.
+    in_lab relay setsid "$BUILD/turnpike" --stats -c config/quickstart.conf >"$work/stats" 2>"$work/relay.log" 9>&- &
     relay_pid=$!
     until in_lab client timeout 1 turnutils_stunclient -p "$PORT" "$RELAY" 2>/dev/null | grep -q "reflexive addr"; do
         kill -0 "$relay_pid" 2>/dev/null || { relay_pid='' && fail relay "turnpike ended" "$work/relay.log"; }
@@ -144,8 +146,10 @@ stay_up() {
   Ctrl-C ends it and takes everything away.
 
 HELP
-    in_lab relay "$BUILD/turnpike" --stats -c config/quickstart.conf 9>&- || true
-    wait "$relay_pid" || true
+    trap 'exit 0' INT
+    grep -m 1 allocs "$work/stats" || true
+    tail -n 0 -f --pid "$relay_pid" "$work/stats" 9>&- &
+    wait "$relay_pid" || fail relay "turnpike ended by itself" "$work/relay.log"
 }
 
 [ "$(id -u)" -eq 0 ] || { echo "quickstart.sh: network namespaces need root: sudo config/quickstart.sh" >&2; exit 1; }

@@ -145,7 +145,7 @@ down() {
             fi
             sleep 0.05
         done
-        ip netns delete "$ns"
+        ip netns delete "$ns" 2>/dev/null || true # another sweep may have been faster
     done
 }
 

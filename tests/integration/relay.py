@@ -3,6 +3,7 @@
 
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import time
@@ -57,6 +58,7 @@ class Relay:
         self.directory = pathlib.Path(directory)
         self.config = self.directory / "turnpike.conf"
         self.log_path = self.directory / "turnpike.log"
+        self.stats_path = self.directory / "turnpike.stats"
         self.check_exit = check_exit
         self.process = None
 
@@ -75,10 +77,9 @@ class Relay:
     def launch(self):
         """Start it without waiting for it to serve."""
         self.config.write_text(render_config(self.settings))
-        with open(self.log_path, "ab") as log:
-            self.process = self.lab.popen(
-                "relay", BINARY, "-c", self.config, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-            )
+        command = [BINARY, "--stats", "-c", self.config]
+        with open(self.log_path, "ab") as log, open(self.stats_path, "wb") as stats:
+            self.process = self.lab.popen("relay", *command, stdin=subprocess.DEVNULL, stdout=stats, stderr=log)
 
     def start(self, timeout=30):
         self.launch()
@@ -127,6 +128,16 @@ class Relay:
 
     def log_tail(self, lines=40):
         return "\n".join(self.log().splitlines()[-lines:])
+
+    def summary(self):
+        """What it printed when it stopped: {help text or drop's name: count}."""
+        _, found, text = self.stats_path.read_text().rpartition("\nin ")
+        assert found, f"no summary:\n{self.log_tail()}"
+        counts = {}
+        for count, label in re.findall(r"^ *(\d+)  (.*)$", text, re.MULTILINE):
+            dropped = re.match(r"dropped \((\w+)\)", label)
+            counts[dropped.group(1) if dropped else label] = int(count)
+        return counts
 
     def resident_kb(self):
         with open(f"/proc/{self.process.pid}/status") as status:
