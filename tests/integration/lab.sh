@@ -30,7 +30,8 @@ make_namespace() {
     ip netns add "$1"
     in_ns "$1" sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0 \
         net.ipv6.conf.default.accept_ra=0 net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0 \
-        net.ipv4.conf.all.arp_ignore=1 net.ipv4.conf.default.arp_notify=1 net.ipv6.conf.default.ndisc_notify=1
+        net.ipv4.conf.all.arp_ignore=1 net.ipv4.conf.default.arp_notify=1 net.ipv6.conf.default.ndisc_notify=1 \
+        net.ipv4.icmp_ratelimit=0 net.ipv6.icmp.ratelimit=0
     ip -n "$1" link set lo up
 }
 

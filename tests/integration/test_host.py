@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from lab import CLIENT4, CLIENT6, PEER, PEER4, RELAY, RELAY4, RELAY6
+from lab import CLIENT4, CLIENT6, PEER, PEER4, RELAY4, RELAY6
 from media import Media
 
 @pytest.fixture

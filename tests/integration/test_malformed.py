@@ -3,6 +3,7 @@
 
 import itertools
 import random
+import socket
 import struct
 import time
 
@@ -156,6 +157,7 @@ def test_whatever_a_peer_sends_is_data(lab, relay, media, client, corpus):
     client.allocate()
     client.permit(PEER4)
     with lab.udp("peer", PEER4) as sock:
+        sock.setsockopt(socket.IPPROTO_IP, 10, 0)  # IP_MTU_DISCOVER: a full packet grows on its way to the client
         for data in corpus():
             sock.sendto(data, client.relayed)
             assert client.receive() == (None, sock.getsockname(), data)

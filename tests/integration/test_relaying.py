@@ -9,7 +9,7 @@ import pytest
 
 import stun
 from lab import CLIENT, CLIENT4_OTHER, PEER, PEER4, PEER4_OTHER, PEER6, RELAY4, RELAY6
-from relay import PORT, Relay
+from relay import PORT
 
 COMBINATIONS = [
     pytest.param(c, r, id=f"client_ipv{c}_peer_ipv{r}") for c, r in itertools.product((4, 6), repeat=2)
@@ -308,43 +308,6 @@ def test_our_own_listening_port_is_no_peer(client, host):
     client.permit(host)
     client.send_indication((host, PORT), stun.Message(stun.BINDING).encode())
     assert client.receive(0.3) is None
-
-
-# An address that the world knows differently (1:1 NAT)
-
-
-def test_an_external_address_is_what_clients_are_told(lab, tmp_path, client_of):
-    external = "192.0.2.77"
-    # The NAT: the core knows the relay's host by the external address, and translates it.
-    rules = f"""
-    add table ip one_to_one
-    add chain ip one_to_one dst {{ type nat hook prerouting priority dstnat ; }}
-    add chain ip one_to_one src {{ type nat hook postrouting priority srcnat ; }}
-    add rule ip one_to_one dst ip daddr {external} udp dport 49152-65535 dnat to {RELAY4}
-    add rule ip one_to_one src ip saddr {RELAY4} udp sport 49152-65535 snat to {external}
-    """
-    lab.run("core", "nft", "-f", "-", input=rules)
-    try:
-        with Relay(lab, tmp_path, relay=[{"address": RELAY4, "external_address": external}]):
-            one, two = client_of(), client_of()
-            one.allocate()
-            two.allocate()
-            assert one.relayed[0] == two.relayed[0] == external
-            one.permit(PEER4, external)
-            two.permit(external)
-            with lab.udp("peer", PEER4) as peer:
-                one.send_indication(peer.getsockname(), b"out")
-                data, source = peer.recvfrom(2048)
-                assert (data, source) == (b"out", one.relayed)
-                peer.sendto(b"in", one.relayed)
-                assert one.receive() == (None, peer.getsockname(), b"in")
-            one.send_indication(two.relayed, b"across")
-            assert two.receive() == (None, one.relayed, b"across")
-            for client in (one, two):
-                client.refresh(0)
-                client.relayed = None
-    finally:
-        lab.run("core", "nft", "delete table ip one_to_one")
 
 
 def test_the_clients_own_host_can_be_its_peer(lab, client):

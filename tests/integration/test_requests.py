@@ -3,14 +3,12 @@
 section 5)."""
 
 import struct
-import time
 
 import pytest
 
 import stun
 from client import REALM
-from lab import CLIENT, CLIENT4_OTHER, PEER4, RELAY4
-from relay import PORT, Relay
+from lab import CLIENT, CLIENT4_OTHER, RELAY4
 
 UNKNOWN_REQUIRED = 0x7F01
 UNKNOWN_OPTIONAL = 0xFF01
@@ -92,7 +90,7 @@ def test_a_request_without_credentials_gets_401_with_realm_and_nonce(client):
     assert response.get(stun.REALM).decode() == REALM
     features = stun.nonce_features(response.get(stun.NONCE))
     assert features & stun.FEATURE_PASSWORD_ALGORITHMS
-    assert features & stun.FEATURE_USERNAME_ANONYMITY
+    assert not features & stun.FEATURE_USERNAME_ANONYMITY
     offered = response.get(stun.PASSWORD_ALGORITHMS)
     assert {struct.unpack_from("!H", offered, offset)[0] for offset in range(0, len(offered), 4)} == {
         stun.MD5,
@@ -118,11 +116,6 @@ def test_allocates_with_every_algorithm(relay, client_of, algorithm, family):
     assert response.has(stun.MESSAGE_INTEGRITY) == (algorithm is None)
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS[1:])
-def test_allocates_for_a_hashed_username(relay, client_of, algorithm):
-    client_of(algorithm=algorithm, anonymous=True).allocate()
-
-
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_a_wrong_password_gets_401(relay, client_of, algorithm):
     client = client_of(algorithm=algorithm, password="looking-glass")
@@ -132,11 +125,6 @@ def test_a_wrong_password_gets_401(relay, client_of, algorithm):
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_an_unknown_user_gets_401(relay, client_of, algorithm):
     client = client_of(algorithm=algorithm, username="mallory")
-    assert client.request(client.allocate_request()).error == 401
-
-
-def test_an_unknown_userhash_gets_401(relay, client_of):
-    client = client_of(algorithm=stun.SHA256, username="mallory", anonymous=True)
     assert client.request(client.allocate_request()).error == 401
 
 
@@ -190,20 +178,6 @@ def test_anothers_nonce_gets_438(client, relay, client_of):
     assert other.transact(other.sign(other.allocate_request())).error == 438
 
 
-def test_a_nonce_grows_stale_and_the_new_one_serves(lab, tmp_path, client_of):
-    with Relay(lab, tmp_path, nonce_lifetime=1):
-        client = client_of()
-        client.allocate()
-        time.sleep(2.5)
-        message = stun.Message(stun.REFRESH)
-        response = client.transact(client.sign(message))
-        assert response.error == 438
-        client.learn(response)
-        assert client.transact(client.sign(stun.Message(stun.REFRESH))).is_success
-        client.refresh(0)
-        client.relayed = None
-
-
 # Unknown and misplaced attributes (RFC 8489 section 6.3.1, 14.5)
 
 
@@ -246,22 +220,3 @@ def test_the_first_of_a_repeated_attribute_counts(client):
 def test_an_unknown_method_is_not_answered_with_success(client):
     response = client.transact(stun.Message(0x0AB).encode(), timeout=0.5, retransmit=False)
     assert response is None or response.error in (400, 401)
-
-
-# Strangers are answered within limits
-
-
-def test_answers_to_strangers_are_limited_by_prefix(lab, tmp_path, client_of):
-    with Relay(lab, tmp_path, unauthenticated_rate=10, unauthenticated_burst=20):
-        client = client_of()
-        requests = [allocate_without_credentials().encode() for _ in range(200)]
-        for data in requests:
-            client.send_bytes(data)
-        answers = 0
-        while client.receive_bytes(0.3) is not None:
-            answers += 1
-        assert 1 <= answers <= 60
-        # Another prefix has a limit of its own.
-        stranger = lab.udp("peer", PEER4)
-        stranger.sendto(allocate_without_credentials().encode(), (RELAY4, PORT))
-        assert stun.decode(stranger.recv(2048)).error == 401
