@@ -49,10 +49,12 @@ in_lab() {
 }
 
 relay_pid=''
+view_pid=''
 work=''
 
 clean_up() {
     trap '' INT TERM HUP
+    [ -z "$view_pid" ] || kill "$view_pid" 2>/dev/null || true
     if [ -n "$relay_pid" ] && kill -TERM "$relay_pid" 2>/dev/null; then
         wait "$relay_pid" || true
         ! $stay || sed -n '/^in [0-9.]* s:$/,$p' "$work/stats"
@@ -97,7 +99,7 @@ start_relay() {
     local deadline=$((SECONDS + 20))
     begin relay "starting"
     # In a session of its own: Ctrl-C is for this script, which then stops the relay.
-    in_lab relay setsid "$BUILD/turnpike" --stats -c config/quickstart.conf >"$work/stats" 2>"$work/relay.log" 9>&- &
+    ip netns exec "$LAB-relay" setsid "$BUILD/turnpike" --stats -c config/quickstart.conf >"$work/stats" 2>"$work/relay.log" 9>&- &
     relay_pid=$!
     until in_lab client timeout 1 turnutils_stunclient -p "$PORT" "$RELAY" 2>/dev/null | grep -q "reflexive addr"; do
         kill -0 "$relay_pid" 2>/dev/null || { relay_pid='' && fail relay "turnpike ended" "$work/relay.log"; }
@@ -107,12 +109,13 @@ start_relay() {
     done_with relay "turnpike on AF_XDP, interface relay0"
 }
 
-# show_traffic: clients send through the relay to a peer, which sends everything back.
+# show_traffic: clients send through the relay to a peer, which sends everything back. In Send indications (-s): for its
+# channels this client picks numbers that RFC 8656 has withdrawn.
 show_traffic() {
     local sent received peak
     begin traffic "$CLIENTS clients send $MESSAGES messages each"
     in_lab peer turnutils_peer -L "$PEER" >/dev/null 2>&1 9>&- &
-    in_lab client timeout 60 stdbuf -oL turnutils_uclient -u "$USER_NAME" -w "$PASSWORD" -L "$CLIENT" -e "$PEER" -c \
+    in_lab client timeout 60 stdbuf -oL turnutils_uclient -u "$USER_NAME" -w "$PASSWORD" -L "$CLIENT" -e "$PEER" -c -s \
         -m "$CLIENTS" -n "$MESSAGES" -z "$INTERVAL_MS" -l "$LENGTH" "$RELAY" >"$work/traffic.log" 2>&1 || true
     # Its lines, one a second, have the totals so far: the peak is the largest step.
     read -r sent received peak < <(awk -F'tot_send_msgs=|, tot_recv_msgs=|, tot_send_bytes' '/tot_send_msgs/ {
@@ -140,7 +143,7 @@ stay_up() {
   ${bold}turn:$RELAY:$PORT${plain}   user ${bold}$USER_NAME${plain}   password ${bold}$PASSWORD${plain}
 
   Try it from another terminal:
-    sudo ip netns exec $LAB-client turnutils_uclient -u $USER_NAME -w $PASSWORD -e $PEER -n 1000 $RELAY
+    sudo ip netns exec $LAB-client turnutils_uclient -s -u $USER_NAME -w $PASSWORD -e $PEER -n 1000 $RELAY
     sudo ip netns exec $LAB-client turnutils_stunclient $RELAY
 
   Ctrl-C ends it and takes everything away.
@@ -149,6 +152,7 @@ HELP
     trap 'exit 0' INT
     grep -m 1 allocs "$work/stats" || true
     tail -n 0 -f --pid "$relay_pid" "$work/stats" 9>&- &
+    view_pid=$!
     wait "$relay_pid" || fail relay "turnpike ended by itself" "$work/relay.log"
 }
 
