@@ -194,12 +194,32 @@ static int start(struct relay *relay)
     return error;
 }
 
+static void log_usage(struct relay *relay)
+{
+    struct turn_usage usage;
+    struct summary_tables tables = {0};
+
+    turn_server_usage(relay->turn.server, &usage);
+    for (unsigned i = 0; i < PLANE_WORKERS_MAX && relay->workers[i]; i++) {
+        struct worker_usage worker;
+
+        worker_get_usage(relay->workers[i], &worker);
+        tables.allocations += worker.allocations;
+        tables.permissions += worker.permissions;
+        tables.channels += worker.channels;
+        tables.steerings += worker.steerings;
+        tables.fragments += worker.fragments;
+    }
+    summary_log_usage(&usage, &tables);
+}
+
 static void stop_workers(struct relay *relay)
 {
     if (!relay->workers_run)
         return;
     __atomic_store_n(&relay->plane->running, 0, __ATOMIC_RELEASE);
     eal_wait();
+    log_usage(relay);
 }
 
 // In the opposite order; whatever there is of it.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Log lines at the start.
+// Log lines at the start and at the end.
 #include "control/summary.h"
 
 #include "base/log.h"
@@ -41,4 +41,30 @@ void summary_log(const struct plane_config *config, const struct interface *inte
               workers, "xdp", xdp_filter_mode(filter) == XDP_FILTER_NATIVE ? "native" : "generic",
               "zero_copy", xdp_filter_is_zero_copy(filter) ? "yes" : "no", "hugepages",
               hugepages ? "yes" : "no", "allocations", allocations, NULL);
+}
+
+#define COUNT_TEXT_LEN 12
+
+static const char *count_format(uint32_t count, char text[COUNT_TEXT_LEN])
+{
+    snprintf(text, COUNT_TEXT_LEN, "%" PRIu32, count);
+    return text;
+}
+
+void summary_log_usage(const struct turn_usage *usage, const struct summary_tables *tables)
+{
+    char text[12][COUNT_TEXT_LEN];
+
+    log_event(LOG_LEVEL_INFO, "in_use", "allocations", count_format(usage->allocations, text[0]),
+              "permissions", count_format(usage->permissions, text[1]), "channels",
+              count_format(usage->channels, text[2]), "reservations",
+              count_format(usage->reservations, text[3]), "relay_ports",
+              count_format(usage->relay_ports, text[4]), "pending_removals",
+              count_format(usage->pending_removals, text[5]), "users",
+              count_format(usage->users, text[6]), "table_allocations",
+              count_format(tables->allocations, text[7]), "table_permissions",
+              count_format(tables->permissions, text[8]), "table_channels",
+              count_format(tables->channels, text[9]), "table_steerings",
+              count_format(tables->steerings, text[10]), "table_fragments",
+              count_format(tables->fragments, text[11]), NULL);
 }

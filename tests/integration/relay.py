@@ -139,6 +139,12 @@ class Relay:
             counts[dropped.group(1) if dropped else label] = int(count)
         return counts
 
+    def in_use(self):
+        """What clients still held when it stopped, as its log says: {name: count}."""
+        found = re.findall(r" in_use (.*)$", self.log(), re.MULTILINE)
+        assert found, f"no usage:\n{self.log_tail()}"
+        return {name: int(count) for name, count in (pair.split("=") for pair in found[-1].split())}
+
     def resident_kb(self):
         with open(f"/proc/{self.process.pid}/status") as status:
             return next(int(line.split()[1]) for line in status if line.startswith("VmRSS:"))
