@@ -210,7 +210,7 @@ static void log_usage(struct relay *relay)
         tables.steerings += worker.steerings;
         tables.fragments += worker.fragments;
     }
-    summary_log_usage(&usage, &tables);
+    summary_log_usage(&usage, &tables, ports_buffers_in_use(&relay->ports));
 }
 
 static void stop_workers(struct relay *relay)

@@ -51,9 +51,10 @@ static const char *count_format(uint32_t count, char text[COUNT_TEXT_LEN])
     return text;
 }
 
-void summary_log_usage(const struct turn_usage *usage, const struct summary_tables *tables)
+void summary_log_usage(const struct turn_usage *usage, const struct summary_tables *tables,
+                       uint32_t buffers)
 {
-    char text[12][COUNT_TEXT_LEN];
+    char text[13][COUNT_TEXT_LEN];
 
     log_event(LOG_LEVEL_INFO, "in_use", "allocations", count_format(usage->allocations, text[0]),
               "permissions", count_format(usage->permissions, text[1]), "channels",
@@ -66,5 +67,6 @@ void summary_log_usage(const struct turn_usage *usage, const struct summary_tabl
               count_format(tables->permissions, text[8]), "table_channels",
               count_format(tables->channels, text[9]), "table_steerings",
               count_format(tables->steerings, text[10]), "table_fragments",
-              count_format(tables->fragments, text[11]), NULL);
+              count_format(tables->fragments, text[11]), "buffers", count_format(buffers, text[12]),
+              NULL);
 }

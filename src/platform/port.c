@@ -161,3 +161,11 @@ void ports_close(struct ports *ports)
     rte_mempool_free(ports->pool);
     ports->pool = NULL;
 }
+
+uint32_t ports_buffers_in_use(const struct ports *ports)
+{
+    uint32_t waiting = (uint32_t)ports->count * RING_LEN;
+    uint32_t in_use = rte_mempool_in_use_count(ports->pool);
+
+    return in_use > waiting ? in_use - waiting : 0;
+}
