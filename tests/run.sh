@@ -165,6 +165,7 @@ if wants sanitize hardened; then
     step asan-build build build-asan -Db_sanitize=address,undefined -Db_lundef=false || give_up sanitize hardened
 fi
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 ASAN_OPTIONS=detect_leaks=1
+export LSAN_OPTIONS=suppressions=$PWD/tests/leaks.txt:print_suppressions=0
 wants sanitize && meson_suite sanitize build-asan --suite unit --suite fuzz
 if wants valgrind; then
     # The pure layers: DPDK's start is not for valgrind.

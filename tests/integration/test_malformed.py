@@ -10,9 +10,10 @@ import time
 import pytest
 
 import stun
+from client import Client
 from lab import CLIENT4_OTHER, CLIENT6, PEER4, PEER4_OTHER, PEER6, RELAY, RELAY4
 from media import Media
-from relay import PORT
+from relay import PORT, Relay
 
 SEED = 20260101
 # Bursts well within the rings, so that what is lost is lost by the relay's doing.
@@ -125,9 +126,17 @@ def pour(sock, corpus, address):
 
 
 @pytest.fixture(scope="module")
-def media(lab, relay):
-    from client import Client
+def relay(lab, tmp_path_factory):
+    with Relay(lab, tmp_path_factory.mktemp("relay")) as the_relay:
+        yield the_relay
+        assert the_relay.stop() == 0
+        drops = the_relay.summary()
+    for reason in ("bad_stun", "unknown_protocol", "ignored_stun", "bad_channel_data", "no_permission"):
+        assert drops.get(reason, 0) > 0, f"nothing was counted as {reason}: {drops}"
 
+
+@pytest.fixture(scope="module")
+def media(lab, relay):
     clients = []
 
     def make(*arguments):

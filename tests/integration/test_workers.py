@@ -29,6 +29,10 @@ def lab(workers):
 def relay(lab, workers, tmp_path_factory):
     with Relay(lab, tmp_path_factory.mktemp("relay"), workers=workers) as the_relay:
         yield the_relay
+        assert the_relay.stop() == 0
+        counts = the_relay.summary()
+    handed_on = counts.get("frames handed to the worker that owns them", 0)
+    assert (handed_on > 0) == (workers > 1), counts
 
 
 @pytest.fixture
