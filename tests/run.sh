@@ -17,7 +17,7 @@ Installs what is missing (Debian 12), builds, and runs these suites, or those th
   sanitize     unit tests and fuzz corpora with AddressSanitizer and UBSan
   valgrind     unit tests of the pure layers under valgrind
   integration  the relay in network namespaces, against other people's clients       (root)
-  hardened     the integration tests of the protocol against the sanitized relay     (root)
+  hardened     the integration tests against the sanitized relay, also two workers   (root)
   browser      calls between two Chromiums behind NATs                               (root)
 
 Ends with a line "N passed, N failed". With CI=true a skipped test counts as failed.
@@ -176,7 +176,9 @@ fi
 wants integration && pytest_suite integration "$PWD/$BUILD/turnpike" -n 3 --dist loadfile tests/integration
 if wants hardened; then
     pytest_suite hardened "$PWD/build-asan/turnpike" -n 2 --dist loadfile \
-        tests/integration/test_{requests,allocations,relaying,headers,malformed,workers}.py
+        tests/integration/test_{settings,headers,peer_policy,lifecycle,workers}.py
+    TURNPIKE_WORKERS=2 pytest_suite hardened-2 "$PWD/build-asan/turnpike" -n 2 --dist loadfile \
+        tests/integration/test_{requests,allocations,relaying,malformed,host,ice}.py
 fi
 if wants browser; then
     if step browser-packages npm ci --prefix tests/browser --ignore-scripts; then

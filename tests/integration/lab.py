@@ -10,6 +10,8 @@ import subprocess
 
 HERE = pathlib.Path(__file__).resolve().parent
 PREFIX = "turnpike-test"
+# Of the relay, and as many queues of its interface, where a test does not say.
+WORKERS = int(os.environ.get("TURNPIKE_WORKERS", "1"))
 CLONE_NEWNET = 0x40000000
 ETH_P_ALL = 3
 
@@ -36,7 +38,7 @@ def _setns(descriptor):
 class Lab:
     """Namespaces named NAME-core, NAME-relay, NAME-client, NAME-peer; with nat also NAME-a and NAME-b."""
 
-    def __init__(self, queues=1, nat=False):
+    def __init__(self, queues=WORKERS, nat=False):
         self.name = f"{PREFIX}{os.getpid()}q{queues}{'n' if nat else ''}"
         self.queues = queues
         self.nat = nat

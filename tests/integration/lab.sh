@@ -105,8 +105,10 @@ up() {
     in_ns "$name-core" sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
 
     connect "$name-relay" relay0 "$name-core" relay "$queues"
-    connect "$name-client" eth0 "$name-core" client "$queues"
-    connect "$name-peer" eth0 "$name-core" peer "$queues"
+    # The kernel spreads flows over the queues where they start, and its router keeps them apart: what came by queue n + 1
+    # leaves by queue n, what came by queue 0 by any.
+    connect "$name-client" eth0 "$name-core" client $((queues + 1))
+    connect "$name-peer" eth0 "$name-core" peer $((queues + 1))
     address "$name-core" relay 192.0.2.254/24 2001:db8:2::fe/64
     address "$name-core" client 198.51.100.126/25 2001:db8:100::fe/64
     address "$name-core" peer 203.0.113.254/24 2001:db8:203::fe/64
@@ -121,8 +123,8 @@ up() {
     ip -n "$name-peer" route add default via 2001:db8:203::fe
 
     if $nat; then
-        make_nat "$name" a 10.1.0 198.51.100.130 198.51.100.190 26 "$queues"
-        make_nat "$name" b 10.2.0 198.51.100.194 198.51.100.254 26 "$queues"
+        make_nat "$name" a 10.1.0 198.51.100.130 198.51.100.190 26 $((queues + 1))
+        make_nat "$name" b 10.2.0 198.51.100.194 198.51.100.254 26 $((queues + 1))
     fi
 }
 

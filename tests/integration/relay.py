@@ -9,14 +9,14 @@ import subprocess
 import time
 
 import stun
-from lab import CLIENT4, HERE, RELAY4
+from lab import CLIENT4, HERE, RELAY4, WORKERS
 
 BINARY = pathlib.Path(os.environ.get("TURNPIKE", HERE.parent.parent / "build" / "turnpike"))
 PORT = 3478
 
 DEFAULTS = {
     "interface": "relay0",
-    "workers": 1,
+    "workers": WORKERS,
     "realm": "turnpike.test",
     "users": [{"name": "alice", "password": "wonderland"}, {"name": "bob", "password": "builder"}],
     "static_auth_secrets": ["north", "south"],

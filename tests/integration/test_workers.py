@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """One, two and three workers give the same results: whatever lands on the wrong one is handed to its owner."""
 
+import socket
 import struct
 
 import pytest
@@ -11,6 +12,8 @@ from lab import PEER, Lab
 from relay import Relay
 
 CLIENTS = 12
+# Let the kernel cut what is too long.
+IP_MTU_DISCOVER, IP_PMTUDISC_DONT = 10, 0
 
 
 @pytest.fixture(scope="module", params=[1, 2, 3], ids=lambda n: f"{n}_workers")
@@ -116,7 +119,7 @@ def test_fragments_that_land_on_different_workers_come_together(lab, clients):
     data = bytes(i * 11 & 0xFF for i in range(4000))
     for peer_number in range(6):
         with lab.udp("peer", PEER[4]) as peer:
-            peer.setsockopt(0, 10, 0)  # IP_MTU_DISCOVER: let the kernel cut it
+            peer.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT)
             client.permit(PEER[4])
             peer.sendto(data, client.relayed)
             assert client.receive() == (None, peer.getsockname(), data), f"peer {peer_number}"
