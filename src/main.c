@@ -264,7 +264,8 @@ static int run(struct relay *relay)
     }
     stop(relay);
     if (!error)
-        log_message(LOG_LEVEL_INFO, "stopped", "all is as it was");
+        log_message(LOG_LEVEL_INFO, "stopped",
+                    "the interface and its ports are the kernel's again");
     return error ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 

@@ -19,10 +19,12 @@ struct loop_config { // all borrowed
     void *context;
 };
 
-// From now on SIGTERM and SIGINT wait for loop_run; call it before there are other threads.
+// From now on SIGTERM, SIGINT and SIGHUP wait for loop_run, and SIGPIPE is ignored; call it before
+// there are other threads.
 void loop_hold_signals(void);
 
-// SIGTERM and SIGINT are taken over. Logs what went wrong. 0 or -errno.
+// SIGTERM, SIGINT and SIGHUP (unless it is ignored, as under nohup) are taken over. Logs what went
+// wrong. 0 or -errno.
 int loop_create(const struct loop_config *config, struct loop **ret_loop);
 void loop_destroy(struct loop *loop);
 

@@ -23,5 +23,6 @@ void statistics_init(struct statistics *statistics, const struct plane *plane,
 // What has happened since the line before.
 void statistics_print_line(struct statistics *statistics, uint64_t now_ms);
 
-// What has happened since the start; every reason of drops that occurred.
+// What has happened since the start: frames received, and every other counter and reason of drops
+// that occurred.
 void statistics_print_summary(struct statistics *statistics, uint64_t now_ms);

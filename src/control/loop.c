@@ -37,6 +37,7 @@ struct loop {
     struct event *second;
     struct event *terminate;
     struct event *interrupt;
+    struct event *hangup;
     struct punt punts[PUNT_BURST]; // taken from a ring, not taken up yet
     unsigned punt_first;
     unsigned punt_count;
@@ -279,7 +280,8 @@ static void on_signal(evutil_socket_t signal, short what, void *context)
     struct loop *loop = context;
 
     (void)what;
-    log_message(LOG_LEVEL_INFO, "stopping", "on %s; once more to force it", strsignal((int)signal));
+    log_message(LOG_LEVEL_INFO, "stopping", "on SIG%s; a second signal ends the process at once",
+                sigabbrev_np((int)signal));
     event_base_loopbreak(loop->base);
 }
 
@@ -296,14 +298,23 @@ static bool events_create(struct loop *loop)
     loop->walk_step = evtimer_new(loop->base, on_walk_step, loop);
     loop->terminate = evsignal_new(loop->base, SIGTERM, on_signal, loop);
     loop->interrupt = evsignal_new(loop->base, SIGINT, on_signal, loop);
+    loop->hangup = evsignal_new(loop->base, SIGHUP, on_signal, loop);
     return loop->doorbell && loop->news && loop->second && loop->again && loop->expiry &&
-           loop->walk_step && loop->terminate && loop->interrupt;
+           loop->walk_step && loop->terminate && loop->interrupt && loop->hangup;
 }
 
 static void event_done(struct event *event)
 {
     if (event)
         event_free(event);
+}
+
+// By nohup, that is.
+static bool hangups_are_ignored(void)
+{
+    struct sigaction action;
+
+    return sigaction(SIGHUP, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
 int loop_create(const struct loop_config *config, struct loop **ret_loop)
@@ -324,6 +335,8 @@ int loop_create(const struct loop_config *config, struct loop **ret_loop)
     event_add(loop->second, &one_second);
     event_add(loop->terminate, NULL);
     event_add(loop->interrupt, NULL);
+    if (!hangups_are_ignored())
+        event_add(loop->hangup, NULL);
     // Looks for punts, and has the doorbell ring for those to come.
     event_add(loop->again, &at_once);
     *ret_loop = loop;
@@ -340,6 +353,7 @@ void loop_destroy(struct loop *loop)
     event_done(loop->walk_step);
     event_done(loop->terminate);
     event_done(loop->interrupt);
+    event_done(loop->hangup);
     if (loop->base)
         event_base_free(loop->base);
     free(loop);
@@ -352,11 +366,14 @@ static void hold_signals(int how)
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
     pthread_sigmask(how, &set, NULL);
 }
 
 void loop_hold_signals(void)
 {
+    // Who reads our figures may go; the relay stays.
+    signal(SIGPIPE, SIG_IGN);
     hold_signals(SIG_BLOCK);
 }
 
@@ -367,4 +384,5 @@ void loop_run(struct loop *loop)
     // From here on a signal does what it does by default.
     event_del(loop->terminate);
     event_del(loop->interrupt);
+    event_del(loop->hangup);
 }

@@ -13,7 +13,9 @@
     "      --check-config  check the configuration and exit: 0 when it is good, 1 when not\n"      \
     "      --stats         print live figures every second\n"                                      \
     "  -h, --help          print this and exit\n"                                                  \
-    "  -V, --version       print the version and exit\n"
+    "  -V, --version       print the version and exit\n"                                           \
+    "\n"                                                                                           \
+    "SIGINT, SIGTERM and SIGHUP stop it in order. More: turnpike(8), turnpike.conf(5)\n"
 
 enum { OPTION_CHECK_CONFIG = 256, OPTION_STATS };
 
@@ -30,6 +32,28 @@ static enum options_verdict refuse(FILE *errors, const char *problem, const char
 {
     fprintf(errors, "turnpike: %s%s; 'turnpike --help' says what there is\n", problem, what);
     return OPTIONS_WRONG;
+}
+
+static bool is_known(int option)
+{
+    for (const struct option *known = long_options; known->name; known++) {
+        if (known->val == option)
+            return true;
+    }
+    return false;
+}
+
+// getopt leaves the letter of an unknown short option, nothing of an unknown long one, and the
+// value of a known one that was given an argument. A short one may be in the middle of a word.
+static enum options_verdict refuse_option(FILE *errors, const char *word)
+{
+    const char letter[] = {'-', (char)optopt, '\0'};
+
+    if (optopt == 0)
+        return refuse(errors, "unknown option ", word);
+    if (is_known(optopt))
+        return refuse(errors, "an option without a value was given one: ", word);
+    return refuse(errors, "unknown option ", letter);
 }
 
 enum options_verdict options_parse(int argc, char **argv, FILE *output, FILE *errors,
@@ -59,7 +83,7 @@ enum options_verdict options_parse(int argc, char **argv, FILE *output, FILE *er
         case ':':
             return refuse(errors, "a value is missing for ", argv[optind - 1]);
         default:
-            return refuse(errors, "unknown option ", argv[optind - 1]);
+            return refuse_option(errors, argv[optind - 1]);
         }
     }
     if (optind < argc)

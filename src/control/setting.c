@@ -157,13 +157,33 @@ static void refuse(const struct reader *reader, const struct setting *setting, c
                       range);
 }
 
+// How a value of the type is written, where that is easily got wrong.
+static const char *type_form(const struct setting *setting)
+{
+    switch (setting->type) {
+    case SETTING_NUMBER:
+    case SETTING_BOOLEAN:
+        return ", without quotes";
+    case SETTING_TEXTS:
+    case SETTING_PREFIXES:
+        return ", written [\"...\", \"...\"]";
+    case SETTING_GROUP:
+        return ", written { ... }";
+    case SETTING_GROUPS:
+        return ", written ( { ... }, { ... } )";
+    default:
+        return ", in quotes";
+    }
+}
+
 static void refuse_type(const struct reader *reader, const struct setting *setting)
 {
     char type[SETTING_TEXT_LEN], range[SETTING_TEXT_LEN];
 
+    setting_format_range(setting, range);
     setting_error(reader->report, reader->setting, reader->name,
-                  "is of the wrong type; allowed: %s (%s)", setting_format_type(setting, type),
-                  setting_format_range(setting, range));
+                  "is of the wrong type; allowed: %s%s%s%s%s", setting_format_type(setting, type),
+                  *range ? " (" : "", range, *range ? ")" : "", type_form(setting));
 }
 
 static void read_number(const struct reader *reader, const struct setting *setting,
@@ -208,7 +228,7 @@ static void read_choice(const struct reader *reader, const struct setting *setti
             return;
         }
     }
-    refuse(reader, setting, "is none of them");
+    refuse(reader, setting, "is not among the choices");
 }
 
 static bool length_is_allowed(const struct reader *reader, const struct setting *setting,

@@ -12,6 +12,7 @@
 #include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 // RFC 8265 normalization can lengthen a text.
 #define PREPARED_LEN 4096
@@ -566,9 +567,8 @@ static void check_addresses(const struct check *check)
                     find(check, config_lookup(check->config, "min_port") ? "min_port" : "max_port"),
                     "min_port", NULL, settings->min_port, settings->max_port);
     else if (settings->external_address.family != IP_FAMILY_NONE)
-        setting_error(
-            check->report, find(check, "external_address"), "external_address",
-            "is not for one of several relay addresses; allowed: external_address within relay");
+        setting_error(check->report, find(check, "external_address"), "external_address",
+                      "counts only while relay is empty; allowed: external_address within relay");
 }
 
 static void check_workers(const struct check *check)
@@ -577,7 +577,7 @@ static void check_workers(const struct check *check)
 
     if (settings->cpus.count > 0 && settings->cpus.count != settings->workers)
         setting_error(check->report, find(check, "cpus"), "cpus",
-                      "names %u CPUs for %u workers; allowed: one for each, or empty",
+                      "names %u CPUs, and workers is %u; allowed: one for each worker, or empty",
                       settings->cpus.count, settings->workers);
     if (settings->packet_buffers > 0 && settings->packet_buffers < settings->workers * 16384)
         setting_error(check->report, find(check, "packet_buffers"), "packet_buffers",
@@ -607,22 +607,40 @@ static void check_all(const struct check *check)
 static void report_syntax(const config_t *config, struct setting_report *report)
 {
     const char *path = config_error_file(config);
+    const char *text = config_error_text(config);
+    bool is_grammar = strcmp(text, "syntax error") == 0;
 
     report->error_count++;
-    fprintf(report->stream, "%s:%d: %s\n", path ? path : report->path, config_error_line(config),
-            config_error_text(config));
+    fprintf(report->stream, "%s:%d: %s%s\n", path ? path : report->path, config_error_line(config),
+            text,
+            is_grammar ? " here or before; allowed: name = value; with text in \"quotes\"" : "");
+}
+
+// libconfig ends the process when it cannot read on, as from a directory.
+static FILE *open_file(const char *path)
+{
+    FILE *file = fopen(path, "re");
+    struct stat status;
+
+    if (file && fstat(fileno(file), &status) == 0 && S_ISDIR(status.st_mode)) {
+        fclose(file);
+        errno = EISDIR;
+        return NULL;
+    }
+    return file;
 }
 
 int settings_load(const char *path, FILE *errors, struct settings *ret_settings)
 {
     struct setting_report report = {.stream = errors, .path = path};
     struct settings settings = {};
-    FILE *file = fopen(path, "re");
+    FILE *file = open_file(path);
     char directory[PATH_MAX];
     config_t config;
 
     if (!file) {
-        fprintf(errors, "%s: %s; -c FILE names the configuration\n", path, strerror(errno));
+        fprintf(errors, "%s: %s%s\n", path, strerror(errno),
+                errno == ENOENT ? "; -c FILE names the configuration" : "");
         return -ENOENT;
     }
     config_init(&config);

@@ -6,6 +6,9 @@
 #include <string.h>
 
 #define LINES_PER_HEADER 20
+// With the longest name of a drop a line has 80 columns.
+#define HEADER_FORMAT "%7s %9s %6s %9s %6s %5s %6s %5s %s\n"
+#define LINE_FORMAT   "%7" PRIu32 " %9.0f %6.*f %9.0f %6.*f %5.0f %6.0f %5.1f %s\n"
 
 void statistics_init(struct statistics *statistics, const struct plane *plane,
                      const struct turn_server *server, FILE *stream, uint64_t now_ms)
@@ -69,6 +72,12 @@ static double megabits(uint64_t bytes, uint64_t interval_ms)
     return per_second(bytes * 8, interval_ms) / 1e6;
 }
 
+// Six columns are enough for 999 Gbit/s.
+static int megabits_decimals(double megabits)
+{
+    return megabits < 999.99 ? 2 : megabits < 9999.9 ? 1 : 0;
+}
+
 static double busy_percent(const struct worker_counters *counters)
 {
     uint64_t polls = counters->busy_polls + counters->idle_polls;
@@ -81,6 +90,7 @@ void statistics_print_line(struct statistics *statistics, uint64_t now_ms)
     struct worker_counters sum, part;
     struct turn_usage usage;
     uint64_t interval_ms = now_ms > statistics->last_ms ? now_ms - statistics->last_ms : 1;
+    double to_peer, to_client;
     uint64_t drops;
 
     worker_counters_sum(statistics->plane->counters, statistics->plane->config.worker_count, &sum);
@@ -88,18 +98,17 @@ void statistics_print_line(struct statistics *statistics, uint64_t now_ms)
     part = sum;
     subtract(&part, &statistics->last);
     drops = drop_sum(&part);
+    to_peer = megabits(part.counters[COUNTER_TO_PEER_BYTES], interval_ms);
+    to_client = megabits(part.counters[COUNTER_TO_CLIENT_BYTES], interval_ms);
     if (statistics->lines++ % LINES_PER_HEADER == 0)
-        fprintf(statistics->stream, "%8s %7s %10s %9s %10s %9s %8s %8s %5s %s\n", "allocs", "users",
-                "to-peer/s", "Mbit/s", "to-clnt/s", "Mbit/s", "punts/s", "drops/s", "busy%",
-                "top drop");
-    fprintf(statistics->stream,
-            "%8" PRIu32 " %7" PRIu32 " %10.0f %9.2f %10.0f %9.2f %8.0f %8.0f %5.1f %s\n",
-            usage.allocations, usage.users, per_second(to_peer_packets(&part), interval_ms),
-            megabits(part.counters[COUNTER_TO_PEER_BYTES], interval_ms),
-            per_second(to_client_packets(&part), interval_ms),
-            megabits(part.counters[COUNTER_TO_CLIENT_BYTES], interval_ms),
-            per_second(part.counters[COUNTER_PUNTED], interval_ms), per_second(drops, interval_ms),
-            busy_percent(&part), drops > 0 ? drop_name(top_drop(&part)) : "-");
+        fprintf(statistics->stream, HEADER_FORMAT, "allocs", "to-peer/s", "Mbit/s", "to-clnt/s",
+                "Mbit/s", "req/s", "drop/s", "busy%", "top drop");
+    fprintf(statistics->stream, LINE_FORMAT, usage.allocations,
+            per_second(to_peer_packets(&part), interval_ms), megabits_decimals(to_peer), to_peer,
+            per_second(to_client_packets(&part), interval_ms), megabits_decimals(to_client),
+            to_client, per_second(part.counters[COUNTER_PUNTED], interval_ms),
+            per_second(drops, interval_ms), busy_percent(&part),
+            drops > 0 ? drop_name(top_drop(&part)) : "-");
     fflush(statistics->stream);
     statistics->last = sum;
     statistics->last_ms = now_ms;
@@ -112,7 +121,7 @@ void statistics_print_summary(struct statistics *statistics, uint64_t now_ms)
     worker_counters_sum(statistics->plane->counters, statistics->plane->config.worker_count, &sum);
     fprintf(statistics->stream, "\nin %.1f s:\n", (double)(now_ms - statistics->started_ms) / 1000);
     for (unsigned i = 0; i < COUNTER_COUNT; i++) {
-        if (sum.counters[i] > 0)
+        if (sum.counters[i] > 0 || i == COUNTER_RX_PACKETS)
             fprintf(statistics->stream, "%16" PRIu64 "  %s\n", sum.counters[i], counter_help(i));
     }
     for (unsigned i = 0; i < DROP_COUNT; i++) {

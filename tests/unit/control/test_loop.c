@@ -375,6 +375,25 @@ static void signals_that_come_early_are_heard_late(void **state)
     loop_run(loop);
 }
 
+static void a_hangup_ends_it_as_well(void **state)
+{
+    (void)state;
+    raise(SIGHUP);
+    fake.rang = true; // nothing else ends the loop
+    loop_run(loop);
+}
+
+static void a_reader_that_has_gone_does_no_harm(void **state)
+{
+    int ends[2];
+
+    (void)state;
+    assert_int_equal(pipe(ends), 0);
+    close(ends[0]);
+    assert_int_equal(write(ends[1], "figures", 7), -1);
+    close(ends[1]);
+}
+
 int main(void)
 {
 #define WITH_LOOP(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -388,6 +407,8 @@ int main(void)
         WITH_LOOP(expiry_waits_for_room),
         WITH_LOOP(changed_routes_start_a_walk_over_everything),
         WITH_LOOP(signals_that_come_early_are_heard_late),
+        WITH_LOOP(a_hangup_ends_it_as_well),
+        WITH_LOOP(a_reader_that_has_gone_does_no_harm),
     };
 
     return cmocka_run_group_tests_name("control/loop", tests, NULL, NULL);

@@ -95,13 +95,22 @@ static void says_what_there_is_and_what_it_is(void **state)
 
 static void names_what_it_does_not_know(void **state)
 {
-    static const char *const wrong[][3] = {{"--statistics"}, {"-x"}, {"here"}, {"-c"}};
-    static const char *const named[] = {"--statistics", "-x", "here", "-c"};
+    static const char *const wrong[][3] = {{"--statistics"}, {"-x"},      {"here"},
+                                           {"-c"},           {"-xcq"},    {"--stats", "-xV"},
+                                           {"--stats=3"},    {"--help=1"}};
+    static const char *const named[] = {"unknown option --statistics;",
+                                        "unknown option -x;",
+                                        "unexpected argument here;",
+                                        "a value is missing for -c;",
+                                        "unknown option -x;",
+                                        "unknown option -x;",
+                                        "without a value was given one: --stats=3;",
+                                        "without a value was given one: --help=1;"};
     struct options options = {.config_path = "untouched"};
     struct said said;
 
     (void)state;
-    for (unsigned i = 0; i < 4; i++) {
+    for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         assert_int_equal(parse(wrong[i], &options, &said), OPTIONS_WRONG);
         assert_non_null(strstr(said.errors, named[i]));
         assert_string_equal(said.output, "");

@@ -208,16 +208,18 @@ static void every_error_says_where_what_and_what_is_allowed(void **state)
         {"number = -1;", "test.conf:1: number: -1 is out of range; allowed: 2..4000000000 s\n"},
         {"number = 4000000001L;",
          "test.conf:1: number: 4000000001 is out of range; allowed: 2..4000000000 s\n"},
-        {"number = 2.5;",
-         "test.conf:1: number: is of the wrong type; allowed: integer (2..4000000000)\n"},
-        {"number = \"3\";",
-         "test.conf:1: number: is of the wrong type; allowed: integer (2..4000000000)\n"},
+        {"number = 2.5;", "test.conf:1: number: is of the wrong type; allowed: integer "
+                          "(2..4000000000), without quotes\n"},
+        {"number = \"3\";", "test.conf:1: number: is of the wrong type; allowed: integer "
+                            "(2..4000000000), without quotes\n"},
         {"choice = \"blue\";",
-         "test.conf:1: choice: \"blue\" is none of them; allowed: \"red\", \"green\"\n"},
-        {"flag = 1;", "test.conf:1: flag: is of the wrong type; allowed: boolean (true, false)\n"},
+         "test.conf:1: choice: \"blue\" is not among the choices; allowed: \"red\", \"green\"\n"},
+        {"flag = 1;", "test.conf:1: flag: is of the wrong type; allowed: boolean (true, false), "
+                      "without quotes\n"},
         {"text = \"a\";", "test.conf:1: text: \"a\" is too short; allowed: 2..5 bytes\n"},
         {"text = \"sixsix\";", "test.conf:1: text: \"sixsix\" is too long; allowed: 2..5 bytes\n"},
-        {"text = 1;", "test.conf:1: text: is of the wrong type; allowed: string (2..5 bytes)\n"},
+        {"text = 1;",
+         "test.conf:1: text: is of the wrong type; allowed: string (2..5 bytes), in quotes\n"},
         {"address = \"1.2.3\";", "test.conf:1: address: \"1.2.3\" is no IP address; allowed: an "
                                  "IPv4 or IPv6 address, or empty\n"},
         {"cpus = \"1-\";", "test.conf:1: cpus: \"1-\" is no list of CPUs; allowed: CPU numbers and "
@@ -225,23 +227,24 @@ static void every_error_says_where_what_and_what_is_allowed(void **state)
         {"cpus = \"3-1\";", "test.conf:1: cpus: \"3-1\" is no list of CPUs; allowed: CPU numbers "
                             "and ranges such as \"2-5,8\", or "
                             "empty\n"},
-        {"texts = \"a\";",
-         "test.conf:1: texts: is of the wrong type; allowed: array of strings (each 1..5 bytes)\n"},
-        {"texts = (\"a\",\n1);",
-         "test.conf:2: texts: is of the wrong type; allowed: array of strings (each 1..5 bytes)\n"},
+        {"texts = \"a\";", "test.conf:1: texts: is of the wrong type; allowed: array of strings "
+                           "(each 1..5 bytes), written [\"...\", \"...\"]\n"},
+        {"texts = (\"a\",\n1);", "test.conf:2: texts: is of the wrong type; allowed: array of "
+                                 "strings (each 1..5 bytes), written [\"...\", \"...\"]\n"},
         {"prefixes = [\"10.0.0.1/8\"];", "test.conf:1: prefixes: \"10.0.0.1/8\" is no prefix, or "
                                          "has bits set past its length; allowed: each a prefix "
                                          "such as \"10.0.0.0/8\" or \"2001:db8::/32\"\n"},
         {"items = (\n{number = 1;});", "test.conf:2: items[0].text: is missing: what it says\n"},
         {"items = ({text = \"a\";},\n{text = \"b\"; number = 10;});",
          "test.conf:2: items[1].number: 10 is out of range; allowed: 0..9\n"},
-        {"items = (1);",
-         "test.conf:1: items: is of the wrong type; allowed: list of groups (at most 2)\n"},
+        {"items = (1);", "test.conf:1: items: is of the wrong type; allowed: list of groups (at "
+                         "most 2), written ( { ... }, { ... } )\n"},
         {"items = ({text = \"a\";}, {text = \"b\";}, {text = \"c\";});",
          "test.conf:1: items: has too many groups; allowed: at most 2\n"},
-        {"inner = 1;", "test.conf:1: inner: is of the wrong type; allowed: group ()\n"},
-        {"inner = {flag = 2;};",
-         "test.conf:1: inner.flag: is of the wrong type; allowed: boolean (true, false)\n"},
+        {"inner = 1;",
+         "test.conf:1: inner: is of the wrong type; allowed: group, written { ... }\n"},
+        {"inner = {flag = 2;};", "test.conf:1: inner.flag: is of the wrong type; allowed: boolean "
+                                 "(true, false), without quotes\n"},
     };
 
     (void)state;

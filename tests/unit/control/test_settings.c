@@ -123,7 +123,8 @@ static void contradictions_are_refused(void **state)
          "known in advance; "
          "allowed: false\n"},
         {GOOD "workers = 2; cpus = \"1-3\";",
-         "conf:" NEXT ": cpus: names 3 CPUs for 2 workers; allowed: one for each, or empty\n"},
+         "conf:" NEXT
+         ": cpus: names 3 CPUs, and workers is 2; allowed: one for each worker, or empty\n"},
         {GOOD "packet_buffers = 16384; workers = 2;",
          "conf:" NEXT ": packet_buffers: 16384 are too few for 2 workers; allowed: 16384 for each "
          "or more, or 0\n"},
@@ -156,7 +157,7 @@ static void contradictions_are_refused(void **state)
               "{address = \"192.0.2.3\"; external_address = \"203.0.113.1\";});",
          "conf:5: relay[2]: has the external address of relay[1]; allowed: each address once\n"},
         {GOOD "external_address = \"203.0.113.1\";\nrelay = ({address = \"192.0.2.1\";});",
-         "conf:" NEXT ": external_address: is not for one of several relay addresses; allowed: "
+         "conf:" NEXT ": external_address: counts only while relay is empty; allowed: "
          "external_address within "
          "relay\n"},
         {GOOD "listen = ({address = \"192.0.2.1\";},\n{address = \"192.0.2.1\"; port = 3478;});",
@@ -228,7 +229,9 @@ static void a_syntax_error_names_its_line(void **state)
 
     (void)state;
     assert_int_equal(load(GOOD "idle = ;\n", &errors, &settings), -EINVAL);
-    assert_string_equal(errors, "conf:" NEXT ": syntax error\n");
+    assert_string_equal(
+        errors, "conf:" NEXT ": syntax error here or before; allowed: name = value; with text in "
+                "\"quotes\"\n");
     free(errors);
 }
 
@@ -244,6 +247,21 @@ static void a_missing_file_is_named(void **state)
     assert_int_equal(settings_load("/nonexistent/turnpike.conf", stream, &settings), -ENOENT);
     fclose(stream);
     assert_non_null(strstr(errors, "/nonexistent/turnpike.conf: No such file or directory"));
+    free(errors);
+}
+
+static void a_directory_is_no_file(void **state)
+{
+    struct settings settings;
+    char *errors;
+    size_t len;
+    FILE *stream = open_memstream(&errors, &len);
+
+    (void)state;
+    assert_non_null(stream);
+    assert_int_equal(settings_load("/", stream, &settings), -ENOENT);
+    fclose(stream);
+    assert_string_equal(errors, "/: Is a directory\n");
     free(errors);
 }
 
@@ -371,6 +389,7 @@ int main(void)
         cmocka_unit_test(errors_of_both_kinds_are_reported_together),
         cmocka_unit_test(a_syntax_error_names_its_line),
         cmocka_unit_test(a_missing_file_is_named),
+        cmocka_unit_test(a_directory_is_no_file),
         cmocka_unit_test(a_range_serves_workers_with_whole_pairs_only),
         cmocka_unit_test(the_documentation_lists_every_setting),
         cmocka_unit_test(the_reference_configuration_has_every_setting_with_its_default),

@@ -69,8 +69,8 @@ static void a_line_is_about_its_interval_and_all_workers(void **state)
     fixture->counters[1].idle_polls += 3;
     fixture->len = 0;
     statistics_print_line(&fixture->statistics, 4000);
-    assert_non_null(strstr(fixture->text, "      12       3       2000      2.00        500      "
-                                          "1.00        4        4  25.0 no_permission\n"));
+    assert_non_null(strstr(fixture->text, "     12      2000   2.00       500   1.00     4      4 "
+                                          " 25.0 no_permission\n"));
 }
 
 static void the_header_is_repeated(void **state)
@@ -83,6 +83,27 @@ static void the_header_is_repeated(void **state)
     for (const char *at = fixture->text; (at = strstr(at, "allocs")); at++)
         headers++;
     assert_int_equal(headers, 3);
+}
+
+static void a_line_fits_a_terminal(void **state)
+{
+    struct fixture *fixture = *state;
+    struct worker_counters *counters = &fixture->counters[0];
+
+    counters->counters[COUNTER_CHANNEL_TO_PEER] = 123456789;
+    counters->counters[COUNTER_PEER_TO_CHANNEL] = 123456789;
+    counters->counters[COUNTER_TO_PEER_BYTES] = UINT64_C(123456000000);
+    counters->counters[COUNTER_TO_CLIENT_BYTES] = UINT64_C(1234567800);
+    counters->counters[COUNTER_PUNTED] = 12345;
+    counters->drops[DROP_NO_RELAYED_ADDRESS] = 123456;
+    counters->busy_polls = 1;
+    statistics_print_line(&fixture->statistics, 2000);
+    assert_string_equal(
+        fixture->text,
+        " allocs to-peer/s Mbit/s to-clnt/s Mbit/s req/s drop/s busy% top drop\n"
+        "     12 123456789 987648 123456789 9876.5 12345 123456 100.0 no_relayed_address\n");
+    for (unsigned i = 0; i < DROP_COUNT; i++)
+        assert_true(strlen(drop_name(i)) <= strlen("no_relayed_address"));
 }
 
 static void two_lines_at_once_do_no_harm(void **state)
@@ -106,6 +127,7 @@ static void the_summary_has_what_occurred_and_only_that(void **state)
     assert_non_null(strstr(fixture->text, "in 2.5 s:"));
     assert_non_null(strstr(fixture->text, "              11  Binding requests answered\n"));
     assert_non_null(strstr(fixture->text, "               9  dropped (ttl_expired)"));
+    assert_non_null(strstr(fixture->text, "               0  frames received\n"));
     assert_null(strstr(fixture->text, "hairpin"));
     assert_null(strstr(fixture->text, "bad_stun"));
 }
@@ -116,6 +138,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         FIXTURE(a_line_is_about_its_interval_and_all_workers),
         FIXTURE(the_header_is_repeated),
+        FIXTURE(a_line_fits_a_terminal),
         FIXTURE(two_lines_at_once_do_no_harm),
         FIXTURE(the_summary_has_what_occurred_and_only_that),
     };
