@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Which worker owns a relay port. Both planes compute it, so it is a pure function of the port: a port pair N, N+1 with N
-// even has one owner, every range is spread evenly, and with 2^k workers one masked rule (k bits) covers a slice.
+// Which worker owns a relay port. Both planes compute it, so it is a pure function of the port: a port pair N, N+1 with
+// N even has one owner, every range is spread evenly, and with 2^k workers one masked rule (k bits) covers a slice.
 #pragma once
 
 #include <stdint.h>

@@ -18,13 +18,13 @@ struct worker_config {
     struct rte_mempool *pool; // buffers for fragments
 };
 
-// Allocates every table at its full size. 0, -ENOMEM, -EINVAL, -ENOTSUP (a CPU without AES instructions). Control thread,
-// before the worker runs.
+// Allocates every table at its full size. 0, -ENOMEM, -EINVAL, -ENOTSUP (a CPU without AES instructions). Control
+// thread, before the worker runs.
 int worker_create(const struct worker_config *config, struct worker **ret_worker);
 void worker_destroy(struct worker *worker);
 
-// One round: commands, hand-offs, receive, transmit, expiry of fragments. Returns the number of frames and commands handled. For
-// worker_run and for tests, which drive a worker without a thread.
+// One round: commands, hand-offs, receive, transmit, expiry of fragments. Returns the number of frames and commands
+// handled. For worker_run and for tests, which drive a worker without a thread.
 unsigned worker_poll(struct worker *worker);
 
 // Poll until plane->running is 0, idling as configured; an lcore function. worker: struct worker *. Returns 0.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Control plane to worker: one command ring a worker, single producer, single consumer, applied in order between bursts.
-// What was installed before a TRANSMIT is in force when that packet leaves.
+// Control plane to worker: one command ring a worker, single producer, single consumer, applied in order between
+// bursts. What was installed before a TRANSMIT is in force when that packet leaves.
 #pragma once
 
 #include "base/address.h"

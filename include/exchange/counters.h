@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Everything a worker counts. One writer a block; readers sum the blocks. The lists below are the metric list: name, help.
+// Everything a worker counts. One writer a block; readers sum the blocks. The lists below are the metric list: name,
+// help.
 #pragma once
 
 #include <stdint.h>
@@ -29,7 +30,7 @@
     X(STALE_NONCE, stale_nonce_answers, "requests answered 438 on the worker")                                         \
     X(PUNTED, punted_packets, "requests passed to the control plane")                                                  \
     X(REASSEMBLED, reassembled_packets, "datagrams put together from fragments")                                       \
-    X(FRAGMENTS_MERGED, fragments_merged, "received fragments, the last of each apart, that a datagram was put together of") \
+    X(FRAGMENTS_MERGED, fragments_merged, "fragments that went into a datagram, the last of each apart")               \
     X(FRAGMENTED, fragmented_packets, "datagrams sent as fragments")                                                   \
     X(FRAGMENTS_MADE, fragments_made, "fragments, the first of each apart, that a datagram was sent as")               \
     X(COMMANDS, commands, "commands applied")                                                                          \

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What both planes hold between them: the fixed facts of this run (listeners, relays, sizes) and the rings. Made by main
-// before a worker starts, destroyed after the last has stopped.
+// What both planes hold between them: the fixed facts of this run (listeners, relays, sizes) and the rings. Made by
+// main before a worker starts, destroyed after the last has stopped.
 #pragma once
 
 #include "base/address.h"
@@ -71,7 +71,8 @@ struct plane {
     struct plane_config config;
     struct rte_ring *commands[PLANE_WORKERS_MAX];  // elements: struct command
     struct rte_ring *punts[PLANE_WORKERS_MAX];     // elements: struct punt
-    struct rte_ring *handoffs[PLANE_WORKERS_MAX][PLANE_WORKERS_MAX]; // [from][to]: struct rte_mbuf *; NULL on the diagonal
+    // [from][to]: struct rte_mbuf *; NULL on the diagonal
+    struct rte_ring *handoffs[PLANE_WORKERS_MAX][PLANE_WORKERS_MAX];
     struct plane_doorbell doorbell;
     struct worker_counters *counters; // one block a worker
     uint32_t running; // cleared by the control plane to stop the workers; atomic

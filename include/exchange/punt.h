@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Worker to control plane: one bounded punt ring a worker, single producer, single consumer. What does not fit is dropped
-// and counted; media goes on.
+// Worker to control plane: one bounded punt ring a worker, single producer, single consumer. What does not fit is
+// dropped and counted; media goes on.
 #pragma once
 
 #include "base/address.h"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// MESSAGE-INTEGRITY, MESSAGE-INTEGRITY-SHA256 and the long-term keys they use (RFC 8489 sections 9.2.2, 14.5, 14.6, 18.5.1).
+// MESSAGE-INTEGRITY, MESSAGE-INTEGRITY-SHA256 and the long-term keys they use (RFC 8489 sections 9.2.2, 14.5, 14.6,
+// 18.5.1).
 #pragma once
 
 #include "base/bytes.h"

@@ -6,6 +6,7 @@
 
 #include <stddef.h>
 
-// Map non-ASCII spaces to U+0020, refuse controls and invalid UTF-8, normalize to NFC. Writes at most capacity bytes and
-// a terminator: the buffer has capacity + 1. 0; -EINVAL for text that the profile forbids (empty included); -ENOSPC; -ENOMEM.
+// Map non-ASCII spaces to U+0020, refuse controls and invalid UTF-8, normalize to NFC. Writes at most capacity bytes
+// and a terminator: the buffer has capacity + 1. 0; -EINVAL for text that the profile forbids (empty included);
+// -ENOSPC; -ENOMEM.
 int opaque_string_prepare(struct span text, char *buffer, size_t capacity);

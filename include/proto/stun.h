@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The STUN and TURN code points: methods, classes, attributes, error codes (RFC 8489 section 18, RFC 8656 sections 17-19).
+// The STUN and TURN code points: methods, classes, attributes, error codes (RFC 8489 section 18, RFC 8656 sections
+// 17-19).
 #pragma once
 
 #include <stdint.h>

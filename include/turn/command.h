@@ -10,7 +10,7 @@
 enum turn_command_kind {
     TURN_COMMAND_INSTALL_ALLOCATION, // create it, or update the one of the same id: idempotent
     TURN_COMMAND_REMOVE_ALLOCATION,  // with its permissions and channels; answered by turn_server_removed()
-    TURN_COMMAND_REMOVE_RELAY,       // one family of a dual allocation, with that family's permissions and channels; answered too
+    TURN_COMMAND_REMOVE_RELAY,       // one family of a dual allocation, with its permissions and channels; answered too
     TURN_COMMAND_INSTALL_PERMISSION, // idempotent
     TURN_COMMAND_REMOVE_PERMISSION,
     TURN_COMMAND_INSTALL_CHANNEL,    // idempotent; its permission was installed before it, and may have expired since

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Who may use the relay: long-term users from the configuration, and TURN REST time-limited credentials
-// (RFC 8489 section 9.2; draft-uberti-behave-turn-rest: username "timestamp:userid", password base64(HMAC-SHA1(secret, username))).
+// (RFC 8489 section 9.2; draft-uberti-behave-turn-rest: username "timestamp:userid", password base64(HMAC-SHA1(secret,
+// username))).
 #pragma once
 
 #include "base/bytes.h"
@@ -18,7 +19,8 @@ struct credentials;
 int credentials_create(const char *realm, struct credentials **ret_credentials);
 void credentials_destroy(struct credentials *credentials);
 
-// 0; -EINVAL (OpaqueString refuses it), -EEXIST (name taken), -ENOMEM. The password itself is not kept (RFC 8656 section 6).
+// 0; -EINVAL (OpaqueString refuses it), -EEXIST (name taken), -ENOMEM. The password itself is not kept (RFC 8656
+// section 6).
 int credentials_add_user(struct credentials *credentials, const char *name, const char *password);
 // Precomputed keys, either may be NULL: that algorithm is then refused for this user.
 int credentials_add_user_keys(struct credentials *credentials, const char *name, const uint8_t md5[16],
@@ -40,8 +42,9 @@ bool credentials_names(const struct credentials *credentials, const struct stun_
 bool credentials_mac_matches(const struct stun_message *message, const struct integrity_key *key);
 
 // Check the message's MAC (SHA-256 when present, else SHA-1) with the key of its USERNAME or USERHASH under algorithm.
-// Takes the same time for an unknown user as for a wrong password. On OK: the key, and the user's name as it stands in the
-// configuration or in USERNAME (into ret_username, at least USERNAME_MAX_LEN + 1 bytes). wall_s: seconds since the epoch.
+// Takes the same time for an unknown user as for a wrong password. On OK: the key, and the user's name as it stands in
+// the configuration or in USERNAME (into ret_username, at least USERNAME_MAX_LEN + 1 bytes). wall_s: seconds since the
+// epoch.
 enum credentials_verdict credentials_check(const struct credentials *credentials, const struct stun_message *message,
                                            enum stun_password_algorithm algorithm, uint64_t wall_s,
                                            struct integrity_key *ret_key, char *ret_username);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The TURN server as a pure state machine (RFC 8656): in goes one event and the time, out come a response and forwarding
-// commands. No socket, no clock, no global; used by one thread at a time. The same code runs under the control thread,
-// under a model-based test with a virtual clock, and under a fuzzer.
+// The TURN server as a pure state machine (RFC 8656): in goes one event and the time, out come a response and
+// forwarding commands. No socket, no clock, no global; used by one thread at a time. The same code runs under the
+// control thread, under a model-based test with a virtual clock, and under a fuzzer.
 #pragma once
 
 #include "base/address.h"
@@ -88,16 +88,16 @@ struct turn_output {
 
 struct turn_server;
 
-// 0, -ENOMEM, -EINVAL (a relay range without a port for some worker, one relay address twice, a limit of zero... logged by
-// nobody: the configuration was checked before).
+// 0, -ENOMEM, -EINVAL (a relay range without a port for some worker, one relay address twice, a limit of zero... logged
+// by nobody: the configuration was checked before).
 int turn_server_create(const struct turn_config *config, struct turn_server **ret_server);
 void turn_server_destroy(struct turn_server *server);
 
 // New nonce keys, of the same realm.
 void turn_server_set_stateless(struct turn_server *server, const struct stateless_policy *policy);
 
-// A new configuration's users and peer policy, borrowed as the old ones were. Allocations keep their keys; permissions and
-// channels that the policy now denies go with turn_server_revoke.
+// A new configuration's users and peer policy, borrowed as the old ones were. Allocations keep their keys; permissions
+// and channels that the policy now denies go with turn_server_revoke.
 void turn_server_set_access(struct turn_server *server, const struct credentials *credentials,
                             const struct peer_policy *peer_policy);
 

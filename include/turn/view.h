@@ -12,8 +12,8 @@
 struct turn_output;
 struct turn_server;
 
-// Say all live state again as INSTALL commands, some at each call: for a worker that starts anew, for changed routes, for
-// export. *cursor starts at 0. True when more is left.
+// Say all live state again as INSTALL commands, some at each call: for a worker that starts anew, for changed routes,
+// for export. *cursor starts at 0. True when more is left.
 bool turn_server_walk(const struct turn_server *server, uint64_t *cursor, struct turn_output *output);
 
 // Exactly what is in use; all zero when all is released.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A TURN server as RFC 8656 tells it, in the plainest way: arrays, linear search, whole seconds. fuzz_server.c holds the
-// real one against it. Written from the RFC and from the contracts in include/turn, sharing no code with src/turn.
+// A TURN server as RFC 8656 tells it, in the plainest way: arrays, linear search, whole seconds. fuzz_server.c holds
+// the real one against it. Written from the RFC and from the contracts in include/turn, sharing no code with src/turn.
 #pragma once
 
 #include "turn/server.h"
@@ -125,8 +125,8 @@ struct model_allocation *model_find(struct model *model, const struct five_tuple
 // The error code that the request must get, 0 for a success.
 unsigned model_judge(struct model *model, const struct model_request *request);
 
-// The request succeeded with this output, whose response is parsed: check what it says and do the same. Stops the program
-// when it is wrong.
+// The request succeeded with this output, whose response is parsed: check what it says and do the same. Stops the
+// program when it is wrong.
 void model_follow(struct model *model, const struct model_request *request, const struct turn_output *output,
                   const struct stun_message *response);
 

@@ -9,7 +9,7 @@ from pathlib import Path
 LICENSE = "SPDX-License-Identifier: BSD-3-Clause"
 SOURCES = {".c", ".h", ".py", ".sh", ".mjs", ".js", ".lua"}
 TEXTS = SOURCES | {".build", ".txt", ".md", ".conf", ".json", ".html", ".yml"}
-C_COLUMNS = 132
+C_COLUMNS = 120
 
 
 def tracked(root):
