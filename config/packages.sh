@@ -10,7 +10,7 @@ LAB_PACKAGES=(iproute2 ethtool procps coturn)
 # shellcheck disable=SC2034
 UNIT_PACKAGES=(libcmocka-dev python3 git)
 # shellcheck disable=SC2034
-LINT_PACKAGES=(shellcheck clang-format)
+LINT_PACKAGES=(shellcheck clang-format mandoc)
 # shellcheck disable=SC2034
 INTEGRATION_PACKAGES=(nftables iputils-ping python3-pytest python3-pytest-xdist python3-scapy python3-aioice
     python3-aiortc)

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#define OPTIONS_DEFAULT_PATH "/etc/turnpike.conf"
+#define OPTIONS_DEFAULT_PATH TURNPIKE_SYSCONFDIR "/turnpike.conf"
 
 struct options {
     const char *config_path;

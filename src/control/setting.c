@@ -553,7 +553,7 @@ static void refuse_unknown(const struct setting *fields, const struct reader *re
                       "is no setting; did you mean %s?", nearest);
     else
         setting_error(reader->report, reader->setting, reader->name,
-                      "is no setting; docs/configuration.md lists those there are");
+                      "is no setting; turnpike.conf(5) lists those there are");
 }
 
 static void read_defaults(const struct setting *fields, void *base)

@@ -286,7 +286,7 @@ static void a_misspelt_name_is_recognised(void **state)
     done(&result);
     read_text("altogether = 3;", &result);
     assert_string_equal(result.errors,
-                        "test.conf:1: altogether: is no setting; docs/configuration.md lists those "
+                        "test.conf:1: altogether: is no setting; turnpike.conf(5) lists those "
                         "there are\n");
     done(&result);
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Claims about the settings of the relay: what contradicts what, and that config/turnpike.conf and
-// docs/configuration.md say all of it.
+// Claims about the settings of the relay: what contradicts what, and that config/turnpike.conf,
+// docs/configuration.md and docs/turnpike.conf.5 say all of it.
 #include "control/settings.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -337,6 +338,39 @@ static void the_documentation_lists_every_setting(void **state)
     assert_int_equal(reading.missing, 0);
 }
 
+static void expect_in_manual(const struct setting *setting, const char *name, void *context)
+{
+    char type[SETTING_TEXT_LEN], range[SETTING_TEXT_LEN], line[1024], help[SETTING_TEXT_LEN];
+    const char *value = setting->default_value;
+
+    snprintf(help, sizeof(help), "%s", setting->help);
+    help[0] = (char)toupper(help[0]);
+    for (char *quote = help; (quote = strchr(quote, '`'));)
+        *quote = '"';
+    setting_format_type(setting, type);
+    type[0] = (char)toupper(type[0]);
+    setting_format_range(setting, range);
+    snprintf(line, sizeof(line), ".It Ic %s\n%s%s%s%s%s; %s%s.\n%s.", name, type,
+             *range ? ", " : "", range, setting->unit ? " " : "",
+             setting->unit ? setting->unit : "",
+             !value   ? "must be set"
+             : *value ? "default "
+                      : "no default",
+             value ? value : "", help);
+    expect_line(context, line);
+}
+
+static void the_manual_page_lists_every_setting(void **state)
+{
+    char *text = read_source("docs/turnpike.conf.5");
+    struct reading reading = {.text = text};
+
+    (void)state;
+    setting_walk(settings_table, expect_in_manual, &reading);
+    free(text);
+    assert_int_equal(reading.missing, 0);
+}
+
 static void expect_in_reference(const struct setting *setting, const char *name, void *context)
 {
     char type[SETTING_TEXT_LEN], range[SETTING_TEXT_LEN], line[1024];
@@ -392,6 +426,7 @@ int main(void)
         cmocka_unit_test(a_directory_is_no_file),
         cmocka_unit_test(a_range_serves_workers_with_whole_pairs_only),
         cmocka_unit_test(the_documentation_lists_every_setting),
+        cmocka_unit_test(the_manual_page_lists_every_setting),
         cmocka_unit_test(the_reference_configuration_has_every_setting_with_its_default),
         cmocka_unit_test(the_reference_configuration_loads),
     };
