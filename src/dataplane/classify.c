@@ -239,6 +239,12 @@ static bool walk_extension(struct extension_walk *walk, struct packet *packet)
         refuse(packet, DROP_IP_OPTIONS);
         return false;
     }
+    // At most one (RFC 8200 section 4.1): a fragment in a datagram that was put together would be
+    // put together again, and again.
+    if (walk->next == IPPROTO_FRAGMENT && packet->flags & PACKET_WAS_FRAGMENTED) {
+        refuse(packet, DROP_IP_OPTIONS);
+        return false;
+    }
     if (walk->next == IPPROTO_FRAGMENT) {
         uint16_t fragment = load_be16(walk->at + 2);
         packet->flags |= PACKET_WAS_FRAGMENTED;

@@ -470,6 +470,53 @@ static void what_never_completes_stays_within_bounds(void **state)
     rig_dropped_once(rig, DROP_NO_RELAYED_ADDRESS);
 }
 
+// One of two fragments, next_header's, of an IPv6 datagram to a relay port.
+static void receive_piece(struct rig *rig, uint32_t id, uint8_t next_header, uint16_t offset_more,
+                          const uint8_t *bytes, size_t len)
+{
+    uint8_t options[9] = {44, next_header, 0};
+    uint8_t frame[512];
+    struct wire wire = {.source = SOURCE_V6,
+                        .destination = DESTINATION_V6,
+                        .payload = "",
+                        .options = options,
+                        .options_len = sizeof(options)};
+    store_be16(options + 3, offset_more);
+    store_be32(options + 5, id);
+    wire_write(&wire, frame);
+    store_be16(frame + 18, (uint16_t)(8 + len));
+    memcpy(frame + 62, bytes, len);
+    rig_receive(rig, 0, frame, 62 + len);
+}
+
+// A datagram in two fragments that is, behind destination options, itself a fragment.
+static void receive_nested(struct rig *rig, uint32_t id, uint32_t inner_id,
+                           uint16_t inner_offset_more)
+{
+    uint8_t bytes[16 + 16] = {44, 0, 1, 4, 0, 0, 0, 0, 17};
+    store_be16(bytes + 10, inner_offset_more);
+    store_be32(bytes + 12, inner_id);
+    receive_piece(rig, id, 60, 1, bytes, 16);
+    receive_piece(rig, id, 17, 16, bytes + 16, 16);
+}
+
+// RFC 8200 section 4.1: at most one Fragment header. Put together again and again, what one burst
+// completes would have no bound.
+static void a_fragment_within_a_datagram_put_together_is_refused(void **state)
+{
+    struct rig *rig = *state;
+    struct worker_usage usage;
+    for (uint32_t pair = 0; pair < 40; pair++) {
+        receive_nested(rig, 3 * pair, 3 * pair + 2, 1);
+        receive_nested(rig, 3 * pair + 1, 3 * pair + 2, 16);
+    }
+    rig_poll(rig);
+    worker_get_usage(rig->workers[0], &usage);
+    assert_int_equal(usage.fragments, 0);
+    assert_int_equal(rig_counter(rig, COUNTER_REASSEMBLED), 80);
+    assert_int_equal(rig_drops(rig, DROP_IP_OPTIONS), 80);
+}
+
 int main(void)
 {
 #define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -493,6 +540,7 @@ int main(void)
         RIG(a_worker_takes_datagrams_longer_than_a_buffer),
         RIG(fragments_for_others_are_not_ours),
         RIG(what_never_completes_stays_within_bounds),
+        RIG(a_fragment_within_a_datagram_put_together_is_refused),
     };
     return cmocka_run_group_tests(tests, rig_group_set_up, NULL);
 }
