@@ -21,6 +21,7 @@ struct worker_config {
 // Allocates every table at its full size. 0, -ENOMEM, -EINVAL, -ENOTSUP (a CPU without AES instructions). Control
 // thread, before the worker runs.
 int worker_create(const struct worker_config *config, struct worker **ret_worker);
+// No worker of the plane runs. Frames in the rings of any of them are given back.
 void worker_destroy(struct worker *worker);
 
 // One round: commands, hand-offs, receive, transmit, expiry of fragments. Returns the number of frames and commands

@@ -85,20 +85,30 @@ int worker_create(const struct worker_config *config, struct worker **ret_worker
     return 0;
 }
 
-// What is still under way to this worker goes with it.
-static void rings_drain(struct worker *worker)
+static void commands_drain(struct rte_ring *ring)
 {
     struct command command;
-    while (rte_ring_sc_dequeue_elem(worker->plane->commands[worker->id], &command,
-                                    sizeof(command)) == 0) {
+    while (rte_ring_sc_dequeue_elem(ring, &command, sizeof(command)) == 0) {
         if (command.kind == COMMAND_TRANSMIT)
             rte_pktmbuf_free(command.transmit.frame);
     }
-    for (unsigned from = 0; from < worker->config->worker_count; from++) {
-        void *frame;
-        while (from != worker->id &&
-               rte_ring_sc_dequeue(worker->plane->handoffs[from][worker->id], &frame) == 0)
-            rte_pktmbuf_free(frame);
+}
+
+static void handoffs_drain(struct rte_ring *ring)
+{
+    void *frame;
+    while (ring != NULL && rte_ring_sc_dequeue(ring, &frame) == 0)
+        rte_pktmbuf_free(frame);
+}
+
+// No worker runs any more. What is still under way, to whichever of them, may lie in a buffer of
+// this one's, and goes before its buffers do.
+static void rings_drain(const struct plane *plane)
+{
+    for (unsigned to = 0; to < plane->config.worker_count; to++) {
+        commands_drain(plane->commands[to]);
+        for (unsigned from = 0; from < plane->config.worker_count; from++)
+            handoffs_drain(plane->handoffs[from][to]);
     }
 }
 
@@ -106,7 +116,7 @@ void worker_destroy(struct worker *worker)
 {
     if (worker == NULL)
         return;
-    rings_drain(worker);
+    rings_drain(worker->plane);
     rte_mempool_free(worker->jumbo);
     reassembly_done(&worker->reassembly);
     rate_limiter_done(&worker->rate_limiter);

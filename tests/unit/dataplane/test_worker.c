@@ -273,7 +273,7 @@ static int set_up_adaptive(void **state)
     return error;
 }
 
-// What is on its way in the rings belongs to the worker that it was sent to.
+// What is on its way in the rings is given back.
 static void destroys_with_frames_under_way(void **state)
 {
     (void)state;
@@ -295,6 +295,35 @@ static void destroys_with_frames_under_way(void **state)
     worker_destroy(worker);
     plane_destroy(plane);
     assert_int_equal(rte_mempool_avail_count(rig_pool), before);
+}
+
+// In whichever order: a frame in one worker's rings may lie in a buffer of another's.
+static void destroys_the_worker_whose_buffers_are_under_way(void **state)
+{
+    (void)state;
+    struct plane_config config;
+    rig_config(&config, 2);
+    struct plane *plane;
+    struct worker *workers[2];
+    assert_int_equal(plane_create(&config, &plane), 0);
+    for (uint16_t id = 0; id < 2; id++) {
+        struct worker_config worker_config = {
+            .plane = plane, .id = id, .socket = SOCKET_ID_ANY, .pool = rig_pool};
+        assert_int_equal(worker_create(&worker_config, &workers[id]), 0);
+    }
+    struct rte_mempool *jumbo = rte_mempool_lookup("jumbo_0");
+    assert_non_null(jumbo);
+    struct command command;
+    memset(&command, 0, sizeof(command));
+    command.kind = COMMAND_TRANSMIT;
+    command.transmit.frame = rte_pktmbuf_alloc(jumbo);
+    assert_int_equal(plane_command_send(plane, 1, &command), 0);
+    assert_int_equal(rte_ring_sp_enqueue(plane->handoffs[0][1], rte_pktmbuf_alloc(jumbo)), 0);
+    worker_destroy(workers[0]);
+    assert_true(rte_ring_empty(plane->commands[1]));
+    assert_true(rte_ring_empty(plane->handoffs[0][1]));
+    worker_destroy(workers[1]);
+    plane_destroy(plane);
 }
 
 static void refuses_sizes_that_it_cannot_have(void **state)
@@ -325,6 +354,7 @@ int main(void)
         TEST(counts_polls),
         cmocka_unit_test_setup_teardown(runs_until_the_plane_stops, set_up_adaptive, rig_tear_down),
         cmocka_unit_test(destroys_with_frames_under_way),
+        cmocka_unit_test(destroys_the_worker_whose_buffers_are_under_way),
         cmocka_unit_test(refuses_sizes_that_it_cannot_have),
     };
     return cmocka_run_group_tests(tests, rig_group_set_up, NULL);
