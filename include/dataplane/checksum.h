@@ -38,6 +38,11 @@ static inline uint64_t checksum_add_u16(uint64_t sum, uint16_t word_be)
     return sum + word_be;
 }
 
+static inline uint64_t checksum_add_u64(uint64_t sum, uint64_t word)
+{
+    return sum + (word & 0xFFFFFFFFu) + (word >> 32);
+}
+
 static inline uint64_t checksum_add_4_bytes(uint64_t sum, const void *bytes)
 {
     uint32_t word;
@@ -45,11 +50,16 @@ static inline uint64_t checksum_add_4_bytes(uint64_t sum, const void *bytes)
     return sum + word;
 }
 
+static inline uint64_t checksum_add_8_bytes(uint64_t sum, const void *bytes)
+{
+    uint64_t word;
+    memcpy(&word, bytes, sizeof(word));
+    return checksum_add_u64(sum, word);
+}
+
 static inline uint64_t checksum_add_16_bytes(uint64_t sum, const void *bytes)
 {
-    uint32_t words[4];
-    memcpy(words, bytes, sizeof(words));
-    return sum + words[0] + words[1] + words[2] + words[3];
+    return checksum_add_8_bytes(checksum_add_8_bytes(sum, bytes), (const uint8_t *)bytes + 8);
 }
 
 // Bytes that start at an even place in what is summed; an odd last one is padded with a zero.

@@ -4,11 +4,13 @@
 // was asked for. One thread.
 #pragma once
 
+#include "base/address.h"
 #include "dataplane/table_memory.h"
 
 #include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #define FLOW_NONE         UINT32_MAX
 #define FLOW_BUCKET_SLOTS 10
@@ -22,17 +24,38 @@ enum flow_key_kind {
     FLOW_KEY_STEERING,   // scope: listener
 };
 
+// Four words, made in registers and stored whole: the hash loads 16 bytes at a time, and a load of
+// what was just stored in smaller pieces waits until all have left the store buffer.
 struct flow_key {
-    uint8_t ip[16]; // an IPv4 address has zeros behind it
-    uint32_t scope;
-    uint16_t port_be;
-    uint16_t number;
-    uint8_t kind;
-    uint8_t family;
-    uint8_t zero[6];
-} __attribute__((aligned(16)));
+    uint64_t ip[2]; // an IPv4 address has zeros behind it
+    uint64_t place; // scope, port (network order) and number
+    uint64_t kind;  // enum flow_key_kind, and the family
+} __attribute__((aligned(32)));
 
 static_assert(sizeof(struct flow_key) == 32, "two AES blocks");
+
+// ip: as many bytes as the family has.
+static inline void flow_key_set(struct flow_key *key, enum flow_key_kind kind, uint8_t family,
+                                uint32_t scope, const uint8_t *ip, uint16_t port_be,
+                                uint16_t number)
+{
+    if (family == IP_FAMILY_V4) {
+        uint32_t v4;
+        memcpy(&v4, ip, sizeof(v4));
+        key->ip[0] = v4;
+        key->ip[1] = 0;
+    } else {
+        memcpy(key->ip, ip, sizeof(key->ip));
+    }
+    key->place = scope | (uint64_t)port_be << 32 | (uint64_t)number << 48;
+    key->kind = kind | (uint64_t)family << 8;
+}
+
+static inline bool flow_key_equal(const struct flow_key *a, const struct flow_key *b)
+{
+    return ((a->ip[0] ^ b->ip[0]) | (a->ip[1] ^ b->ip[1]) | (a->place ^ b->place) |
+            (a->kind ^ b->kind)) == 0;
+}
 
 struct flow_bucket {
     uint16_t tags[FLOW_BUCKET_SLOTS]; // 0: empty

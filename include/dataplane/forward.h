@@ -17,6 +17,10 @@
 // RFC 7915 section 5.1: the longest IPv4 packet made of an IPv6 one that is sent without DF.
 #define FORWARD_IPV4_WITHOUT_DF_MAX_LEN 1260
 
+static_assert(offsetof(struct adjacency, destination_mac) == 0 &&
+                  offsetof(struct adjacency, source_mac) == 6,
+              "in the order of an Ethernet header: copied as one");
+
 // Where a datagram goes, and as whose.
 struct leg {
     const uint8_t *source_ip;
@@ -35,20 +39,26 @@ static inline uint64_t forward_address_sum(uint64_t sum, uint8_t family, const u
     return family == IP_FAMILY_V4 ? checksum_add_4_bytes(sum, ip) : checksum_add_16_bytes(sum, ip);
 }
 
+// Source and destination, one behind the other.
+static inline uint64_t forward_addresses_sum(uint64_t sum, uint8_t family, const uint8_t *ips)
+{
+    if (family == IP_FAMILY_V4)
+        return checksum_add_8_bytes(sum, ips);
+    return checksum_add_16_bytes(checksum_add_16_bytes(sum, ips), ips + 16);
+}
+
 // The sum of the relayed bytes alone: the datagram's, as its sender made it, less everything else
-// in it (RFC 1624). Bytes that were damaged on the way here are as damaged on the way on.
-static inline uint64_t forward_data_sum(const struct packet *packet)
+// in it (RFC 1624). Bytes that were damaged on the way here are as damaged on the way on. A right
+// datagram sums up to nothing, its checksum included: so what is relayed sums up to the negation of
+// all the rest.
+static __rte_always_inline uint64_t forward_data_sum(const struct packet *packet)
 {
     const uint8_t *payload = packet_payload(packet);
-    if (packet->checksum == 0)
+    if (unlikely(packet->checksum == 0))
         return checksum_add_bytes(0, payload + packet->data_offset, packet->data_len);
-    uint64_t other = forward_address_sum(0, packet->family, packet->source_ip);
-    other = forward_address_sum(other, packet->family, packet->destination_ip);
-    other = checksum_add_u16(other, htons(IPPROTO_UDP));
-    uint16_t len_be = htons(packet->l4_len); // twice: in the pseudo-header and in the header
-    other = checksum_add_u16(checksum_add_u16(other, len_be), len_be);
-    other = checksum_add_u16(checksum_add_u16(other, packet->source_port_be),
-                             packet->destination_port_be);
+    uint64_t other = forward_addresses_sum(0, packet->family, packet->source_ip);
+    other = checksum_add_8_bytes(other, packet->l4);
+    other += htons(IPPROTO_UDP) + (uint64_t)htons(packet->l4_len);
     if (packet->data_offset == 4)
         other = checksum_add_4_bytes(other, payload);
     else if (packet->data_offset > 0)
@@ -59,7 +69,7 @@ static inline uint64_t forward_data_sum(const struct packet *packet)
         uint64_t behind = checksum_add_bytes(0, payload + end, behind_len);
         other += end & 1 ? checksum_shift(behind) : behind;
     }
-    return (uint16_t)~packet->checksum + checksum_negate(other);
+    return checksum_negate(other);
 }
 
 static inline bool forward_ipv4_dont_fragment(const struct packet *packet, const struct leg *leg,
@@ -70,35 +80,39 @@ static inline bool forward_ipv4_dont_fragment(const struct packet *packet, const
     return !(packet->flags & PACKET_WAS_FRAGMENTED) && packet_len > FORWARD_IPV4_WITHOUT_DF_MAX_LEN;
 }
 
-static inline void forward_write_ipv4(struct worker *worker, uint8_t *ip,
+// Headers are made in registers and stored in whole words, checksum included.
+static __rte_always_inline void forward_write_ipv4(struct worker *worker, uint8_t *ip,
                                       const struct packet *packet, const struct leg *leg,
                                       size_t packet_len)
 {
     bool dont_fragment = forward_ipv4_dont_fragment(packet, leg, packet_len);
-    ip[0] = 0x45;
-    ip[1] = packet->traffic_class;
-    store_be16(ip + 2, (uint16_t)packet_len);
-    store_be16(ip + 4, dont_fragment ? 0 : worker->ipv4_id++); // RFC 6864: only fragments need one
-    store_be16(ip + 6, dont_fragment ? FORWARD_IPV4_DONT_FRAGMENT : 0);
-    ip[8] = packet->ttl - 1;
-    ip[9] = IPPROTO_UDP;
-    store_be16(ip + 10, 0);
-    memcpy(ip + 12, leg->source_ip, 4);
-    memcpy(ip + 16, leg->destination_ip, 4);
-    uint16_t sum = checksum_field(checksum_add_16_bytes(checksum_add_4_bytes(0, ip + 16), ip));
-    memcpy(ip + 10, &sum, sizeof(sum));
+    uint16_t id =
+        dont_fragment ? 0 : worker->ipv4_id++; // RFC 6864: only what may be cut up needs one
+    uint16_t fragment = dont_fragment ? FORWARD_IPV4_DONT_FRAGMENT : 0;
+    uint32_t source, destination;
+    memcpy(&source, leg->source_ip, sizeof(source));
+    memcpy(&destination, leg->destination_ip, sizeof(destination));
+    uint64_t first = 0x45 | (uint64_t)packet->traffic_class << 8 |
+                     (uint64_t)htons((uint16_t)packet_len) << 16 | (uint64_t)htons(id) << 32 |
+                     (uint64_t)htons(fragment) << 48;
+    uint64_t second = (uint64_t)(packet->ttl - 1) | IPPROTO_UDP << 8 | (uint64_t)source << 32;
+    uint64_t sum = checksum_add_u64(checksum_add_u64(destination, first), second);
+    second |= (uint64_t)checksum_field(sum) << 16;
+    memcpy(ip, &first, sizeof(first));
+    memcpy(ip + 8, &second, sizeof(second));
+    memcpy(ip + 16, &destination, sizeof(destination));
 }
 
 // flow: a number that all datagrams of the flow have in common (RFC 8656 section 13.1, RFC 6437
 // section 3).
-static inline void forward_write_ipv6(uint8_t *ip, const struct packet *packet,
+static __rte_always_inline void forward_write_ipv6(uint8_t *ip, const struct packet *packet,
                                       const struct leg *leg, size_t packet_len, uint64_t flow)
 {
     uint32_t label = (uint32_t)((flow * 0x9E3779B97F4A7C15u) >> 44);
-    store_be32(ip, 6u << 28 | (uint32_t)packet->traffic_class << 20 | label);
-    store_be16(ip + 4, (uint16_t)(packet_len - PACKET_IPV6_LEN));
-    ip[6] = IPPROTO_UDP;
-    ip[7] = packet->ttl - 1;
+    uint64_t first = htonl(6u << 28 | (uint32_t)packet->traffic_class << 20 | label) |
+                     (uint64_t)htons((uint16_t)(packet_len - PACKET_IPV6_LEN)) << 32 |
+                     (uint64_t)IPPROTO_UDP << 48 | (uint64_t)(packet->ttl - 1) << 56;
+    memcpy(ip, &first, sizeof(first));
     memcpy(ip + 8, leg->source_ip, 16);
     memcpy(ip + 24, leg->destination_ip, 16);
 }
@@ -115,7 +129,7 @@ static inline bool forward_may_fragment(const struct packet *packet, const struc
 }
 
 // To the adjacency, whose MAC addresses go in front of ip. True when the frame went on.
-static inline bool forward_to_wire(struct worker *worker, const struct packet *packet,
+static __rte_always_inline bool forward_to_wire(struct worker *worker, const struct packet *packet,
                                    const struct leg *leg, uint8_t *ip, size_t packet_len)
 {
     struct rte_mbuf *frame = packet->mbuf;
@@ -124,9 +138,7 @@ static inline bool forward_to_wire(struct worker *worker, const struct packet *p
         worker_drop(worker, frame, DROP_NO_NEIGHBOUR);
         return false;
     }
-    uint8_t *ethernet = ip - PACKET_ETHERNET_LEN;
-    memcpy(ethernet, adjacency->destination_mac, 6);
-    memcpy(ethernet + 6, adjacency->source_mac, 6);
+    memcpy(ip - PACKET_ETHERNET_LEN, adjacency, 12); // destination, source
     if (likely(packet_len <= adjacency->mtu)) {
         transmit(worker, frame);
         return true;
@@ -142,7 +154,7 @@ static inline bool forward_to_wire(struct worker *worker, const struct packet *p
 // prefix goes in front of the relayed bytes, an even number of bytes; padding zeros go behind them.
 // prefix is not in the frame, nor is anything that leg points to. The frame is gone for the caller;
 // true when it went on.
-static inline bool forward(struct worker *worker, const struct packet *packet,
+static __rte_always_inline bool forward(struct worker *worker, const struct packet *packet,
                            const struct leg *leg, const uint8_t *prefix, size_t prefix_len,
                            size_t padding_len)
 {
@@ -170,28 +182,28 @@ static inline bool forward(struct worker *worker, const struct packet *packet,
     uint64_t sum = absent ? 0 : forward_data_sum(packet);
 
     // From here on the old headers are overwritten.
-    memset(data + packet->data_len, 0, padding_len);
+    if (padding_len > 0)
+        memset(data + packet->data_len, 0, padding_len);
     if (prefix_len > 0)
         memcpy(data - prefix_len, prefix, prefix_len);
     uint8_t *udp = data - prefix_len - PACKET_UDP_LEN;
     uint8_t *ip = udp - ip_len;
     uint16_t udp_len_be = htons((uint16_t)udp_len);
-    memcpy(udp, &leg->source_port_be, 2);
-    memcpy(udp + 2, &leg->destination_port_be, 2);
-    memcpy(udp + 4, &udp_len_be, 2);
     uint64_t flow = forward_address_sum(0, leg->family, leg->source_ip) +
                     forward_address_sum(0, leg->family, leg->destination_ip) + leg->source_port_be +
                     leg->destination_port_be;
     uint16_t field = 0;
     if (!absent) {
-        sum += flow + htons(IPPROTO_UDP) + udp_len_be + udp_len_be;
+        sum += flow + htons(IPPROTO_UDP) + 2 * (uint64_t)udp_len_be;
         if (prefix_len == 4)
             sum = checksum_add_4_bytes(sum, prefix);
         else if (prefix_len > 0)
             sum = checksum_add_bytes(sum, prefix, prefix_len);
         field = checksum_udp_field(sum);
     }
-    memcpy(udp + 6, &field, sizeof(field));
+    uint64_t header = leg->source_port_be | (uint64_t)leg->destination_port_be << 16 |
+                      (uint64_t)udp_len_be << 32 | (uint64_t)field << 48;
+    memcpy(udp, &header, sizeof(header));
     if (leg->family == IP_FAMILY_V4)
         forward_write_ipv4(worker, ip, packet, leg, ip_len + udp_len);
     else

@@ -3,6 +3,7 @@
 // must keep.
 #pragma once
 
+#include "base/address.h"
 #include "exchange/counters.h"
 
 #include <assert.h>
@@ -26,6 +27,7 @@ enum packet_kind {
     PACKET_PEER,         // to a relay port
     PACKET_ICMP,         // an error, to an address of ours
     PACKET_FRAGMENT,     // to an address of ours
+    PACKET_KIND_COUNT,
 };
 
 enum packet_flag {
@@ -36,11 +38,10 @@ enum packet_flag {
 
 struct packet {
     struct rte_mbuf *mbuf;
-    uint8_t *ip; // header
-    uint8_t *l4; // UDP or ICMP header; what a fragment carries
-    const uint8_t *source_ip;
-    const uint8_t *destination_ip;
-    uint16_t l4_len; // UDP: as its header says; otherwise what the IP header leaves
+    uint8_t *ip;              // header
+    uint8_t *l4;              // UDP or ICMP header; what a fragment carries
+    const uint8_t *source_ip; // the destination's follows it
+    uint16_t l4_len;          // UDP: as its header says; otherwise what the IP header leaves
     uint16_t source_port_be;
     uint16_t destination_port_be;
     uint16_t checksum;     // UDP's, as in the frame; 0: absent
@@ -52,15 +53,26 @@ struct packet {
     uint8_t flags; // enum packet_flag, ORed
     uint8_t local; // index of the listener or the relay
     uint8_t fragment_more;
-    uint16_t fragment_offset;   // bytes
-    uint16_t fragment_protocol; // of the whole datagram
+    uint32_t allocation; // index; set by lookups
+    union {
+        struct {
+            uint16_t data_offset; // of what is relayed, from the UDP payload's start
+            uint16_t data_len;
+        };
+        struct {
+            uint16_t fragment_offset;   // bytes
+            uint16_t fragment_protocol; // of the whole datagram
+        };
+    };
     uint32_t fragment_id;
-    uint32_t allocation;  // index; set by lookups
-    uint16_t data_offset; // of what is relayed, from the UDP payload's start
-    uint16_t data_len;
 } __attribute__((aligned(64)));
 
-static_assert(sizeof(struct packet) == 128, "two cache lines a packet in flight");
+static_assert(sizeof(struct packet) == 64, "one cache line a packet in flight");
+
+static inline const uint8_t *packet_destination_ip(const struct packet *packet)
+{
+    return packet->source_ip + (packet->family == IP_FAMILY_V4 ? 4 : 16);
+}
 
 static inline uint8_t *packet_payload(const struct packet *packet)
 {

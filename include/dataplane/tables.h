@@ -174,12 +174,24 @@ int tables_init(struct tables *tables, const struct plane_config *config, int so
 void tables_done(struct tables *tables);
 
 // Keys. ip: as many bytes as the family has.
-struct flow_key tables_client_key(uint8_t listener, uint8_t family, const uint8_t *ip,
-                                  uint16_t port_be, uint16_t channel);
-struct flow_key tables_peer_key(uint32_t allocation, uint8_t family, const uint8_t *ip,
-                                uint16_t port_be);
-struct flow_key tables_steering_key(uint8_t listener, uint8_t family, const uint8_t *ip,
-                                    uint16_t port_be);
+
+static inline void tables_client_key(struct flow_key *key, uint8_t listener, uint8_t family,
+                                     const uint8_t *ip, uint16_t port_be, uint16_t channel)
+{
+    flow_key_set(key, FLOW_KEY_CLIENT, family, listener, ip, port_be, channel);
+}
+
+static inline void tables_peer_key(struct flow_key *key, uint32_t allocation, uint8_t family,
+                                   const uint8_t *ip, uint16_t port_be)
+{
+    flow_key_set(key, FLOW_KEY_PEER, family, allocation, ip, port_be, 0);
+}
+
+static inline void tables_steering_key(struct flow_key *key, uint8_t listener, uint8_t family,
+                                       const uint8_t *ip, uint16_t port_be)
+{
+    flow_key_set(key, FLOW_KEY_STEERING, family, listener, ip, port_be, 0);
+}
 
 // The flow_match of these tables.
 bool tables_match(const void *context, uint32_t value, const struct flow_key *key);
@@ -194,20 +206,23 @@ static inline uint32_t tables_relay_port(const struct tables *tables, unsigned r
                : TABLE_NONE;
 }
 
-// Is a channel the one that a client key, or a peer key, asks for? The family is the listener's, or
-// in the key.
+// Is a channel the one that a client key, or a peer key, asks for?
 static inline bool channel_is_of_client(const struct channel *channel, const struct flow_key *key)
 {
-    return memcmp(channel->client_ip, key->ip, sizeof(key->ip)) == 0 &&
-           channel->client_port_be == key->port_be && channel->number == key->number &&
-           channel->listener == key->scope;
+    struct flow_key own;
+    tables_client_key(&own, channel->listener, IP_FAMILY_V6, channel->client_ip,
+                      channel->client_port_be, channel->number);
+    // The family is the listener's.
+    return ((own.ip[0] ^ key->ip[0]) | (own.ip[1] ^ key->ip[1]) | (own.place ^ key->place)) == 0;
 }
 
 static inline bool channel_is_of_peer(const struct channel *channel, const struct flow_key *key)
 {
-    return memcmp(channel->peer_ip, key->ip, sizeof(key->ip)) == 0 &&
-           channel->peer_port_be == key->port_be && channel->allocation == key->scope &&
-           channel->peer_family == key->family;
+    struct flow_key own;
+    tables_peer_key(&own, channel->allocation, IP_FAMILY_V6, channel->peer_ip,
+                    channel->peer_port_be);
+    return ((own.ip[0] ^ key->ip[0]) | (own.ip[1] ^ key->ip[1]) | (own.place ^ key->place)) == 0 &&
+           channel->peer_family == key->kind >> 8;
 }
 
 // Commands. 0; -ENOSPC: a table is full; -ENOENT: no such allocation; -EINVAL: an index that does

@@ -33,6 +33,11 @@ struct worker_lookups {
     unsigned count;
 };
 
+struct worker_packets {
+    struct packet *packets[WORKER_BURST];
+    unsigned count;
+};
+
 struct worker {
     struct plane *plane;
     const struct plane_config *config; // the plane's
@@ -53,6 +58,7 @@ struct worker {
     struct worker_queue turned;      // came through the hairpin, to be looked up as peer packets
     struct worker_queue reassembled; // to be classified again
     struct packet packets[WORKER_BURST];
+    struct worker_packets by_kind[PACKET_KIND_COUNT];
     struct worker_lookups lookups;            // first round
     struct worker_lookups permission_lookups; // second round
 

@@ -31,8 +31,9 @@ static bool hand_to_port_owner(struct worker *worker, struct rte_mbuf *frame, ui
 static void client_unknown(struct worker *worker, const struct packet *packet, enum drop drop)
 {
     if (worker->may_hand_on && worker->tables.steering_pool.used > 0) {
-        struct flow_key key = tables_steering_key(packet->local, packet->family, packet->source_ip,
-                                                  packet->source_port_be);
+        struct flow_key key;
+        tables_steering_key(&key, packet->local, packet->family, packet->source_ip,
+                            packet->source_port_be);
         uint32_t value = tables_lookup(&worker->tables, &key);
         if (value != FLOW_NONE) {
             handoff_send(worker, worker->tables.steerings[table_value_index(value)].owner,
@@ -43,14 +44,14 @@ static void client_unknown(struct worker *worker, const struct packet *packet, e
     worker_drop(worker, packet->mbuf, drop);
 }
 
-static inline void lookup_add(struct worker_lookups *lookups, struct packet *packet,
-                              const struct flow_key *key)
+// Where the key of this packet goes.
+static inline struct flow_key *lookup_add(struct worker_lookups *lookups, struct packet *packet)
 {
-    lookups->keys[lookups->count] = *key;
-    lookups->packets[lookups->count++] = packet;
+    lookups->packets[lookups->count] = packet;
+    return &lookups->keys[lookups->count++];
 }
 
-static void prefetch_entry(const struct tables *tables, uint32_t value)
+static inline void prefetch_entry(const struct tables *tables, uint32_t value)
 {
     uint32_t index = table_value_index(value);
     switch (table_value_kind(value)) {
@@ -91,74 +92,65 @@ static inline uint32_t lookup_index(const struct worker *worker,
     return value == FLOW_NONE ? TABLE_NONE : table_value_index(value);
 }
 
-// First round: the channel or the allocation of a client, the channel of a peer.
+// First round: the channel or the allocation of a client, the channel of a peer. The lookups stand
+// in the order of their kinds, so that no branch depends on the kind of a single packet.
 
-static void first_channel_data(struct worker *worker, unsigned i)
+static void first_channel_data(struct worker *worker, unsigned from, unsigned to)
 {
-    struct worker_lookups *lookups = &worker->lookups;
-    uint32_t value = lookups->values[i];
-    bool is_match =
-        table_value_kind(value) == TABLE_VALUE_CHANNEL_OF_CLIENT &&
-        channel_is_of_client(&worker->tables.channels[table_value_index(value)], &lookups->keys[i]);
-    uint32_t index = lookup_index(worker, lookups, i, is_match);
-    if (unlikely(index == TABLE_NONE))
-        client_unknown(worker, lookups->packets[i], DROP_UNBOUND_CHANNEL);
-    else
-        channel_to_peer(worker, lookups->packets[i], &worker->tables.channels[index]);
+    const struct worker_lookups *lookups = &worker->lookups;
+    for (unsigned i = from; i < to; i++) {
+        uint32_t value = lookups->values[i];
+        bool is_match = table_value_kind(value) == TABLE_VALUE_CHANNEL_OF_CLIENT &&
+                        channel_is_of_client(&worker->tables.channels[table_value_index(value)],
+                                             &lookups->keys[i]);
+        uint32_t index = lookup_index(worker, lookups, i, is_match);
+        if (unlikely(index == TABLE_NONE))
+            client_unknown(worker, lookups->packets[i], DROP_UNBOUND_CHANNEL);
+        else
+            channel_to_peer(worker, lookups->packets[i], &worker->tables.channels[index]);
+    }
 }
 
-static void first_send(struct worker *worker, unsigned i, struct send_request *sends)
+static void first_peer(struct worker *worker, unsigned from, unsigned to)
+{
+    const struct worker_lookups *lookups = &worker->lookups;
+    for (unsigned i = from; i < to; i++) {
+        struct packet *packet = lookups->packets[i];
+        uint32_t value = lookups->values[i];
+        bool is_match = table_value_kind(value) == TABLE_VALUE_CHANNEL_OF_PEER &&
+                        channel_is_of_peer(&worker->tables.channels[table_value_index(value)],
+                                           &lookups->keys[i]);
+        uint32_t index = lookup_index(worker, lookups, i, is_match);
+        if (likely(index != TABLE_NONE)) {
+            peer_to_channel(worker, packet, &worker->tables.channels[index]);
+            continue;
+        }
+        rte_prefetch0(&worker->tables.allocations[packet->allocation]);
+        tables_peer_key(lookup_add(&worker->permission_lookups, packet), packet->allocation,
+                        packet->family, packet->source_ip, 0);
+    }
+}
+
+static void first_send(struct worker *worker, unsigned from, unsigned to,
+                       struct send_request *sends)
 {
     struct worker_lookups *permissions = &worker->permission_lookups;
-    struct packet *packet = worker->lookups.packets[i];
-    uint32_t index = lookup_index(worker, &worker->lookups, i, false);
-    if (index == TABLE_NONE) {
-        client_unknown(worker, packet, DROP_NO_ALLOCATION);
-        return;
-    }
-    struct send_request *request = &sends[permissions->count];
-    if (!send_to_peer_parse(worker, packet, request))
-        return;
-    packet->allocation = index;
-    struct flow_key key =
-        tables_peer_key(index, (uint8_t)request->peer.family, request->peer.bytes, 0);
-    lookup_add(permissions, packet, &key);
-}
-
-static void first_peer(struct worker *worker, unsigned i)
-{
-    struct worker_lookups *lookups = &worker->lookups;
-    struct packet *packet = lookups->packets[i];
-    uint32_t value = lookups->values[i];
-    bool is_match =
-        table_value_kind(value) == TABLE_VALUE_CHANNEL_OF_PEER &&
-        channel_is_of_peer(&worker->tables.channels[table_value_index(value)], &lookups->keys[i]);
-    uint32_t index = lookup_index(worker, lookups, i, is_match);
-    if (likely(index != TABLE_NONE)) {
-        peer_to_channel(worker, packet, &worker->tables.channels[index]);
-        return;
-    }
-    struct flow_key key = lookups->keys[i];
-    key.port_be = 0;
-    rte_prefetch0(&worker->tables.allocations[packet->allocation]);
-    lookup_add(&worker->permission_lookups, packet, &key);
-}
-
-static void first_round(struct worker *worker, struct send_request *sends)
-{
-    struct worker_lookups *lookups = &worker->lookups;
-    lookup_all(worker, lookups);
-    for (unsigned i = 0; i < lookups->count; i++) {
-        if (lookups->packets[i]->kind == PACKET_CHANNEL_DATA)
-            first_channel_data(worker, i);
-        else if (lookups->packets[i]->kind == PACKET_PEER)
-            first_peer(worker, i);
-        else
-            first_send(worker, i, sends);
+    for (unsigned i = from; i < to; i++) {
+        struct packet *packet = worker->lookups.packets[i];
+        struct send_request *request = &sends[permissions->count];
+        uint32_t index = lookup_index(worker, &worker->lookups, i, false);
+        if (index == TABLE_NONE) {
+            client_unknown(worker, packet, DROP_NO_ALLOCATION);
+        } else if (send_to_peer_parse(worker, packet, request)) {
+            packet->allocation = index;
+            tables_peer_key(lookup_add(permissions, packet), index, (uint8_t)request->peer.family,
+                            request->peer.bytes, 0);
+        }
     }
 }
 
-// Second round: the permission of a peer, for what has no channel.
+// Second round: the permission of a peer, for what has no channel. Sends come first, so that
+// sends[i] is of lookup i.
 static void second_round(struct worker *worker, const struct send_request *sends)
 {
     struct worker_lookups *lookups = &worker->permission_lookups;
@@ -177,27 +169,40 @@ static void second_round(struct worker *worker, const struct send_request *sends
 
 // Before the first round: what is looked up, and what is done with at once.
 
-static void start_client(struct worker *worker, struct packet *packet)
+static void start_channel_data(struct worker *worker, const struct worker_packets *list)
 {
-    uint16_t number = packet->kind == PACKET_CHANNEL_DATA ? load_be16(packet_payload(packet)) : 0;
-    struct flow_key key = tables_client_key(packet->local, packet->family, packet->source_ip,
-                                            packet->source_port_be, number);
-    lookup_add(&worker->lookups, packet, &key);
+    for (unsigned i = 0; i < list->count; i++) {
+        struct packet *packet = list->packets[i];
+        tables_client_key(lookup_add(&worker->lookups, packet), packet->local, packet->family,
+                          packet->source_ip, packet->source_port_be,
+                          load_be16(packet_payload(packet)));
+    }
 }
 
-static void start_peer(struct worker *worker, struct packet *packet)
+static void start_send(struct worker *worker, const struct worker_packets *list)
 {
-    uint16_t port = ntohs(packet->destination_port_be);
-    if (hand_to_port_owner(worker, packet->mbuf, port))
-        return;
-    packet->allocation = tables_relay_port(&worker->tables, packet->local, port);
-    if (packet->allocation == TABLE_NONE) {
-        worker_drop(worker, packet->mbuf, DROP_NO_RELAYED_ADDRESS);
-        return;
+    for (unsigned i = 0; i < list->count; i++) {
+        struct packet *packet = list->packets[i];
+        tables_client_key(lookup_add(&worker->lookups, packet), packet->local, packet->family,
+                          packet->source_ip, packet->source_port_be, 0);
     }
-    struct flow_key key = tables_peer_key(packet->allocation, packet->family, packet->source_ip,
-                                          packet->source_port_be);
-    lookup_add(&worker->lookups, packet, &key);
+}
+
+static void start_peer(struct worker *worker, const struct worker_packets *list)
+{
+    for (unsigned i = 0; i < list->count; i++) {
+        struct packet *packet = list->packets[i];
+        uint16_t port = ntohs(packet->destination_port_be);
+        if (hand_to_port_owner(worker, packet->mbuf, port))
+            continue;
+        packet->allocation = tables_relay_port(&worker->tables, packet->local, port);
+        if (unlikely(packet->allocation == TABLE_NONE)) {
+            worker_drop(worker, packet->mbuf, DROP_NO_RELAYED_ADDRESS);
+            continue;
+        }
+        tables_peer_key(lookup_add(&worker->lookups, packet), packet->allocation, packet->family,
+                        packet->source_ip, packet->source_port_be);
+    }
 }
 
 static void start_icmp(struct worker *worker, struct packet *packet)
@@ -216,7 +221,8 @@ static void start_icmp(struct worker *worker, struct packet *packet)
         worker_drop(worker, packet->mbuf, DROP_BAD_ICMP);
         return;
     }
-    struct flow_key key = tables_peer_key(packet->allocation, packet->family, error.peer_ip, 0);
+    struct flow_key key;
+    tables_peer_key(&key, packet->allocation, packet->family, error.peer_ip, 0);
     uint32_t value = tables_lookup(&worker->tables, &key);
     if (value == FLOW_NONE || !worker->tables.permissions[table_value_index(value)].live)
         worker_drop(worker, packet->mbuf, DROP_NO_PERMISSION);
@@ -289,40 +295,16 @@ static struct rte_mbuf *frame_in_one_buffer(struct worker *worker, struct rte_mb
     return whole;
 }
 
-static void start(struct worker *worker, struct packet *packet)
-{
-    switch ((enum packet_kind)packet->kind) {
-    case PACKET_CHANNEL_DATA:
-    case PACKET_SEND:
-        start_client(worker, packet);
-        break;
-    case PACKET_PEER:
-        start_peer(worker, packet);
-        break;
-    case PACKET_STUN:
-        stateless_answer(worker, packet);
-        break;
-    case PACKET_ICMP:
-        start_icmp(worker, packet);
-        break;
-    case PACKET_FRAGMENT:
-        start_fragment(worker, packet);
-        break;
-    case PACKET_DROP:
-        worker_drop(worker, packet->mbuf, (enum drop)packet->drop);
-        break;
-    }
-}
-
 static void prefetch_relay_port(const struct worker *worker, const struct packet *packet)
 {
     const struct relay_ports *ports = &worker->tables.relay_ports[packet->local];
     rte_prefetch0(&ports->allocations[ntohs(packet->destination_port_be) - ports->min_port]);
 }
 
-static unsigned classify_all(struct worker *worker, struct rte_mbuf **frames, unsigned count)
+static void classify_all(struct worker *worker, struct rte_mbuf **frames, unsigned count)
 {
-    unsigned classified = 0;
+    for (unsigned kind = 0; kind < PACKET_KIND_COUNT; kind++)
+        worker->by_kind[kind].count = 0;
     for (unsigned i = 0; i < count && i < PREFETCH_AHEAD; i++)
         rte_prefetch0(rte_pktmbuf_mtod(frames[i], void *));
     for (unsigned i = 0; i < count; i++) {
@@ -331,12 +313,31 @@ static unsigned classify_all(struct worker *worker, struct rte_mbuf **frames, un
         struct rte_mbuf *frame = frame_in_one_buffer(worker, frames[i]);
         if (unlikely(frame == NULL))
             continue;
-        struct packet *packet = &worker->packets[classified++];
+        struct packet *packet = &worker->packets[i];
         classify(&worker->local_v4, &worker->local_v6, frame, packet);
-        if (packet->kind == PACKET_PEER)
-            prefetch_relay_port(worker, packet);
+        struct worker_packets *list = &worker->by_kind[packet->kind];
+        list->packets[list->count++] = packet;
     }
-    return classified;
+    const struct worker_packets *peers = &worker->by_kind[PACKET_PEER];
+    for (unsigned i = 0; i < peers->count; i++)
+        prefetch_relay_port(worker, peers->packets[i]);
+}
+
+// What needs no table, or is too rare to be looked up together.
+static void process_others(struct worker *worker)
+{
+    const struct worker_packets *list = &worker->by_kind[PACKET_DROP];
+    for (unsigned i = 0; i < list->count; i++)
+        worker_drop(worker, list->packets[i]->mbuf, (enum drop)list->packets[i]->drop);
+    list = &worker->by_kind[PACKET_STUN];
+    for (unsigned i = 0; i < list->count; i++)
+        stateless_answer(worker, list->packets[i]);
+    list = &worker->by_kind[PACKET_ICMP];
+    for (unsigned i = 0; i < list->count; i++)
+        start_icmp(worker, list->packets[i]);
+    list = &worker->by_kind[PACKET_FRAGMENT];
+    for (unsigned i = 0; i < list->count; i++)
+        start_fragment(worker, list->packets[i]);
 }
 
 void burst_process(struct worker *worker, struct rte_mbuf **frames, unsigned count,
@@ -346,10 +347,17 @@ void burst_process(struct worker *worker, struct rte_mbuf **frames, unsigned cou
     worker->may_hand_on = may_hand_on;
     worker->lookups.count = 0;
     worker->permission_lookups.count = 0;
-    unsigned classified = classify_all(worker, frames, count);
-    for (unsigned i = 0; i < classified; i++)
-        start(worker, &worker->packets[i]);
-    first_round(worker, sends);
+    classify_all(worker, frames, count);
+    start_channel_data(worker, &worker->by_kind[PACKET_CHANNEL_DATA]);
+    unsigned first_of_sends = worker->lookups.count;
+    start_send(worker, &worker->by_kind[PACKET_SEND]);
+    unsigned first_of_peers = worker->lookups.count;
+    start_peer(worker, &worker->by_kind[PACKET_PEER]);
+    lookup_all(worker, &worker->lookups);
+    first_channel_data(worker, 0, first_of_sends);
+    first_send(worker, first_of_sends, first_of_peers, sends);
+    first_peer(worker, first_of_peers, worker->lookups.count);
     if (worker->permission_lookups.count > 0)
         second_round(worker, sends);
+    process_others(worker);
 }

@@ -32,7 +32,7 @@ static inline void refuse(struct packet *packet, enum drop drop)
 }
 
 // A datagram for a listener: STUN and ChannelData differ in their first byte (RFC 8656 section 12).
-static inline void classify_client(struct packet *packet)
+static __rte_always_inline void classify_client(struct packet *packet)
 {
     const uint8_t *payload = packet_payload(packet);
     uint16_t len = packet_payload_len(packet);
@@ -57,7 +57,7 @@ static inline void classify_client(struct packet *packet)
     }
 }
 
-static inline void classify_udp(const struct local_addresses *locals, size_t ip_len,
+static __rte_always_inline void classify_udp(const struct local_addresses *locals, size_t ip_len,
                                 struct packet *packet)
 {
     if (packet->l4_len < PACKET_UDP_LEN) {
@@ -66,9 +66,9 @@ static inline void classify_udp(const struct local_addresses *locals, size_t ip_
     }
     const uint8_t *udp = packet->l4;
     uint16_t udp_len = load_be16(udp + 4);
-    memcpy(&packet->source_port_be, udp, sizeof(packet->source_port_be));
-    memcpy(&packet->destination_port_be, udp + 2, sizeof(packet->destination_port_be));
-    memcpy(&packet->checksum, udp + 6, sizeof(packet->checksum));
+    memcpy(&packet->source_port_be, udp, 2);
+    memcpy(&packet->destination_port_be, udp + 2, 2);
+    memcpy(&packet->checksum, udp + 6, 2);
     // Port 0 as a source asks for no answer (RFC 768): no client and no peer.
     if (udp_len < PACKET_UDP_LEN || udp_len > packet->l4_len || packet->source_port_be == 0) {
         refuse(packet, DROP_BAD_UDP);
@@ -82,7 +82,7 @@ static inline void classify_udp(const struct local_addresses *locals, size_t ip_
         return;
     }
     const struct local_address *local =
-        local_addresses_find(locals, packet->destination_ip, ip_len, load_be16(udp + 2));
+        local_addresses_find(locals, packet_destination_ip(packet), ip_len, load_be16(udp + 2));
     if (local == NULL) {
         refuse(packet, DROP_NOT_OURS);
     } else if (local->kind == LOCAL_RELAY) {
@@ -101,7 +101,7 @@ static inline void classify_udp(const struct local_addresses *locals, size_t ip_
 static void classify_icmp(const struct local_addresses *locals, size_t ip_len,
                           struct packet *packet)
 {
-    if (!local_addresses_has(locals, packet->destination_ip, ip_len))
+    if (!local_addresses_has(locals, packet_destination_ip(packet), ip_len))
         refuse(packet, DROP_NOT_OURS);
     else
         packet->kind = PACKET_ICMP;
@@ -110,7 +110,7 @@ static void classify_icmp(const struct local_addresses *locals, size_t ip_len,
 static void classify_fragment(const struct local_addresses *locals, size_t ip_len,
                               struct packet *packet)
 {
-    if (!local_addresses_has(locals, packet->destination_ip, ip_len))
+    if (!local_addresses_has(locals, packet_destination_ip(packet), ip_len))
         refuse(packet, DROP_NOT_OURS);
     else
         packet->kind = PACKET_FRAGMENT;
@@ -139,7 +139,24 @@ static enum packet_kind check_options(const uint8_t *options, size_t len, enum d
     return PACKET_PEER;
 }
 
-static inline bool ipv4_header_sum_is_good(const struct rte_mbuf *frame, const uint8_t *ip,
+// An IPv4 header without options, read in three loads.
+struct ipv4_words {
+    uint64_t first;  // version and length, class, total length, id, fragment
+    uint64_t second; // TTL, protocol, checksum, source
+    uint32_t third;  // destination
+};
+
+static inline struct ipv4_words ipv4_load(const uint8_t *ip)
+{
+    struct ipv4_words words;
+    memcpy(&words.first, ip, 8);
+    memcpy(&words.second, ip + 8, 8);
+    memcpy(&words.third, ip + 16, 4);
+    return words;
+}
+
+static inline bool ipv4_header_sum_is_good(const struct rte_mbuf *frame,
+                                           const struct ipv4_words *words, const uint8_t *ip,
                                            size_t header_len)
 {
     uint64_t verdict = frame->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK;
@@ -147,8 +164,8 @@ static inline bool ipv4_header_sum_is_good(const struct rte_mbuf *frame, const u
         return true;
     if (verdict == RTE_MBUF_F_RX_IP_CKSUM_BAD)
         return false;
-    uint64_t sum = checksum_add_16_bytes(checksum_add_4_bytes(0, ip + 16), ip);
-    if (header_len > PACKET_IPV4_LEN)
+    uint64_t sum = checksum_add_u64(checksum_add_u64(words->third, words->first), words->second);
+    if (unlikely(header_len > PACKET_IPV4_LEN))
         sum = checksum_add_bytes(sum, ip + PACKET_IPV4_LEN, header_len - PACKET_IPV4_LEN);
     return checksum_fold(sum) == 0xFFFF;
 }
@@ -166,7 +183,7 @@ static inline bool ipv6_source_is_possible(const uint8_t *ip)
            (memcmp(ip, zeros, sizeof(zeros)) != 0 || ip[15] > 1); // neither :: nor ::1
 }
 
-static inline void classify_ipv4(const struct local_addresses *locals, size_t available,
+static __rte_always_inline void classify_ipv4(const struct local_addresses *locals, size_t available,
                                  struct packet *packet)
 {
     const uint8_t *ip = packet->ip;
@@ -174,22 +191,26 @@ static inline void classify_ipv4(const struct local_addresses *locals, size_t av
         refuse(packet, DROP_BAD_IP_HEADER);
         return;
     }
-    size_t header_len = (size_t)(ip[0] & 0xF) * 4;
-    size_t total_len = load_be16(ip + 2); // what follows it in the frame is padding
+    struct ipv4_words words = ipv4_load(ip);
+    size_t header_len = (words.first & 0xF) * 4;
+    size_t total_len =
+        __builtin_bswap16((uint16_t)(words.first >> 16)); // what follows it in the frame is padding
     if (total_len < header_len || total_len > available ||
-        !ipv4_header_sum_is_good(packet->mbuf, ip, header_len) ||
+        !ipv4_header_sum_is_good(packet->mbuf, &words, ip, header_len) ||
         !ipv4_source_is_possible(ip + 12)) {
         refuse(packet, DROP_BAD_IP_HEADER);
         return;
     }
+    uint16_t fragment = __builtin_bswap16((uint16_t)(words.first >> 48));
+    uint8_t protocol = (uint8_t)(words.second >> 8);
     packet->family = IP_FAMILY_V4;
-    packet->traffic_class = ip[1];
-    packet->ttl = ip[8];
+    packet->traffic_class = (uint8_t)(words.first >> 8);
+    packet->ttl = (uint8_t)words.second;
+    packet->flags = fragment & IPV4_DONT_FRAGMENT ? PACKET_DONT_FRAGMENT : 0;
     packet->source_ip = ip + 12;
-    packet->destination_ip = ip + 16;
     packet->l4 = packet->ip + header_len;
     packet->l4_len = (uint16_t)(total_len - header_len);
-    if (header_len > PACKET_IPV4_LEN) {
+    if (unlikely(header_len > PACKET_IPV4_LEN)) {
         enum drop drop;
         if (check_options(ip + PACKET_IPV4_LEN, header_len - PACKET_IPV4_LEN, &drop) ==
             PACKET_DROP) {
@@ -197,17 +218,15 @@ static inline void classify_ipv4(const struct local_addresses *locals, size_t av
             return;
         }
     }
-    uint16_t fragment = load_be16(ip + 6);
-    packet->flags = fragment & IPV4_DONT_FRAGMENT ? PACKET_DONT_FRAGMENT : 0;
-    if (fragment & (IPV4_MORE_FRAGMENTS | IPV4_FRAGMENT_OFFSET)) {
+    if (unlikely(fragment & (IPV4_MORE_FRAGMENTS | IPV4_FRAGMENT_OFFSET))) {
         packet->fragment_more = (fragment & IPV4_MORE_FRAGMENTS) != 0;
         packet->fragment_offset = (uint16_t)((fragment & IPV4_FRAGMENT_OFFSET) * 8);
-        packet->fragment_protocol = ip[9];
+        packet->fragment_protocol = protocol;
         packet->fragment_id = load_be16(ip + 4);
         classify_fragment(locals, 4, packet);
-    } else if (ip[9] == IPPROTO_UDP) {
+    } else if (likely(protocol == IPPROTO_UDP)) {
         classify_udp(locals, 4, packet);
-    } else if (ip[9] == IPPROTO_ICMP) {
+    } else if (protocol == IPPROTO_ICMP) {
         classify_icmp(locals, 4, packet);
     } else {
         refuse(packet, DROP_NOT_UDP);
@@ -286,7 +305,6 @@ static void classify_ipv6(const struct local_addresses *locals, size_t available
     packet->traffic_class = (uint8_t)(load_be16(ip) >> 4);
     packet->ttl = ip[7];
     packet->source_ip = ip + 8;
-    packet->destination_ip = ip + 24;
     packet->flags = 0;
     struct extension_walk walk = {packet->ip + PACKET_IPV6_LEN, payload_len, ip[6], false};
     for (unsigned i = 0; is_walked(walk.next) && !walk.is_fragment; i++) {

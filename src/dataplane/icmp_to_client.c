@@ -27,8 +27,7 @@ static bool sum_is_good(const struct packet *packet)
 {
     uint64_t sum = checksum_add_bytes(0, packet->l4, packet->l4_len);
     if (packet->family == IP_FAMILY_V6) {
-        sum = forward_address_sum(sum, IP_FAMILY_V6, packet->source_ip);
-        sum = forward_address_sum(sum, IP_FAMILY_V6, packet->destination_ip);
+        sum = forward_addresses_sum(sum, IP_FAMILY_V6, packet->source_ip);
         sum = checksum_add_u16(sum, htons(IPPROTO_ICMPV6));
         sum = checksum_add_u16(sum, htons(packet->l4_len));
     }

@@ -22,10 +22,9 @@ void peer_to_channel(struct worker *worker, const struct packet *packet, struct 
         .hairpin = TABLE_RELAY_NONE,
         .adjacency = channel->client_adjacency,
     };
-    uint8_t header[CHANNEL_DATA_HEADER_LEN];
-    store_be16(header, channel->number);
-    store_be16(header + 2, packet->data_len);
-    if (!forward(worker, packet, &leg, header, sizeof(header), 0))
+    uint32_t header =
+        htonl((uint32_t)channel->number << 16 | packet->data_len); // RFC 8656 section 12.4
+    if (!forward(worker, packet, &leg, (const uint8_t *)&header, sizeof(header), 0))
         return;
     channel->traffic.to_client_packets++;
     channel->traffic.to_client_bytes += packet->data_len;

@@ -72,7 +72,7 @@ static struct reassembly_key key_of(const struct packet *fragment)
     size_t ip_len = fragment->family == IP_FAMILY_V4 ? 4 : 16;
     memset(&key, 0, sizeof(key));
     memcpy(key.source_ip, fragment->source_ip, ip_len);
-    memcpy(key.destination_ip, fragment->destination_ip, ip_len);
+    memcpy(key.destination_ip, packet_destination_ip(fragment), ip_len);
     key.id = fragment->fragment_id;
     // IPv6 identifies by addresses and id alone (RFC 8200 section 4.5).
     key.protocol = fragment->family == IP_FAMILY_V4 ? fragment->fragment_protocol : 0;

@@ -24,8 +24,7 @@ static bool sum_is_good(const struct packet *packet)
         (packet->mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD)
         return true;
     uint64_t sum = checksum_add_bytes(0, packet->l4, packet->l4_len);
-    sum = forward_address_sum(sum, packet->family, packet->source_ip);
-    sum = forward_address_sum(sum, packet->family, packet->destination_ip);
+    sum = forward_addresses_sum(sum, packet->family, packet->source_ip);
     sum = checksum_add_u16(checksum_add_u16(sum, htons(IPPROTO_UDP)), htons(packet->l4_len));
     return checksum_fold(sum) == 0xFFFF;
 }

@@ -131,65 +131,43 @@ void tables_done(struct tables *tables)
 
 // Keys and lookup.
 
-static struct flow_key make_key(enum flow_key_kind kind, uint32_t scope, uint8_t family,
-                                const uint8_t *ip, uint16_t port_be, uint16_t number)
-{
-    struct flow_key key;
-    memset(&key, 0, sizeof(key));
-    memcpy(key.ip, ip, family == IP_FAMILY_V4 ? 4 : 16);
-    key.scope = scope;
-    key.port_be = port_be;
-    key.number = number;
-    key.kind = (uint8_t)kind;
-    key.family = family;
-    return key;
-}
-
-struct flow_key tables_client_key(uint8_t listener, uint8_t family, const uint8_t *ip,
-                                  uint16_t port_be, uint16_t channel)
-{
-    return make_key(FLOW_KEY_CLIENT, listener, family, ip, port_be, channel);
-}
-
-struct flow_key tables_peer_key(uint32_t allocation, uint8_t family, const uint8_t *ip,
-                                uint16_t port_be)
-{
-    return make_key(FLOW_KEY_PEER, allocation, family, ip, port_be, 0);
-}
-
-struct flow_key tables_steering_key(uint8_t listener, uint8_t family, const uint8_t *ip,
-                                    uint16_t port_be)
-{
-    return make_key(FLOW_KEY_STEERING, listener, family, ip, port_be, 0);
-}
-
 static struct flow_key allocation_key(const struct allocation *entry)
 {
-    return tables_client_key(entry->listener, entry->client_family, entry->client_ip,
-                             entry->client_port_be, 0);
+    struct flow_key key;
+    tables_client_key(&key, entry->listener, entry->client_family, entry->client_ip,
+                      entry->client_port_be, 0);
+    return key;
 }
 
 static struct flow_key permission_key(const struct permission *entry)
 {
-    return tables_peer_key(entry->allocation, entry->peer_family, entry->peer_ip, 0);
+    struct flow_key key;
+    tables_peer_key(&key, entry->allocation, entry->peer_family, entry->peer_ip, 0);
+    return key;
 }
 
 static struct flow_key channel_client_key(const struct channel *entry)
 {
-    return tables_client_key(entry->listener, entry->client_family, entry->client_ip,
-                             entry->client_port_be, entry->number);
+    struct flow_key key;
+    tables_client_key(&key, entry->listener, entry->client_family, entry->client_ip,
+                      entry->client_port_be, entry->number);
+    return key;
 }
 
 static struct flow_key channel_peer_key(const struct channel *entry)
 {
-    return tables_peer_key(entry->allocation, entry->peer_family, entry->peer_ip,
-                           entry->peer_port_be);
+    struct flow_key key;
+    tables_peer_key(&key, entry->allocation, entry->peer_family, entry->peer_ip,
+                    entry->peer_port_be);
+    return key;
 }
 
 static struct flow_key steering_key(const struct steering *entry)
 {
-    return tables_steering_key(entry->listener, entry->client_family, entry->client_ip,
-                               entry->client_port_be);
+    struct flow_key key;
+    tables_steering_key(&key, entry->listener, entry->client_family, entry->client_ip,
+                        entry->client_port_be);
+    return key;
 }
 
 bool tables_match(const void *context, uint32_t value, const struct flow_key *key)
@@ -216,7 +194,7 @@ bool tables_match(const void *context, uint32_t value, const struct flow_key *ke
     default:
         return false;
     }
-    return memcmp(&found, key, sizeof(found)) == 0;
+    return flow_key_equal(&found, key);
 }
 
 static uint64_t key_hash(const struct tables *tables, const struct flow_key *key)
@@ -366,7 +344,8 @@ static bool path_is_valid(const struct tables *tables, const struct peer_path *p
 static uint32_t permission_find(const struct tables *tables, uint32_t allocation,
                                 const struct ip_address *peer)
 {
-    struct flow_key key = tables_peer_key(allocation, (uint8_t)peer->family, peer->bytes, 0);
+    struct flow_key key;
+    tables_peer_key(&key, allocation, (uint8_t)peer->family, peer->bytes, 0);
     uint32_t value = tables_lookup(tables, &key);
     return value == FLOW_NONE ? TABLE_NONE : table_value_index(value);
 }
@@ -481,8 +460,9 @@ static void traffic_add(struct allocation_traffic *sum, const struct allocation_
 static uint32_t channel_find(const struct tables *tables, const struct allocation *owner,
                              uint16_t number)
 {
-    struct flow_key key = tables_client_key(owner->listener, owner->client_family, owner->client_ip,
-                                            owner->client_port_be, number);
+    struct flow_key key;
+    tables_client_key(&key, owner->listener, owner->client_family, owner->client_ip,
+                      owner->client_port_be, number);
     uint32_t value = tables_lookup(tables, &key);
     return value == FLOW_NONE ? TABLE_NONE : table_value_index(value);
 }
@@ -577,8 +557,9 @@ static int channel_add(struct tables *tables, uint32_t allocation, const struct 
     const struct table_relayed *relayed = &owner->relayed[table_family(peer->ip.family)];
     if (relayed->relay == RELAY_NONE)
         return -EINVAL;
-    struct flow_key peer_key = tables_peer_key(allocation, (uint8_t)peer->ip.family, peer->ip.bytes,
-                                               __builtin_bswap16(peer->port));
+    struct flow_key peer_key;
+    tables_peer_key(&peer_key, allocation, (uint8_t)peer->ip.family, peer->ip.bytes,
+                    __builtin_bswap16(peer->port));
     if (tables_lookup(tables, &peer_key) != FLOW_NONE)
         return -EINVAL; // that peer has another channel: RFC 8656 section 12.2 forbids a second
     uint32_t permission;
@@ -666,8 +647,10 @@ int tables_remove_channel(struct tables *tables, const struct command *command)
 static struct flow_key steering_command_key(const struct command *command)
 {
     const struct client_key *client = &command->steering.client;
-    return tables_steering_key((uint8_t)client->listener, (uint8_t)client->address.ip.family,
-                               client->address.ip.bytes, __builtin_bswap16(client->address.port));
+    struct flow_key key;
+    tables_steering_key(&key, (uint8_t)client->listener, (uint8_t)client->address.ip.family,
+                        client->address.ip.bytes, __builtin_bswap16(client->address.port));
+    return key;
 }
 
 int tables_install_steering(struct tables *tables, const struct command *command)

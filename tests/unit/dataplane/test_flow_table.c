@@ -21,9 +21,10 @@ static int set_up(void **state)
     memset(fixture, 0, sizeof(*fixture));
     assert_int_equal(flow_table_init(&fixture->table, KEYS, SOCKET_ID_ANY), 0);
     for (uint32_t i = 0; i < KEYS; i++) {
-        store_be32(fixture->keys[i].ip, 0x0A000000u + i / 100);
-        fixture->keys[i].port_be = (uint16_t)(i % 100);
-        fixture->keys[i].kind = FLOW_KEY_CLIENT;
+        uint8_t ip[4];
+        store_be32(ip, 0x0A000000u + i / 100);
+        flow_key_set(&fixture->keys[i], FLOW_KEY_CLIENT, IP_FAMILY_V4, 0, ip, (uint16_t)(i % 100),
+                     0);
     }
     *state = fixture;
     return 0;

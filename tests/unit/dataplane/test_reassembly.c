@@ -74,7 +74,6 @@ static struct packet fragment_of(struct fixture *fixture, size_t offset, size_t 
     packet.l4_len = (uint16_t)(end - offset);
     packet.family = is_v4 ? IP_FAMILY_V4 : IP_FAMILY_V6;
     packet.source_ip = packet.ip + (is_v4 ? 12 : 8);
-    packet.destination_ip = packet.ip + (is_v4 ? 16 : 24);
     packet.traffic_class = 0x46;
     packet.fragment_id = fixture->id;
     packet.fragment_protocol = 17;

@@ -206,8 +206,9 @@ static const struct channel *channel_of(const struct tables *tables, uint16_t cl
                                         uint16_t number)
 {
     static const uint8_t client[4] = {192, 0, 2, 7};
-    struct flow_key key = tables_client_key(RIG_LISTENER_V4, IP_FAMILY_V4, client,
-                                            __builtin_bswap16(client_port), number);
+    struct flow_key key;
+    tables_client_key(&key, RIG_LISTENER_V4, IP_FAMILY_V4, client, __builtin_bswap16(client_port),
+                      number);
     uint32_t value = tables_lookup(tables, &key);
     return value == FLOW_NONE ? NULL : &tables->channels[table_value_index(value)];
 }
