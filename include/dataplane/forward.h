@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The rewrite that all relaying ends in: new headers in front of a payload that stays where it is
-// (RFC 8656 sections 13, 14; RFC 7915 sections 4, 5). Inlined into each path, where half of it is
-// constant.
+// (RFC 8656 sections 13, 14; RFC 7915 sections 4, 5).
 #pragma once
 
 #include "base/bytes.h"
 #include "dataplane/checksum.h"
 #include "dataplane/fragmentation.h"
-#include "dataplane/hairpin.h"
+#include "dataplane/icmp_answer.h"
+#include "dataplane/leg.h"
 #include "dataplane/transmit.h"
 #include "dataplane/worker_state.h"
 
 #include <netinet/in.h>
+#include <stddef.h>
 
 #define FORWARD_IPV4_DONT_FRAGMENT 0x4000
 // RFC 7915 section 5.1: the longest IPv4 packet made of an IPv6 one that is sent without DF.
@@ -21,23 +22,11 @@ static_assert(offsetof(struct adjacency, destination_mac) == 0 &&
                   offsetof(struct adjacency, source_mac) == 6,
               "in the order of an Ethernet header: copied as one");
 
-// Where a datagram goes, and as whose.
-struct leg {
-    const uint8_t *source_ip;
-    const uint8_t *destination_ip;
-    uint16_t source_port_be;
-    uint16_t destination_port_be;
-    uint8_t family;
-    uint8_t hairpin;    // index of the relay that has the destination, TABLE_RELAY_NONE: the wire
-    bool dont_fragment; // the client asked for DF
-    bool made_here;     // not a relayed datagram: its checksum is never left out
-    uint32_t adjacency; // on the wire
-};
-
-static inline uint64_t forward_address_sum(uint64_t sum, uint8_t family, const uint8_t *ip)
-{
-    return family == IP_FAMILY_V4 ? checksum_add_4_bytes(sum, ip) : checksum_add_16_bytes(sum, ip);
-}
+// prefix goes in front of the relayed bytes, an even number of bytes; padding zeros go behind them.
+// prefix is not in the frame, nor is anything that leg points to. The frame is gone for the caller;
+// true when it went on.
+bool forward(struct worker *worker, const struct packet *packet, const struct leg *leg,
+             const uint8_t *prefix, size_t prefix_len, size_t padding_len);
 
 // Source and destination, one behind the other.
 static inline uint64_t forward_addresses_sum(uint64_t sum, uint8_t family, const uint8_t *ips)
@@ -47,30 +36,7 @@ static inline uint64_t forward_addresses_sum(uint64_t sum, uint8_t family, const
     return checksum_add_16_bytes(checksum_add_16_bytes(sum, ips), ips + 16);
 }
 
-// The sum of the relayed bytes alone: the datagram's, as its sender made it, less everything else
-// in it (RFC 1624). Bytes that were damaged on the way here are as damaged on the way on. A right
-// datagram sums up to nothing, its checksum included: so what is relayed sums up to the negation of
-// all the rest.
-static __rte_always_inline uint64_t forward_data_sum(const struct packet *packet)
-{
-    const uint8_t *payload = packet_payload(packet);
-    if (unlikely(packet->checksum == 0))
-        return checksum_add_bytes(0, payload + packet->data_offset, packet->data_len);
-    uint64_t other = forward_addresses_sum(0, packet->family, packet->source_ip);
-    other = checksum_add_8_bytes(other, packet->l4);
-    other += htons(IPPROTO_UDP) + (uint64_t)htons(packet->l4_len);
-    if (packet->data_offset == 4)
-        other = checksum_add_4_bytes(other, payload);
-    else if (packet->data_offset > 0)
-        other = checksum_add_bytes(other, payload, packet->data_offset);
-    size_t end = (size_t)packet->data_offset + packet->data_len;
-    size_t behind_len = packet_payload_len(packet) - end;
-    if (unlikely(behind_len > 0)) {
-        uint64_t behind = checksum_add_bytes(0, payload + end, behind_len);
-        other += end & 1 ? checksum_shift(behind) : behind;
-    }
-    return checksum_negate(other);
-}
+// From here on: what is inlined into the paths of channels, which carry nearly all traffic.
 
 static inline bool forward_ipv4_dont_fragment(const struct packet *packet, const struct leg *leg,
                                               size_t packet_len)
@@ -80,10 +46,21 @@ static inline bool forward_ipv4_dont_fragment(const struct packet *packet, const
     return !(packet->flags & PACKET_WAS_FRAGMENTED) && packet_len > FORWARD_IPV4_WITHOUT_DF_MAX_LEN;
 }
 
+// RFC 8656 section 13.2: a datagram that came whole is not cut up over IPv6, nor one with DF over
+// IPv4; section 13.1 and RFC 7915 section 4: what came over IPv4 without DF is.
+static inline bool forward_may_fragment(const struct packet *packet, const struct leg *leg,
+                                        size_t packet_len)
+{
+    if (leg->family == IP_FAMILY_V4)
+        return !forward_ipv4_dont_fragment(packet, leg, packet_len);
+    return packet->family == IP_FAMILY_V6 ? packet->flags & PACKET_WAS_FRAGMENTED
+                                          : !(packet->flags & PACKET_DONT_FRAGMENT);
+}
+
 // Headers are made in registers and stored in whole words, checksum included.
 static __rte_always_inline void forward_write_ipv4(struct worker *worker, uint8_t *ip,
-                                      const struct packet *packet, const struct leg *leg,
-                                      size_t packet_len)
+                                                   const struct packet *packet,
+                                                   const struct leg *leg, size_t packet_len)
 {
     bool dont_fragment = forward_ipv4_dont_fragment(packet, leg, packet_len);
     uint16_t id =
@@ -103,13 +80,11 @@ static __rte_always_inline void forward_write_ipv4(struct worker *worker, uint8_
     memcpy(ip + 16, &destination, sizeof(destination));
 }
 
-// flow: a number that all datagrams of the flow have in common (RFC 8656 section 13.1, RFC 6437
-// section 3).
 static __rte_always_inline void forward_write_ipv6(uint8_t *ip, const struct packet *packet,
-                                      const struct leg *leg, size_t packet_len, uint64_t flow)
+                                                   const struct leg *leg, size_t packet_len,
+                                                   uint32_t flow_label)
 {
-    uint32_t label = (uint32_t)((flow * 0x9E3779B97F4A7C15u) >> 44);
-    uint64_t first = htonl(6u << 28 | (uint32_t)packet->traffic_class << 20 | label) |
+    uint64_t first = htonl(6u << 28 | (uint32_t)packet->traffic_class << 20 | flow_label) |
                      (uint64_t)htons((uint16_t)(packet_len - PACKET_IPV6_LEN)) << 32 |
                      (uint64_t)IPPROTO_UDP << 48 | (uint64_t)(packet->ttl - 1) << 56;
     memcpy(ip, &first, sizeof(first));
@@ -117,109 +92,116 @@ static __rte_always_inline void forward_write_ipv6(uint8_t *ip, const struct pac
     memcpy(ip + 24, leg->destination_ip, 16);
 }
 
-// RFC 8656 section 13.2: a datagram that came whole is not cut up over IPv6, nor one with DF over
-// IPv4; section 13.1 and RFC 7915 section 4: what came over IPv4 without DF is.
-static inline bool forward_may_fragment(const struct packet *packet, const struct leg *leg,
-                                        const uint8_t *ip)
+// How long everything gets.
+struct forward_lens {
+    size_t ip;      // header
+    size_t headers; // Ethernet to prefix
+    size_t udp;
+    size_t packet; // IP
+};
+
+static __rte_always_inline struct forward_lens forward_measure(const struct packet *packet,
+                                                               const struct leg *leg,
+                                                               size_t prefix_len,
+                                                               size_t padding_len)
 {
-    if (leg->family == IP_FAMILY_V4)
-        return (load_be16(ip + 6) & FORWARD_IPV4_DONT_FRAGMENT) == 0;
-    return packet->family == IP_FAMILY_V6 ? packet->flags & PACKET_WAS_FRAGMENTED
-                                          : !(packet->flags & PACKET_DONT_FRAGMENT);
+    struct forward_lens lens;
+    lens.ip = leg->family == IP_FAMILY_V4 ? PACKET_IPV4_LEN : PACKET_IPV6_LEN;
+    lens.headers = PACKET_ETHERNET_LEN + lens.ip + PACKET_UDP_LEN + prefix_len;
+    lens.udp = PACKET_UDP_LEN + prefix_len + packet->data_len + padding_len;
+    lens.packet = lens.ip + lens.udp;
+    return lens;
 }
 
-// To the adjacency, whose MAC addresses go in front of ip. True when the frame went on.
-static __rte_always_inline bool forward_to_wire(struct worker *worker, const struct packet *packet,
-                                   const struct leg *leg, uint8_t *ip, size_t packet_len)
+// May the datagram go on, and is there room for it? False: it was dropped, or answered with an ICMP
+// error; until here the frame is as it came.
+static __rte_always_inline bool forward_check(struct worker *worker, const struct packet *packet,
+                                              const struct leg *leg,
+                                              const struct forward_lens *lens, size_t padding_len)
 {
-    struct rte_mbuf *frame = packet->mbuf;
+    const struct rte_mbuf *frame = packet->mbuf;
     const struct adjacency *adjacency = &worker->adjacencies[leg->adjacency];
-    if (unlikely(!adjacency->resolved)) {
-        worker_drop(worker, frame, DROP_NO_NEIGHBOUR);
+    bool is_hairpin = leg->hairpin != TABLE_RELAY_NONE;
+    const uint8_t *data = packet_payload(packet) + packet->data_offset;
+    size_t room_before = (size_t)(data - (const uint8_t *)frame->buf_addr);
+    if (unlikely(packet->ttl <= 1)) {
+        icmp_answer_time_exceeded(worker, packet);
         return false;
     }
-    memcpy(ip - PACKET_ETHERNET_LEN, adjacency, 12); // destination, source
-    if (likely(packet_len <= adjacency->mtu)) {
-        transmit(worker, frame);
-        return true;
-    }
-    if (!forward_may_fragment(packet, leg, ip)) {
-        worker_drop(worker, frame, DROP_TOO_BIG);
+    if (unlikely(!is_hairpin && !adjacency->resolved)) {
+        worker_drop(worker, packet->mbuf, DROP_NO_NEIGHBOUR);
         return false;
     }
-    fragment_and_transmit(worker, frame, adjacency->mtu);
+    if (unlikely(lens->packet > UINT16_MAX || (!is_hairpin && lens->packet > adjacency->mtu &&
+                                               !forward_may_fragment(packet, leg, lens->packet)))) {
+        icmp_answer_too_big(worker, packet, leg->family, adjacency->mtu);
+        return false;
+    }
+    if (unlikely(room_before < lens->headers ||
+                 frame->buf_len - room_before < packet->data_len + padding_len)) {
+        worker_drop(worker, packet->mbuf, DROP_NO_BUFFER);
+        return false;
+    }
     return true;
 }
 
-// prefix goes in front of the relayed bytes, an even number of bytes; padding zeros go behind them.
-// prefix is not in the frame, nor is anything that leg points to. The frame is gone for the caller;
-// true when it went on.
-static __rte_always_inline bool forward(struct worker *worker, const struct packet *packet,
-                           const struct leg *leg, const uint8_t *prefix, size_t prefix_len,
-                           size_t padding_len)
+// Returns the IP header; there is no Ethernet header but for its type.
+static __rte_always_inline uint8_t *
+forward_write(struct worker *worker, const struct packet *packet, const struct leg *leg,
+              const struct forward_lens *lens, const uint8_t *prefix, size_t prefix_len,
+              uint16_t checksum, uint32_t flow_label)
 {
     struct rte_mbuf *frame = packet->mbuf;
-    if (unlikely(packet->ttl <= 1)) {
-        worker_drop(worker, frame, DROP_TTL_EXPIRED);
-        return false;
-    }
     uint8_t *data = packet_payload(packet) + packet->data_offset;
-    size_t ip_len = leg->family == IP_FAMILY_V4 ? PACKET_IPV4_LEN : PACKET_IPV6_LEN;
-    size_t headers_len = PACKET_ETHERNET_LEN + ip_len + PACKET_UDP_LEN + prefix_len;
-    size_t udp_len = PACKET_UDP_LEN + prefix_len + packet->data_len + padding_len;
-    size_t room_before = (size_t)(data - (uint8_t *)frame->buf_addr);
-    size_t room = frame->buf_len - room_before;
-    if (unlikely(ip_len + udp_len > UINT16_MAX)) {
-        worker_drop(worker, frame, DROP_TOO_BIG);
-        return false;
-    }
-    if (unlikely(room_before < headers_len || room < packet->data_len + padding_len)) {
-        worker_drop(worker, frame, DROP_NO_BUFFER);
-        return false;
-    }
-    // An absent checksum stays absent, where IP allows it.
-    bool absent = packet->checksum == 0 && leg->family == IP_FAMILY_V4 && !leg->made_here;
-    uint64_t sum = absent ? 0 : forward_data_sum(packet);
-
-    // From here on the old headers are overwritten.
-    if (padding_len > 0)
-        memset(data + packet->data_len, 0, padding_len);
     if (prefix_len > 0)
         memcpy(data - prefix_len, prefix, prefix_len);
     uint8_t *udp = data - prefix_len - PACKET_UDP_LEN;
-    uint8_t *ip = udp - ip_len;
-    uint16_t udp_len_be = htons((uint16_t)udp_len);
-    uint64_t flow = forward_address_sum(0, leg->family, leg->source_ip) +
-                    forward_address_sum(0, leg->family, leg->destination_ip) + leg->source_port_be +
-                    leg->destination_port_be;
-    uint16_t field = 0;
-    if (!absent) {
-        sum += flow + htons(IPPROTO_UDP) + 2 * (uint64_t)udp_len_be;
-        if (prefix_len == 4)
-            sum = checksum_add_4_bytes(sum, prefix);
-        else if (prefix_len > 0)
-            sum = checksum_add_bytes(sum, prefix, prefix_len);
-        field = checksum_udp_field(sum);
-    }
+    uint8_t *ip = udp - lens->ip;
     uint64_t header = leg->source_port_be | (uint64_t)leg->destination_port_be << 16 |
-                      (uint64_t)udp_len_be << 32 | (uint64_t)field << 48;
+                      (uint64_t)htons((uint16_t)lens->udp) << 32 | (uint64_t)checksum << 48;
     memcpy(udp, &header, sizeof(header));
     if (leg->family == IP_FAMILY_V4)
-        forward_write_ipv4(worker, ip, packet, leg, ip_len + udp_len);
+        forward_write_ipv4(worker, ip, packet, leg, lens->packet);
     else
-        forward_write_ipv6(ip, packet, leg, ip_len + udp_len, flow);
+        forward_write_ipv6(ip, packet, leg, lens->packet, flow_label);
     store_be16(ip - 2, leg->family == IP_FAMILY_V4 ? 0x0800 : 0x86DD);
-
     frame->data_off = (uint16_t)(ip - PACKET_ETHERNET_LEN - (uint8_t *)frame->buf_addr);
-    frame->data_len = (uint16_t)(PACKET_ETHERNET_LEN + ip_len + udp_len);
+    frame->data_len = (uint16_t)(PACKET_ETHERNET_LEN + lens->packet);
     frame->pkt_len = frame->data_len;
+    // Nothing is left to the port, so it reads no tx_offload; that is in the mbuf's second line,
+    // which is not touched.
     frame->ol_flags = 0;
-    frame->tx_offload = PACKET_ETHERNET_LEN |
-                        (uint64_t)ip_len << RTE_MBUF_L2_LEN_BITS; // one store: bit fields are slow
-    if (unlikely(leg->hairpin != TABLE_RELAY_NONE)) {
-        memset(ip - PACKET_ETHERNET_LEN, 0, 12);
-        hairpin_turn(worker, frame, leg->destination_port_be);
-        return true;
-    }
-    return forward_to_wire(worker, packet, leg, ip, ip_len + udp_len);
+    return ip;
+}
+
+static __rte_always_inline void forward_to_wire(struct worker *worker, struct rte_mbuf *frame,
+                                                const struct leg *leg, uint8_t *ip,
+                                                size_t packet_len)
+{
+    const struct adjacency *adjacency = &worker->adjacencies[leg->adjacency];
+    memcpy(ip - PACKET_ETHERNET_LEN, adjacency, 12); // destination, source
+    if (likely(packet_len <= adjacency->mtu))
+        transmit(worker, frame);
+    else
+        fragment_and_transmit(worker, frame, adjacency->mtu);
+}
+
+// As forward(), for a datagram with a checksum, to the wire. change: what its new addresses, ports
+// and prefix add to the UDP checksum, less what the old ones did; the lengths in the headers apart.
+static __rte_always_inline bool
+forward_by_change(struct worker *worker, const struct packet *packet, const struct leg *leg,
+                  const uint8_t *prefix, size_t prefix_len, uint64_t change, uint32_t flow_label)
+{
+    struct forward_lens lens = forward_measure(packet, leg, prefix_len, 0);
+    if (!forward_check(worker, packet, leg, &lens, 0))
+        return false;
+    // The length is in the pseudo-header and in the header (RFC 768). To subtract a word, add its
+    // complement (RFC 1624).
+    uint64_t sum = change + (uint16_t)~packet->checksum +
+                   2 * (uint64_t)(uint16_t)~htons(packet->l4_len) +
+                   2 * (uint64_t)htons((uint16_t)lens.udp);
+    uint8_t *ip = forward_write(worker, packet, leg, &lens, prefix, prefix_len,
+                                checksum_udp_field(sum), flow_label);
+    forward_to_wire(worker, packet->mbuf, leg, ip, lens.packet);
+    return true;
 }

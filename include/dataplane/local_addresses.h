@@ -15,8 +15,12 @@ enum local_kind {
     LOCAL_RELAY,
 };
 
+struct relay_slot;
+
 struct local_address {
     uint8_t ip[16];
+    const struct relay_slot
+        *slots; // of a relay, from min_port on: what will be looked at next; NULL: nothing to fetch
     uint16_t min_port;
     uint16_t max_port; // inclusive
     uint8_t kind;      // enum local_kind
@@ -29,8 +33,9 @@ struct local_addresses {
     unsigned count;
 };
 
+// slots: of each relay, or NULL.
 void local_addresses_init(struct local_addresses *addresses, const struct plane_config *config,
-                          enum ip_family family);
+                          enum ip_family family, const struct relay_slot *const *slots);
 
 // NULL when the packet is not for us. ip_len: 4 or 16, a constant where this is inlined.
 static inline const struct local_address *

@@ -64,7 +64,10 @@ struct packet {
             uint16_t fragment_protocol; // of the whole datagram
         };
     };
-    uint32_t fragment_id;
+    union {
+        uint32_t fragment_id;
+        uint32_t guess; // channel; set by lookups
+    };
 } __attribute__((aligned(64)));
 
 static_assert(sizeof(struct packet) == 64, "one cache line a packet in flight");

@@ -112,9 +112,15 @@ struct channel {
     uint32_t peer_adjacency;
     uint32_t client_adjacency;
     uint32_t allocation;
-    uint32_t permission;
+    // What a rewrite changes about the UDP checksum, lengths apart: addresses, ports and channel
+    // number.
+    uint16_t to_peer_change;
+    uint16_t to_client_change;
     struct allocation_traffic traffic;
-    uint32_t next; // of the allocation's
+    uint32_t to_peer_label; // IPv6 flow labels
+    uint32_t to_client_label;
+    uint32_t permission; // from here on: commands only
+    uint32_t next;       // of the allocation's
     uint32_t previous;
     uint32_t next_of_permission;
     uint32_t previous_of_permission;
@@ -143,8 +149,15 @@ struct index_pool {
     uint32_t used;
 };
 
+// A relay port. Most have one busy peer: its channel is tried before the hash is computed. A guess
+// needs no upkeep: the channel itself says whether it is the one.
+struct relay_slot {
+    uint32_t allocation; // TABLE_NONE
+    uint32_t guess;      // the channel that was found last, TABLE_NONE
+};
+
 struct relay_ports {
-    uint32_t *allocations; // by port - min_port; TABLE_NONE
+    struct relay_slot *slots; // by port - min_port
     uint16_t min_port;
     uint16_t max_port;
 };
@@ -156,6 +169,7 @@ struct tables {
     struct channel *channels;
     struct steering *steerings;
     struct relay_ports relay_ports[PLANE_RELAYS_MAX];
+    const struct plane_config *config; // borrowed
     uint16_t relay_count;
     uint32_t id_count;
     uint32_t *by_id; // allocation index of each id + 1, 0: none
@@ -170,6 +184,7 @@ struct tables {
 };
 
 // All at full size. 0, -ENOMEM, -EINVAL (a size above TABLE_INDEX_MAX, a relay range upside down).
+// config outlives the tables.
 int tables_init(struct tables *tables, const struct plane_config *config, int socket);
 void tables_done(struct tables *tables);
 
@@ -197,13 +212,12 @@ static inline void tables_steering_key(struct flow_key *key, uint8_t listener, u
 bool tables_match(const void *context, uint32_t value, const struct flow_key *key);
 uint32_t tables_lookup(const struct tables *tables, const struct flow_key *key);
 
-// The allocation that has this relayed port, TABLE_NONE. The relay exists.
-static inline uint32_t tables_relay_port(const struct tables *tables, unsigned relay, uint16_t port)
+// The slot of this relayed port. The relay has it.
+static inline struct relay_slot *tables_relay_slot(const struct tables *tables, unsigned relay,
+                                                   uint16_t port)
 {
     const struct relay_ports *ports = &tables->relay_ports[relay];
-    return port >= ports->min_port && port <= ports->max_port
-               ? ports->allocations[port - ports->min_port]
-               : TABLE_NONE;
+    return &ports->slots[port - ports->min_port];
 }
 
 // Is a channel the one that a client key, or a peer key, asks for?

@@ -59,8 +59,12 @@ struct worker {
     struct worker_queue reassembled; // to be classified again
     struct packet packets[WORKER_BURST];
     struct worker_packets by_kind[PACKET_KIND_COUNT];
+    struct worker_packets guessed;            // peer packets whose channel is guessed
     struct worker_lookups lookups;            // first round
+    struct worker_lookups peer_lookups;       // peer packets whose guess was wrong
     struct worker_lookups permission_lookups; // second round
+
+    uint64_t icmp_due_tsc; // when the bucket of ICMP errors is full again
 
     struct token_stream tokens;
     struct rate_limiter rate_limiter;

@@ -33,8 +33,10 @@
     X(FRAGMENTS_MERGED, fragments_merged, "fragments that went into a datagram, the last of each apart")               \
     X(FRAGMENTED, fragmented_packets, "datagrams sent as fragments")                                                   \
     X(FRAGMENTS_MADE, fragments_made, "fragments, the first of each apart, that a datagram was sent as")               \
+    X(PACKET_TOO_BIG, packet_too_big_answers, "datagrams too big for their path, answered with an ICMP error")         \
+    X(TIME_EXCEEDED, time_exceeded_answers, "datagrams with their TTL used up, answered with an ICMP error")           \
     X(COMMANDS, commands, "commands applied")                                                                          \
-    X(COMMAND_FAILURES, command_failures, "commands that could not be applied: a full table, or an unknown id")
+    X(COMMAND_FAILURES, command_failures, "commands that could not be applied: a full table, an unknown id")
 
 // Why a packet was dropped.
 #define DROP_LIST(X)                                                                                                   \
@@ -46,8 +48,8 @@
     X(BAD_CHECKSUM, bad_checksum, "UDP checksum wrong, or absent over IPv6")                                           \
     X(NOT_OURS, not_ours, "neither a listening address nor a relay port")                                              \
     X(FRAGMENT, fragment, "fragment that was refused: overlapping, too many, timed out")                               \
-    X(TTL_EXPIRED, ttl_expired, "TTL or hop limit used up")                                                            \
-    X(TOO_BIG, too_big, "larger than the path allows with DF set")                                                     \
+    X(TTL_EXPIRED, ttl_expired, "TTL or hop limit used up, and no ICMP error due")                                     \
+    X(TOO_BIG, too_big, "larger than the path allows, and no ICMP error due")                                          \
     X(NO_BUFFER, no_buffer, "no packet buffer free")                                                                   \
     X(UNKNOWN_PROTOCOL, unknown_protocol, "first byte is neither STUN nor ChannelData")                                \
     X(BAD_STUN, bad_stun, "not a well-formed STUN message")                                                            \

@@ -51,14 +51,19 @@ static inline struct flow_key *lookup_add(struct worker_lookups *lookups, struct
     return &lookups->keys[lookups->count++];
 }
 
+static inline void prefetch_channel(const struct tables *tables, uint32_t index)
+{
+    rte_prefetch0(&tables->channels[index]);
+    rte_prefetch0(&tables->channels[index].traffic);
+}
+
 static inline void prefetch_entry(const struct tables *tables, uint32_t value)
 {
     uint32_t index = table_value_index(value);
     switch (table_value_kind(value)) {
     case TABLE_VALUE_CHANNEL_OF_CLIENT:
     case TABLE_VALUE_CHANNEL_OF_PEER:
-        rte_prefetch0(&tables->channels[index]);
-        rte_prefetch0(&tables->channels[index].traffic);
+        prefetch_channel(tables, index);
         break;
     case TABLE_VALUE_ALLOCATION:
         rte_prefetch0(&tables->allocations[index]);
@@ -111,10 +116,10 @@ static void first_channel_data(struct worker *worker, unsigned from, unsigned to
     }
 }
 
-static void first_peer(struct worker *worker, unsigned from, unsigned to)
+// The way of a peer packet that has no channel leads on to the permission.
+static void first_peer(struct worker *worker, const struct worker_lookups *lookups, unsigned from)
 {
-    const struct worker_lookups *lookups = &worker->lookups;
-    for (unsigned i = from; i < to; i++) {
+    for (unsigned i = from; i < lookups->count; i++) {
         struct packet *packet = lookups->packets[i];
         uint32_t value = lookups->values[i];
         bool is_match = table_value_kind(value) == TABLE_VALUE_CHANNEL_OF_PEER &&
@@ -122,12 +127,30 @@ static void first_peer(struct worker *worker, unsigned from, unsigned to)
                                            &lookups->keys[i]);
         uint32_t index = lookup_index(worker, lookups, i, is_match);
         if (likely(index != TABLE_NONE)) {
+            uint16_t port = ntohs(packet->destination_port_be);
+            tables_relay_slot(&worker->tables, packet->local, port)->guess = index;
             peer_to_channel(worker, packet, &worker->tables.channels[index]);
             continue;
         }
         rte_prefetch0(&worker->tables.allocations[packet->allocation]);
         tables_peer_key(lookup_add(&worker->permission_lookups, packet), packet->allocation,
                         packet->family, packet->source_ip, 0);
+    }
+}
+
+static void first_guessed(struct worker *worker)
+{
+    const struct worker_packets *guessed = &worker->guessed;
+    for (unsigned i = 0; i < guessed->count; i++) {
+        struct packet *packet = guessed->packets[i];
+        struct channel *channel = &worker->tables.channels[packet->guess];
+        struct flow_key *key = lookup_add(&worker->peer_lookups, packet);
+        tables_peer_key(key, packet->allocation, packet->family, packet->source_ip,
+                        packet->source_port_be);
+        if (unlikely(!channel_is_of_peer(channel, key)))
+            continue;
+        worker->peer_lookups.count--;
+        peer_to_channel(worker, packet, channel);
     }
 }
 
@@ -195,13 +218,18 @@ static void start_peer(struct worker *worker, const struct worker_packets *list)
         uint16_t port = ntohs(packet->destination_port_be);
         if (hand_to_port_owner(worker, packet->mbuf, port))
             continue;
-        packet->allocation = tables_relay_port(&worker->tables, packet->local, port);
+        const struct relay_slot *slot = tables_relay_slot(&worker->tables, packet->local, port);
+        packet->allocation = slot->allocation;
+        packet->guess = slot->guess;
         if (unlikely(packet->allocation == TABLE_NONE)) {
             worker_drop(worker, packet->mbuf, DROP_NO_RELAYED_ADDRESS);
-            continue;
+        } else if (likely(packet->guess != TABLE_NONE)) {
+            prefetch_channel(&worker->tables, packet->guess);
+            worker->guessed.packets[worker->guessed.count++] = packet;
+        } else {
+            tables_peer_key(lookup_add(&worker->lookups, packet), packet->allocation,
+                            packet->family, packet->source_ip, packet->source_port_be);
         }
-        tables_peer_key(lookup_add(&worker->lookups, packet), packet->allocation, packet->family,
-                        packet->source_ip, packet->source_port_be);
     }
 }
 
@@ -216,7 +244,8 @@ static void start_icmp(struct worker *worker, struct packet *packet)
     }
     if (hand_to_port_owner(worker, packet->mbuf, error.relay_port))
         return;
-    packet->allocation = tables_relay_port(&worker->tables, error.relay, error.relay_port);
+    packet->allocation =
+        tables_relay_slot(&worker->tables, error.relay, error.relay_port)->allocation;
     if (packet->allocation == TABLE_NONE) {
         worker_drop(worker, packet->mbuf, DROP_BAD_ICMP);
         return;
@@ -295,12 +324,6 @@ static struct rte_mbuf *frame_in_one_buffer(struct worker *worker, struct rte_mb
     return whole;
 }
 
-static void prefetch_relay_port(const struct worker *worker, const struct packet *packet)
-{
-    const struct relay_ports *ports = &worker->tables.relay_ports[packet->local];
-    rte_prefetch0(&ports->allocations[ntohs(packet->destination_port_be) - ports->min_port]);
-}
-
 static void classify_all(struct worker *worker, struct rte_mbuf **frames, unsigned count)
 {
     for (unsigned kind = 0; kind < PACKET_KIND_COUNT; kind++)
@@ -318,9 +341,6 @@ static void classify_all(struct worker *worker, struct rte_mbuf **frames, unsign
         struct worker_packets *list = &worker->by_kind[packet->kind];
         list->packets[list->count++] = packet;
     }
-    const struct worker_packets *peers = &worker->by_kind[PACKET_PEER];
-    for (unsigned i = 0; i < peers->count; i++)
-        prefetch_relay_port(worker, peers->packets[i]);
 }
 
 // What needs no table, or is too rare to be looked up together.
@@ -346,7 +366,9 @@ void burst_process(struct worker *worker, struct rte_mbuf **frames, unsigned cou
     struct send_request sends[WORKER_BURST];
     worker->may_hand_on = may_hand_on;
     worker->lookups.count = 0;
+    worker->peer_lookups.count = 0;
     worker->permission_lookups.count = 0;
+    worker->guessed.count = 0;
     classify_all(worker, frames, count);
     start_channel_data(worker, &worker->by_kind[PACKET_CHANNEL_DATA]);
     unsigned first_of_sends = worker->lookups.count;
@@ -356,7 +378,12 @@ void burst_process(struct worker *worker, struct rte_mbuf **frames, unsigned cou
     lookup_all(worker, &worker->lookups);
     first_channel_data(worker, 0, first_of_sends);
     first_send(worker, first_of_sends, first_of_peers, sends);
-    first_peer(worker, first_of_peers, worker->lookups.count);
+    first_peer(worker, &worker->lookups, first_of_peers);
+    first_guessed(worker);
+    if (worker->peer_lookups.count > 0) {
+        lookup_all(worker, &worker->peer_lookups);
+        first_peer(worker, &worker->peer_lookups, 0);
+    }
     if (worker->permission_lookups.count > 0)
         second_round(worker, sends);
     process_others(worker);

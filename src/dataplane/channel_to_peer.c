@@ -4,36 +4,55 @@
 
 #include "dataplane/forward.h"
 
+static __rte_always_inline struct leg leg_to_peer(const struct worker *worker,
+                                                  const struct channel *channel)
+{
+    return (struct leg){
+        .source_ip = worker->config->relays[channel->relay].local.bytes,
+        .destination_ip = channel->peer_ip,
+        .source_port_be = channel->relay_port_be,
+        .destination_port_be = channel->peer_port_be,
+        .family = channel->peer_family,
+        .hairpin = TABLE_RELAY_NONE,
+        .adjacency = channel->peer_adjacency,
+    };
+}
+
+// No checksum to go by, bytes behind the payload, or a peer of our own.
+static __rte_noinline bool forward_uncommon(struct worker *worker, const struct packet *packet,
+                                            const struct channel *channel)
+{
+    struct leg leg = leg_to_peer(worker, channel);
+    if (channel->hairpin != TABLE_RELAY_NONE) {
+        leg.hairpin = channel->hairpin;
+        leg.source_ip = worker->config->relays[channel->relay].advertised.bytes;
+        leg.destination_ip = worker->config->relays[channel->hairpin].local.bytes;
+    }
+    return forward(worker, packet, &leg, NULL, 0, 0);
+}
+
+static __rte_always_inline bool forward_common(struct worker *worker, const struct packet *packet,
+                                               const struct channel *channel)
+{
+    const struct leg leg = leg_to_peer(worker, channel);
+    uint64_t change = channel->to_peer_change + (uint64_t)(uint16_t)~htons(packet->data_len);
+    return forward_by_change(worker, packet, &leg, NULL, 0, change, channel->to_peer_label);
+}
+
 void channel_to_peer(struct worker *worker, const struct packet *packet, struct channel *channel)
 {
     if (unlikely(!channel->permitted)) {
         worker_drop(worker, packet->mbuf, DROP_NO_PERMISSION);
         return;
     }
-    const struct plane_relay *relays = worker->config->relays;
-    const struct plane_relay *relay = &relays[channel->relay];
-    struct leg leg = {
-        .source_ip = relay->local.bytes,
-        .destination_ip = channel->peer_ip,
-        .source_port_be = channel->relay_port_be,
-        .destination_port_be = channel->peer_port_be,
-        .family = channel->peer_family,
-        .hairpin = channel->hairpin,
-        .adjacency = channel->peer_adjacency,
-    };
-    if (unlikely(channel->hairpin != TABLE_RELAY_NONE)) {
-        if (!hairpin_has_port(worker, channel->hairpin, channel->peer_port_be)) {
-            worker_drop(worker, packet->mbuf, DROP_NO_RELAYED_ADDRESS);
-            return;
-        }
-        leg.source_ip = relay->advertised.bytes;
-        leg.destination_ip = relays[channel->hairpin].local.bytes;
-    }
-    uint16_t data_len = packet->data_len;
-    if (!forward(worker, packet, &leg, NULL, 0, 0))
+    bool is_exact = packet_payload_len(packet) == packet->data_offset + packet->data_len;
+    bool is_common = packet->checksum != 0 && is_exact && channel->hairpin == TABLE_RELAY_NONE;
+    bool went_on = likely(is_common) ? forward_common(worker, packet, channel)
+                                     : forward_uncommon(worker, packet, channel);
+    if (!went_on)
         return;
     channel->traffic.to_peer_packets++;
-    channel->traffic.to_peer_bytes += data_len;
+    channel->traffic.to_peer_bytes += packet->data_len;
     worker_count(worker, COUNTER_CHANNEL_TO_PEER);
-    worker_count_add(worker, COUNTER_TO_PEER_BYTES, data_len);
+    worker_count_add(worker, COUNTER_TO_PEER_BYTES, packet->data_len);
 }

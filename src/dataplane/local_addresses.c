@@ -3,7 +3,8 @@
 #include "dataplane/local_addresses.h"
 
 static void add(struct local_addresses *addresses, const struct ip_address *ip, uint16_t min_port,
-                uint16_t max_port, enum local_kind kind, unsigned index)
+                uint16_t max_port, enum local_kind kind, unsigned index,
+                const struct relay_slot *slots)
 {
     struct local_address *entry = &addresses->entries[addresses->count++];
     memcpy(entry->ip, ip->bytes, sizeof(entry->ip));
@@ -11,20 +12,22 @@ static void add(struct local_addresses *addresses, const struct ip_address *ip, 
     entry->max_port = max_port;
     entry->kind = (uint8_t)kind;
     entry->index = (uint8_t)index;
+    entry->slots = slots;
 }
 
 void local_addresses_init(struct local_addresses *addresses, const struct plane_config *config,
-                          enum ip_family family)
+                          enum ip_family family, const struct relay_slot *const *slots)
 {
     memset(addresses, 0, sizeof(*addresses));
     for (unsigned i = 0; i < config->listener_count; i++) {
         const struct transport_address *listener = &config->listeners[i];
         if (listener->ip.family == family)
-            add(addresses, &listener->ip, listener->port, listener->port, LOCAL_LISTENER, i);
+            add(addresses, &listener->ip, listener->port, listener->port, LOCAL_LISTENER, i, NULL);
     }
     for (unsigned i = 0; i < config->relay_count; i++) {
         const struct plane_relay *relay = &config->relays[i];
         if (relay->local.family == family)
-            add(addresses, &relay->local, relay->min_port, relay->max_port, LOCAL_RELAY, i);
+            add(addresses, &relay->local, relay->min_port, relay->max_port, LOCAL_RELAY, i,
+                slots != NULL ? slots[i] : NULL);
     }
 }

@@ -6,14 +6,11 @@
 #include "dataplane/forward.h"
 #include "proto/channel_data.h"
 
-void peer_to_channel(struct worker *worker, const struct packet *packet, struct channel *channel)
+static __rte_always_inline struct leg leg_to_client(const struct worker *worker,
+                                                    const struct channel *channel)
 {
-    if (unlikely(!channel->permitted)) {
-        worker_drop(worker, packet->mbuf, DROP_NO_PERMISSION);
-        return;
-    }
     const struct transport_address *listener = &worker->config->listeners[channel->listener];
-    struct leg leg = {
+    return (struct leg){
         .source_ip = listener->ip.bytes,
         .destination_ip = channel->client_ip,
         .source_port_be = htons(listener->port),
@@ -22,9 +19,43 @@ void peer_to_channel(struct worker *worker, const struct packet *packet, struct 
         .hairpin = TABLE_RELAY_NONE,
         .adjacency = channel->client_adjacency,
     };
-    uint32_t header =
-        htonl((uint32_t)channel->number << 16 | packet->data_len); // RFC 8656 section 12.4
-    if (!forward(worker, packet, &leg, (const uint8_t *)&header, sizeof(header), 0))
+}
+
+// RFC 8656 section 12.4.
+static inline uint32_t channel_data_header_be(const struct packet *packet,
+                                              const struct channel *channel)
+{
+    return htonl((uint32_t)channel->number << 16 | packet->data_len);
+}
+
+// Without a checksum to go by.
+static __rte_noinline bool forward_uncommon(struct worker *worker, const struct packet *packet,
+                                            const struct channel *channel)
+{
+    struct leg leg = leg_to_client(worker, channel);
+    uint32_t header_be = channel_data_header_be(packet, channel);
+    return forward(worker, packet, &leg, (const uint8_t *)&header_be, sizeof(header_be), 0);
+}
+
+static __rte_always_inline bool forward_common(struct worker *worker, const struct packet *packet,
+                                               const struct channel *channel)
+{
+    const struct leg leg = leg_to_client(worker, channel);
+    uint32_t header_be = channel_data_header_be(packet, channel);
+    uint64_t change = channel->to_client_change + (uint64_t)htons(packet->data_len);
+    return forward_by_change(worker, packet, &leg, (const uint8_t *)&header_be, sizeof(header_be),
+                             change, channel->to_client_label);
+}
+
+void peer_to_channel(struct worker *worker, const struct packet *packet, struct channel *channel)
+{
+    if (unlikely(!channel->permitted)) {
+        worker_drop(worker, packet->mbuf, DROP_NO_PERMISSION);
+        return;
+    }
+    bool went_on = likely(packet->checksum != 0) ? forward_common(worker, packet, channel)
+                                                 : forward_uncommon(worker, packet, channel);
+    if (!went_on)
         return;
     channel->traffic.to_client_packets++;
     channel->traffic.to_client_bytes += packet->data_len;

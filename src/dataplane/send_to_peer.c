@@ -60,10 +60,6 @@ void send_to_peer(struct worker *worker, const struct packet *packet,
         .adjacency = permission->adjacency,
     };
     if (permission->hairpin != TABLE_RELAY_NONE) {
-        if (!hairpin_has_port(worker, permission->hairpin, request->peer_port_be)) {
-            worker_drop(worker, packet->mbuf, DROP_NO_RELAYED_ADDRESS);
-            return;
-        }
         leg.source_ip = relays[relayed->relay].advertised.bytes;
         leg.destination_ip = relays[permission->hairpin].local.bytes;
     }

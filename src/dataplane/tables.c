@@ -4,6 +4,7 @@
 #include "dataplane/tables.h"
 
 #include "base/bytes.h"
+#include "dataplane/leg.h"
 
 #include <errno.h>
 #include <string.h>
@@ -81,9 +82,9 @@ static void cut_all(struct tables *tables, const struct plane_config *config, st
         ports->min_port = config->relays[relay].min_port;
         ports->max_port = config->relays[relay].max_port;
         size_t count = (size_t)(ports->max_port - ports->min_port) + 1;
-        ports->allocations = cut(cutter, sizeof(uint32_t), count);
+        ports->slots = cut(cutter, sizeof(struct relay_slot), count);
         if (cutter->base != NULL)
-            memset(ports->allocations, 0xFF, count * sizeof(uint32_t));
+            memset(ports->slots, 0xFF, count * sizeof(struct relay_slot)); // TABLE_NONE
     }
 }
 
@@ -104,6 +105,7 @@ int tables_init(struct tables *tables, const struct plane_config *config, int so
     memset(tables, 0, sizeof(*tables));
     if (!sizes_are_valid(config))
         return -EINVAL;
+    tables->config = config;
     tables->relay_count = config->relay_count;
     tables->id_count = config->allocations;
     tables->first_report = TABLE_NONE;
@@ -238,8 +240,10 @@ static void relay_port_set(struct tables *tables, const struct table_relayed *re
 {
     if (relayed->relay == RELAY_NONE)
         return;
-    struct relay_ports *ports = &tables->relay_ports[relayed->relay];
-    ports->allocations[__builtin_bswap16(relayed->port_be) - ports->min_port] = allocation;
+    struct relay_slot *slot =
+        tables_relay_slot(tables, relayed->relay, __builtin_bswap16(relayed->port_be));
+    slot->allocation = allocation;
+    slot->guess = TABLE_NONE;
 }
 
 static void allocation_set_relayed(struct tables *tables, uint32_t index, enum table_family family,
@@ -549,6 +553,32 @@ static void channel_set_peer(struct channel *entry, const struct transport_addre
     entry->peer_family = (uint8_t)peer->ip.family;
 }
 
+// Everything that a rewrite adds to the UDP checksum, less everything it takes away (RFC 1624).
+static void channel_set_sums(const struct tables *tables, struct channel *entry)
+{
+    const struct transport_address *listener = &tables->config->listeners[entry->listener];
+    uint16_t listener_port_be = __builtin_bswap16(listener->port);
+    const uint8_t *relay_ip = tables->config->relays[entry->relay].local.bytes;
+    struct leg from_client = {.source_ip = entry->client_ip,
+                              .destination_ip = listener->ip.bytes,
+                              .source_port_be = entry->client_port_be,
+                              .destination_port_be = listener_port_be,
+                              .family = entry->client_family};
+    struct leg from_peer = {.source_ip = entry->peer_ip,
+                            .destination_ip = relay_ip,
+                            .source_port_be = entry->peer_port_be,
+                            .destination_port_be = entry->relay_port_be,
+                            .family = entry->peer_family};
+    // Sums do not tell source from destination: each leg's is that of its way back, too.
+    uint64_t client_sum = leg_flow_sum(&from_client);
+    uint64_t peer_sum = leg_flow_sum(&from_peer);
+    uint16_t number_be = __builtin_bswap16(entry->number);
+    entry->to_peer_change = checksum_fold(peer_sum + checksum_negate(client_sum + number_be));
+    entry->to_client_change = checksum_fold(client_sum + number_be + checksum_negate(peer_sum));
+    entry->to_peer_label = leg_flow_label(peer_sum);
+    entry->to_client_label = leg_flow_label(client_sum);
+}
+
 static int channel_add(struct tables *tables, uint32_t allocation, const struct command *command,
                        uint32_t *ret_index)
 {
@@ -581,6 +611,7 @@ static int channel_add(struct tables *tables, uint32_t allocation, const struct 
     entry->allocation = allocation;
     entry->permission = permission;
     entry->permitted = tables->permissions[permission].live;
+    channel_set_sums(tables, entry);
     error = channel_insert_keys(tables, index);
     if (error != 0) {
         index_give(&tables->channel_pool, index);
@@ -588,6 +619,10 @@ static int channel_add(struct tables *tables, uint32_t allocation, const struct 
         return error;
     }
     channel_link(tables, index);
+    struct relay_slot *slot =
+        tables_relay_slot(tables, relayed->relay, __builtin_bswap16(relayed->port_be));
+    if (slot->guess == TABLE_NONE)
+        slot->guess = index;
     *ret_index = index;
     return 0;
 }

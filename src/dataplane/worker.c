@@ -37,12 +37,23 @@ static int adjacencies_create(struct worker *worker, int socket)
     return error;
 }
 
+static void locals_create(struct worker *worker)
+{
+    const struct relay_slot *slots[PLANE_RELAYS_MAX];
+    for (unsigned relay = 0; relay < worker->config->relay_count; relay++)
+        slots[relay] = worker->tables.relay_ports[relay].slots;
+    local_addresses_init(&worker->local_v4, worker->config, IP_FAMILY_V4, slots);
+    local_addresses_init(&worker->local_v6, worker->config, IP_FAMILY_V6, slots);
+}
+
 static int parts_create(struct worker *worker, int socket)
 {
     const struct plane_rate_limit *rate = &worker->config->rate_limit;
     int error = tables_init(&worker->tables, worker->config, socket);
-    if (error == 0)
-        error = adjacencies_create(worker, socket);
+    if (error != 0)
+        return error;
+    locals_create(worker);
+    error = adjacencies_create(worker, socket);
     if (error == 0)
         error = rate_limiter_init(&worker->rate_limiter, rate->answers_per_second, rate->burst,
                                   worker->tsc_hz, socket);
@@ -72,8 +83,6 @@ int worker_create(const struct worker_config *config, struct worker **ret_worker
     worker->pool = config->pool;
     worker->tsc_hz = rte_get_tsc_hz();
     worker->stateless = config->plane->config.stateless;
-    local_addresses_init(&worker->local_v4, worker->config, IP_FAMILY_V4);
-    local_addresses_init(&worker->local_v6, worker->config, IP_FAMILY_V6);
     token_stream_init(&worker->tokens);
     worker->ipv4_id = (uint16_t)token_stream_next(&worker->tokens);
     error = parts_create(worker, config->socket);

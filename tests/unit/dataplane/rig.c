@@ -111,6 +111,7 @@ struct rig *rig_create(const struct plane_config *config)
     struct rig *rig = calloc(1, sizeof(*rig));
     assert_non_null(rig);
     rig->frames_free = rte_mempool_avail_count(rig_pool);
+    rig->port = (uint8_t)ports[0];
     assert_int_equal(plane_create(config, &rig->plane), 0);
     for (unsigned worker = 0; worker < config->worker_count; worker++) {
         struct worker_config worker_config = {

@@ -47,6 +47,7 @@ struct rig {
     struct worker *workers[RIG_WORKERS_MAX];
     uint64_t transmit_commands;
     unsigned frames_free; // in the pool when nothing is in flight
+    uint8_t port;         // worker 0's
 };
 
 // Process-wide: the EAL, the pool, the ports. For cmocka_run_group_tests.

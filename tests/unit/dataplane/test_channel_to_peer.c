@@ -187,13 +187,16 @@ static void each_flow_has_a_label_of_its_own(void **state)
     assert_int_not_equal(seen.flow_label, 0x54321); // the client's
 }
 
-static void drops_at_the_last_hop(void **state)
+static void does_not_relay_at_the_last_hop(void **state)
 {
     struct wire wire = from_v4;
     wire.ttl = 1;
     receive(*state, wire, 0x4000, 10, 0);
+    static uint8_t frame[RIG_FRAME_MAX];
+    assert_int_not_equal(rig_sent(*state, 0, frame), 0); // to the client: icmp_answer
     rig_sent_nothing(*state);
-    rig_dropped_once(*state, DROP_TTL_EXPIRED);
+    assert_int_equal(rig_counter(*state, COUNTER_TIME_EXCEEDED), 1);
+    assert_int_equal(rig_counter(*state, COUNTER_TO_PEER_BYTES), 0);
 }
 
 static void drops_a_channel_that_is_not_bound(void **state)
@@ -296,7 +299,7 @@ int main(void)
         TEST(traffic_class_and_df_go_along),
         TEST(a_long_datagram_from_ipv6_gets_df_and_a_short_one_does_not),
         TEST(each_flow_has_a_label_of_its_own),
-        TEST(drops_at_the_last_hop),
+        TEST(does_not_relay_at_the_last_hop),
         TEST(drops_a_channel_that_is_not_bound),
         TEST(drops_another_port_of_the_same_host),
         TEST(drops_what_is_shorter_than_it_claims),

@@ -22,8 +22,8 @@ static int group_set_up(void **state)
     if (rig_group_set_up(state) != 0)
         return -1;
     rig_config(&config, 1);
-    local_addresses_init(&v4, &config, IP_FAMILY_V4);
-    local_addresses_init(&v6, &config, IP_FAMILY_V6);
+    local_addresses_init(&v4, &config, IP_FAMILY_V4, NULL);
+    local_addresses_init(&v6, &config, IP_FAMILY_V6, NULL);
     return 0;
 }
 

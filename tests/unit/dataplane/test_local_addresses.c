@@ -26,14 +26,14 @@ static void tells_listeners_from_relay_ports_of_one_family(void **state)
     (void)state;
     struct plane_config config;
     rig_config(&config, 1);
-    local_addresses_init(&addresses, &config, IP_FAMILY_V4);
+    local_addresses_init(&addresses, &config, IP_FAMILY_V4, NULL);
     assert_is(LISTENER_V4, LOCAL_LISTENER, RIG_LISTENER_V4);
     assert_is(RELAY_V4_LOCAL ":49152", LOCAL_RELAY, RIG_RELAY_V4);
     assert_is(RELAY_V4_LOCAL ":65535", LOCAL_RELAY, RIG_RELAY_V4);
     assert_null(find(RELAY_V4_LOCAL ":49151"));
     assert_null(find(RELAY_V4_ADVERTISED ":50000"));
     assert_null(find("203.0.113.1:3479"));
-    local_addresses_init(&addresses, &config, IP_FAMILY_V6);
+    local_addresses_init(&addresses, &config, IP_FAMILY_V6, NULL);
     assert_is(LISTENER_V6, LOCAL_LISTENER, RIG_LISTENER_V6);
     assert_is("[" RELAY_V6 "]:50000", LOCAL_RELAY, RIG_RELAY_V6);
     assert_null(find("[2001:db8::2]:3478"));
@@ -47,7 +47,7 @@ static void a_listener_comes_before_a_relay_range_that_covers_it(void **state)
     assert_int_equal(transport_address_parse(RELAY_V4_LOCAL ":50000",
                                              &config.listeners[config.listener_count++]),
                      0);
-    local_addresses_init(&addresses, &config, IP_FAMILY_V4);
+    local_addresses_init(&addresses, &config, IP_FAMILY_V4, NULL);
     assert_is(RELAY_V4_LOCAL ":50000", LOCAL_LISTENER, 2);
     assert_is(RELAY_V4_LOCAL ":50001", LOCAL_RELAY, RIG_RELAY_V4);
 }
@@ -61,7 +61,7 @@ static void one_address_may_have_several_relay_ranges(void **state)
     config.relays[config.relay_count] = config.relays[RIG_RELAY_V4];
     config.relays[config.relay_count].min_port = 60000;
     config.relays[config.relay_count++].max_port = 60010;
-    local_addresses_init(&addresses, &config, IP_FAMILY_V4);
+    local_addresses_init(&addresses, &config, IP_FAMILY_V4, NULL);
     assert_is(RELAY_V4_LOCAL ":50000", LOCAL_RELAY, RIG_RELAY_V4);
     assert_null(find(RELAY_V4_LOCAL ":50001"));
     assert_is(RELAY_V4_LOCAL ":60010", LOCAL_RELAY, 2);
@@ -74,7 +74,7 @@ static void knows_its_addresses_whatever_the_port(void **state)
     static const uint8_t relay[4] = {10, 0, 0, 5}, listener[4] = {203, 0, 113, 1},
                          other[4] = {10, 0, 0, 6};
     rig_config(&config, 1);
-    local_addresses_init(&addresses, &config, IP_FAMILY_V4);
+    local_addresses_init(&addresses, &config, IP_FAMILY_V4, NULL);
     assert_true(local_addresses_has(&addresses, relay, 4));
     assert_true(local_addresses_has(&addresses, listener, 4));
     assert_false(local_addresses_has(&addresses, other, 4));

@@ -152,13 +152,16 @@ static void drops_port_zero(void **state)
     rig_dropped_once(*state, DROP_BAD_SEND);
 }
 
-static void drops_at_the_last_hop(void **state)
+static void does_not_relay_at_the_last_hop(void **state)
 {
     struct wire wire = from_v4;
     wire.ttl = 1;
     receive(*state, wire, PEER_V4, 7, false);
+    static uint8_t frame[RIG_FRAME_MAX];
+    assert_int_not_equal(rig_sent(*state, 0, frame), 0); // to the client: icmp_answer
     rig_sent_nothing(*state);
-    rig_dropped_once(*state, DROP_TTL_EXPIRED);
+    assert_int_equal(rig_counter(*state, COUNTER_TIME_EXCEEDED), 1);
+    assert_int_equal(rig_counter(*state, COUNTER_TO_PEER_BYTES), 0);
 }
 
 static void drops_an_unknown_attribute_that_must_be_understood(void **state)
@@ -220,7 +223,7 @@ int main(void)
         TEST(drops_without_a_permission),
         TEST(drops_a_family_that_the_allocation_does_not_have),
         TEST(drops_port_zero),
-        TEST(drops_at_the_last_hop),
+        TEST(does_not_relay_at_the_last_hop),
         TEST(drops_an_unknown_attribute_that_must_be_understood),
         TEST(passes_over_an_unknown_attribute_that_need_not_be),
         TEST(drops_without_peer_or_without_data),

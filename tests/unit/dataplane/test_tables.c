@@ -117,7 +117,8 @@ static void assert_empty(const struct tables *tables)
     assert_int_equal(tables->steering_pool.used, 0);
     assert_int_equal(tables->live_permissions, 0);
     for (unsigned port = RELAY_MIN_PORT; port <= 65535; port++)
-        assert_int_equal(tables_relay_port(tables, RIG_RELAY_V4, (uint16_t)port), TABLE_NONE);
+        assert_int_equal(tables_relay_slot(tables, RIG_RELAY_V4, (uint16_t)port)->allocation,
+                         TABLE_NONE);
 }
 
 static void a_full_table_refuses_and_takes_again_after_a_removal(void **state)
@@ -127,7 +128,7 @@ static void a_full_table_refuses_and_takes_again_after_a_removal(void **state)
         for (uint32_t id = 0; id < 8; id++)
             assert_int_equal(install_allocation(tables, id, (uint16_t)(1000 + id)), 0);
         assert_int_equal(install_allocation(tables, 8, 2000), -ENOSPC);
-        assert_int_equal(tables_relay_port(tables, RIG_RELAY_V4, 50008), TABLE_NONE);
+        assert_int_equal(tables_relay_slot(tables, RIG_RELAY_V4, 50008)->allocation, TABLE_NONE);
         for (uint32_t id = 0; id < 8; id++)
             assert_int_equal(remove_allocation(tables, id), 0);
         report_all(tables);
