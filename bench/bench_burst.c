@@ -28,8 +28,8 @@ enum direction {
     DIRECTIONS,
 };
 
-static const char *const direction_names[DIRECTIONS] = {"macswap", "channel to peer", "peer to channel",
-                                                        "mixed"};
+static const char *const direction_names[DIRECTIONS] = {"macswap", "channel to peer",
+                                                        "peer to channel", "mixed"};
 
 struct bench {
     struct plane *plane;
