@@ -183,21 +183,32 @@ static __always_inline int parse_ip(void *ip, void *end, int family, struct flow
     return family == 4 ? parse_ipv4(ip, end, ret_flow) : parse_ipv6(ip, end, ret_flow);
 }
 
+// Only of our addresses are later fragments ever asked about. Ids come round again: what is ours
+// now must not follow a datagram of the host long ago.
+static __always_inline void remember_first_fragment(const struct flow *flow, int ours)
+{
+    __u8 host = 1;
+
+    if (ours)
+        bpf_map_delete_elem(&host_datagrams, &flow->datagram);
+    else if (is_our_address(flow->datagram.destination, flow->datagram.family))
+        bpf_map_update_elem(&host_datagrams, &flow->datagram, &host, BPF_ANY);
+}
+
 static __always_inline int udp_is_ours(const struct flow *flow, void *end)
 {
     struct udphdr *udp = flow->upper;
-    __u8 host = 1;
+    int ours;
 
     if (flow->later_fragment)
         return is_our_address(flow->datagram.destination, flow->datagram.family) &&
                !bpf_map_lookup_elem(&host_datagrams, &flow->datagram);
     if ((void *)(udp + 1) > end)
         return 0;
-    if (is_our_port(flow->datagram.destination, flow->datagram.family, bpf_ntohs(udp->dest), 0))
-        return 1;
+    ours = is_our_port(flow->datagram.destination, flow->datagram.family, bpf_ntohs(udp->dest), 0);
     if (flow->more_fragments)
-        bpf_map_update_elem(&host_datagrams, &flow->datagram, &host, BPF_ANY);
-    return 0;
+        remember_first_fragment(flow, ours);
+    return ours;
 }
 
 static __always_inline int icmp_type_is_relayed(int family, __u8 type)

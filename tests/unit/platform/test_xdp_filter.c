@@ -341,6 +341,47 @@ static void leaves_the_hosts_own_fragmented_datagrams_to_the_kernel(void **state
     assert_false(is_taken(state, &packet));
 }
 
+static void make_fragment(struct packet *packet, const uint8_t *source, const uint8_t *destination,
+                          uint16_t id, uint16_t fragment, uint16_t port)
+{
+    add_ethernet(packet, 0x0800);
+    add_ipv4(packet, source, destination, UDP, fragment, 0);
+    store_be16(packet->bytes + 14 + 4, id);
+    add_udp(packet, 1000, port);
+}
+
+static void takes_fragments_whose_id_was_the_hosts_before(void **state)
+{
+    static const uint8_t source[16] = {192, 0, 2, 54};
+    struct packet packet;
+
+    SKIP_WITHOUT_FILTER(state);
+    make_fragment(&packet, source, ours_v4, 5, 0x2000, OTHER_PORT);
+    assert_false(is_taken(state, &packet));
+    make_fragment(&packet, source, ours_v4, 5, 185, 0);
+    assert_false(is_taken(state, &packet));
+    make_fragment(&packet, source, ours_v4, 5, 0x2000, LISTEN_PORT);
+    assert_true(is_taken(state, &packet));
+    make_fragment(&packet, source, ours_v4, 5, 185, 0);
+    assert_true(is_taken(state, &packet));
+}
+
+static void fragments_for_others_do_not_push_out_the_hosts(void **state)
+{
+    static const uint8_t source[16] = {192, 0, 2, 55};
+    struct packet packet;
+
+    SKIP_WITHOUT_FILTER(state);
+    make_fragment(&packet, source, ours_v4, 5, 0x2000, OTHER_PORT);
+    assert_false(is_taken(state, &packet));
+    for (unsigned id = 0; id < 4096; id++) {
+        make_fragment(&packet, source, other_v4, (uint16_t)id, 0x2000, OTHER_PORT);
+        assert_false(is_taken(state, &packet));
+    }
+    make_fragment(&packet, source, ours_v4, 5, 185, 0);
+    assert_false(is_taken(state, &packet));
+}
+
 static void make_icmp_v4(struct packet *packet, uint8_t type, uint16_t source_port)
 {
     add_ethernet(packet, 0x0800);
@@ -408,6 +449,8 @@ int main(void)
         cmocka_unit_test(walks_ipv6_extension_headers_up_to_a_bound),
         cmocka_unit_test(takes_all_fragments_of_its_datagrams),
         cmocka_unit_test(leaves_the_hosts_own_fragmented_datagrams_to_the_kernel),
+        cmocka_unit_test(takes_fragments_whose_id_was_the_hosts_before),
+        cmocka_unit_test(fragments_for_others_do_not_push_out_the_hosts),
         cmocka_unit_test(takes_icmp_errors_about_relayed_datagrams_only),
         cmocka_unit_test(leaves_truncated_packets_to_the_kernel),
     };
