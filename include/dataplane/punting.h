@@ -5,8 +5,8 @@
 
 #include "dataplane/worker_state.h"
 
-// The packet is gone for the caller: punted, or dropped when the ring is full, for an Allocate when
-// it is half full.
+// The packet is gone for the caller: punted, or dropped when the ring is full or reports wait for
+// room, for an Allocate when it is half full.
 void punt_message(struct worker *worker, const struct packet *packet,
                   const struct transport_address *client, uint16_t method, uint16_t message_len);
 

@@ -22,7 +22,10 @@ void punt_message(struct worker *worker, const struct packet *packet,
     // Under overload, those who have an allocation keep it before others get one.
     bool is_late = method == STUN_METHOD_ALLOCATE &&
                    plane_punt_room(worker->plane, worker->id) < worker->config->punt_ring_len / 2;
-    if (is_late || plane_punt_send(worker->plane, worker->id, &punt) != 0) {
+    // What is removed is free only once it has been reported: that is not to wait for the flood's
+    // end.
+    bool is_pushing = worker->tables.first_report != TABLE_NONE;
+    if (is_late || is_pushing || plane_punt_send(worker->plane, worker->id, &punt) != 0) {
         worker_drop(worker, packet->mbuf, DROP_PUNT_FULL);
         return;
     }

@@ -208,11 +208,11 @@ unsigned worker_poll(struct worker *worker)
 {
     clock_update(worker);
     unsigned work = commands_apply(worker);
+    punt_reports(worker); // before requests take the room
     work += poll_handoffs(worker);
     work += poll_port(worker);
     worker->counters->drops[DROP_FRAGMENT] +=
         reassembly_expire(&worker->reassembly, worker->now_tsc);
-    punt_reports(worker);
     handoff_flush(worker);
     transmit_flush(worker);
     if (work > 0)

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include "dataplane/punting.h"
+
 #include "base/clock.h"
 #include "proto/builder.h"
 #include "proto/integrity.h"
@@ -136,6 +138,56 @@ static void reports_wait_for_room_and_are_never_lost(void **state)
     assert_int_equal(usage.allocations, 0);
 }
 
+// Ports and ids that are not given back run out, whoever floods us with requests.
+static void requests_do_not_hold_up_reports(void **state)
+{
+    struct rig *rig = *state;
+    struct punt punt;
+    rig_allocation(rig, 0, 1, "192.0.2.7:1", 50001, 0);
+    rig_allocation(rig, 0, 2, "192.0.2.7:2", 50002, 0);
+    for (unsigned i = 0; i < PUNT_ROOM; i++)
+        receive(rig, CLIENT_V4, STUN_METHOD_REFRESH);
+    rig_remove(rig, 0, 1);
+    rig_remove(rig, 0, 2);
+    rig_poll(rig);
+    for (unsigned i = 0; i < PUNT_ROOM; i++) {
+        uint8_t message[256];
+        struct wire wire = {.source = CLIENT_V4, .destination = LISTENER_V4, .payload = message};
+        wire.len = request(rig, message, CLIENT_V4, STUN_METHOD_REFRESH);
+        assert_int_equal(plane_punt_receive(rig->plane, 0, &punt, 1), 1);
+        assert_int_equal(punt.kind, PUNT_MESSAGE);
+        rte_pktmbuf_free(punt.message.frame);
+        rig_receive_wire(rig, 0, &wire);
+        rig_poll(rig);
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(plane_punt_receive(rig->plane, 0, &punt, 1), 1);
+        assert_int_equal(punt.kind, PUNT_REMOVED);
+    }
+    assert_int_equal(rig_drops(rig, DROP_PUNT_FULL), 2);
+}
+
+// Room that comes up in the middle of a poll is theirs too.
+static void no_request_overtakes_a_waiting_report(void **state)
+{
+    struct rig *rig = *state;
+    struct punt punt;
+    rig_allocation(rig, 0, 1, "192.0.2.7:1", 50001, 0);
+    for (unsigned i = 0; i < PUNT_ROOM; i++)
+        receive(rig, CLIENT_V4, STUN_METHOD_REFRESH);
+    rig_remove(rig, 0, 1);
+    rig_poll(rig);
+    assert_int_equal(plane_punt_receive(rig->plane, 0, &punt, 1), 1);
+    struct packet packet;
+    memset(&packet, 0, sizeof(packet));
+    packet.mbuf = punt.message.frame;
+    packet.l4 = rte_pktmbuf_mtod_offset(packet.mbuf, uint8_t *, punt.message.message_offset - 8);
+    rig->transmit_commands++; // one more to account for
+    punt_message(rig->workers[0], &packet, &punt.message.client.address, STUN_METHOD_REFRESH,
+                 punt.message.message_len);
+    rig_dropped_once(rig, DROP_PUNT_FULL);
+}
+
 int main(void)
 {
 #define TEST(test) cmocka_unit_test_setup_teardown(test, rig_set_up, rig_tear_down)
@@ -143,6 +195,8 @@ int main(void)
         TEST(a_request_arrives_in_its_frame_with_its_client),
         TEST(allocate_goes_up_to_half_the_ring_and_the_rest_to_the_end),
         TEST(reports_wait_for_room_and_are_never_lost),
+        TEST(requests_do_not_hold_up_reports),
+        TEST(no_request_overtakes_a_waiting_report),
     };
     return cmocka_run_group_tests(tests, rig_group_set_up, NULL);
 }
