@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Claims about the counters, and that docs/counters.md says what each of them counts.
 #include "exchange/counters.h"
 
 #include <ctype.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -67,11 +70,47 @@ static void sums_every_field_over_every_block(void **state)
     assert_int_equal(sum.counters[COUNTER_RX_PACKETS], 0);
 }
 
+static char *read_documentation(void)
+{
+    char *text = calloc(1, 1 << 16);
+    FILE *file = fopen(SOURCE_ROOT "/docs/counters.md", "r");
+    assert_non_null(text);
+    assert_non_null(file);
+    assert_true(fread(text, 1, (1 << 16) - 1, file) > 0);
+    fclose(file);
+    return text;
+}
+
+static unsigned row_is_missing(const char *text, const char *name, const char *help)
+{
+    char row[256];
+    snprintf(row, sizeof(row), "\n| `%s` | %s |", name, help);
+    if (strstr(text, row) != NULL)
+        return 0;
+    print_error("missing row: %s\n", row + 1);
+    return 1;
+}
+
+static void the_documentation_lists_every_counter_and_drop(void **state)
+{
+    (void)state;
+    char *text = read_documentation();
+    unsigned missing = 0;
+    for (unsigned c = 0; c < COUNTER_COUNT; c++)
+        missing +=
+            row_is_missing(text, counter_name((enum counter)c), counter_help((enum counter)c));
+    for (unsigned d = 0; d < DROP_COUNT; d++)
+        missing += row_is_missing(text, drop_name((enum drop)d), drop_help((enum drop)d));
+    free(text);
+    assert_int_equal(missing, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_counter_has_a_name_of_its_own_and_a_help),
         cmocka_unit_test(sums_every_field_over_every_block),
+        cmocka_unit_test(the_documentation_lists_every_counter_and_drop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
