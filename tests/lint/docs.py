@@ -5,11 +5,13 @@
 Checked in README.md and docs/*.md:
 - `path/to/file` in backticks, for paths under a top-level folder of the project
 - `function()` in backticks: some source or header has it
+- paths and functions in the text of docs/*.svg
 - in docs/protocol.md, each table row names source as `file: function` and tests as `file: claim`
 """
 import pathlib
 import re
 import sys
+import xml.etree.ElementTree
 
 ROOT = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ".").resolve()
 FOLDERS = ("src/", "include/", "tests/", "docs/", "config/", "bench/", ".ci/")
@@ -21,6 +23,22 @@ def sources():
         for path in (ROOT / folder).rglob("*"):
             if path.suffix in (".c", ".h", ".py", ".mjs", ".sh"):
                 yield path
+
+
+def check_drawing(path, words):
+    """Errors, and how many names were checked."""
+    errors = []
+    texts = list(xml.etree.ElementTree.parse(path).iter("{http://www.w3.org/2000/svg}text"))
+    names = [name for text in texts for name in re.findall(r"[\w./-]+(?:\(\))?", "".join(text.itertext()))]
+    names = [name for name in names if name.endswith("()") or name.startswith(FOLDERS)]
+    for name in names:
+        if name.endswith("()") and name[:-2] not in words:
+            errors.append(f"{path.relative_to(ROOT)}: no function {name} in the tree")
+        elif name.startswith(FOLDERS) and not (ROOT / name).exists():
+            errors.append(f"{path.relative_to(ROOT)}: {name} does not exist")
+    if not names:
+        errors.append(f"{path.relative_to(ROOT)}: names nothing")
+    return errors, len(names)
 
 
 def main():
@@ -55,6 +73,10 @@ def main():
                     checked += 1
                     if code[:-2] not in words:
                         errors.append(f"{where}: no function {code} in the tree")
+    for drawing in sorted((ROOT / "docs").glob("*.svg")):
+        found, count = check_drawing(drawing, words)
+        errors += found
+        checked += count
     for error in errors:
         print(error)
     print(f"{checked} names in {len(documents)} documents, {len(errors)} wrong")
