@@ -48,6 +48,10 @@ bool next_hops_receive(struct next_hops *hops);
 void next_hops_begin_walk(struct next_hops *hops, bool reroute);
 void next_hops_end_walk(struct next_hops *hops);
 
+// Some destination was given no adjacency since the last walk began, for there was no room: a walk
+// makes room of what is no longer in use, and after it one for routes says who has a way now.
+bool next_hops_lack_room(const struct next_hops *hops);
+
 // Call it every NEXT_HOPS_REFRESH_S: for kernels that do not manage neighbours by themselves.
 #define NEXT_HOPS_REFRESH_S 10
 void next_hops_refresh(struct next_hops *hops);

@@ -22,9 +22,11 @@
 // A worker applies commands between two bursts.
 #define RETRY_US 200
 
-// Next hops of what is gone are looked for so often, routes asked for anew no more often than this.
-#define SWEEP_INTERVAL_S    60
-#define REROUTE_INTERVAL_MS 1000
+// Next hops of what is gone are looked for so often, and sooner in want of room; routes are asked
+// for anew no more often than this.
+#define SWEEP_INTERVAL_MS    60000
+#define SHORTAGE_INTERVAL_MS 10000
+#define REROUTE_INTERVAL_MS  1000
 
 struct loop {
     struct loop_config config;
@@ -45,8 +47,8 @@ struct loop {
     bool walking;
     bool reroute_wanted;
     uint64_t cursor; // of the walk
+    uint64_t swept_ms;
     uint64_t rerouted_ms;
-    uint32_t removals; // since the last walk
     uint32_t seconds;
     struct turn_output output;
 };
@@ -124,7 +126,6 @@ static void take_removed(struct loop *loop, const struct punt *punt)
     const struct turn_time now = time_now();
     const struct turn_relayed_address relay = {punt->removed.relay, punt->removed.port};
 
-    loop->removals++;
     if (punt->removed.relay == RELAY_NONE)
         log_ended(punt);
     turn_server_removed(loop->config.server, &now, punt->allocation,
@@ -207,10 +208,13 @@ static void begin_walk(struct loop *loop, bool reroute)
 {
     loop->walking = true;
     loop->cursor = 0;
-    loop->removals = 0;
     if (reroute) {
         loop->reroute_wanted = false;
         loop->rerouted_ms = clock_monotonic_ms();
+    } else {
+        // Who found no room has to ask again once there is some.
+        loop->reroute_wanted |= next_hops_lack_room(loop->config.hops);
+        loop->swept_ms = clock_monotonic_ms();
     }
     next_hops_begin_walk(loop->config.hops, reroute);
     event_add(loop->walk_step, &at_once);
@@ -223,6 +227,15 @@ static void reroute_when_due(struct loop *loop)
     if (loop->reroute_wanted && !loop->walking &&
         clock_monotonic_ms() >= loop->rerouted_ms + REROUTE_INTERVAL_MS)
         begin_walk(loop, true);
+}
+
+static void sweep_when_due(struct loop *loop)
+{
+    uint64_t interval_ms =
+        next_hops_lack_room(loop->config.hops) ? SHORTAGE_INTERVAL_MS : SWEEP_INTERVAL_MS;
+
+    if (!loop->walking && clock_monotonic_ms() >= loop->swept_ms + interval_ms)
+        begin_walk(loop, false);
 }
 
 static void on_walk_step(evutil_socket_t fd, short what, void *context)
@@ -267,8 +280,7 @@ static void on_second(evutil_socket_t fd, short what, void *context)
     loop->seconds++;
     forwarder_flush(loop->config.forwarder);
     reroute_when_due(loop);
-    if (loop->seconds % SWEEP_INTERVAL_S == 0 && loop->removals > 0 && !loop->walking)
-        begin_walk(loop, false);
+    sweep_when_due(loop);
     if (loop->seconds % NEXT_HOPS_REFRESH_S == 0)
         next_hops_refresh(loop->config.hops);
     if (loop->config.every_second)
@@ -324,6 +336,7 @@ int loop_create(const struct loop_config *config, struct loop **ret_loop)
     if (!loop)
         return -ENOMEM;
     loop->config = *config;
+    loop->swept_ms = clock_monotonic_ms();
     loop->base = event_base_new();
     if (!loop->base || !events_create(loop)) {
         log_message(LOG_LEVEL_ERROR, "event_loop", "cannot be set up");

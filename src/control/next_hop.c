@@ -102,6 +102,13 @@ static void update_neighbour(struct next_hops *hops, uint32_t index,
     mark_changed(hops, index);
 }
 
+// By the administrator or another program.
+static bool is_kept_by_others(const struct netlink_neighbour *said)
+{
+    return (said->state & NUD_PERMANENT) ||
+           (((said->state & NUD_NOARP) || said->managed) && said->protocol != NETLINK_PROTOCOL);
+}
+
 static void manage_neighbour(struct next_hops *hops, uint32_t index)
 {
     struct neighbour *neighbour = &hops->neighbours[index];
@@ -110,10 +117,10 @@ static void manage_neighbour(struct next_hops *hops, uint32_t index)
     char text[IP_ADDRESS_TEXT_LEN];
     int error;
 
-    // What the administrator or another program keeps is used as it is.
+    // What others keep is used as it is.
     if (netlink_get_neighbour(&hops->questions, hops->config.interface, ip, &said) == 0 &&
-        ((said.state & (NUD_PERMANENT | NUD_NOARP)) ||
-         (said.managed && said.protocol != NETLINK_PROTOCOL))) {
+        is_kept_by_others(&said)) {
+        neighbour->ours = false;
         update_neighbour(hops, index, &said);
         return;
     }
@@ -259,6 +266,7 @@ static uint32_t add_destination(struct next_hops *hops, const struct destination
         .key = *key,
         .adjacency = take_route(hops, &key->ip, &key->source),
         .route = hops->route,
+        .moved = hops->route, // whoever was told in vain before, in want of room, has to know
         .used = true,
     };
     index_map_insert(&hops->destination_map, hash, index);
@@ -339,9 +347,11 @@ static void take_news(const struct netlink_neighbour *said, void *context)
         if (!ip_address_equal(&hops->neighbours[index].key.ip, &said->ip))
             continue;
         update_neighbour(hops, index, said);
+        if (is_kept_by_others(said))
+            hops->neighbours[index].ours = false;
         // Flushed, not by us.
-        if (said->state == NUD_NONE && hops->neighbours[index].ours)
-            netlink_manage_neighbour(&hops->questions, hops->config.interface, &said->ip);
+        if (said->state == NUD_NONE)
+            manage_neighbour(hops, index);
     }
 }
 
@@ -413,6 +423,11 @@ void next_hops_end_walk(struct next_hops *hops)
         if (hops->neighbours[index].used && hops->neighbours[index].references == 0)
             forget_neighbour(hops, index);
     }
+}
+
+bool next_hops_lack_room(const struct next_hops *hops)
+{
+    return hops->said_full;
 }
 
 void next_hops_refresh(struct next_hops *hops)

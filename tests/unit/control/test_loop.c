@@ -32,6 +32,8 @@ static struct {
     unsigned expiries;
     unsigned expire_more;
     unsigned walk_steps;
+    unsigned more_walks; // before the end of one ends the loop
+    bool lacks_room;
     bool routes_changed;
     bool rang; // the doorbell was armed before it rang
     int news_fd;
@@ -219,13 +221,24 @@ void next_hops_begin_walk(struct next_hops *hops, bool reroute)
 {
     (void)hops;
     tell(reroute ? "reroute" : "sweep");
+    fake.walk_steps = 0;
+    fake.lacks_room = false;
 }
 
 void next_hops_end_walk(struct next_hops *hops)
 {
     (void)hops;
     tell("walked");
-    end();
+    if (fake.more_walks == 0)
+        end();
+    else
+        fake.more_walks--;
+}
+
+bool next_hops_lack_room(const struct next_hops *hops)
+{
+    (void)hops;
+    return fake.lacks_room;
 }
 
 void next_hops_refresh(struct next_hops *hops)
@@ -367,6 +380,33 @@ static void changed_routes_start_a_walk_over_everything(void **state)
     assert_int_equal(fake.walk_steps, 3);
 }
 
+static void what_is_out_of_use_is_looked_for_although_nothing_was_removed(void **state)
+{
+    (void)state;
+    fake.rang = true; // the end of the walk ends the loop
+    fake.now_ms += 60000;
+    loop_run(loop);
+    assert_non_null(strstr(story, "sweep walked "));
+}
+
+static void a_lack_of_room_is_made_good(void **state)
+{
+    (void)state;
+    fake.rang = true;
+    fake.lacks_room = true;
+    fake.more_walks = 1;
+    fake.now_ms += 10000;
+    loop_run(loop);
+    assert_non_null(strstr(story, "sweep walked reroute walked "));
+}
+
+static void a_reader_that_is_gone_does_not_end_the_relay(void **state)
+{
+    (void)state;
+    raise(SIGPIPE);
+    loop_run(loop);
+}
+
 static void signals_that_come_early_are_heard_late(void **state)
 {
     (void)state;
@@ -406,6 +446,9 @@ int main(void)
         WITH_LOOP(expiry_is_on_time_and_goes_on_until_all_is_done),
         WITH_LOOP(expiry_waits_for_room),
         WITH_LOOP(changed_routes_start_a_walk_over_everything),
+        WITH_LOOP(what_is_out_of_use_is_looked_for_although_nothing_was_removed),
+        WITH_LOOP(a_lack_of_room_is_made_good),
+        WITH_LOOP(a_reader_that_is_gone_does_not_end_the_relay),
         WITH_LOOP(signals_that_come_early_are_heard_late),
         WITH_LOOP(a_hangup_ends_it_as_well),
         WITH_LOOP(a_reader_that_has_gone_does_no_harm),

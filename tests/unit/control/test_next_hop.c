@@ -10,6 +10,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -435,6 +436,61 @@ static void kernels_that_do_not_manage_are_asked_over_and_over(void **state)
     assert_non_null(find(&address));
 }
 
+static void a_neighbour_that_others_give_up_is_resolved(void **state)
+{
+    const struct ip_address address = ip("192.0.2.7");
+
+    kernel.neighbours[0] = (struct netlink_neighbour){
+        .ip = address, .interface = INTERFACE, .state = NUD_PERMANENT, .mac = {2, 0, 0, 0, 0, 5}};
+    kernel.neighbour_count = 1;
+    resolve(*state, "192.0.2.7");
+    kernel.neighbour_count = 0;
+    say(*state, "192.0.2.7", NUD_NONE, 0);
+    assert_non_null(find(&address));
+    assert_int_equal(find(&address)->protocol, NETLINK_PROTOCOL);
+}
+
+static void a_neighbour_that_others_take_over_is_theirs(void **state)
+{
+    const struct ip_address address = ip("192.0.2.7");
+
+    resolve(*state, "192.0.2.7");
+    find(&address)->state = NUD_PERMANENT; // who made it first stays written in it
+    say(*state, "192.0.2.7", NUD_PERMANENT, 5);
+    assert_int_equal(usage_of(*state).resolved, 1);
+    next_hops_destroy(*state);
+    *state = NULL;
+    assert_non_null(find(&address));
+}
+
+// Sixteen destinations that nobody asks for again, and one that comes too late.
+static void fill_destinations(struct next_hops *hops)
+{
+    char text[IP_ADDRESS_TEXT_LEN];
+
+    for (unsigned i = 1; i <= config.destinations; i++) {
+        snprintf(text, sizeof(text), "198.51.100.%u", i);
+        assert_int_not_equal(resolve(hops, text), ADJACENCY_NONE);
+    }
+    assert_false(next_hops_lack_room(hops));
+    assert_int_equal(resolve(hops, "203.0.113.1"), ADJACENCY_NONE);
+    assert_true(next_hops_lack_room(hops));
+}
+
+static void who_found_no_room_is_told_the_way_later(void **state)
+{
+    fill_destinations(*state);
+    // What is not in use makes room, and a walk for routes then says that there is a way.
+    next_hops_begin_walk(*state, false);
+    assert_false(resolve_says_moved(*state, "203.0.113.1"));
+    next_hops_end_walk(*state);
+    next_hops_begin_walk(*state, true);
+    assert_true(resolve_says_moved(*state, "203.0.113.1"));
+    assert_int_not_equal(resolve(*state, "203.0.113.1"), ADJACENCY_NONE);
+    next_hops_end_walk(*state);
+    assert_false(next_hops_lack_room(*state));
+}
+
 static void the_bounds_hold_and_everything_comes_back(void **state)
 {
     static const char *const many[] = {"192.0.2.10", "192.0.2.11", "192.0.2.12", "192.0.2.13",
@@ -471,6 +527,9 @@ int main(void)
         WITH_HOPS(what_a_killed_relay_left_is_taken_back),
         WITH_HOPS(a_flushed_neighbour_is_resolved_again),
         WITH_HOPS(kernels_that_do_not_manage_are_asked_over_and_over),
+        WITH_HOPS(a_neighbour_that_others_give_up_is_resolved),
+        WITH_HOPS(a_neighbour_that_others_take_over_is_theirs),
+        WITH_HOPS(who_found_no_room_is_told_the_way_later),
         WITH_HOPS(the_bounds_hold_and_everything_comes_back),
     };
 
