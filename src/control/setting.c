@@ -255,15 +255,28 @@ static void read_text(const struct reader *reader, const struct setting *setting
     *ret_text = strdup(text);
 }
 
+// Unspecified, loopback and multicast addresses, and IPv4 addresses within IPv6 ones.
+static bool can_be_ours(const struct ip_address *ip)
+{
+    if (ip->family == IP_FAMILY_V4)
+        return ip->bytes[0] != 0 && ip->bytes[0] != 127 && ip->bytes[0] < 224;
+    return ip->bytes[0] != 0 && ip->bytes[0] != 0xFF;
+}
+
 static void read_address(const struct reader *reader, const struct setting *setting,
                          struct ip_address *ret_ip)
 {
     const char *text = config_setting_get_string(reader->setting);
+    struct ip_address ip = {.family = IP_FAMILY_NONE};
 
     if (*text == '\0' && setting->default_value)
-        *ret_ip = (struct ip_address){.family = IP_FAMILY_NONE};
-    else if (ip_address_parse(text, ret_ip) < 0)
+        *ret_ip = ip;
+    else if (ip_address_parse(text, &ip) < 0)
         refuse(reader, setting, "is no IP address");
+    else if (!can_be_ours(&ip))
+        refuse(reader, setting, "is no address that packets can come to");
+    else
+        *ret_ip = ip;
 }
 
 static int hex_digit(char digit)

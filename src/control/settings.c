@@ -5,17 +5,16 @@
 #include "exchange/plane.h"
 #include "proto/opaque_string.h"
 #include "proto/stateless.h"
+#include "proto/stun.h"
 #include "turn/credentials.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <net/if.h>
+#include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-
-// RFC 8265 normalization can lengthen a text.
-#define PREPARED_LEN 4096
 
 static const char *const xdp_modes[] = {"auto", "native", "generic", NULL};
 static const char *const hugepages[] = {"auto", "on", "off", NULL};
@@ -79,7 +78,7 @@ static const struct setting user_fields[] = {
      AT(password),
      .default_value = "\"\"",
      .min = 0,
-     .max = 1024,
+     .max = STUN_STRING_MAX_LEN,
      .secret = true,
      .help = "password; or else one or both of the keys"},
     {.name = "key_md5",
@@ -363,12 +362,23 @@ static const config_setting_t *find(const struct check *check, const char *path)
     return config_lookup(check->config, path);
 }
 
-static bool is_opaque_string(const char *text)
+// What RFC 8265 makes of a text may be longer than it. what: "the name " or "".
+static void check_opaque_string(const struct check *check, const config_setting_t *where,
+                                const char *name, const char *what, const char *text,
+                                unsigned max_len)
 {
-    static char prepared[PREPARED_LEN];
+    char prepared[STUN_STRING_MAX_LEN + 1];
     struct span span = {(const uint8_t *)text, strlen(text)};
+    int error = opaque_string_prepare(span, prepared, max_len);
 
-    return opaque_string_prepare(span, prepared, sizeof(prepared)) == 0;
+    OPENSSL_cleanse(prepared, sizeof(prepared));
+    if (error == -ENOSPC)
+        setting_error(check->report, where, name,
+                      "%sis too long in its normal form (NFC); allowed: %u bytes", what, max_len);
+    else if (error)
+        setting_error(
+            check->report, where, name,
+            "%shas characters that RFC 8265 forbids; allowed: UTF-8 text without controls", what);
 }
 
 static void check_user(const struct check *check, uint32_t i)
@@ -383,19 +393,15 @@ static void check_user(const struct check *check, uint32_t i)
     where = find(check, path);
     if (!user->name || setting_report_has(check->report, name))
         return; // said already
-    if (!is_opaque_string(user->name))
-        setting_error(
-            check->report, where, name,
-            "the name has characters that RFC 8265 forbids; allowed: UTF-8 text without controls");
+    check_opaque_string(check, where, name, "the name ", user->name, USERNAME_MAX_LEN);
     if (!*user->password && !has_key)
         setting_error(check->report, where, name,
                       "has neither a password nor a key; allowed: either");
     else if (*user->password && has_key)
         setting_error(check->report, where, name, "has a password and a key; allowed: either");
-    else if (*user->password && !is_opaque_string(user->password))
-        setting_error(check->report, where, name,
-                      "the password has characters that RFC 8265 forbids; allowed: UTF-8 text "
-                      "without controls");
+    else if (*user->password)
+        check_opaque_string(check, where, name, "the password ", user->password,
+                            STUN_STRING_MAX_LEN);
 }
 
 struct user_reference {
@@ -440,9 +446,9 @@ static void check_credentials(const struct check *check)
 {
     const struct settings *settings = check->settings;
 
-    if (settings->realm && !is_opaque_string(settings->realm))
-        setting_error(check->report, find(check, "realm"), "realm",
-                      "has characters that RFC 8265 forbids; allowed: UTF-8 text without controls");
+    if (settings->realm)
+        check_opaque_string(check, find(check, "realm"), "realm", "", settings->realm,
+                            STATELESS_TEXT_MAX_LEN);
     if (settings->users.count == 0 && settings->static_auth_secrets.count == 0 &&
         !setting_report_has(check->report, "users") &&
         !setting_report_has(check->report, "static_auth_secrets"))

@@ -13,7 +13,7 @@ int turn_state_make_policy(const struct settings *settings, struct stateless_pol
 {
     struct stateless_policy policy = {};
     struct span realm = {(const uint8_t *)settings->realm, strlen(settings->realm)};
-    int error = opaque_string_prepare(realm, policy.realm, sizeof(policy.realm));
+    int error = opaque_string_prepare(realm, policy.realm, sizeof(policy.realm) - 1);
 
     if (error) {
         log_message(LOG_LEVEL_ERROR, "realm", "the realm cannot be used: %s", strerror(-error));

@@ -3,6 +3,9 @@
 // docs/configuration.md and docs/turnpike.conf.5 say all of it.
 #include "control/settings.h"
 
+#include "proto/stateless.h"
+#include "turn/credentials.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <setjmp.h>
@@ -213,6 +216,57 @@ static void users_that_could_not_log_in_are_refused(void **state)
         assert_errors(cases[i].text, cases[i].error);
 }
 
+// U+0344 is two code points in NFC.
+static void what_normalization_makes_too_long_is_refused(void **state)
+{
+    char text[1024], long_text[STUN_STRING_MAX_LEN + 1] = "", expected[512];
+
+    (void)state;
+    while (strlen(long_text) < STATELESS_TEXT_MAX_LEN - 1)
+        strcat(long_text, "\xCD\x84");
+    snprintf(text, sizeof(text),
+             "interface = \"eth0\"; users = ({name = \"a\"; password = \"p\";});\nrealm = \"%s\";",
+             long_text);
+    assert_errors(text,
+                  "conf:2: realm: is too long in its normal form (NFC); allowed: 127 bytes\n");
+    while (strlen(long_text) < USERNAME_MAX_LEN)
+        strcat(long_text, "\xCD\x84");
+    snprintf(text, sizeof(text), USERS("{name = \"%s\"; password = \"p\";}"), long_text);
+    assert_errors(
+        text,
+        "conf:2: users[0]: the name is too long in its normal form (NFC); allowed: 508 bytes\n");
+    while (strlen(long_text) < STUN_STRING_MAX_LEN - 1)
+        strcat(long_text, "\xCD\x84");
+    snprintf(text, sizeof(text), USERS("{name = \"a\"; password = \"%s\";}"), long_text);
+    snprintf(
+        expected, sizeof(expected),
+        "conf:2: users[0]: the password is too long in its normal form (NFC); allowed: %d bytes\n",
+        STUN_STRING_MAX_LEN);
+    assert_errors(text, expected);
+}
+
+static void addresses_that_nobody_can_have_are_refused(void **state)
+{
+    static const char *const addresses[] = {
+        "0.0.0.0", "127.0.0.1", "224.0.0.1", "255.255.255.255",
+        "::",      "::1",       "ff02::1",   "::ffff:192.0.2.1"};
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
+        char text[512], expected[512];
+
+        snprintf(text, sizeof(text), "%slisten = ({address = \"%s\";});", GOOD, addresses[i]);
+        snprintf(expected, sizeof(expected),
+                 "conf:" NEXT ": listen[0].address: \"%s\" is no address that packets can come "
+                 "to; allowed: an IPv4 or IPv6 address\n",
+                 addresses[i]);
+        assert_errors(text, expected);
+    }
+    assert_errors(GOOD "external_address = \"0.0.0.0\";",
+                  "conf:" NEXT ": external_address: \"0.0.0.0\" is no address that packets can "
+                  "come to; allowed: an IPv4 or IPv6 address, or empty\n");
+}
+
 static void errors_of_both_kinds_are_reported_together(void **state)
 {
     (void)state;
@@ -420,6 +474,8 @@ int main(void)
         cmocka_unit_test(keys_take_the_place_of_a_password),
         cmocka_unit_test(contradictions_are_refused),
         cmocka_unit_test(users_that_could_not_log_in_are_refused),
+        cmocka_unit_test(what_normalization_makes_too_long_is_refused),
+        cmocka_unit_test(addresses_that_nobody_can_have_are_refused),
         cmocka_unit_test(errors_of_both_kinds_are_reported_together),
         cmocka_unit_test(a_syntax_error_names_its_line),
         cmocka_unit_test(a_missing_file_is_named),

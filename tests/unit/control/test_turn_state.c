@@ -71,6 +71,24 @@ static void every_run_has_a_nonce_key_of_its_own(void **state)
     assert_int_equal(one.nonce.lifetime_s, 600);
 }
 
+// U+0344 is two code points in NFC: the text is longer than the file's.
+static void a_realm_that_grows_too_long_is_refused(void **state)
+{
+    struct settings settings = make_settings();
+    struct stateless_policy policy;
+    char realm[STATELESS_TEXT_MAX_LEN + 1];
+
+    (void)state;
+    memset(realm, 'a', sizeof(realm));
+    memcpy(realm + STATELESS_TEXT_MAX_LEN - 2, "\xCD\x84", 3);
+    settings.realm = realm;
+    assert_int_not_equal(turn_state_make_policy(&settings, &policy), 0);
+    // One letter less, and it just fits.
+    settings.realm = realm + 1;
+    assert_int_equal(turn_state_make_policy(&settings, &policy), 0);
+    assert_int_equal(strlen(policy.realm), STATELESS_TEXT_MAX_LEN);
+}
+
 static void userhash_is_announced_when_it_is_served(void **state)
 {
     struct settings settings = make_settings();
@@ -149,6 +167,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_run_has_a_nonce_key_of_its_own),
+        cmocka_unit_test(a_realm_that_grows_too_long_is_refused),
         cmocka_unit_test(userhash_is_announced_when_it_is_served),
         cmocka_unit_test(of_our_own_addresses_only_advertised_relay_ports_are_reachable),
         cmocka_unit_test(the_rules_of_the_configuration_hold),
