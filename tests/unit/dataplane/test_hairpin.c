@@ -178,6 +178,17 @@ static void a_port_that_is_no_relay_port_is_not_reached(void **state)
     rig_dropped_once(*state, DROP_NO_RELAYED_ADDRESS);
 }
 
+static void a_port_that_is_no_relay_port_is_not_reached_by_channel(void **state)
+{
+    struct rig *rig = *state;
+    rig_allocation(rig, 0, 1, CLIENT_A, PORT_OF_0, 0);
+    rig_channel_hairpin(rig, 0, 1, 0x4000, RELAY_V4_ADVERTISED ":3478", RIG_RELAY_V4);
+    rig_permission_hairpin(rig, 0, 1, RELAY_V4_ADVERTISED, RIG_RELAY_V4);
+    send_channel_data(rig, 64);
+    rig_sent_nothing(rig);
+    rig_dropped_once(rig, DROP_NO_RELAYED_ADDRESS);
+}
+
 // A listener on the relay's own address, with a port within the relay's range.
 static void a_listener_is_not_reached_through_the_hairpin(struct rig *rig, uint16_t port)
 {
@@ -236,6 +247,7 @@ int main(void)
         ONE(nothing_leaves_the_machine_when_the_port_is_not_live),
         TWO(nothing_leaves_the_machine_when_the_port_is_not_live_elsewhere),
         ONE(a_port_that_is_no_relay_port_is_not_reached),
+        ONE(a_port_that_is_no_relay_port_is_not_reached_by_channel),
         cmocka_unit_test(a_listener_is_reached_neither_here_nor_on_another_worker),
         ONE(a_full_burst_turns_round_whole),
     };
