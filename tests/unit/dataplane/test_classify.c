@@ -135,6 +135,20 @@ static void tells_protocols_by_the_first_byte(void **state)
     assert_int_equal(packet.local, RIG_LISTENER_V4);
 }
 
+static void channel_data_says_no_more_than_there_is(void **state)
+{
+    (void)state;
+    uint8_t payload[12] = {0x40, 0};
+    for (uint16_t len = 0; len < 16; len++) {
+        store_be16(payload + 2, len);
+        classify_bytes(bytes, write_wire(CLIENT_V4, LISTENER_V4, payload, sizeof(payload)));
+        if (len > 8)
+            assert_drop(DROP_BAD_CHANNEL_DATA);
+        else
+            assert_int_equal(packet.data_len, len);
+    }
+}
+
 static void what_came_through_the_hairpin_reaches_no_listener(void **state)
 {
     (void)state;
@@ -443,6 +457,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(sees_what_a_rewrite_must_keep),
         TEST(tells_protocols_by_the_first_byte),
+        TEST(channel_data_says_no_more_than_there_is),
         TEST(what_came_through_the_hairpin_reaches_no_listener),
         TEST(refuses_a_frame_cut_short_anywhere),
         TEST(what_follows_the_packet_is_padding),

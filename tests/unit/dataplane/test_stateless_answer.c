@@ -227,6 +227,17 @@ static unsigned answers(struct rig *rig, const char *client, const uint8_t *mess
     return answered;
 }
 
+// They get no answer, so none is taken from those who do.
+static void indications_use_up_no_answers(void **state)
+{
+    struct rig *rig = *state;
+    uint8_t message[256];
+    size_t len = binding(message);
+    message[1] |= 0x10; // a Binding indication
+    assert_int_equal(answers(rig, "192.0.2.7:1", message, len, 5), 0);
+    assert_int_equal(answers(rig, "192.0.2.7:1", message, binding(message), 5), 3);
+}
+
 static void one_prefix_gets_no_more_than_its_share(void **state)
 {
     struct rig *rig = *state;
@@ -265,6 +276,7 @@ int main(void)
         TEST(drops_what_is_no_stun_message),
         TEST(drops_a_damaged_request),
         TEST(believes_a_request_without_checksum),
+        LIMITED(indications_use_up_no_answers),
         LIMITED(one_prefix_gets_no_more_than_its_share),
         LIMITED(forged_nonces_are_limited_and_good_ones_are_not),
     };
