@@ -455,18 +455,20 @@ static void a_reserved_port_goes_to_whoever_brings_the_token(void **state)
 static void a_reservation_redeemed_on_another_worker_stays_its_owners(void **state)
 {
     struct fixture *fixture = *state;
-    struct client client = client_make(1000);
-    struct client other = client_make(1001);
-    uint8_t token[8];
-    client.worker = 0;
-    other.worker = 1;
-    assert_int_equal(client_allocate_pair(fixture, &client, token), 0);
-    assert_int_equal(client_allocate_token(fixture, &other, token), 0);
-    assert_int_equal(fixture->output.commands[0].worker, 0);
-    assert_int_equal(fixture->output.commands[0].allocation_info.received_by, 1);
-    // Its later commands go to the owner too.
-    assert_int_equal(client_permit(fixture, &other, "8.8.8.8"), 0);
-    assert_int_equal(fixture->output.commands[0].worker, 0);
+    for (uint16_t owner = 0; owner < 2; owner++) {
+        struct client client = client_make(1000 + 2 * owner);
+        struct client other = client_make(1001 + 2 * owner);
+        uint8_t token[8];
+        client.worker = owner;
+        other.worker = 1 - owner;
+        assert_int_equal(client_allocate_pair(fixture, &client, token), 0);
+        assert_int_equal(client_allocate_token(fixture, &other, token), 0);
+        assert_int_equal(fixture->output.commands[0].worker, owner);
+        assert_int_equal(fixture->output.commands[0].allocation_info.received_by, other.worker);
+        // Its later commands go to the owner too.
+        assert_int_equal(client_permit(fixture, &other, "8.8.8.8"), 0);
+        assert_int_equal(fixture->output.commands[0].worker, owner);
+    }
 }
 
 static void a_reservation_lasts_thirty_seconds_also_without_its_allocation(void **state)

@@ -172,6 +172,15 @@ static void an_allow_rule_for_a_special_block_opens_just_that(void **state)
     assert_int_equal(check_text(policy, "::ffff:10.1.2.3"), PEER_DENIED_DEFAULT);
     peer_policy_destroy(policy);
 
+    // Around a block in which IPv4 addresses hide, first to last.
+    policy = policy_with("::/8", NULL);
+    assert_int_equal(check_text(policy, "::1:0:0:1"), PEER_ALLOWED);
+    assert_int_equal(check_text(policy, "::8.8.8.8"), PEER_DENIED_DEFAULT);
+    assert_int_equal(check_text(policy, "::200.8.8.8"), PEER_DENIED_DEFAULT);
+    assert_int_equal(check_text(policy, "::ffff:200.8.8.8"), PEER_DENIED_DEFAULT);
+    assert_int_equal(check_text(policy, "64:ff9b::200.8.8.8"), PEER_DENIED_DEFAULT);
+    peer_policy_destroy(policy);
+
     policy = policy_with("fd00::/8", NULL);
     assert_int_equal(check_text(policy, "fd00::1"), PEER_ALLOWED);
     assert_int_equal(check_text(policy, "fc00::1"), PEER_DENIED_DEFAULT);
