@@ -534,6 +534,7 @@ static void channel_drop(struct tables *tables, uint32_t index)
     channel_unlink(tables, entry);
     traffic_add(&tables->allocations[entry->allocation].traffic, &entry->traffic);
     permission_release(tables, entry->permission);
+    entry->peer_family = IP_FAMILY_NONE; // a relay port's guess that still leads here fits nobody
     index_give(&tables->channel_pool, index);
 }
 

@@ -284,6 +284,35 @@ static void refuses_indices_that_do_not_exist(void **state)
     assert_usage(rig, 1, 0, 0);
 }
 
+// Whichever of a peer's channels goes, its permission knows those that stay.
+static void channels_that_stay_follow_their_permission(void **state)
+{
+    struct rig *rig = *state;
+    for (uint16_t gone = 0; gone < 3; gone++) {
+        rig_allocation(rig, 0, gone, CLIENT, 50001, 0);
+        rig_channel(rig, 0, gone, 0x4000, "192.0.2.200:50000");
+        rig_channel(rig, 0, gone, 0x4001, "192.0.2.200:50001");
+        rig_channel(rig, 0, gone, 0x4002, "192.0.2.200:50002");
+        struct command command = command_of(COMMAND_REMOVE_CHANNEL, gone);
+        command.channel.number = (uint16_t)(0x4000 + gone);
+        apply(rig, command);
+        command = command_of(COMMAND_REMOVE_PERMISSION, gone);
+        assert_int_equal(ip_address_parse("192.0.2.200", &command.permission.peer), 0);
+        apply(rig, command);
+        for (uint16_t stays = 0; stays < 3; stays++) {
+            char peer[32];
+            snprintf(peer, sizeof(peer), "192.0.2.200:%u", 50000 + stays);
+            receive_from_peer(rig, peer, RELAY_V4_LOCAL ":50001");
+        }
+        rig_sent_nothing(rig);
+        assert_int_equal(rig_drops(rig, DROP_NO_PERMISSION), 3 * (gone + 1));
+        rig_remove(rig, 0, gone);
+        rig_poll(rig);
+        assert_usage(rig, 0, 0, 0);
+    }
+    assert_int_equal(rig_counter(rig, COUNTER_COMMAND_FAILURES), 0);
+}
+
 int main(void)
 {
 #define TEST(test) cmocka_unit_test_setup_teardown(test, rig_set_up, rig_tear_down)
@@ -292,6 +321,7 @@ int main(void)
         TEST(what_stands_before_a_transmit_is_in_force_when_it_leaves),
         TEST(removal_gives_everything_back_and_reports_the_traffic),
         TEST(removal_of_what_is_not_there_is_answered),
+        TEST(channels_that_stay_follow_their_permission),
         TEST(removing_a_relay_takes_one_family_and_leaves_the_other),
         cmocka_unit_test_setup_teardown(a_big_removal_is_spread_and_nothing_overtakes_it,
                                         set_up_big, rig_tear_down),
