@@ -561,7 +561,8 @@ static void refuse_unknown(const struct setting *fields, const struct reader *re
             nearest = fields->name;
         }
     }
-    if (nearest)
+    // A name that has less than half of it in common is no misspelling.
+    if (nearest && 2 * nearest_distance < strlen(name))
         setting_error(reader->report, reader->setting, reader->name,
                       "is no setting; did you mean %s?", nearest);
     else

@@ -284,6 +284,9 @@ static void a_misspelt_name_is_recognised(void **state)
     assert_string_equal(result.errors,
                         "test.conf:1: items[0].numbr: is no setting; did you mean number?\n");
     done(&result);
+    read_text("nmb = 3;", &result);
+    assert_null(strstr(result.errors, "did you mean"));
+    done(&result);
     read_text("altogether = 3;", &result);
     assert_string_equal(result.errors,
                         "test.conf:1: altogether: is no setting; turnpike.conf(5) lists those "
