@@ -433,6 +433,11 @@ static void check_udp(const struct run *run, const uint8_t *addresses, size_t ad
         REQUIRE(sum_of(udp, len, sum_of(addresses, addresses_len, 17 + (uint32_t)len)) == 0xFFFF);
 }
 
+static void check_icmp(const uint8_t *icmp, size_t len, uint32_t sum)
+{
+    REQUIRE(len >= 8 + 20 && sum_of(icmp, len, sum) == 0xFFFF);
+}
+
 static void check_frame(const struct run *run, const struct rte_mbuf *frame)
 {
     const uint8_t *ip = rte_pktmbuf_mtod_offset(frame, const uint8_t *, 14);
@@ -441,14 +446,19 @@ static void check_frame(const struct run *run, const struct rte_mbuf *frame)
     REQUIRE(frame->nb_segs == 1 && rte_pktmbuf_pkt_len(frame) == len && len >= 14 + 20 + 8);
     len -= 14;
     if (load_be16(ip - 2) == 0x0800) {
-        REQUIRE(ip[0] == 0x45 && ip[8] > 0 && ip[9] == 17 && load_be16(ip + 2) == len);
+        REQUIRE(ip[0] == 0x45 && ip[8] > 0 && load_be16(ip + 2) == len);
+        REQUIRE(ip[9] == 17 || ip[9] == 1);
         REQUIRE(sum_of(ip, 20, 0) == 0xFFFF);
-        if ((load_be16(ip + 6) & 0x3FFF) == 0)
+        if (ip[9] == 1)
+            check_icmp(ip + 20, len - 20, 0);
+        else if ((load_be16(ip + 6) & 0x3FFF) == 0)
             check_udp(run, ip + 12, 8, ip + 20, len - 20);
     } else {
         REQUIRE(load_be16(ip - 2) == 0x86DD && len >= 48);
         REQUIRE(ip[0] >> 4 == 6 && ip[7] > 0 && load_be16(ip + 4) == len - 40);
-        REQUIRE(ip[6] == 17 || ip[6] == 44);
+        REQUIRE(ip[6] == 17 || ip[6] == 44 || ip[6] == 58);
+        if (ip[6] == 58)
+            check_icmp(ip + 40, len - 40, sum_of(ip + 8, 32, 58 + (uint32_t)(len - 40)));
         if (ip[6] == 17)
             check_udp(run, ip + 8, 32, ip + 40, len - 40);
     }
@@ -573,7 +583,13 @@ static void receive_udp(unsigned worker, const struct transport_address *source,
     if (source->ip.family != destination->ip.family)
         return;
     len = write_udp(udp, source, destination, payload);
-    receive(worker, frame, write_ip(frame, &source->ip, &destination->ip, 17, 0, ttl, udp, len));
+    len = write_ip(frame, &source->ip, &destination->ip, 17, 0, ttl, udp, len);
+    if (frame[14] == 0x45 && payload.len % 3 == 0) { // DF
+        frame[20] |= 0x40;
+        store_be16(frame + 24, 0);
+        store_be16(frame + 24, (uint16_t)~sum_of(frame + 14, 20, 0));
+    }
+    receive(worker, frame, len);
 }
 
 // Some relayed address: one that is live, or one that may be.

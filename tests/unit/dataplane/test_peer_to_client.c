@@ -144,6 +144,50 @@ static void a_channel_rests_while_its_permission_is_gone(void **state)
     rig_sent_wire(rig, 0, &seen);
 }
 
+static void set_channel(struct rig *rig, enum command_kind kind, uint16_t number, const char *peer)
+{
+    struct command command;
+    memset(&command, 0, sizeof(command));
+    command.kind = kind;
+    command.allocation = 1;
+    command.channel.number = number;
+    assert_int_equal(transport_address_parse(peer, &command.channel.peer), 0);
+    command.channel.path = (struct peer_path){RIG_TO_PEERS, RELAY_NONE};
+    rig_command(rig, 0, &command);
+    rig_poll(rig);
+}
+
+// The last channel of a port is remembered, and must be forgotten.
+static void
+what_was_unbound_comes_in_data_indications_and_what_is_bound_anew_by_its_new_number(void **state)
+{
+    struct rig *rig = *state;
+    struct wire_seen seen;
+    receive(rig, PEER_V4, RELAY_V4_LOCAL ":50001", 5);
+    assert_to_client(rig, LISTENER_V4, CLIENT_V4, &seen);
+    assert_channel_data(&seen, 0x4000, 5);
+    set_channel(rig, COMMAND_REMOVE_CHANNEL, 0x4000, PEER_V4);
+    receive(rig, PEER_V4, RELAY_V4_LOCAL ":50001", 5);
+    assert_to_client(rig, LISTENER_V4, CLIENT_V4, &seen);
+    assert_data(&seen, PEER_V4, 5);
+    set_channel(rig, COMMAND_INSTALL_CHANNEL, 0x4123, PEER_V4);
+    receive(rig, PEER_V4, RELAY_V4_LOCAL ":50001", 5);
+    assert_to_client(rig, LISTENER_V4, CLIENT_V4, &seen);
+    assert_channel_data(&seen, 0x4123, 5);
+}
+
+static void two_channels_of_one_port_take_turns(void **state)
+{
+    struct rig *rig = *state;
+    struct wire_seen seen;
+    set_channel(rig, COMMAND_INSTALL_CHANNEL, 0x4123, "192.0.2.200:50001");
+    for (unsigned i = 0; i < 6; i++) {
+        receive(rig, i % 2 == 0 ? PEER_V4 : "192.0.2.200:50001", RELAY_V4_LOCAL ":50001", 5);
+        assert_to_client(rig, LISTENER_V4, CLIENT_V4, &seen);
+        assert_channel_data(&seen, i % 2 == 0 ? 0x4000 : 0x4123, 5);
+    }
+}
+
 static void a_relay_port_that_nobody_has_swallows_all(void **state)
 {
     receive(*state, PEER_V4, RELAY_V4_LOCAL ":50002", 5); // the other family's
@@ -225,6 +269,8 @@ int main(void)
         TEST(every_data_indication_has_a_transaction_of_its_own),
         TEST(a_peer_without_permission_is_kept_out),
         TEST(a_channel_rests_while_its_permission_is_gone),
+        TEST(what_was_unbound_comes_in_data_indications_and_what_is_bound_anew_by_its_new_number),
+        TEST(two_channels_of_one_port_take_turns),
         TEST(a_relay_port_that_nobody_has_swallows_all),
         TEST(a_port_below_the_relay_range_is_not_ours),
         TEST(an_absent_checksum_is_absent_for_the_client_too),
