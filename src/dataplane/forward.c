@@ -31,7 +31,7 @@ static uint16_t checksum_of(const struct packet *packet, const struct leg *leg,
         return 0;
     uint64_t sum =
         data_sum(packet) + flow_sum + htons(IPPROTO_UDP) + 2 * (uint64_t)htons((uint16_t)lens->udp);
-    return checksum_udp_field(checksum_add_bytes(sum, prefix, prefix_len));
+    return checksum_udp_field(prefix_len > 0 ? checksum_add_bytes(sum, prefix, prefix_len) : sum);
 }
 
 bool forward(struct worker *worker, const struct packet *packet, const struct leg *leg,
