@@ -525,6 +525,13 @@ static int channel_insert_keys(struct tables *tables, uint32_t index)
     return error;
 }
 
+// A relay port's guess that still leads here fits nobody.
+static void channel_give(struct tables *tables, uint32_t index)
+{
+    tables->channels[index].peer_family = IP_FAMILY_NONE;
+    index_give(&tables->channel_pool, index);
+}
+
 static void channel_drop(struct tables *tables, uint32_t index)
 {
     struct channel *entry = &tables->channels[index];
@@ -534,8 +541,7 @@ static void channel_drop(struct tables *tables, uint32_t index)
     channel_unlink(tables, entry);
     traffic_add(&tables->allocations[entry->allocation].traffic, &entry->traffic);
     permission_release(tables, entry->permission);
-    entry->peer_family = IP_FAMILY_NONE; // a relay port's guess that still leads here fits nobody
-    index_give(&tables->channel_pool, index);
+    channel_give(tables, index);
 }
 
 static void channel_set_client(struct channel *entry, const struct allocation *owner)
@@ -615,7 +621,7 @@ static int channel_add(struct tables *tables, uint32_t allocation, const struct 
     channel_set_sums(tables, entry);
     error = channel_insert_keys(tables, index);
     if (error != 0) {
-        index_give(&tables->channel_pool, index);
+        channel_give(tables, index);
         permission_release(tables, permission);
         return error;
     }
