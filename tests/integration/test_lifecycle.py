@@ -2,6 +2,8 @@
 """The relay as a program: started, told wrong things, stopped, killed, started again."""
 
 import json
+import pathlib
+import re
 import signal
 import subprocess
 import time
@@ -209,6 +211,41 @@ def test_listens_where_it_is_told(lab, tmp_path, client_of):
 @pytest.mark.parametrize("hugepages", ["off", "auto"])
 def test_runs_with_or_without_hugepages(lab, tmp_path, client_of, hugepages):
     with Relay(lab, tmp_path, hugepages=hugepages):
+        use(client_of, lab).relayed = None
+
+
+HUGEPAGES = pathlib.Path("/proc/sys/vm/nr_hugepages")
+HUGEPAGES_WANTED = 512
+
+
+@pytest.fixture
+def huge_memory():
+    """Enough of it for a small relay, given back afterwards."""
+    before = HUGEPAGES.read_text()
+    try:
+        HUGEPAGES.write_text(str(HUGEPAGES_WANTED))
+    except OSError as error:
+        pytest.skip(f"this machine's hugepages cannot be set: {error}")
+    try:
+        if int(HUGEPAGES.read_text()) < HUGEPAGES_WANTED:
+            pytest.skip("the kernel has no hugepages to give")
+        yield
+    finally:
+        HUGEPAGES.write_text(before)
+
+
+def test_runs_on_hugepages_alone(lab, tmp_path, client_of, huge_memory):
+    with Relay(lab, tmp_path, hugepages="on", total_quota=1000):
+        free = re.search(r"HugePages_Free: +(\d+)", pathlib.Path("/proc/meminfo").read_text())
+        assert int(free[1]) < HUGEPAGES_WANTED
+        use(client_of, lab).relayed = None
+
+
+# 1 and 2 are what `ip` calls the native and the generic mode.
+@pytest.mark.parametrize("xdp_mode, attached", [("auto", 1), ("native", 1), ("generic", 2)])
+def test_relays_in_every_mode_of_xdp(lab, tmp_path, client_of, xdp_mode, attached):
+    with Relay(lab, tmp_path, xdp_mode=xdp_mode):
+        assert xdp_of(lab)["mode"] == attached
         use(client_of, lab).relayed = None
 
 
