@@ -337,12 +337,58 @@ def test_the_four_bytes_of_a_channel_may_make_it_too_long_for_one_packet(flow_of
     assert flow.arrived("client") == data
 
 
-def test_too_long_with_df_is_not_cut(flow_of):
-    flow = flow_of()
-    flow.inject("peer", flow.packet("peer", bytes(1472), flags="DF"))
+# What the relay cannot forward, it answers as a router does (section 13)
+
+
+def icmp_error(flow, role, timeout=1.0):
+    """(type, code, MTU) of the first ICMP error that arrives at that host, None when none does."""
+    sniffer = flow.sniffers[role]
+    deadline = time.monotonic() + timeout
+    while (left := deadline - time.monotonic()) > 0:
+        sniffer.settimeout(left)
+        try:
+            data, info = sniffer.recvfrom(65536)
+        except TimeoutError:
+            break
+        packet = Ether(data).payload
+        if info[2] == socket.PACKET_OUTGOING:
+            continue
+        if ICMP in packet:
+            return packet[ICMP].type, packet[ICMP].code, packet[ICMP].nexthopmtu
+        if IPv6 in packet and packet.nh == socket.IPPROTO_ICMPV6 and packet.payload.type < 128:
+            error = bytes(packet.payload)
+            return error[0], error[1], int.from_bytes(error[4:8], "big")
+    return None
+
+
+@pytest.fixture
+def forget_path_mtu(lab):
+    """The peer's kernel learns from such an error too, and would send no more packets of that size."""
+    yield lambda: lab.run("peer", "sh", "-c", "ip route flush cache; ip -6 route flush cache")
+    lab.run("peer", "sh", "-c", "ip route flush cache; ip -6 route flush cache")
+
+
+@pytest.mark.parametrize("family, headers", [(4, 28), (6, 48)])
+def test_what_is_too_long_by_the_channel_header_is_answered_with_the_mtu(flow_of, forget_path_mtu, family, headers):
+    flow = flow_of(family, family)
+    fields = {"flags": "DF"} if family == 4 else {}
+    flow.inject("peer", flow.packet("peer", bytes(1500 - headers), **fields))
+    kind, code, mtu = icmp_error(flow, "peer")
+    assert (kind, code) == ((3, 4) if family == 4 else (2, 0))
+    # Room for the ChannelData header at least, for a Data indication at most.
+    assert 1500 - 48 <= mtu <= 1500 - 4
     assert flow.arrived("client", 0.3) is None
-    flow.inject("peer", flow.packet("peer", bytes(1468), flags="DF"))
-    assert flow.arrived("client") == bytes(1468)
+    forget_path_mtu()
+    flow.inject("peer", flow.packet("peer", bytes(mtu - headers), **fields))
+    assert flow.arrived("client") == bytes(mtu - headers)
+
+
+@pytest.mark.parametrize("sender", ["client", "peer"])
+@pytest.mark.parametrize("family", [4, 6])
+def test_a_used_up_hop_limit_is_answered(flow_of, family, sender):
+    flow = flow_of(family, family)
+    flow.inject(sender, flow.packet(sender, b"tired", **hop_field(family, 2)))
+    assert icmp_error(flow, sender)[:2] == ((11, 0) if family == 4 else (3, 0))
 
 
 # ICMP errors become Data indications (section 11.5)
