@@ -356,8 +356,18 @@ int loop_create(const struct loop_config *config, struct loop **ret_loop)
     return 0;
 }
 
+// What was taken from a ring and waited for room.
+static void punts_discard(struct loop *loop)
+{
+    for (; loop->punt_first < loop->punt_count; loop->punt_first++) {
+        if (loop->punts[loop->punt_first].kind == PUNT_MESSAGE)
+            punt_discard(&loop->punts[loop->punt_first]);
+    }
+}
+
 void loop_destroy(struct loop *loop)
 {
+    punts_discard(loop);
     event_done(loop->doorbell);
     event_done(loop->news);
     event_done(loop->second);

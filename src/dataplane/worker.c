@@ -103,6 +103,15 @@ static void commands_drain(struct rte_ring *ring)
     }
 }
 
+static void punts_drain(struct rte_ring *ring)
+{
+    struct punt punt;
+    while (rte_ring_sc_dequeue_elem(ring, &punt, sizeof(punt)) == 0) {
+        if (punt.kind == PUNT_MESSAGE)
+            punt_discard(&punt);
+    }
+}
+
 static void handoffs_drain(struct rte_ring *ring)
 {
     void *frame;
@@ -110,12 +119,13 @@ static void handoffs_drain(struct rte_ring *ring)
         rte_pktmbuf_free(frame);
 }
 
-// No worker runs any more. What is still under way, to whichever of them, may lie in a buffer of
-// this one's, and goes before its buffers do.
+// Nobody runs any more. What is still under way, from and to whichever worker, may lie in a buffer
+// of this one's, and goes before its buffers do.
 static void rings_drain(const struct plane *plane)
 {
     for (unsigned to = 0; to < plane->config.worker_count; to++) {
         commands_drain(plane->commands[to]);
+        punts_drain(plane->punts[to]);
         for (unsigned from = 0; from < plane->config.worker_count; from++)
             handoffs_drain(plane->handoffs[from][to]);
     }

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -26,6 +27,7 @@ static struct {
     struct punt punts[4096];
     unsigned punt_first, punt_count;
     unsigned refusals; // how often the rings are full
+    unsigned discards;
     unsigned readiness_questions;
     uint64_t now_ms;
     uint64_t expiry_ms;
@@ -173,6 +175,12 @@ void forwarder_five_tuple(const struct forwarder *forwarder, const struct punt *
 struct span punt_bytes(const struct punt *punt)
 {
     return (struct span){.len = punt->message.message_len};
+}
+
+void punt_discard(const struct punt *punt)
+{
+    assert_int_equal(punt->kind, PUNT_MESSAGE);
+    fake.discards++;
 }
 
 unsigned plane_punt_receive(struct plane *plane, uint16_t worker, struct punt *ret_punts,
@@ -324,6 +332,24 @@ static void an_event_waits_for_room_and_is_not_lost(void **state)
     assert_string_equal(story, "full full message20/0 answered armed ");
 }
 
+static void what_waits_for_room_at_the_end_is_given_back(void **state)
+{
+    const struct loop_config config = {.plane = &plane, .every_second = every_second};
+
+    (void)state;
+    fake.refusals = UINT_MAX;
+    fake.stop_after_s = 1;
+    punt(PUNT_MESSAGE, 0, 20);
+    punt(PUNT_REMOVED, 0, 1);
+    punt(PUNT_MESSAGE, 0, 20);
+    loop_run(loop);
+    assert_int_equal(fake.discards, 0);
+    loop_destroy(loop);
+    assert_int_equal(fake.discards, 2);
+    loop_hold_signals();
+    assert_int_equal(loop_create(&config, &loop), 0);
+}
+
 static void many_punts_are_taken_up_in_turns(void **state)
 {
     (void)state;
@@ -441,6 +467,7 @@ int main(void)
         WITH_LOOP(punts_are_taken_up_in_the_order_of_their_ring),
         WITH_LOOP(a_removed_relay_is_no_removed_allocation),
         WITH_LOOP(an_event_waits_for_room_and_is_not_lost),
+        WITH_LOOP(what_waits_for_room_at_the_end_is_given_back),
         WITH_LOOP(many_punts_are_taken_up_in_turns),
         WITH_LOOP(the_doorbell_wakes_the_loop),
         WITH_LOOP(expiry_is_on_time_and_goes_on_until_all_is_done),

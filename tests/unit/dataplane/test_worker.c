@@ -292,6 +292,13 @@ static void destroys_with_frames_under_way(void **state)
     command.transmit.frame = rte_pktmbuf_alloc(rig_pool);
     assert_int_equal(plane_command_send(plane, 1, &command), 0);
     assert_int_equal(rte_ring_sp_enqueue(plane->handoffs[0][1], rte_pktmbuf_alloc(rig_pool)), 0);
+    struct punt punt;
+    memset(&punt, 0, sizeof(punt));
+    punt.kind = PUNT_MESSAGE;
+    punt.message.frame = rte_pktmbuf_alloc(rig_pool);
+    assert_int_equal(plane_punt_send(plane, 1, &punt), 0);
+    punt.kind = PUNT_REMOVED;
+    assert_int_equal(plane_punt_send(plane, 1, &punt), 0);
     worker_destroy(worker);
     plane_destroy(plane);
     assert_int_equal(rte_mempool_avail_count(rig_pool), before);
