@@ -131,6 +131,23 @@ static void indication_reaches_indication_across_workers(void **state)
     indication_reaches_indication(state, &two_workers);
 }
 
+// There is no link to be too narrow for it.
+static void df_is_no_matter_inside(void **state)
+{
+    struct rig *rig = *state;
+    uint8_t message[64];
+    struct wire_seen seen;
+    install(rig, &one_worker, true);
+    struct wire wire = {
+        .source = CLIENT_A, .destination = LISTENER_V4, .payload = message, .dont_fragment = true};
+    wire.len = message_channel_data(message, 0x4000, data, 21);
+    rig_receive_wire(rig, 0, &wire);
+    rig_poll(rig);
+    rig_sent_wire(rig, 0, &seen);
+    assert_true(seen.dont_fragment);
+    assert_string_equal(seen.destination, CLIENT_B);
+}
+
 static void the_other_side_needs_a_permission_too(void **state)
 {
     struct rig *rig = *state;
@@ -146,6 +163,7 @@ static void the_other_side_needs_a_permission_too(void **state)
     rig_dropped_once(rig, DROP_NO_PERMISSION);
 }
 
+// Nobody on the wire is told: the frame has no way back to whoever sent it.
 static void the_ttl_counts_down_at_each_relay(void **state)
 {
     install(*state, &one_worker, true);
@@ -242,6 +260,7 @@ int main(void)
         TWO(channel_reaches_channel_across_workers),
         ONE(indication_reaches_indication_on_one_worker),
         TWO(indication_reaches_indication_across_workers),
+        ONE(df_is_no_matter_inside),
         ONE(the_other_side_needs_a_permission_too),
         ONE(the_ttl_counts_down_at_each_relay),
         ONE(nothing_leaves_the_machine_when_the_port_is_not_live),

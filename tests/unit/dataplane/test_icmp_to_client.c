@@ -172,6 +172,21 @@ static void the_permission_of_the_peer_counts_not_that_of_the_router(void **stat
     assert_refused(*state, DROP_NO_PERMISSION);
 }
 
+static void a_channel_is_no_permission(void **state)
+{
+    struct rig *rig = *state;
+    uint8_t packet[200];
+    struct error error = error_v4(packet);
+    struct command command;
+    memset(&command, 0, sizeof(command));
+    command.kind = COMMAND_REMOVE_PERMISSION;
+    command.allocation = 1;
+    assert_int_equal(ip_address_parse("192.0.2.200", &command.permission.peer), 0);
+    rig_command(rig, 0, &command);
+    receive(rig, &error);
+    assert_refused(rig, DROP_NO_PERMISSION);
+}
+
 static void any_port_of_a_permitted_peer_is_told(void **state)
 {
     uint8_t packet[200];
@@ -311,6 +326,7 @@ int main(void)
         TEST(tells_the_client_in_a_data_indication),
         TEST(only_a_packet_too_big_carries_its_mtu),
         TEST(the_permission_of_the_peer_counts_not_that_of_the_router),
+        TEST(a_channel_is_no_permission),
         TEST(any_port_of_a_permitted_peer_is_told),
         TEST(refuses_other_types),
         TEST(refuses_a_quote_at_every_length_that_lacks_the_ports),

@@ -91,6 +91,24 @@ static void a_peer_with_a_permission_gets_through_in_data_indications(void **sta
     assert_int_equal(rig_counter(rig, COUNTER_PEER_TO_DATA), 88);
 }
 
+// The client gets zeros, not what stood behind the datagram in the frame.
+static void the_padding_of_a_data_indication_is_zero(void **state)
+{
+    struct rig *rig = *state;
+    struct wire_seen seen;
+    for (size_t len = 1; len <= 4; len++) {
+        uint8_t frame[64];
+        struct wire wire = {
+            .source = PEER_V4, .destination = RELAY_V4_LOCAL ":50003", .payload = data, .len = len};
+        size_t frame_len = wire_write(&wire, frame);
+        memset(frame + frame_len, 0xFF, sizeof(frame) - frame_len);
+        rig_receive(rig, 0, frame, sizeof(frame));
+        rig_poll(rig);
+        assert_to_client(rig, LISTENER_V6, CLIENT_V6, &seen);
+        assert_data(&seen, PEER_V4, len); // looks at the padding
+    }
+}
+
 static void another_port_of_a_peer_with_a_channel_comes_in_data_indications(void **state)
 {
     struct rig *rig = *state;
@@ -265,6 +283,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_peer_with_a_channel_gets_through_as_channel_data),
         TEST(a_peer_with_a_permission_gets_through_in_data_indications),
+        TEST(the_padding_of_a_data_indication_is_zero),
         TEST(another_port_of_a_peer_with_a_channel_comes_in_data_indications),
         TEST(every_data_indication_has_a_transaction_of_its_own),
         TEST(a_peer_without_permission_is_kept_out),
