@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A TURN client for tests: polite by default, and able to say anything (RFC 8656)."""
 
-import socket
 import struct
 import time
 
@@ -202,22 +201,17 @@ class Client:
 
     def receive(self, timeout=2.0):
         """The next relayed datagram as (channel number or None, peer or None, payload); None when none comes."""
-        data = self.receive_bytes(timeout)
-        if data is None:
-            return None
-        if stun.is_channel_data(data):
-            number, payload = stun.decode_channel_data(data)
-            return number, None, payload
-        message = stun.decode(data)
-        assert (message.method, message.message_class) == (stun.DATA_METHOD, stun.INDICATION)
-        return None, message.xor_address(stun.XOR_PEER_ADDRESS), message.get(stun.DATA)
-
-    def dscp(self, value):
-        """Mark what this client sends: the whole former TOS octet."""
-        if self.sock.family == socket.AF_INET:
-            self.sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, value)
-        else:
-            self.sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, value)
+        deadline = time.monotonic() + timeout
+        while (data := self.receive_bytes(deadline - time.monotonic())) is not None:
+            if stun.is_channel_data(data):
+                number, payload = stun.decode_channel_data(data)
+                return number, None, payload
+            message = stun.decode(data)
+            if message.message_class in (stun.SUCCESS, stun.ERROR):
+                continue  # to a request that was sent twice
+            assert (message.method, message.message_class) == (stun.DATA_METHOD, stun.INDICATION)
+            return None, message.xor_address(stun.XOR_PEER_ADDRESS), message.get(stun.DATA)
+        return None
 
 
 def need(response):
