@@ -117,12 +117,21 @@ def test_a_second_one_on_the_same_interface_says_so_and_harms_nothing(lab, fresh
     use(client_of, lab)
 
 
-def test_rests_while_nothing_happens(fresh):
+def idle_load(relay):
+    """Of one core, while nothing happens."""
     time.sleep(1)
-    before, started = fresh.cpu_seconds(), time.monotonic()
+    before, started = relay.cpu_seconds(), time.monotonic()
     time.sleep(3)
-    load = (fresh.cpu_seconds() - before) / (time.monotonic() - started)
-    assert load < 0.15, f"{load:.0%} of a core while idle"
+    return (relay.cpu_seconds() - before) / (time.monotonic() - started)
+
+
+def test_rests_while_nothing_happens(lab, tmp_path):
+    # Held against a relay that spins here and now: whatever else the machine does slows both.
+    with Relay(lab, tmp_path, idle="spin") as relay:
+        spinning = idle_load(relay)
+    with Relay(lab, tmp_path) as relay:
+        resting = idle_load(relay)
+    assert resting < spinning / 4, f"{resting:.0%} of a core while idle, {spinning:.0%} when it spins"
 
 
 def test_says_what_it_is():
