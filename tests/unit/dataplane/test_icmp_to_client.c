@@ -196,6 +196,25 @@ static void any_port_of_a_permitted_peer_is_told(void **state)
     assert_told(*state, CLIENT_V4, "192.0.2.200:7", 3, 3, 0);
 }
 
+// RFC 4443 section 2.4 (e): not even where the way to the client is too narrow.
+static void an_error_is_never_answered_with_an_error(void **state)
+{
+    struct rig *rig = *state;
+    uint8_t packet[200];
+    struct error error = error_v6(packet);
+    struct command command;
+    memset(&command, 0, sizeof(command));
+    command.kind = COMMAND_SET_ADJACENCY;
+    command.set_adjacency.index = RIG_TO_CLIENTS;
+    command.set_adjacency.adjacency = (struct adjacency){{2}, {2}, 80, rig->port, 1};
+    rig_command(rig, 0, &command);
+    rig_allocation(rig, 0, 3, "[2001:db8:c::8]:40000", 0, 50010);
+    rig_permission(rig, 0, 3, "2001:db8:e::9");
+    sent_packet(packet, "[" RELAY_V6 "]:50010", PEER_V6);
+    receive(rig, &error);
+    assert_refused(rig, DROP_TOO_BIG);
+}
+
 static void refuses_other_types(void **state)
 {
     struct rig *rig = *state;
@@ -328,6 +347,7 @@ int main(void)
         TEST(the_permission_of_the_peer_counts_not_that_of_the_router),
         TEST(a_channel_is_no_permission),
         TEST(any_port_of_a_permitted_peer_is_told),
+        TEST(an_error_is_never_answered_with_an_error),
         TEST(refuses_other_types),
         TEST(refuses_a_quote_at_every_length_that_lacks_the_ports),
         TEST(refuses_a_wrong_checksum),
