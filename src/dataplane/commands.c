@@ -17,15 +17,26 @@ static bool adjacency_exists(const struct worker *worker, uint32_t index)
     return index < worker->config->adjacencies;
 }
 
+// The longest packet that a buffer of the pool holds. A driver may copy a frame into one, and not
+// every driver looks at its length first: no link is as wide as to let a longer one pass.
+static uint16_t mtu_of_buffers(const struct worker *worker)
+{
+    return (uint16_t)(rte_pktmbuf_data_room_size(worker->pool) - RTE_PKTMBUF_HEADROOM -
+                      PACKET_ETHERNET_LEN);
+}
+
 static int set_adjacency(struct worker *worker, const struct command *command)
 {
     uint32_t index = command->set_adjacency.index;
     if (index == ADJACENCY_NONE || !adjacency_exists(worker, index))
         return -EINVAL;
-    worker->adjacencies[index] = command->set_adjacency.adjacency;
+    struct adjacency *adjacency = &worker->adjacencies[index];
+    *adjacency = command->set_adjacency.adjacency;
+    if (adjacency->mtu > mtu_of_buffers(worker))
+        adjacency->mtu = mtu_of_buffers(worker);
     // A worker sends through its own port: what lies behind another is out of its reach.
     if (command->set_adjacency.adjacency.port != worker->port)
-        worker->adjacencies[index].resolved = 0;
+        adjacency->resolved = 0;
     return 0;
 }
 

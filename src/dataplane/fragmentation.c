@@ -37,9 +37,6 @@ static struct cut_plan plan(struct worker *worker, const struct rte_mbuf *frame,
     cut.payload_len = rte_pktmbuf_data_len(frame) - cut.headers_len;
     uint32_t outside_len = ip_len + extra_len;
     uint32_t room = mtu > outside_len ? mtu - outside_len : 0;
-    uint32_t buffer_len = rte_pktmbuf_data_room_size(worker->pool) - RTE_PKTMBUF_HEADROOM;
-    if (room + cut.headers_len + extra_len > buffer_len)
-        room = buffer_len - cut.headers_len - extra_len;
     cut.chunk_len = room / BLOCK_LEN * BLOCK_LEN;
     cut.id = cut.is_v4 ? 0 : (uint32_t)token_stream_next(&worker->tokens);
     return cut;
