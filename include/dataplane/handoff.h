@@ -8,6 +8,8 @@
 // The frame is gone for the caller. owner is another worker.
 void handoff_send(struct worker *worker, unsigned owner, struct rte_mbuf *frame);
 void handoff_flush(struct worker *worker);
+// Whether the ring to that worker is, with what is gathered for it.
+bool handoff_is_half_empty(const struct worker *worker, unsigned owner);
 
 // Frames that another worker handed to this one; at most WORKER_BURST.
 unsigned handoff_receive(struct worker *worker, unsigned from, struct rte_mbuf **ret_frames);

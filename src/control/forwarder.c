@@ -2,6 +2,7 @@
 // Translates TURN's commands into those of the workers.
 #include "control/forwarder.h"
 
+#include "exchange/client_home.h"
 #include "exchange/reply.h"
 
 #include <assert.h>
@@ -18,7 +19,7 @@
 struct known_allocation {
     uint8_t relay_v4; // index, for the source of routes to its peers
     uint8_t relay_v6;
-    uint8_t steered_by; // worker that hands its client's packets on, WORKER_NONE
+    uint8_t received_by; // worker that its client's packets land on, WORKER_NONE: there is none
 };
 
 struct forwarder {
@@ -46,7 +47,7 @@ int forwarder_create(const struct forwarder_config *config, struct forwarder **r
         return -ENOMEM;
     }
     for (uint32_t i = 0; i < plane->allocations; i++)
-        forwarder->allocations[i].steered_by = WORKER_NONE;
+        forwarder->allocations[i].received_by = WORKER_NONE;
     *ret_forwarder = forwarder;
     return 0;
 }
@@ -152,35 +153,58 @@ static struct peer_path peer_path(struct forwarder *forwarder, uint32_t allocati
     return path;
 }
 
-static void remove_steering(struct forwarder *forwarder, uint32_t allocation,
-                            const struct client_key *client)
+// Nothing where the owner itself is meant.
+static void send_steering(struct forwarder *forwarder, enum command_kind kind, uint16_t worker,
+                          const struct turn_command *command, const struct client_key *client)
 {
-    struct known_allocation *known = &forwarder->allocations[allocation];
-    struct command command = {.kind = COMMAND_REMOVE_STEERING, .allocation = allocation};
+    const struct command steering = {
+        .kind = kind,
+        .allocation = command->allocation,
+        .steering = {.client = *client, .owner = command->worker},
+    };
 
-    if (known->steered_by == WORKER_NONE)
-        return;
-    command.steering.client = *client;
-    send(forwarder, known->steered_by, &command);
-    known->steered_by = WORKER_NONE;
+    if (worker != command->worker)
+        send(forwarder, worker, &steering);
 }
 
-// The worker that receives the client's packets hands them to the owner of the allocation.
+static uint16_t home_of(const struct forwarder *forwarder, const struct client_key *client)
+{
+    return client_home(client->address.ip.bytes, client->address.port,
+                       forwarder->plane->config.worker_count);
+}
+
+// Two workers hand the client's packets to the owner of its allocation: the one that they land on,
+// and the client's home, where every other one sends a client that it does not know.
 static void install_steering(struct forwarder *forwarder, const struct turn_command *command,
                              const struct client_key *client)
 {
     struct known_allocation *known = &forwarder->allocations[command->allocation];
     uint8_t received_by = (uint8_t)command->allocation_info.received_by;
-    struct command steering = {.kind = COMMAND_INSTALL_STEERING, .allocation = command->allocation};
+    uint16_t home = home_of(forwarder, client);
 
-    if (known->steered_by != received_by)
-        remove_steering(forwarder, command->allocation, client);
-    if (received_by == command->worker)
+    if (known->received_by == received_by)
         return;
-    steering.steering.client = *client;
-    steering.steering.owner = command->worker;
-    send(forwarder, received_by, &steering);
-    known->steered_by = received_by;
+    if (known->received_by == WORKER_NONE)
+        send_steering(forwarder, COMMAND_INSTALL_STEERING, home, command, client);
+    else if (known->received_by != home)
+        send_steering(forwarder, COMMAND_REMOVE_STEERING, known->received_by, command, client);
+    if (received_by != home)
+        send_steering(forwarder, COMMAND_INSTALL_STEERING, received_by, command, client);
+    known->received_by = received_by;
+}
+
+static void remove_steering(struct forwarder *forwarder, const struct turn_command *command,
+                            const struct client_key *client)
+{
+    struct known_allocation *known = &forwarder->allocations[command->allocation];
+    uint16_t home = home_of(forwarder, client);
+
+    if (known->received_by == WORKER_NONE)
+        return;
+    send_steering(forwarder, COMMAND_REMOVE_STEERING, home, command, client);
+    if (known->received_by != home)
+        send_steering(forwarder, COMMAND_REMOVE_STEERING, known->received_by, command, client);
+    known->received_by = WORKER_NONE;
 }
 
 static void set_relay(const struct turn_relayed_address *relayed, uint16_t *ret_relay,
@@ -260,7 +284,7 @@ static void carry_out(struct forwarder *forwarder, const struct turn_command *co
     struct command translated;
 
     translate(forwarder, command, &translated);
-    // First the steering, to another worker: the client's packets may come there as soon as it has
+    // First the steering, to other workers: the client's packets may come there as soon as it has
     // its response.
     if (command->kind == TURN_COMMAND_INSTALL_ALLOCATION)
         install_steering(forwarder, command, &translated.install_allocation.client);
@@ -269,7 +293,7 @@ static void carry_out(struct forwarder *forwarder, const struct turn_command *co
         const struct client_key client =
             client_key(forwarder, &command->allocation_info.five_tuple);
 
-        remove_steering(forwarder, command->allocation, &client);
+        remove_steering(forwarder, command, &client);
     }
 }
 

@@ -62,7 +62,8 @@ void sizing_plane(const struct settings *settings, const struct turn_limits *lim
     config->allocations_per_worker = limits->allocations_per_worker;
     config->permissions_per_worker = limits->permissions_per_worker;
     config->channels_per_worker = limits->channels_per_worker;
-    config->steerings_per_worker = limits->allocations;
+    // The worst case: all clients have their home, or land, on a worker that owns none of them.
+    config->steerings_per_worker = settings->workers > 1 ? limits->allocations : 0;
     config->adjacencies = ADJACENCIES;
     config->command_ring_len = COMMAND_RING_LEN;
     config->punt_ring_len = PUNT_RING_LEN;

@@ -11,6 +11,7 @@
 #include "dataplane/peer_to_client.h"
 #include "dataplane/send_to_peer.h"
 #include "dataplane/stateless_answer.h"
+#include "dataplane/stray_client.h"
 
 #include <netinet/in.h>
 #include <rte_prefetch.h>
@@ -25,23 +26,6 @@ static bool hand_to_port_owner(struct worker *worker, struct rte_mbuf *frame, ui
         return false;
     handoff_send(worker, owner, frame);
     return true;
-}
-
-// The client is not known here: it may have been steered to another worker.
-static void client_unknown(struct worker *worker, const struct packet *packet, enum drop drop)
-{
-    if (worker->may_hand_on && worker->tables.steering_pool.used > 0) {
-        struct flow_key key;
-        tables_steering_key(&key, packet->local, packet->family, packet->source_ip,
-                            packet->source_port_be);
-        uint32_t value = tables_lookup(&worker->tables, &key);
-        if (value != FLOW_NONE) {
-            handoff_send(worker, worker->tables.steerings[table_value_index(value)].owner,
-                         packet->mbuf);
-            return;
-        }
-    }
-    worker_drop(worker, packet->mbuf, drop);
 }
 
 // Where the key of this packet goes.
@@ -110,7 +94,7 @@ static void first_channel_data(struct worker *worker, unsigned from, unsigned to
                                              &lookups->keys[i]);
         uint32_t index = lookup_index(worker, lookups, i, is_match);
         if (unlikely(index == TABLE_NONE))
-            client_unknown(worker, lookups->packets[i], DROP_UNBOUND_CHANNEL);
+            stray_client(worker, lookups->packets[i], DROP_UNBOUND_CHANNEL);
         else
             channel_to_peer(worker, lookups->packets[i], &worker->tables.channels[index]);
     }
@@ -163,7 +147,7 @@ static void first_send(struct worker *worker, unsigned from, unsigned to,
         struct send_request *request = &sends[permissions->count];
         uint32_t index = lookup_index(worker, &worker->lookups, i, false);
         if (index == TABLE_NONE) {
-            client_unknown(worker, packet, DROP_NO_ALLOCATION);
+            stray_client(worker, packet, DROP_NO_ALLOCATION);
         } else if (send_to_peer_parse(worker, packet, request)) {
             packet->allocation = index;
             tables_peer_key(lookup_add(permissions, packet), index, (uint8_t)request->peer.family,

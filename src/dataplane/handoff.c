@@ -25,6 +25,12 @@ void handoff_send(struct worker *worker, unsigned owner, struct rte_mbuf *frame)
     queue->frames[queue->count++] = frame;
 }
 
+bool handoff_is_half_empty(const struct worker *worker, unsigned owner)
+{
+    const struct rte_ring *ring = worker->plane->handoffs[worker->id][owner];
+    return rte_ring_count(ring) + worker->handoffs[owner].count <= rte_ring_get_capacity(ring) / 2;
+}
+
 void handoff_flush(struct worker *worker)
 {
     for (unsigned owner = 0; owner < worker->config->worker_count; owner++)

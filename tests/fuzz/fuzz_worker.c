@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/random.h"
+#include "exchange/client_home.h"
 #include "exchange/plane.h"
 #include "exchange/reply.h"
 #include "fuzz.h"
@@ -272,12 +273,17 @@ static struct peer_path peer_path(const struct ip_address *peer)
 static void steer(struct run *run, const struct turn_command *turn, enum command_kind kind)
 {
     struct command command = {.kind = kind, .allocation = turn->allocation};
+    uint16_t lands_on = turn->allocation_info.received_by;
+    uint16_t home;
 
-    if (turn->allocation_info.received_by == turn->worker)
-        return;
     command.steering.client = client_key(&turn->allocation_info.five_tuple);
     command.steering.owner = turn->worker;
-    send_command(run, turn->allocation_info.received_by, &command);
+    home = client_home(command.steering.client.address.ip.bytes,
+                       command.steering.client.address.port, WORKERS);
+    if (lands_on != turn->worker)
+        send_command(run, lands_on, &command);
+    if (home != turn->worker && home != lands_on)
+        send_command(run, home, &command);
 }
 
 static void install_allocation(struct run *run, const struct turn_command *turn)

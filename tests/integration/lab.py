@@ -104,6 +104,16 @@ class Lab:
         sock.settimeout(timeout)
         return sock
 
+    @contextlib.contextmanager
+    def all_by_queue(self, role, queue):
+        """Whatever that host sends reaches the relay's queue of this number, whatever flow it is of."""
+        cpus = f"/sys/class/net/eth0/queues/tx-{queue + 1}/xps_cpus"
+        self.run(role, "sh", "-c", f"printf %x $(((1 << $(nproc --all)) - 1)) > {cpus}")
+        try:
+            yield
+        finally:
+            self.run(role, "sh", "-c", f"echo 0 > {cpus}")
+
     def sysctl(self, role, name):
         path = "/proc/sys/" + name.replace(".", "/")
         with self.inside(role), open(path) as file:

@@ -13,7 +13,11 @@ from relay import Relay
 
 CLIENTS = 12
 # Let the kernel cut what is too long.
-IP_MTU_DISCOVER, IP_PMTUDISC_DONT = 10, 0
+IP_MTU_DISCOVER, IPV6_MTU_DISCOVER, PMTUDISC_DONT = 10, 23, 0
+CUT = {
+    4: (socket.IPPROTO_IP, IP_MTU_DISCOVER, PMTUDISC_DONT),
+    6: (socket.IPPROTO_IPV6, IPV6_MTU_DISCOVER, PMTUDISC_DONT),
+}
 
 
 @pytest.fixture(scope="module", params=[1, 2, 3], ids=lambda n: f"{n}_workers")
@@ -119,7 +123,37 @@ def test_fragments_that_land_on_different_workers_come_together(lab, clients):
     data = bytes(i * 11 & 0xFF for i in range(4000))
     for peer_number in range(6):
         with lab.udp("peer", PEER[4]) as peer:
-            peer.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT)
+            peer.setsockopt(*CUT[4])
             client.permit(PEER[4])
             peer.sendto(data, client.relayed)
             assert client.receive() == (None, peer.getsockname(), data), f"peer {peer_number}"
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_a_clients_fragments_find_its_allocation(lab, relay, version):
+    # Fragments are spread by their addresses alone, for want of ports: not to where the rest of the flow goes.
+    data = bytes(i * 17 & 0xFF for i in range(4000))
+    with lab.udp("peer", PEER[4]) as peer:
+        for _ in range(CLIENTS):
+            with Client(lab, family=version) as client:
+                client.allocate(family=4)
+                client.bind(0x4000, peer.getsockname())
+                client.sock.setsockopt(*CUT[version])
+                client.send_channel(0x4000, data)
+                assert peer.recvfrom(65536) == (data, client.relayed)
+                client.send_indication(peer.getsockname(), data)
+                assert peer.recvfrom(65536) == (data, client.relayed)
+                client.refresh(0)
+
+
+def test_data_of_a_client_whose_queue_moves_finds_its_allocation(lab, workers, clients):
+    with lab.udp("peer", PEER[4]) as peer:
+        for client in clients:
+            client.bind(0x4000, peer.getsockname())
+        for queue in range(workers):
+            with lab.all_by_queue("client", queue):
+                for client in clients:
+                    client.send_channel(0x4000, b"%d" % queue)
+                    assert peer.recvfrom(2048) == (b"%d" % queue, client.relayed)
+                    client.send_indication(peer.getsockname(), b"and %d" % queue)
+                    assert peer.recvfrom(2048) == (b"and %d" % queue, client.relayed)

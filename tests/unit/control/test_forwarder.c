@@ -3,6 +3,7 @@
 // what is sent is written down.
 #include "control/forwarder.h"
 
+#include "exchange/client_home.h"
 #include "exchange/reply.h"
 
 #include <errno.h>
@@ -161,16 +162,31 @@ static void begin(void)
     sent_count = 0;
 }
 
-static void add_allocation(uint16_t kind, uint16_t worker, uint16_t received_by)
+// A client whose home is that worker.
+static struct transport_address client_of_home(uint16_t home)
+{
+    struct transport_address client = transport("198.51.100.2:1000");
+
+    while (client_home(client.ip.bytes, client.port, plane.config.worker_count) != home)
+        client.port++;
+    return client;
+}
+
+static void add_allocation_of(struct transport_address client, uint16_t kind, uint16_t worker,
+                              uint16_t received_by)
 {
     struct turn_command *command = add(kind, worker, 5);
 
-    command->allocation_info.five_tuple =
-        (struct five_tuple){.client = transport("198.51.100.2:1000"),
-                            .server = transport("192.0.2.1:3478"),
-                            .transport = FIVE_TUPLE_UDP};
+    command->allocation_info.five_tuple = (struct five_tuple){
+        .client = client, .server = transport("192.0.2.1:3478"), .transport = FIVE_TUPLE_UDP};
     command->allocation_info.received_by = received_by;
     command->allocation_info.relayed_v4 = (struct turn_relayed_address){.relay = 1, .port = 50000};
+}
+
+// Of a client at home with the owner.
+static void add_allocation(uint16_t kind, uint16_t worker, uint16_t received_by)
+{
+    add_allocation_of(client_of_home(worker), kind, worker, received_by);
 }
 
 static void carry_out(struct forwarder *forwarder)
@@ -203,7 +219,7 @@ static void an_allocation_is_installed_with_indices_for_addresses(void **state)
     assert_int_equal(command->allocation, 5);
     assert_int_equal(command->install_allocation.adjacency, 1);
     assert_int_equal(command->install_allocation.client.listener, 0);
-    assert_int_equal(command->install_allocation.client.address.port, 1000);
+    assert_int_equal(command->install_allocation.client.address.port, client_of_home(1).port);
     assert_int_equal(command->install_allocation.relay_v4, 1);
     assert_int_equal(command->install_allocation.relay_v4_port, 50000);
     assert_int_equal(command->install_allocation.relay_v6, RELAY_NONE);
@@ -216,7 +232,7 @@ static void steering_comes_before_what_it_steers_to(void **state)
     carry_out(*state);
     assert_sent(3, COMMAND_INSTALL_STEERING, 2);
     assert_int_equal(sent[3].command.steering.owner, 1);
-    assert_int_equal(sent[3].command.steering.client.address.port, 1000);
+    assert_int_equal(sent[3].command.steering.client.address.port, client_of_home(1).port);
     assert_sent(4, COMMAND_INSTALL_ALLOCATION, 1);
 }
 
@@ -245,6 +261,53 @@ static void steering_follows_the_client_and_goes_with_the_allocation(void **stat
     assert_sent(0, COMMAND_REMOVE_ALLOCATION, 1);
     assert_sent(1, COMMAND_REMOVE_STEERING, 0);
     assert_int_equal(sent_count, 2);
+}
+
+static void the_home_of_a_client_is_told_whose_it_is(void **state)
+{
+    begin();
+    add_allocation_of(client_of_home(0), TURN_COMMAND_INSTALL_ALLOCATION, 1, 1);
+    carry_out(*state);
+    assert_sent(3, COMMAND_INSTALL_STEERING, 0);
+    assert_int_equal(sent[3].command.steering.owner, 1);
+    assert_int_equal(sent[3].command.steering.client.address.port, client_of_home(0).port);
+    assert_sent(4, COMMAND_INSTALL_ALLOCATION, 1);
+    assert_int_equal(sent_count, 5);
+    begin();
+    add_allocation_of(client_of_home(0), TURN_COMMAND_REMOVE_ALLOCATION, 1, 1);
+    carry_out(*state);
+    assert_sent(0, COMMAND_REMOVE_ALLOCATION, 1);
+    assert_sent(1, COMMAND_REMOVE_STEERING, 0);
+    assert_int_equal(sent_count, 2);
+}
+
+static void a_home_keeps_its_steering_wherever_its_client_goes(void **state)
+{
+    begin();
+    add_allocation_of(client_of_home(0), TURN_COMMAND_INSTALL_ALLOCATION, 1, 2);
+    carry_out(*state);
+    assert_sent(3, COMMAND_INSTALL_STEERING, 0);
+    assert_sent(4, COMMAND_INSTALL_STEERING, 2);
+    assert_sent(5, COMMAND_INSTALL_ALLOCATION, 1);
+    begin();
+    add_allocation_of(client_of_home(0), TURN_COMMAND_INSTALL_ALLOCATION, 1, 0);
+    carry_out(*state);
+    assert_sent(3, COMMAND_REMOVE_STEERING, 2);
+    assert_sent(4, COMMAND_INSTALL_ALLOCATION, 1);
+    begin();
+    add_allocation_of(client_of_home(0), TURN_COMMAND_INSTALL_ALLOCATION, 1, 1);
+    carry_out(*state);
+    assert_sent(3, COMMAND_INSTALL_ALLOCATION, 1);
+    begin();
+    add_allocation_of(client_of_home(0), TURN_COMMAND_INSTALL_ALLOCATION, 1, 2);
+    carry_out(*state);
+    assert_sent(3, COMMAND_INSTALL_STEERING, 2);
+    begin();
+    add_allocation_of(client_of_home(0), TURN_COMMAND_REMOVE_ALLOCATION, 1, 2);
+    carry_out(*state);
+    assert_sent(1, COMMAND_REMOVE_STEERING, 0);
+    assert_sent(2, COMMAND_REMOVE_STEERING, 2);
+    assert_int_equal(sent_count, 3);
 }
 
 static void peers_are_reached_from_the_allocations_own_address(void **state)
@@ -418,6 +481,8 @@ int main(void)
         WITH_FORWARDER(an_allocation_is_installed_with_indices_for_addresses),
         WITH_FORWARDER(steering_comes_before_what_it_steers_to),
         WITH_FORWARDER(steering_follows_the_client_and_goes_with_the_allocation),
+        WITH_FORWARDER(the_home_of_a_client_is_told_whose_it_is),
+        WITH_FORWARDER(a_home_keeps_its_steering_wherever_its_client_goes),
         WITH_FORWARDER(peers_are_reached_from_the_allocations_own_address),
         WITH_FORWARDER(a_peer_with_an_advertised_address_of_ours_is_reached_inside),
         WITH_FORWARDER(removals_say_what_is_removed),

@@ -93,7 +93,7 @@ static void the_plane_gets_the_same_limits_and_rings_that_work(void **state)
     assert_int_equal(config.allocations, limits.allocations);
     assert_int_equal(config.permissions_per_worker, limits.permissions_per_worker);
     assert_int_equal(config.channels_per_worker, limits.channels_per_worker);
-    assert_int_equal(config.steerings_per_worker, limits.allocations);
+    assert_int_equal(config.steerings_per_worker, 0);
     assert_int_equal(config.rate_limit.answers_per_second, 500);
     assert_int_equal(config.rate_limit.burst, 2000);
     assert_true(is_power_of_two(config.command_ring_len));
@@ -101,6 +101,19 @@ static void the_plane_gets_the_same_limits_and_rings_that_work(void **state)
     assert_true(is_power_of_two(config.handoff_ring_len));
     // One event's commands, their adjacencies and the response have to fit.
     assert_true(config.command_ring_len > 4 * TURN_OUTPUT_COMMANDS_MAX);
+}
+
+static void where_workers_are_several_each_can_know_all_clients(void **state)
+{
+    struct settings settings = usual;
+    struct plane_config config = {};
+    struct turn_limits limits;
+
+    (void)state;
+    settings.workers = 4;
+    sizing_limits(&settings, &limits);
+    sizing_plane(&settings, &limits, &config);
+    assert_int_equal(config.steerings_per_worker, limits.allocations);
 }
 
 static void memory_is_what_was_configured_or_what_buffers_need(void **state)
@@ -135,6 +148,7 @@ int main(void)
         cmocka_unit_test(few_allocations_may_all_be_at_their_limits),
         cmocka_unit_test(no_pool_is_larger_than_can_be_used),
         cmocka_unit_test(the_plane_gets_the_same_limits_and_rings_that_work),
+        cmocka_unit_test(where_workers_are_several_each_can_know_all_clients),
         cmocka_unit_test(memory_is_what_was_configured_or_what_buffers_need),
         cmocka_unit_test(there_is_room_for_every_client_and_peer),
     };

@@ -3,24 +3,17 @@
 
 #define CLIENT    "192.0.2.7:40000"
 #define PEER      "192.0.2.200:50000"
-#define PORT_OF_0 50048
 #define PORT_OF_1 50112
 
 static const uint8_t data[] = "the quick brown fox";
 
-// The allocation is worker 1's; its client's packets land on worker 0.
+// The allocation is worker 1's.
 static int set_up(void **state)
 {
     rig_set_up_two(state);
     struct rig *rig = *state;
     rig_allocation(rig, 1, 1, CLIENT, PORT_OF_1, 0);
     rig_channel(rig, 1, 1, 0x4000, PEER);
-    struct command command;
-    memset(&command, 0, sizeof(command));
-    command.kind = COMMAND_INSTALL_STEERING;
-    command.steering.client = rig_client(CLIENT);
-    command.steering.owner = 1;
-    rig_command(rig, 0, &command);
     rig_poll(rig);
     assert_int_equal(rig_counter(rig, COUNTER_COMMAND_FAILURES), 0);
     return 0;
@@ -62,77 +55,6 @@ static void a_packet_for_a_port_that_nobody_has_dies_at_the_owner(void **state)
     rig_sent_nothing(rig);
     rig_dropped_once(rig, DROP_NO_RELAYED_ADDRESS);
     assert_int_equal(rig->plane->counters[1].drops[DROP_NO_RELAYED_ADDRESS], 1);
-}
-
-static void a_steered_client_reaches_its_owner_by_channel(void **state)
-{
-    struct rig *rig = *state;
-    uint8_t message[64];
-    struct wire_seen seen;
-    receive(rig, 0, CLIENT, LISTENER_V4, message, message_channel_data(message, 0x4000, data, 7));
-    rig_sent_wire(rig, 1, &seen);
-    rig_sent_nothing(rig);
-    assert_string_equal(seen.source, RELAY_V4_LOCAL ":50112");
-    assert_string_equal(seen.destination, PEER);
-    assert_memory_equal(seen.payload, data, 7);
-    assert_handed(rig, 1);
-}
-
-static void a_steered_client_reaches_its_owner_by_send_indication(void **state)
-{
-    struct rig *rig = *state;
-    uint8_t message[128];
-    struct wire_seen seen;
-    receive(rig, 0, CLIENT, LISTENER_V4, message, message_send(message, PEER, data, 7, false));
-    rig_sent_wire(rig, 1, &seen);
-    assert_string_equal(seen.destination, PEER);
-    assert_handed(rig, 1);
-}
-
-static void another_port_of_a_steered_client_stays(void **state)
-{
-    uint8_t message[64];
-    receive(*state, 0, "192.0.2.7:40001", LISTENER_V4, message,
-            message_channel_data(message, 0x4000, data, 7));
-    rig_dropped_once(*state, DROP_UNBOUND_CHANNEL);
-    assert_handed(*state, 0);
-}
-
-// Worker 1 steers the client back: the packet would go round for ever.
-static void what_was_handed_on_is_never_handed_on_again(void **state)
-{
-    struct rig *rig = *state;
-    uint8_t message[64];
-    rig_remove(rig, 1, 1);
-    struct command command;
-    memset(&command, 0, sizeof(command));
-    command.kind = COMMAND_INSTALL_STEERING;
-    command.steering.client = rig_client(CLIENT);
-    command.steering.owner = 0;
-    rig_command(rig, 1, &command);
-    receive(rig, 0, CLIENT, LISTENER_V4, message, message_channel_data(message, 0x4000, data, 7));
-    rig_dropped_once(rig, DROP_UNBOUND_CHANNEL);
-    assert_handed(rig, 1);
-    receive(rig, 0, CLIENT, LISTENER_V4, message, message_send(message, PEER, data, 0, false));
-    assert_int_equal(rig_drops(rig, DROP_NO_ALLOCATION), 1);
-    assert_handed(rig, 2);
-}
-
-static void removed_steering_keeps_the_packet_here(void **state)
-{
-    struct rig *rig = *state;
-    uint8_t message[64];
-    struct command command;
-    memset(&command, 0, sizeof(command));
-    command.kind = COMMAND_REMOVE_STEERING;
-    command.steering.client = rig_client(CLIENT);
-    rig_command(rig, 0, &command);
-    receive(rig, 0, CLIENT, LISTENER_V4, message, message_channel_data(message, 0x4000, data, 7));
-    rig_dropped_once(rig, DROP_UNBOUND_CHANNEL);
-    assert_handed(rig, 0);
-    struct worker_usage usage;
-    worker_get_usage(rig->workers[0], &usage);
-    assert_int_equal(usage.steerings, 0);
 }
 
 // An ICMP error lands where its own addresses lead, which tells nothing about the port it is about.
@@ -188,11 +110,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_peer_packet_goes_to_the_owner_of_its_port),
         TEST(a_packet_for_a_port_that_nobody_has_dies_at_the_owner),
-        TEST(a_steered_client_reaches_its_owner_by_channel),
-        TEST(a_steered_client_reaches_its_owner_by_send_indication),
-        TEST(another_port_of_a_steered_client_stays),
-        TEST(what_was_handed_on_is_never_handed_on_again),
-        TEST(removed_steering_keeps_the_packet_here),
         TEST(an_icmp_error_goes_to_the_owner_of_the_port_it_is_about),
         TEST(a_full_ring_drops_and_counts),
     };
