@@ -17,6 +17,8 @@ struct index_pool {
 // Indices 0..capacity-1. 0, -ENOMEM.
 int index_pool_init(struct index_pool *pool, uint32_t capacity);
 void index_pool_done(struct index_pool *pool);
+// The same in memory of the caller's, one word an index, which outlives the pool; nothing to undo.
+void index_pool_init_in(struct index_pool *pool, uint32_t *memory, uint32_t capacity);
 
 // INDEX_NONE when all are taken. The index that came back last goes out first.
 uint32_t index_pool_take(struct index_pool *pool);

@@ -6,13 +6,18 @@
 #include <errno.h>
 #include <stdlib.h>
 
-int index_pool_init(struct index_pool *pool, uint32_t capacity)
+void index_pool_init_in(struct index_pool *pool, uint32_t *memory, uint32_t capacity)
 {
     assert(capacity < INDEX_NONE);
+    *pool = (struct index_pool){.given = memory, .capacity = capacity};
+}
+
+int index_pool_init(struct index_pool *pool, uint32_t capacity)
+{
     uint32_t *given = calloc(capacity ? capacity : 1, sizeof(*given));
     if (given == NULL)
         return -ENOMEM;
-    *pool = (struct index_pool){.given = given, .capacity = capacity};
+    index_pool_init_in(pool, given, capacity);
     return 0;
 }
 

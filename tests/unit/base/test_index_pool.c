@@ -54,12 +54,27 @@ static void a_pool_of_none_gives_none(void **state)
     index_pool_done(&pool);
 }
 
+static void serves_from_the_callers_memory(void **state)
+{
+    (void)state;
+    struct index_pool pool;
+    uint32_t memory[CAPACITY];
+    index_pool_init_in(&pool, memory, CAPACITY);
+    for (unsigned i = 0; i < CAPACITY; i++)
+        assert_int_equal(index_pool_take(&pool), i);
+    assert_int_equal(index_pool_take(&pool), INDEX_NONE);
+    index_pool_give(&pool, 3);
+    assert_int_equal(memory[0], 3);
+    assert_int_equal(index_pool_take(&pool), 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gives_out_every_index_once_and_then_none),
         cmocka_unit_test(gives_out_again_what_came_back),
         cmocka_unit_test(a_pool_of_none_gives_none),
+        cmocka_unit_test(serves_from_the_callers_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
