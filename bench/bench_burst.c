@@ -129,16 +129,16 @@ static void install(struct bench *bench, uint32_t flow)
     command.install_allocation.relay_v4_port = port;
     command.install_allocation.relay_v6 = is_v4 ? RELAY_NONE : relay_of(flow);
     command.install_allocation.relay_v6_port = port;
-    check(tables_install_allocation(tables, &command) == 0, "allocation");
+    check(allocation_table_install(tables, &command) == 0, "allocation");
     command = (struct command){.kind = COMMAND_INSTALL_PERMISSION, .allocation = flow};
     command.permission.peer = peer_of(bench->family, flow).ip;
     command.permission.path = (struct peer_path){1, RELAY_NONE};
-    check(tables_install_permission(tables, &command) == 0, "permission");
+    check(permission_table_install(tables, &command) == 0, "permission");
     command = (struct command){.kind = COMMAND_INSTALL_CHANNEL, .allocation = flow};
     command.channel.peer = peer_of(bench->family, flow);
     command.channel.number = TURN_CHANNEL_MIN;
     command.channel.path = (struct peer_path){1, RELAY_NONE};
-    check(tables_install_channel(tables, &command) == 0, "channel");
+    check(channel_table_install(tables, &command) == 0, "channel");
 }
 
 static void bench_start(struct bench *bench)

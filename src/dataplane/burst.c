@@ -37,8 +37,8 @@ static inline struct flow_key *lookup_add(struct worker_lookups *lookups, struct
 
 static inline void prefetch_channel(const struct tables *tables, uint32_t index)
 {
-    rte_prefetch0(&tables->channels[index]);
-    rte_prefetch0(&tables->channels[index].traffic);
+    rte_prefetch0(&tables->channels.at[index]);
+    rte_prefetch0(&tables->channels.at[index].traffic);
 }
 
 static inline void prefetch_entry(const struct tables *tables, uint32_t value)
@@ -50,10 +50,10 @@ static inline void prefetch_entry(const struct tables *tables, uint32_t value)
         prefetch_channel(tables, index);
         break;
     case TABLE_VALUE_ALLOCATION:
-        rte_prefetch0(&tables->allocations[index]);
+        rte_prefetch0(&tables->allocations.at[index]);
         break;
     case TABLE_VALUE_PERMISSION:
-        rte_prefetch0(&tables->permissions[index]);
+        rte_prefetch0(&tables->permissions.at[index]);
         break;
     default:
         break;
@@ -90,13 +90,13 @@ static void first_channel_data(struct worker *worker, unsigned from, unsigned to
     for (unsigned i = from; i < to; i++) {
         uint32_t value = lookups->values[i];
         bool is_match = table_value_kind(value) == TABLE_VALUE_CHANNEL_OF_CLIENT &&
-                        channel_is_of_client(&worker->tables.channels[table_value_index(value)],
+                        channel_is_of_client(&worker->tables.channels.at[table_value_index(value)],
                                              &lookups->keys[i]);
         uint32_t index = lookup_index(worker, lookups, i, is_match);
         if (unlikely(index == TABLE_NONE))
             stray_client(worker, lookups->packets[i], DROP_UNBOUND_CHANNEL);
         else
-            channel_to_peer(worker, lookups->packets[i], &worker->tables.channels[index]);
+            channel_to_peer(worker, lookups->packets[i], &worker->tables.channels.at[index]);
     }
 }
 
@@ -107,16 +107,16 @@ static void first_peer(struct worker *worker, const struct worker_lookups *looku
         struct packet *packet = lookups->packets[i];
         uint32_t value = lookups->values[i];
         bool is_match = table_value_kind(value) == TABLE_VALUE_CHANNEL_OF_PEER &&
-                        channel_is_of_peer(&worker->tables.channels[table_value_index(value)],
+                        channel_is_of_peer(&worker->tables.channels.at[table_value_index(value)],
                                            &lookups->keys[i]);
         uint32_t index = lookup_index(worker, lookups, i, is_match);
         if (likely(index != TABLE_NONE)) {
             uint16_t port = ntohs(packet->destination_port_be);
             tables_relay_slot(&worker->tables, packet->local, port)->guess = index;
-            peer_to_channel(worker, packet, &worker->tables.channels[index]);
+            peer_to_channel(worker, packet, &worker->tables.channels.at[index]);
             continue;
         }
-        rte_prefetch0(&worker->tables.allocations[packet->allocation]);
+        rte_prefetch0(&worker->tables.allocations.at[packet->allocation]);
         tables_peer_key(lookup_add(&worker->permission_lookups, packet), packet->allocation,
                         packet->family, packet->source_ip, 0);
     }
@@ -127,7 +127,7 @@ static void first_guessed(struct worker *worker)
     const struct worker_packets *guessed = &worker->guessed;
     for (unsigned i = 0; i < guessed->count; i++) {
         struct packet *packet = guessed->packets[i];
-        struct channel *channel = &worker->tables.channels[packet->guess];
+        struct channel *channel = &worker->tables.channels.at[packet->guess];
         struct flow_key *key = lookup_add(&worker->peer_lookups, packet);
         tables_peer_key(key, packet->allocation, packet->family, packet->source_ip,
                         packet->source_port_be);
@@ -165,12 +165,12 @@ static void second_round(struct worker *worker, const struct send_request *sends
     for (unsigned i = 0; i < lookups->count; i++) {
         struct packet *packet = lookups->packets[i];
         uint32_t index = lookup_index(worker, lookups, i, false);
-        if (index == TABLE_NONE || !worker->tables.permissions[index].live)
+        if (index == TABLE_NONE || !worker->tables.permissions.at[index].live)
             worker_drop(worker, packet->mbuf, DROP_NO_PERMISSION);
         else if (packet->kind == PACKET_PEER)
             peer_to_data(worker, packet);
         else
-            send_to_peer(worker, packet, &sends[i], &worker->tables.permissions[index]);
+            send_to_peer(worker, packet, &sends[i], &worker->tables.permissions.at[index]);
     }
 }
 
@@ -237,7 +237,7 @@ static void start_icmp(struct worker *worker, struct packet *packet)
     struct flow_key key;
     tables_peer_key(&key, packet->allocation, packet->family, error.peer_ip, 0);
     uint32_t value = tables_lookup(&worker->tables, &key);
-    if (value == FLOW_NONE || !worker->tables.permissions[table_value_index(value)].live)
+    if (value == FLOW_NONE || !worker->tables.permissions.at[table_value_index(value)].live)
         worker_drop(worker, packet->mbuf, DROP_NO_PERMISSION);
     else
         icmp_to_client(worker, packet, &error);

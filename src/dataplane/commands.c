@@ -45,7 +45,7 @@ static int install_steering(struct worker *worker, const struct command *command
     if (command->steering.owner >= worker->config->worker_count ||
         command->steering.owner == worker->id)
         return -EINVAL;
-    return tables_install_steering(&worker->tables, command);
+    return steering_table_install(&worker->tables, command);
 }
 
 static int apply(struct worker *worker, const struct command *command)
@@ -55,24 +55,24 @@ static int apply(struct worker *worker, const struct command *command)
         return set_adjacency(worker, command);
     case COMMAND_INSTALL_ALLOCATION:
         return adjacency_exists(worker, command->install_allocation.adjacency)
-                   ? tables_install_allocation(&worker->tables, command)
+                   ? allocation_table_install(&worker->tables, command)
                    : -EINVAL;
     case COMMAND_INSTALL_PERMISSION:
         return adjacency_exists(worker, command->permission.path.adjacency)
-                   ? tables_install_permission(&worker->tables, command)
+                   ? permission_table_install(&worker->tables, command)
                    : -EINVAL;
     case COMMAND_REMOVE_PERMISSION:
-        return tables_remove_permission(&worker->tables, command);
+        return permission_table_remove(&worker->tables, command);
     case COMMAND_INSTALL_CHANNEL:
         return adjacency_exists(worker, command->channel.path.adjacency)
-                   ? tables_install_channel(&worker->tables, command)
+                   ? channel_table_install(&worker->tables, command)
                    : -EINVAL;
     case COMMAND_REMOVE_CHANNEL:
-        return tables_remove_channel(&worker->tables, command);
+        return channel_table_remove(&worker->tables, command);
     case COMMAND_INSTALL_STEERING:
         return install_steering(worker, command);
     case COMMAND_REMOVE_STEERING:
-        return tables_remove_steering(&worker->tables, command);
+        return steering_table_remove(&worker->tables, command);
     case COMMAND_TRANSMIT:
         transmit(worker, command->transmit.frame);
         return 0;
@@ -105,10 +105,9 @@ static void removal_continue(struct worker *worker)
 {
     unsigned budget = REMOVALS_A_POLL;
     int error = 0;
-    bool is_done =
-        worker->removal.kind == COMMAND_REMOVE_ALLOCATION
-            ? tables_remove_allocation(&worker->tables, &worker->removal, &budget, &error)
-            : tables_remove_relay(&worker->tables, &worker->removal, &budget, &error);
+    bool is_done = worker->removal.kind == COMMAND_REMOVE_ALLOCATION
+                       ? removal_step_allocation(&worker->tables, &worker->removal, &budget, &error)
+                       : removal_step_relay(&worker->tables, &worker->removal, &budget, &error);
     if (!is_done || (error != 0 && !report_nothing_there(worker, &worker->removal)))
         return;
     worker->removing = false;

@@ -112,7 +112,7 @@ bool icmp_error_read(const struct local_addresses *locals, const struct packet *
 
 void icmp_to_client(struct worker *worker, struct packet *packet, const struct icmp_error *error)
 {
-    const struct allocation *allocation = &worker->tables.allocations[packet->allocation];
+    const struct allocation *allocation = &worker->tables.allocations.at[packet->allocation];
     const struct transport_address *listener = &worker->config->listeners[allocation->listener];
     struct leg leg = {
         .source_ip = listener->ip.bytes,

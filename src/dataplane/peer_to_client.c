@@ -65,7 +65,7 @@ void peer_to_channel(struct worker *worker, const struct packet *packet, struct 
 
 void peer_to_data(struct worker *worker, const struct packet *packet)
 {
-    struct allocation *allocation = &worker->tables.allocations[packet->allocation];
+    struct allocation *allocation = &worker->tables.allocations.at[packet->allocation];
     const struct transport_address *listener = &worker->config->listeners[allocation->listener];
     struct leg leg = {
         .source_ip = listener->ip.bytes,

@@ -24,7 +24,7 @@ void punt_message(struct worker *worker, const struct packet *packet,
                    plane_punt_room(worker->plane, worker->id) < worker->config->punt_ring_len / 2;
     // What is removed is free only once it has been reported: that is not to wait for the flood's
     // end.
-    bool is_pushing = worker->tables.first_report != TABLE_NONE;
+    bool is_pushing = worker->tables.reports.first != TABLE_NONE;
     if (is_late || is_pushing || plane_punt_send(worker->plane, worker->id, &punt) != 0) {
         worker_drop(worker, packet->mbuf, DROP_PUNT_FULL);
         return;
@@ -35,10 +35,10 @@ void punt_message(struct worker *worker, const struct packet *packet,
 void punt_reports(struct worker *worker)
 {
     struct punt punt;
-    while (tables_next_report(&worker->tables, &punt)) {
+    while (removal_next_report(&worker->tables, &punt)) {
         punt.worker = worker->id;
         if (plane_punt_send(worker->plane, worker->id, &punt) != 0)
             return;
-        tables_reported(&worker->tables);
+        removal_reported(&worker->tables);
     }
 }

@@ -41,7 +41,7 @@ bool send_to_peer_parse(struct worker *worker, struct packet *packet,
 void send_to_peer(struct worker *worker, const struct packet *packet,
                   const struct send_request *request, const struct permission *permission)
 {
-    struct allocation *allocation = &worker->tables.allocations[packet->allocation];
+    struct allocation *allocation = &worker->tables.allocations.at[packet->allocation];
     const struct table_relayed *relayed =
         &allocation->relayed[request->peer.family == IP_FAMILY_V4 ? TABLE_V4 : TABLE_V6];
     if (relayed->relay == RELAY_NONE) {

@@ -22,10 +22,10 @@ static bool hand_to_owner(struct worker *worker, const struct packet *packet)
     struct flow_key key;
     tables_steering_key(&key, packet->local, packet->family, packet->source_ip,
                         packet->source_port_be);
-    uint32_t value = tables_lookup(&worker->tables, &key);
-    if (value == FLOW_NONE)
+    uint32_t index = tables_find(&worker->tables, &key);
+    if (index == TABLE_NONE)
         return false;
-    handoff_send(worker, worker->tables.steerings[table_value_index(value)].owner, packet->mbuf);
+    handoff_send(worker, worker->tables.steerings.at[index].owner, packet->mbuf);
     return true;
 }
 

@@ -38,3 +38,10 @@ void table_memory_give(struct table_memory *memory)
         munmap(memory->bytes, memory->len);
     memset(memory, 0, sizeof(*memory));
 }
+
+void *table_cut(struct table_cutter *cutter, size_t element_len, size_t count)
+{
+    void *piece = cutter->base == NULL ? NULL : cutter->base + cutter->len;
+    cutter->len += (element_len * count + TABLE_ALIGNMENT - 1) & ~(size_t)(TABLE_ALIGNMENT - 1);
+    return piece;
+}

@@ -248,9 +248,9 @@ int worker_run(void *argument)
 
 void worker_get_usage(const struct worker *worker, struct worker_usage *ret_usage)
 {
-    ret_usage->allocations = worker->tables.allocation_pool.used;
-    ret_usage->permissions = worker->tables.live_permissions;
-    ret_usage->channels = worker->tables.channel_pool.used;
-    ret_usage->steerings = worker->tables.steering_pool.used;
+    ret_usage->allocations = index_pool_used(&worker->tables.allocations.pool);
+    ret_usage->permissions = worker->tables.permissions.live_count;
+    ret_usage->channels = index_pool_used(&worker->tables.channels.pool);
+    ret_usage->steerings = index_pool_used(&worker->tables.steerings.pool);
     ret_usage->fragments = worker->reassembly.in_use;
 }

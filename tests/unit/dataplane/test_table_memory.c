@@ -37,12 +37,29 @@ static void refuses_more_than_there_is(void **state)
     assert_int_equal(memory.len, 77);
 }
 
+static void cuts_follow_one_another_and_start_on_a_line(void **state)
+{
+    (void)state;
+    static uint8_t block[1024] __attribute__((aligned(128)));
+    struct table_cutter measure = {NULL, 0};
+    struct table_cutter cutter = {block, 0};
+    static const size_t counts[4] = {1, 128, 0, 129};
+    static const size_t starts[4] = {0, 128, 256, 256};
+    for (unsigned i = 0; i < 4; i++) {
+        assert_null(table_cut(&measure, 1, counts[i]));
+        assert_ptr_equal(table_cut(&cutter, 1, counts[i]), block + starts[i]);
+    }
+    assert_int_equal(measure.len, 512);
+    assert_int_equal(cutter.len, 512);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(is_zeroed_aligned_and_larger_than_the_heap),
         cmocka_unit_test(giving_nothing_is_harmless),
         cmocka_unit_test(refuses_more_than_there_is),
+        cmocka_unit_test(cuts_follow_one_another_and_start_on_a_line),
     };
     return cmocka_run_group_tests(tests, rig_group_set_up, NULL);
 }

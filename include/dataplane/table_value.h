@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What the worker's tables call their entries: an index each, and in the flow table a value that
+// says of which table it is.
+#pragma once
+
+#include "base/address.h"
+#include "base/index_pool.h"
+
+#include <stdint.h>
+
+#define TABLE_NONE       INDEX_NONE
+#define TABLE_RELAY_NONE UINT8_MAX
+
+// What a flow table value leads to: the kind in the three highest bits, the entry's index below.
+enum table_value_kind {
+    TABLE_VALUE_ALLOCATION,
+    TABLE_VALUE_PERMISSION,
+    TABLE_VALUE_CHANNEL_OF_CLIENT,
+    TABLE_VALUE_CHANNEL_OF_PEER,
+    TABLE_VALUE_STEERING,
+    TABLE_VALUE_NONE = 7, // of FLOW_NONE
+};
+
+#define TABLE_VALUE_SHIFT 29
+#define TABLE_INDEX_MAX   ((1u << TABLE_VALUE_SHIFT) - 1)
+
+static inline uint32_t table_value(enum table_value_kind kind, uint32_t index)
+{
+    return ((uint32_t)kind << TABLE_VALUE_SHIFT) | index;
+}
+
+static inline enum table_value_kind table_value_kind(uint32_t value)
+{
+    return (enum table_value_kind)(value >> TABLE_VALUE_SHIFT);
+}
+
+static inline uint32_t table_value_index(uint32_t value)
+{
+    return value & TABLE_INDEX_MAX;
+}
+
+enum table_family {
+    TABLE_V4,
+    TABLE_V6,
+    TABLE_FAMILIES,
+};
+
+static inline enum table_family table_family(uint16_t family)
+{
+    return family == IP_FAMILY_V4 ? TABLE_V4 : TABLE_V6;
+}

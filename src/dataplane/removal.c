@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The end of an allocation, in steps, and its report.
+#include "dataplane/removal.h"
+
+#include "dataplane/tables.h"
+
+#include <errno.h>
+#include <string.h>
+
+// What still has to be told to the control plane about an allocation.
+enum removal_report {
+    REMOVAL_REPORT_RELAY_V4 = 1 << TABLE_V4,
+    REMOVAL_REPORT_RELAY_V6 = 1 << TABLE_V6,
+    REMOVAL_REPORT_ALLOCATION = 1 << TABLE_FAMILIES,
+};
+
+void removal_reports_init(struct removal_reports *reports)
+{
+    reports->first = TABLE_NONE;
+    reports->last = TABLE_NONE;
+}
+
+static void report_append(struct tables *tables, uint32_t index, enum removal_report report)
+{
+    struct allocation *entry = &tables->allocations.at[index];
+    bool listed = entry->reports != 0;
+    entry->reports |= (uint8_t)report;
+    if (listed)
+        return;
+    entry->next_report = TABLE_NONE;
+    if (tables->reports.last == TABLE_NONE)
+        tables->reports.first = index;
+    else
+        tables->allocations.at[tables->reports.last].next_report = index;
+    tables->reports.last = index;
+}
+
+// Spend the budget on what the allocation has in one family: its channels, then its permissions.
+// True when all is gone.
+static bool belongings_drop(struct tables *tables, uint32_t allocation, enum table_family family,
+                            unsigned *budget)
+{
+    struct allocation *owner = &tables->allocations.at[allocation];
+    for (; owner->channels[family] != TABLE_NONE; (*budget)--) {
+        if (*budget == 0)
+            return false;
+        channel_table_drop(tables, owner->channels[family]);
+    }
+    for (; owner->permissions[family] != TABLE_NONE; (*budget)--) {
+        if (*budget == 0)
+            return false;
+        permission_table_drop(tables, owner->permissions[family]);
+    }
+    return true;
+}
+
+bool removal_step_allocation(struct tables *tables, const struct command *command, unsigned *budget,
+                             int *ret_error)
+{
+    uint32_t index = allocation_table_find(&tables->allocations, command->allocation);
+    if (index == TABLE_NONE) {
+        *ret_error = -ENOENT;
+        return true;
+    }
+    for (int family = TABLE_V4; family < TABLE_FAMILIES; family++) {
+        allocation_table_clear_relayed(tables, index, (enum table_family)family);
+        if (!belongings_drop(tables, index, (enum table_family)family, budget))
+            return false;
+    }
+    allocation_table_forget(tables, index);
+    report_append(tables, index, REMOVAL_REPORT_ALLOCATION);
+    *ret_error = 0;
+    return true;
+}
+
+bool removal_step_relay(struct tables *tables, const struct command *command, unsigned *budget,
+                        int *ret_error)
+{
+    uint32_t index = allocation_table_find(&tables->allocations, command->allocation);
+    int family = -1;
+    struct table_relayed wanted = {command->remove_relay.relay,
+                                   __builtin_bswap16(command->remove_relay.port)};
+    for (int at = TABLE_V4; index != TABLE_NONE && at < TABLE_FAMILIES; at++) {
+        const struct table_relayed *has = &tables->allocations.at[index].relayed[at];
+        if (has->relay == wanted.relay && has->port_be == wanted.port_be)
+            family = at;
+    }
+    if (family < 0) {
+        *ret_error = -ENOENT;
+        return true;
+    }
+    if (!belongings_drop(tables, index, (enum table_family)family, budget))
+        return false;
+    allocation_table_clear_relayed(tables, index, (enum table_family)family);
+    tables->allocations.at[index].removed[family] = wanted;
+    report_append(tables, index, (enum removal_report)(1 << family));
+    *ret_error = 0;
+    return true;
+}
+
+// Relays are reported before the allocation they were of.
+static enum removal_report report_of(const struct allocation *entry)
+{
+    return (enum removal_report)(entry->reports & -entry->reports);
+}
+
+bool removal_next_report(const struct tables *tables, struct punt *ret_punt)
+{
+    if (tables->reports.first == TABLE_NONE)
+        return false;
+    const struct allocation *entry = &tables->allocations.at[tables->reports.first];
+    memset(ret_punt, 0, sizeof(*ret_punt));
+    ret_punt->kind = PUNT_REMOVED;
+    ret_punt->allocation = entry->id;
+    if (report_of(entry) == REMOVAL_REPORT_ALLOCATION) {
+        ret_punt->removed.relay = RELAY_NONE;
+        ret_punt->removed.traffic = entry->traffic;
+    } else {
+        enum table_family family =
+            report_of(entry) == REMOVAL_REPORT_RELAY_V4 ? TABLE_V4 : TABLE_V6;
+        ret_punt->removed.relay = entry->removed[family].relay;
+        ret_punt->removed.port = __builtin_bswap16(entry->removed[family].port_be);
+    }
+    return true;
+}
+
+void removal_reported(struct tables *tables)
+{
+    uint32_t index = tables->reports.first;
+    struct allocation *entry = &tables->allocations.at[index];
+    enum removal_report reported = report_of(entry);
+    entry->reports &= (uint8_t)~reported;
+    if (entry->reports != 0)
+        return;
+    tables->reports.first = entry->next_report;
+    if (tables->reports.first == TABLE_NONE)
+        tables->reports.last = TABLE_NONE;
+    if (reported == REMOVAL_REPORT_ALLOCATION)
+        index_pool_give(&tables->allocations.pool, index);
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Which other worker owns a client.
+#include "dataplane/steering_table.h"
+
+#include "dataplane/tables.h"
+
+#include <errno.h>
+#include <string.h>
+
+void steering_table_cut(struct steering_table *table, const struct plane_config *config,
+                        struct table_cutter *cutter)
+{
+    uint32_t capacity = config->steerings_per_worker;
+    table->at = table_cut(cutter, sizeof(struct steering), capacity);
+    index_pool_init_in(&table->pool, table_cut(cutter, sizeof(uint32_t), capacity), capacity);
+}
+
+static struct flow_key key_of_command(const struct command *command)
+{
+    const struct client_key *client = &command->steering.client;
+    struct flow_key key;
+    tables_steering_key(&key, (uint8_t)client->listener, (uint8_t)client->address.ip.family,
+                        client->address.ip.bytes, __builtin_bswap16(client->address.port));
+    return key;
+}
+
+int steering_table_install(struct tables *tables, const struct command *command)
+{
+    const struct client_key *client = &command->steering.client;
+    if (client->listener >= PLANE_LISTENERS_MAX)
+        return -EINVAL;
+    struct flow_key key = key_of_command(command);
+    uint32_t index = tables_find(tables, &key);
+    if (index != TABLE_NONE) {
+        tables->steerings.at[index].owner = command->steering.owner;
+        return 0;
+    }
+    index = index_pool_take(&tables->steerings.pool);
+    if (index == TABLE_NONE)
+        return -ENOSPC;
+    struct steering *entry = &tables->steerings.at[index];
+    memcpy(entry->client_ip, client->address.ip.bytes, sizeof(entry->client_ip));
+    entry->client_port_be = __builtin_bswap16(client->address.port);
+    entry->client_family = (uint8_t)client->address.ip.family;
+    entry->listener = (uint8_t)client->listener;
+    entry->owner = command->steering.owner;
+    int error = tables_insert(tables, TABLE_VALUE_STEERING, index);
+    if (error != 0)
+        index_pool_give(&tables->steerings.pool, index);
+    return error;
+}
+
+int steering_table_remove(struct tables *tables, const struct command *command)
+{
+    if (command->steering.client.listener >= PLANE_LISTENERS_MAX)
+        return -EINVAL;
+    struct flow_key key = key_of_command(command);
+    uint32_t index = tables_find(tables, &key);
+    if (index == TABLE_NONE)
+        return -ENOENT;
+    tables_remove(tables, TABLE_VALUE_STEERING, index);
+    index_pool_give(&tables->steerings.pool, index);
+    return 0;
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "dataplane/channel_table.h"
+
+#include "tables_rig.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+static void channels_are_bounded_and_come_back(void **state)
+{
+    struct tables *tables = *state;
+    char peer[64];
+    assert_int_equal(tables_rig_install_allocation(tables, 1, 1000), 0);
+    for (unsigned round = 0; round < 3; round++) {
+        for (unsigned i = 0; i < 6; i++) {
+            snprintf(peer, sizeof(peer), "192.0.2.%u:5", i % 2);
+            peer[strlen(peer) - 1] = (char)('1' + i);
+            assert_int_equal(
+                tables_rig_install_permission(tables, 1, i % 2 == 0 ? "192.0.2.0" : "192.0.2.1"),
+                0);
+            assert_int_equal(tables_rig_install_channel(tables, 1, (uint16_t)(0x4000 + i), peer),
+                             0);
+        }
+        assert_int_equal(tables_rig_install_channel(tables, 1, 0x4100, "192.0.2.77:5"), -ENOSPC);
+        assert_int_equal(index_pool_used(&tables->permissions.pool),
+                         2); // the failed one left nothing
+        for (unsigned i = 0; i < 6; i++)
+            assert_int_equal(
+                tables_rig_remove_channel(tables, 1, (uint16_t)(0x4000 + (i + round) % 6)), 0);
+        assert_int_equal(index_pool_used(&tables->channels.pool), 0);
+    }
+    assert_int_equal(tables_rig_remove_allocation(tables, 1), 0);
+    tables_rig_report_all(tables);
+    tables_rig_assert_empty(tables);
+}
+
+// RFC 8656 section 12.2.
+static void a_number_has_one_peer_and_a_peer_one_number(void **state)
+{
+    struct tables *tables = *state;
+    assert_int_equal(tables_rig_install_allocation(tables, 1, 1000), 0);
+    assert_int_equal(tables_rig_install_allocation(tables, 2, 1001), 0);
+    assert_int_equal(tables_rig_install_channel(tables, 1, 0x4000, "192.0.2.1:5"), 0);
+    assert_int_equal(tables_rig_install_channel(tables, 1, 0x4000, "192.0.2.1:5"), 0);
+    assert_int_equal(tables_rig_install_channel(tables, 1, 0x4000, "192.0.2.1:6"), -EINVAL);
+    assert_int_equal(tables_rig_install_channel(tables, 1, 0x4001, "192.0.2.1:5"), -EINVAL);
+    assert_int_equal(tables_rig_install_channel(tables, 2, 0x4000, "192.0.2.1:5"), 0);
+    assert_int_equal(index_pool_used(&tables->channels.pool), 2);
+}
+
+// RFC 8656 section 12.
+static void refuses_what_is_no_channel(void **state)
+{
+    struct tables *tables = *state;
+    assert_int_equal(tables_rig_install_channel(tables, 1, 0x4000, "192.0.2.1:5"), -ENOENT);
+    assert_int_equal(tables_rig_install_allocation(tables, 1, 1000), 0);
+    assert_int_equal(tables_rig_install_channel(tables, 1, 0x3FFF, "192.0.2.1:5"), -EINVAL);
+    assert_int_equal(tables_rig_install_channel(tables, 1, 0x5000, "192.0.2.1:5"), -EINVAL);
+    assert_int_equal(tables_rig_install_channel(tables, 1, 0x4000, "192.0.2.1:0"), -EINVAL);
+    assert_int_equal(tables_rig_remove_channel(tables, 1, 0x4000), -ENOENT);
+    assert_int_equal(tables_rig_remove_channel(tables, 1, 0), -ENOENT); // the allocation's key
+    assert_int_equal(index_pool_used(&tables->permissions.pool), 0);
+}
+
+static void what_a_channel_has_relayed_stays_counted_when_it_goes(void **state)
+{
+    struct tables *tables = *state;
+    struct punt punt;
+    assert_int_equal(tables_rig_install_allocation(tables, 1, 1000), 0);
+    assert_int_equal(tables_rig_install_channel(tables, 1, 0x4000, "192.0.2.1:5"), 0);
+    assert_int_equal(tables_rig_install_channel(tables, 1, 0x4001, "192.0.2.1:6"), 0);
+    tables_rig_channel(tables, 1000, 0x4000)->traffic = (struct allocation_traffic){1, 20, 3, 40};
+    tables_rig_channel(tables, 1000, 0x4001)->traffic =
+        (struct allocation_traffic){100, 2000, 300, 4000};
+    assert_int_equal(tables_rig_remove_channel(tables, 1, 0x4000), 0);
+    assert_null(tables_rig_channel(tables, 1000, 0x4000));
+    assert_int_equal(tables_rig_remove_allocation(tables, 1), 0);
+    assert_true(removal_next_report(tables, &punt));
+    assert_int_equal(punt.removed.traffic.to_peer_packets, 101);
+    assert_int_equal(punt.removed.traffic.to_peer_bytes, 2020);
+    assert_int_equal(punt.removed.traffic.to_client_packets, 303);
+    assert_int_equal(punt.removed.traffic.to_client_bytes, 4040);
+}
+
+static void a_port_guesses_its_first_channel_and_none_that_is_gone(void **state)
+{
+    struct tables *tables = *state;
+    static const uint8_t peer[4] = {192, 0, 2, 1};
+    struct flow_key key;
+    assert_int_equal(tables_rig_install_allocation(tables, 1, 1000), 0);
+    struct relay_slot *slot = tables_relay_slot(tables, RIG_RELAY_V4, 50001);
+    assert_int_equal(slot->guess, TABLE_NONE);
+    assert_int_equal(tables_rig_install_channel(tables, 1, 0x4000, "192.0.2.1:5"), 0);
+    const struct channel *first = tables_rig_channel(tables, 1000, 0x4000);
+    assert_int_equal(tables_rig_install_channel(tables, 1, 0x4001, "192.0.2.2:5"), 0);
+    assert_ptr_equal(&tables->channels.at[slot->guess], first);
+    tables_peer_key(&key, slot->allocation, IP_FAMILY_V4, peer, __builtin_bswap16(5));
+    assert_true(channel_is_of_peer(first, &key));
+    assert_int_equal(tables_rig_remove_channel(tables, 1, 0x4000), 0);
+    assert_false(channel_is_of_peer(first, &key));
+}
+
+int main(void)
+{
+#define TEST(test) cmocka_unit_test_setup_teardown(test, tables_rig_set_up, tables_rig_tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(channels_are_bounded_and_come_back),
+        TEST(a_number_has_one_peer_and_a_peer_one_number),
+        TEST(refuses_what_is_no_channel),
+        TEST(what_a_channel_has_relayed_stays_counted_when_it_goes),
+        TEST(a_port_guesses_its_first_channel_and_none_that_is_gone),
+    };
+    return cmocka_run_group_tests(tests, rig_group_set_up, NULL);
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "dataplane/removal.h"
+
+#include "tables_rig.h"
+
+#include <errno.h>
+
+static void relays_are_reported_before_their_allocation(void **state)
+{
+    struct tables *tables = *state;
+    struct command command;
+    struct punt punt;
+    unsigned budget = 100;
+    int error = 1;
+    assert_int_equal(tables_rig_install_allocation(tables, 1, 1000), 0);
+    assert_int_equal(tables_rig_install_allocation(tables, 2, 1001), 0);
+    memset(&command, 0, sizeof(command));
+    command.allocation = 1;
+    command.remove_relay.relay = RIG_RELAY_V6;
+    command.remove_relay.port = 50001;
+    assert_true(removal_step_relay(tables, &command, &budget, &error));
+    assert_int_equal(error, 0);
+    assert_int_equal(tables_rig_remove_allocation(tables, 2), 0);
+    assert_int_equal(tables_rig_remove_allocation(tables, 1), 0);
+    assert_int_equal(tables_rig_remove_allocation(tables, 1), -ENOENT);
+    static const uint32_t order[3][2] = {{1, RIG_RELAY_V6}, {1, RELAY_NONE}, {2, RELAY_NONE}};
+    for (unsigned i = 0; i < 3; i++) {
+        assert_true(removal_next_report(tables, &punt));
+        assert_int_equal(punt.allocation, order[i][0]);
+        assert_int_equal(punt.removed.relay, order[i][1]);
+        removal_reported(tables);
+    }
+    assert_false(removal_next_report(tables, &punt));
+    tables_rig_assert_empty(tables);
+}
+
+static void goes_on_where_the_budget_ended(void **state)
+{
+    struct tables *tables = *state;
+    struct command command;
+    struct punt punt;
+    int error = 1;
+    assert_int_equal(tables_rig_install_allocation(tables, 1, 1000), 0);
+    assert_int_equal(tables_rig_install_permission(tables, 1, "192.0.2.1"), 0);
+    assert_int_equal(tables_rig_install_channel(tables, 1, 0x4000, "192.0.2.1:5"), 0);
+    assert_int_equal(tables_rig_install_channel(tables, 1, 0x4001, "192.0.2.1:6"), 0);
+    assert_int_equal(tables_rig_install_permission(tables, 1, "2001:db8::"), 0);
+    memset(&command, 0, sizeof(command));
+    command.allocation = 1;
+    for (uint32_t left = 4; left > 0; left--) { // two channels, two permissions
+        unsigned budget = 1;
+        assert_int_equal(index_pool_used(&tables->channels.pool) +
+                             index_pool_used(&tables->permissions.pool),
+                         left);
+        bool is_done = removal_step_allocation(tables, &command, &budget, &error);
+        assert_int_equal(budget, 0);
+        assert_int_equal(is_done, left == 1);
+        assert_int_equal(removal_next_report(tables, &punt), left == 1);
+    }
+    assert_int_equal(error, 0);
+    assert_int_equal(index_pool_used(&tables->allocations.pool), 1); // until it is reported
+    removal_reported(tables);
+    tables_rig_assert_empty(tables);
+}
+
+static void one_family_goes_and_leaves_the_other_what_it_has(void **state)
+{
+    struct tables *tables = *state;
+    struct command command;
+    unsigned budget = 100;
+    int error = 1;
+    assert_int_equal(tables_rig_install_allocation(tables, 1, 1000), 0);
+    assert_int_equal(tables_rig_install_permission(tables, 1, "192.0.2.1"), 0);
+    assert_int_equal(tables_rig_install_channel(tables, 1, 0x4000, "192.0.2.1:5"), 0);
+    assert_int_equal(tables_rig_install_permission(tables, 1, "2001:db8::"), 0);
+    assert_int_equal(tables_rig_install_channel(tables, 1, 0x4001, "[2001:db8::]:5"), 0);
+    memset(&command, 0, sizeof(command));
+    command.allocation = 1;
+    command.remove_relay.relay = RIG_RELAY_V4;
+    command.remove_relay.port = 50002; // another's
+    assert_true(removal_step_relay(tables, &command, &budget, &error));
+    assert_int_equal(error, -ENOENT);
+    command.remove_relay.port = 50001;
+    assert_true(removal_step_relay(tables, &command, &budget, &error));
+    assert_int_equal(error, 0);
+    assert_int_equal(tables_relay_slot(tables, RIG_RELAY_V4, 50001)->allocation, TABLE_NONE);
+    assert_int_equal(tables_relay_slot(tables, RIG_RELAY_V6, 50001)->allocation, 0);
+    assert_null(tables_rig_channel(tables, 1000, 0x4000));
+    assert_true(tables_rig_channel(tables, 1000, 0x4001)->permitted);
+    assert_int_equal(tables->permissions.live_count, 1);
+}
+
+int main(void)
+{
+#define TEST(test) cmocka_unit_test_setup_teardown(test, tables_rig_set_up, tables_rig_tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(relays_are_reported_before_their_allocation),
+        TEST(goes_on_where_the_budget_ended),
+        TEST(one_family_goes_and_leaves_the_other_what_it_has),
+    };
+    return cmocka_run_group_tests(tests, rig_group_set_up, NULL);
+}
