@@ -59,7 +59,9 @@ struct setting {
 // Where errors go, as "file:line: setting: what is wrong; what is allowed".
 struct setting_report {
     FILE *stream;
-    const char *path; // of the configuration file
+    const char *path;      // of the configuration file
+    const char *text;      // of that file, borrowed; NULL: not known
+    const char *directory; // that included files are named from; NULL: there are none
     unsigned error_count;
     char *names; // of the settings at fault, a line break before each
 };

@@ -10,6 +10,9 @@
 #include <stdint.h>
 #include <stdio.h>
 
+// The UDP port of STUN and TURN (RFC 8489 section 8).
+#define SETTINGS_DEFAULT_PORT 3478
+
 struct settings_listener {
     struct ip_address address;
     uint32_t port;

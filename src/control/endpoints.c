@@ -6,8 +6,6 @@
 
 #include <errno.h>
 
-#define DEFAULT_PORT 3478
-
 static int add_listener(struct plane_config *config, const struct ip_address *ip, uint32_t port)
 {
     if (config->listener_count == PLANE_LISTENERS_MAX) {
@@ -53,7 +51,7 @@ static int resolve_listeners(const struct settings *settings, const struct inter
             error = add_listener(config, &listeners[i].address, listeners[i].port);
     }
     for (uint32_t i = 0; !error && settings->listen.count == 0 && i < interface->address_count; i++)
-        error = add_listener(config, &interface->addresses[i], DEFAULT_PORT);
+        error = add_listener(config, &interface->addresses[i], SETTINGS_DEFAULT_PORT);
     return error;
 }
 

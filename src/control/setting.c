@@ -3,9 +3,11 @@
 #include "control/setting.h"
 
 #include "base/address.h"
+#include "control/source.h"
 
 #include <assert.h>
 #include <errno.h>
+#include <limits.h>
 #include <openssl/crypto.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -14,6 +16,10 @@
 #define NAME_LEN 128
 // A misspelt name is taken for one that differs in at most so many letters.
 #define SUGGESTION_DISTANCE_MAX 2
+#define CPU_MAX                 1023
+
+#define STRING(macro)   STRING_OF(macro)
+#define STRING_OF(text) #text
 
 struct reader {
     const config_setting_t *setting;
@@ -186,12 +192,32 @@ static void refuse_type(const struct reader *reader, const struct setting *setti
                   *range ? " (" : "", range, *range ? ")" : "", type_form(setting));
 }
 
+// What the text says, where libconfig gives another number. What it gives is then of no use.
+static bool is_cut(const struct reader *reader, char *ret_integer)
+{
+    const struct setting_report *report = reader->report;
+    const char *file = config_setting_source_file(reader->setting);
+    const char *name = config_setting_name(reader->setting);
+    unsigned line = config_setting_source_line(reader->setting);
+    char path[PATH_MAX], *included;
+    bool cut;
+
+    if (!file)
+        return report->text && source_has_cut_integer(report->text, line, name, ret_integer);
+    snprintf(path, sizeof(path), "%s/%s", report->directory, file);
+    if (source_read(path, &included) < 0)
+        return false;
+    cut = source_has_cut_integer(included, line, name, ret_integer);
+    source_free(included);
+    return cut;
+}
+
 static void read_number(const struct reader *reader, const struct setting *setting,
                         uint32_t *ret_number)
 {
     int type = config_setting_type(reader->setting);
     long long value;
-    char range[SETTING_TEXT_LEN];
+    char written[SOURCE_INTEGER_LEN], range[SETTING_TEXT_LEN];
 
     if (type != CONFIG_TYPE_INT && type != CONFIG_TYPE_INT64) {
         refuse_type(reader, setting);
@@ -199,9 +225,11 @@ static void read_number(const struct reader *reader, const struct setting *setti
     }
     value = type == CONFIG_TYPE_INT ? config_setting_get_int(reader->setting)
                                     : config_setting_get_int64(reader->setting);
-    if (value < (long long)setting->min || value > (long long)setting->max)
+    snprintf(written, sizeof(written), "%lld", value);
+    if (is_cut(reader, written) || value < (long long)setting->min ||
+        value > (long long)setting->max)
         setting_error(reader->report, reader->setting, reader->name,
-                      "%lld is out of range; allowed: %s%s%s", value,
+                      "%s is out of range; allowed: %s%s%s", written,
                       setting_format_range(setting, range), setting->unit ? " " : "",
                       setting->unit ? setting->unit : "");
     else
@@ -314,54 +342,70 @@ static void read_hex(const struct reader *reader, const struct setting *setting,
     *ret_bytes = bytes;
 }
 
-static bool parse_cpu(const char **text, unsigned *ret_cpu)
+static bool parse_cpu(const char **text, unsigned long *ret_cpu)
 {
     char *end;
-    unsigned long cpu;
 
     if (**text < '0' || **text > '9')
         return false;
-    cpu = strtoul(*text, &end, 10);
+    *ret_cpu = strtoul(*text, &end, 10);
     *text = end;
-    *ret_cpu = (unsigned)cpu;
-    return cpu < 1024;
+    return true;
 }
 
-static bool parse_cpus(const char *text, struct setting_cpus *cpus)
+// Returns what is wrong, or NULL.
+static const char *add_cpus(struct setting_cpus *cpus, unsigned long first, unsigned long last)
 {
-    while (*text) {
-        unsigned first, last;
+    if (last < first)
+        return "has a range that ends before it begins";
+    if (last > CPU_MAX)
+        return "names a CPU above " STRING(CPU_MAX);
+    for (; first <= last; first++) {
+        for (unsigned i = 0; i < cpus->count; i++) {
+            if (cpus->cpus[i] == first)
+                return "names a CPU twice";
+        }
+        if (cpus->count == PORT_SLICE_COUNT)
+            return "names more than " STRING(PORT_SLICE_COUNT) " CPUs";
+        cpus->cpus[cpus->count++] = (uint16_t)first;
+    }
+    return NULL;
+}
+
+static const char *parse_cpus(const char *text, struct setting_cpus *cpus)
+{
+    const char *problem = NULL;
+
+    while (*text && !problem) {
+        unsigned long first, last;
 
         if (!parse_cpu(&text, &first))
-            return false;
+            return "is no list of CPUs";
         last = first;
         if (*text == '-') {
             text++;
-            if (!parse_cpu(&text, &last) || last < first)
-                return false;
+            if (!parse_cpu(&text, &last))
+                return "is no list of CPUs";
         }
-        for (; first <= last; first++) {
-            if (cpus->count == PORT_SLICE_COUNT)
-                return false;
-            cpus->cpus[cpus->count++] = (uint16_t)first;
-        }
+        problem = add_cpus(cpus, first, last);
         if (*text == ',' && text[1])
             text++;
         else if (*text)
-            return false;
+            return "is no list of CPUs";
     }
-    return true;
+    return problem;
 }
 
 static void read_cpus(const struct reader *reader, const struct setting *setting,
                       struct setting_cpus *ret_cpus)
 {
     struct setting_cpus cpus = {};
+    const char *problem = parse_cpus(config_setting_get_string(reader->setting), &cpus);
 
-    if (parse_cpus(config_setting_get_string(reader->setting), &cpus))
-        *ret_cpus = cpus;
+    if (problem)
+        refuse(reader, setting, problem);
     else
-        refuse(reader, setting, "is no list of CPUs");
+        *ret_cpus = cpus;
 }
 
 // Empties the list and makes room. False when the setting is no array or list.

@@ -2,6 +2,7 @@
 // The table of settings, and the checks that need more than one of them.
 #include "control/settings.h"
 
+#include "control/source.h"
 #include "exchange/plane.h"
 #include "proto/opaque_string.h"
 #include "proto/stateless.h"
@@ -14,7 +15,6 @@
 #include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 static const char *const xdp_modes[] = {"auto", "native", "generic", NULL};
 static const char *const hugepages[] = {"auto", "on", "off", NULL};
@@ -449,6 +449,9 @@ static void check_credentials(const struct check *check)
     if (settings->realm)
         check_opaque_string(check, find(check, "realm"), "realm", "", settings->realm,
                             STATELESS_TEXT_MAX_LEN);
+    if (settings->software && *settings->software)
+        check_opaque_string(check, find(check, "software"), "software", "", settings->software,
+                            STATELESS_TEXT_MAX_LEN);
     if (settings->users.count == 0 && settings->static_auth_secrets.count == 0 &&
         !setting_report_has(check->report, "users") &&
         !setting_report_has(check->report, "static_auth_secrets"))
@@ -474,45 +477,60 @@ bool settings_range_serves_workers(uint32_t min_port, uint32_t max_port, uint32_
     return served == (workers == 64 ? UINT64_MAX : (UINT64_C(1) << workers) - 1);
 }
 
-static bool listens_on(const struct settings *settings, const struct ip_address *ip,
-                       uint32_t min_port, uint32_t max_port)
+// A listening port within the range, 0: there is none.
+static uint32_t find_listening_port(const struct settings *settings, const struct ip_address *ip,
+                                    uint32_t min_port, uint32_t max_port)
 {
     const struct settings_listener *listeners = settings->listen.items;
 
     // The default is every address of the interface, and that is where relay addresses are.
     if (settings->listen.count == 0)
-        return min_port <= 3478 && max_port >= 3478;
+        return min_port <= SETTINGS_DEFAULT_PORT && max_port >= SETTINGS_DEFAULT_PORT
+                   ? SETTINGS_DEFAULT_PORT
+                   : 0;
     for (uint32_t i = 0; i < settings->listen.count; i++) {
         if (listeners[i].port >= min_port && listeners[i].port <= max_port &&
             (!ip || ip_address_equal(&listeners[i].address, ip)))
-            return true;
+            return listeners[i].port;
     }
-    return false;
+    return 0;
 }
 
 // ip NULL: not known before the interface is.
 static void check_range(const struct check *check, const config_setting_t *where, const char *name,
                         const struct ip_address *ip, uint32_t min_port, uint32_t max_port)
 {
+    uint32_t listening = find_listening_port(check->settings, ip, min_port, max_port);
+
     if (min_port > max_port)
         setting_error(check->report, where, name,
                       "min_port %u is above max_port %u; allowed: up to it", min_port, max_port);
     else if (!settings_range_serves_workers(min_port, max_port, check->settings->workers))
+        setting_error(
+            check->report, where, name,
+            "ports %u..%u have no pair of ports for each worker (workers is %u); allowed: "
+            "any range of 130 ports or more",
+            min_port, max_port, check->settings->workers);
+    else if (listening)
         setting_error(check->report, where, name,
-                      "ports %u..%u leave a worker without a pair of ports; allowed: any range of "
-                      "130 ports or more",
-                      min_port, max_port);
-    else if (listens_on(check->settings, ip, min_port, max_port))
-        setting_error(check->report, where, name,
-                      "ports %u..%u contain a listening port of the same address; allowed: ranges "
-                      "without one",
-                      min_port, max_port);
+                      "ports %u..%u contain the listening port %u of the same address; allowed: "
+                      "ranges without one",
+                      min_port, max_port, listening);
 }
 
 static const struct ip_address *advertised(const struct settings_relay *relay)
 {
     return relay->external_address.family == IP_FAMILY_NONE ? &relay->address
                                                             : &relay->external_address;
+}
+
+// What ranges are made of, or held against, has been complained about.
+static bool ports_are_at_fault(const struct check *check)
+{
+    return setting_report_has(check->report, "min_port") ||
+           setting_report_has(check->report, "max_port") ||
+           setting_report_has(check->report, "workers") ||
+           setting_report_has(check->report, "listen");
 }
 
 static void check_relay(const struct check *check, uint32_t i)
@@ -525,9 +543,7 @@ static void check_relay(const struct check *check, uint32_t i)
     snprintf(path, sizeof(path), "relay.[%u]", i);
     snprintf(name, sizeof(name), "relay[%u]", i);
     where = find(check, path);
-    if (setting_report_has(check->report, name) || setting_report_has(check->report, "min_port") ||
-        setting_report_has(check->report, "max_port") ||
-        setting_report_has(check->report, "workers"))
+    if (setting_report_has(check->report, name) || ports_are_at_fault(check))
         return; // said already
     check_range(check, where, name, &relay->address,
                 relay->min_port ? relay->min_port : settings->min_port,
@@ -567,12 +583,11 @@ static void check_addresses(const struct check *check)
     }
     for (uint32_t i = 0; i < settings->relay.count; i++)
         check_relay(check, i);
-    if (settings->relay.count == 0 && !setting_report_has(check->report, "min_port") &&
-        !setting_report_has(check->report, "max_port"))
+    if (settings->relay.count == 0 && !ports_are_at_fault(check))
         check_range(check,
                     find(check, config_lookup(check->config, "min_port") ? "min_port" : "max_port"),
                     "min_port", NULL, settings->min_port, settings->max_port);
-    else if (settings->external_address.family != IP_FAMILY_NONE)
+    if (settings->relay.count > 0 && settings->external_address.family != IP_FAMILY_NONE)
         setting_error(check->report, find(check, "external_address"), "external_address",
                       "counts only while relay is empty; allowed: external_address within relay");
 }
@@ -581,6 +596,8 @@ static void check_workers(const struct check *check)
 {
     const struct settings *settings = check->settings;
 
+    if (setting_report_has(check->report, "workers"))
+        return; // said already
     if (settings->cpus.count > 0 && settings->cpus.count != settings->workers)
         setting_error(check->report, find(check, "cpus"), "cpus",
                       "names %u CPUs, and workers is %u; allowed: one for each worker, or empty",
@@ -596,7 +613,9 @@ static void check_lifetimes(const struct check *check)
     const struct settings *settings = check->settings;
     const char *name = find(check, "max_lifetime") ? "max_lifetime" : "default_lifetime";
 
-    if (settings->max_lifetime_s < settings->default_lifetime_s)
+    if (settings->max_lifetime_s < settings->default_lifetime_s &&
+        !setting_report_has(check->report, "max_lifetime") &&
+        !setting_report_has(check->report, "default_lifetime"))
         setting_error(check->report, find(check, name), name,
                       "max_lifetime %u is below default_lifetime %u; allowed: from it on",
                       settings->max_lifetime_s, settings->default_lifetime_s);
@@ -614,48 +633,49 @@ static void report_syntax(const config_t *config, struct setting_report *report)
 {
     const char *path = config_error_file(config);
     const char *text = config_error_text(config);
-    bool is_grammar = strcmp(text, "syntax error") == 0;
+    const char *rule = "";
 
+    if (strcmp(text, "syntax error") == 0)
+        rule = " here or before; allowed: name = value; with text in \"quotes\"";
+    else if (strcmp(text, "cannot open include file") == 0)
+        rule = "; allowed: one that is there, named from the directory of the main file";
     report->error_count++;
     fprintf(report->stream, "%s:%d: %s%s\n", path ? path : report->path, config_error_line(config),
-            text,
-            is_grammar ? " here or before; allowed: name = value; with text in \"quotes\"" : "");
+            text, rule);
 }
 
-// libconfig ends the process when it cannot read on, as from a directory.
-static FILE *open_file(const char *path)
+static void report_unreadable(const char *path, int error, FILE *errors)
 {
-    FILE *file = fopen(path, "re");
-    struct stat status;
-
-    if (file && fstat(fileno(file), &status) == 0 && S_ISDIR(status.st_mode)) {
-        fclose(file);
-        errno = EISDIR;
-        return NULL;
-    }
-    return file;
+    if (error == -EILSEQ)
+        fprintf(errors, "%s: has a zero byte; allowed: text\n", path);
+    else
+        fprintf(errors, "%s: %s%s\n", path, strerror(-error),
+                error == -ENOENT ? "; -c FILE names the configuration" : "");
 }
 
 int settings_load(const char *path, FILE *errors, struct settings *ret_settings)
 {
     struct setting_report report = {.stream = errors, .path = path};
     struct settings settings = {};
-    FILE *file = open_file(path);
     char directory[PATH_MAX];
     config_t config;
+    char *text;
+    // Not by libconfig, which ends the process when it cannot read on, as from a directory.
+    int error = source_read(path, &text);
 
-    if (!file) {
-        fprintf(errors, "%s: %s%s\n", path, strerror(errno),
-                errno == ENOENT ? "; -c FILE names the configuration" : "");
+    if (error) {
+        report_unreadable(path, error, errors);
         return -ENOENT;
     }
+    report.text = text;
     config_init(&config);
-    // @include is relative to the file that says it.
+    // What is included is named from the directory of the main file.
     snprintf(directory, sizeof(directory), "%.*s",
              strrchr(path, '/') ? (int)(strrchr(path, '/') - path) : 1,
              strrchr(path, '/') ? path : ".");
-    config_set_include_dir(&config, *directory ? directory : "/");
-    if (config_read(&config, file)) {
+    report.directory = *directory ? directory : "/";
+    config_set_include_dir(&config, report.directory);
+    if (config_read_string(&config, text)) {
         const struct check check = {&settings, &config, &report};
 
         setting_read_group(settings_table, config_root_setting(&config), "", &settings, &report);
@@ -663,7 +683,7 @@ int settings_load(const char *path, FILE *errors, struct settings *ret_settings)
     } else {
         report_syntax(&config, &report);
     }
-    fclose(file);
+    source_free(text);
     config_destroy(&config);
     setting_report_done(&report);
     if (report.error_count > 0) {

@@ -119,8 +119,8 @@ static void read_text(const char *text, struct result *ret_result)
 {
     struct result result = {};
     size_t len;
-    struct setting_report report = {.stream = open_memstream(&result.errors, &len),
-                                    .path = "test.conf"};
+    struct setting_report report = {
+        .stream = open_memstream(&result.errors, &len), .path = "test.conf", .text = text};
     config_t config;
 
     assert_non_null(report.stream);
@@ -198,6 +198,8 @@ static void what_is_said_is_stored(void **state)
     done(&result);
 }
 
+#define CPUS "CPU numbers and ranges such as \"2-5,8\", or empty\n"
+
 static void every_error_says_where_what_and_what_is_allowed(void **state)
 {
     static const struct {
@@ -208,6 +210,10 @@ static void every_error_says_where_what_and_what_is_allowed(void **state)
         {"number = -1;", "test.conf:1: number: -1 is out of range; allowed: 2..4000000000 s\n"},
         {"number = 4000000001L;",
          "test.conf:1: number: 4000000001 is out of range; allowed: 2..4000000000 s\n"},
+        {"number = 4294967299;",
+         "test.conf:1: number: 4294967299 is out of range; allowed: 2..4000000000 s\n"},
+        {"items = ({text = \"a\"; number = 1;},\n{text = \"b\"; number = 0x100000001;});",
+         "test.conf:2: items[1].number: 0x100000001 is out of range; allowed: 0..9\n"},
         {"number = 2.5;", "test.conf:1: number: is of the wrong type; allowed: integer "
                           "(2..4000000000), without quotes\n"},
         {"number = \"3\";", "test.conf:1: number: is of the wrong type; allowed: integer "
@@ -224,9 +230,17 @@ static void every_error_says_where_what_and_what_is_allowed(void **state)
                                  "IPv4 or IPv6 address, or empty\n"},
         {"cpus = \"1-\";", "test.conf:1: cpus: \"1-\" is no list of CPUs; allowed: CPU numbers and "
                            "ranges such as \"2-5,8\", or empty\n"},
-        {"cpus = \"3-1\";", "test.conf:1: cpus: \"3-1\" is no list of CPUs; allowed: CPU numbers "
-                            "and ranges such as \"2-5,8\", or "
-                            "empty\n"},
+        {"cpus = \"1,,2\";", "test.conf:1: cpus: \"1,,2\" is no list of CPUs; allowed: " CPUS},
+        {"cpus = \"1, 2\";", "test.conf:1: cpus: \"1, 2\" is no list of CPUs; allowed: " CPUS},
+        {"cpus = \"1,\";", "test.conf:1: cpus: \"1,\" is no list of CPUs; allowed: " CPUS},
+        {"cpus = \"3-1\";",
+         "test.conf:1: cpus: \"3-1\" has a range that ends before it begins; allowed: " CPUS},
+        {"cpus = \"1,1\";", "test.conf:1: cpus: \"1,1\" names a CPU twice; allowed: " CPUS},
+        {"cpus = \"4,1-4\";", "test.conf:1: cpus: \"4,1-4\" names a CPU twice; allowed: " CPUS},
+        {"cpus = \"1024\";", "test.conf:1: cpus: \"1024\" names a CPU above 1023; allowed: " CPUS},
+        {"cpus = \"0-99999999999999999999\";",
+         "test.conf:1: cpus: \"0-99999999999999999999\" names a CPU above 1023; allowed: " CPUS},
+        {"cpus = \"0-64\";", "test.conf:1: cpus: \"0-64\" names more than 64 CPUs; allowed: " CPUS},
         {"texts = \"a\";", "test.conf:1: texts: is of the wrong type; allowed: array of strings "
                            "(each 1..5 bytes), written [\"...\", \"...\"]\n"},
         {"texts = (\"a\",\n1);", "test.conf:2: texts: is of the wrong type; allowed: array of "

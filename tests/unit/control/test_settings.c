@@ -136,16 +136,22 @@ static void contradictions_are_refused(void **state)
          "conf:" NEXT ": min_port: min_port 60000 is above max_port 50000; allowed: up to it\n"},
         {GOOD "workers = 64; min_port = 50000;\nmax_port = 50127;\n", NULL},
         {GOOD "workers = 64; min_port = 50001;\nmax_port = 50127;\n",
-         "conf:" NEXT ": min_port: ports 50001..50127 leave a worker without a pair of ports; "
-         "allowed: any range of 130 "
-         "ports or more\n"},
-        {GOOD "min_port = 3000;", "conf:" NEXT ": min_port: ports 3000..65535 contain a listening "
-                                  "port of the same address; allowed: ranges "
-                                  "without one\n"},
-        {GOOD "relay = ({address = \"192.0.2.1\"; min_port = 2000; max_port = 4000;});",
-         "conf:" NEXT ": relay[0]: ports 2000..4000 contain a listening port of the same address; "
-         "allowed: ranges "
+         "conf:" NEXT ": min_port: ports 50001..50127 have no pair of ports for each worker "
+         "(workers is 64); allowed: any range of 130 ports or more\n"},
+        {GOOD "min_port = 3000;",
+         "conf:" NEXT ": min_port: ports 3000..65535 contain the listening "
+         "port 3478 of the same address; allowed: ranges "
          "without one\n"},
+        {GOOD "relay = ({address = \"192.0.2.1\"; min_port = 2000; max_port = 4000;});",
+         "conf:" NEXT ": relay[0]: ports 2000..4000 contain the listening port 3478 of the same "
+         "address; allowed: ranges without one\n"},
+        {GOOD "listen = ({address = \"192.0.2.1\";}, {address = \"192.0.2.1\"; port = 5000;});\n"
+              "relay = ({address = \"192.0.2.1\"; min_port = 5000; max_port = 5003;});",
+         "conf:5: relay[0]: ports 5000..5003 contain the listening port 5000 of the same address; "
+         "allowed: ranges without one\n"},
+        {GOOD "software = \"\\xff\";",
+         "conf:" NEXT ": software: has characters that RFC 8265 forbids; allowed: UTF-8 text "
+         "without controls\n"},
         {GOOD "listen = ({address = \"192.0.2.2\";});\nrelay = ({address = \"192.0.2.1\"; min_port "
               "= 2000; max_port = "
               "4000;});",
@@ -275,6 +281,51 @@ static void errors_of_both_kinds_are_reported_together(void **state)
                   "conf:5: wrokers: is no setting; did you mean workers?\n"
                   "conf:6: default_lifetime: max_lifetime 3600 is below default_lifetime 3601; "
                   "allowed: from it on\n");
+}
+
+// What contradicts a default only because a setting was refused is no second mistake.
+static void a_mistake_is_reported_once(void **state)
+{
+    (void)state;
+    assert_errors(GOOD "min_port = 5;\nexternal_address = \"203.0.113.1\";\n",
+                  "conf:4: min_port: 5 is out of range; allowed: 1024..65535\n");
+    assert_errors(GOOD "workers = 100;\ncpus = \"1,2\";\n",
+                  "conf:4: workers: 100 is out of range; allowed: 1..64 threads\n");
+    assert_errors(GOOD "default_lifetime = 100000;\nmax_lifetime = 300;\n",
+                  "conf:4: default_lifetime: 100000 is out of range; allowed: 1..86400 s\n");
+    assert_errors(GOOD "default_lifetime = 7200;\nmax_lifetime = 100000;\n",
+                  "conf:5: max_lifetime: 100000 is out of range; allowed: 1..86400 s\n");
+    assert_errors(GOOD "listen = 5000;\nmin_port = 3000;\n",
+                  "conf:4: listen: is of the wrong type; allowed: list of groups (at most 16), "
+                  "written ( { ... }, { ... } )\n");
+}
+
+static void an_integer_that_libconfig_would_cut_is_refused(void **state)
+{
+    (void)state;
+    assert_errors(GOOD "total_quota = 4294967297;\n",
+                  "conf:" NEXT ": total_quota: 4294967297 is out of range; allowed: 1..4194304 "
+                  "allocations\n");
+}
+
+static void an_included_file_is_named(void **state)
+{
+    char path[] = "/tmp/turnpike-test-included-XXXXXX", text[512], expected[512];
+    int fd = mkstemp(path);
+
+    (void)state;
+    assert_true(fd >= 0);
+    assert_true(dprintf(fd, "workers = 1;\ntotal_quota = 4294967297;\n") > 0);
+    close(fd);
+    snprintf(text, sizeof(text), GOOD "@include \"%s\"\n", strrchr(path, '/') + 1);
+    snprintf(expected, sizeof(expected),
+             "%s:2: total_quota: 4294967297 is out of range; allowed: 1..4194304 allocations\n",
+             strrchr(path, '/') + 1);
+    assert_errors(text, expected);
+    unlink(path);
+    assert_errors(GOOD "@include \"nothing\"\n",
+                  "conf:" NEXT ": cannot open include file; allowed: one that is there, named from "
+                  "the directory of the main file\n");
 }
 
 static void a_syntax_error_names_its_line(void **state)
@@ -477,6 +528,9 @@ int main(void)
         cmocka_unit_test(what_normalization_makes_too_long_is_refused),
         cmocka_unit_test(addresses_that_nobody_can_have_are_refused),
         cmocka_unit_test(errors_of_both_kinds_are_reported_together),
+        cmocka_unit_test(a_mistake_is_reported_once),
+        cmocka_unit_test(an_integer_that_libconfig_would_cut_is_refused),
+        cmocka_unit_test(an_included_file_is_named),
         cmocka_unit_test(a_syntax_error_names_its_line),
         cmocka_unit_test(a_missing_file_is_named),
         cmocka_unit_test(a_directory_is_no_file),
