@@ -20,6 +20,7 @@ struct summary_tables {
     uint32_t fragments;
 };
 
-// What clients that have not left still held: all zero when none was there, buffers that are being sent apart.
+// What clients that have not left still held: all zero when none was there, buffers that are being
+// sent apart.
 void summary_log_usage(const struct turn_usage *usage, const struct summary_tables *tables,
                        uint32_t buffers);

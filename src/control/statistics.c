@@ -8,7 +8,13 @@
 #define LINES_PER_HEADER 20
 // With the longest name of a drop a line has 80 columns.
 #define HEADER_FORMAT "%7s %9s %6s %9s %6s %5s %6s %5s %s\n"
-#define LINE_FORMAT   "%7" PRIu32 " %9.0f %6.*f %9.0f %6.*f %5.0f %6.0f %5.1f %s\n"
+#define LINE_FORMAT   "%7s %9.0f %6.*f %9.0f %6.*f %5.0f %6.0f %5.1f %s\n"
+#define NAME_LEN      12
+
+// And these have 78.
+#define WORKERS_HEADER_FORMAT "\n%6s %11s %11s %11s %11s %11s %11s\n"
+#define WORKERS_LINE_FORMAT                                                                        \
+    "%6s %11" PRIu64 " %11" PRIu64 " %11" PRIu64 " %11" PRIu64 " %11" PRIu64 " %11" PRIu64 "\n"
 
 void statistics_init(struct statistics *statistics, const struct plane *plane,
                      const struct turn_server *server, FILE *stream, uint64_t now_ms)
@@ -85,33 +91,78 @@ static double busy_percent(const struct worker_counters *counters)
     return polls > 0 ? 100.0 * (double)counters->busy_polls / (double)polls : 0;
 }
 
-void statistics_print_line(struct statistics *statistics, uint64_t now_ms)
+// What a worker, or all of them, did in that time.
+static void print_line(FILE *stream, const char *name, const struct worker_counters *part,
+                       uint64_t interval_ms)
 {
-    struct worker_counters sum, part;
-    struct turn_usage usage;
-    uint64_t interval_ms = now_ms > statistics->last_ms ? now_ms - statistics->last_ms : 1;
-    double to_peer, to_client;
-    uint64_t drops;
+    double to_peer = megabits(part->counters[COUNTER_TO_PEER_BYTES], interval_ms);
+    double to_client = megabits(part->counters[COUNTER_TO_CLIENT_BYTES], interval_ms);
+    uint64_t drops = drop_sum(part);
 
-    worker_counters_sum(statistics->plane->counters, statistics->plane->config.worker_count, &sum);
-    turn_server_usage(statistics->server, &usage);
-    part = sum;
-    subtract(&part, &statistics->last);
-    drops = drop_sum(&part);
-    to_peer = megabits(part.counters[COUNTER_TO_PEER_BYTES], interval_ms);
-    to_client = megabits(part.counters[COUNTER_TO_CLIENT_BYTES], interval_ms);
-    if (statistics->lines++ % LINES_PER_HEADER == 0)
+    fprintf(stream, LINE_FORMAT, name, per_second(to_peer_packets(part), interval_ms),
+            megabits_decimals(to_peer), to_peer, per_second(to_client_packets(part), interval_ms),
+            megabits_decimals(to_client), to_client,
+            per_second(part->counters[COUNTER_PUNTED], interval_ms), per_second(drops, interval_ms),
+            busy_percent(part), drops > 0 ? drop_name(top_drop(part)) : "-");
+}
+
+static void print_header_when_due(struct statistics *statistics)
+{
+    if (statistics->lines == 0)
         fprintf(statistics->stream, HEADER_FORMAT, "allocs", "to-peer/s", "Mbit/s", "to-clnt/s",
                 "Mbit/s", "req/s", "drop/s", "busy%", "top drop");
-    fprintf(statistics->stream, LINE_FORMAT, usage.allocations,
-            per_second(to_peer_packets(&part), interval_ms), megabits_decimals(to_peer), to_peer,
-            per_second(to_client_packets(&part), interval_ms), megabits_decimals(to_client),
-            to_client, per_second(part.counters[COUNTER_PUNTED], interval_ms),
-            per_second(drops, interval_ms), busy_percent(&part),
-            drops > 0 ? drop_name(top_drop(&part)) : "-");
-    fflush(statistics->stream);
-    statistics->last = sum;
+}
+
+static const char *format_worker(uint16_t worker, char *text)
+{
+    snprintf(text, NAME_LEN, "w%u", worker);
+    return text;
+}
+
+void statistics_print_line(struct statistics *statistics, uint64_t now_ms)
+{
+    uint16_t worker_count = statistics->plane->config.worker_count;
+    uint64_t interval_ms = now_ms > statistics->last_ms ? now_ms - statistics->last_ms : 1;
+    struct worker_counters parts[PLANE_WORKERS_MAX] = {}, sum;
+    struct turn_usage usage;
+    char name[NAME_LEN];
+
+    for (uint16_t i = 0; i < worker_count; i++) {
+        struct worker_counters now;
+
+        worker_counters_sum(&statistics->plane->counters[i], 1, &now);
+        parts[i] = now;
+        subtract(&parts[i], &statistics->last[i]);
+        statistics->last[i] = now;
+    }
+    worker_counters_sum(parts, worker_count, &sum);
     statistics->last_ms = now_ms;
+    turn_server_usage(statistics->server, &usage);
+    print_header_when_due(statistics);
+    snprintf(name, sizeof(name), "%" PRIu32, usage.allocations);
+    print_line(statistics->stream, name, &sum, interval_ms);
+    for (uint16_t i = 0; worker_count > 1 && i < worker_count; i++)
+        print_line(statistics->stream, format_worker(i, name), &parts[i], interval_ms);
+    fflush(statistics->stream);
+    statistics->lines += worker_count > 1 ? worker_count + 1 : 1;
+    if (statistics->lines >= LINES_PER_HEADER)
+        statistics->lines = 0;
+}
+
+static void print_workers(const struct statistics *statistics)
+{
+    fprintf(statistics->stream, WORKERS_HEADER_FORMAT, "worker", "received", "transmitted",
+            "to peers", "to clients", "handed on", "dropped");
+    for (uint16_t i = 0; i < statistics->plane->config.worker_count; i++) {
+        struct worker_counters counters;
+        char name[NAME_LEN];
+
+        worker_counters_sum(&statistics->plane->counters[i], 1, &counters);
+        fprintf(statistics->stream, WORKERS_LINE_FORMAT, format_worker(i, name),
+                counters.counters[COUNTER_RX_PACKETS], counters.counters[COUNTER_TX_PACKETS],
+                to_peer_packets(&counters), to_client_packets(&counters),
+                counters.counters[COUNTER_HANDOFF_OUT], drop_sum(&counters));
+    }
 }
 
 void statistics_print_summary(struct statistics *statistics, uint64_t now_ms)
@@ -129,5 +180,7 @@ void statistics_print_summary(struct statistics *statistics, uint64_t now_ms)
             fprintf(statistics->stream, "%16" PRIu64 "  dropped (%s): %s\n", sum.drops[i],
                     drop_name(i), drop_help(i));
     }
+    if (statistics->plane->config.worker_count > 1)
+        print_workers(statistics);
     fflush(statistics->stream);
 }

@@ -3,6 +3,7 @@
 
 import socket
 import struct
+import time
 
 import pytest
 
@@ -157,3 +158,33 @@ def test_data_of_a_client_whose_queue_moves_finds_its_allocation(lab, workers, c
                     assert peer.recvfrom(2048) == (b"%d" % queue, client.relayed)
                     client.send_indication(peer.getsockname(), b"and %d" % queue)
                     assert peer.recvfrom(2048) == (b"and %d" % queue, client.relayed)
+
+
+def blocks_of(text):
+    """The live figures: [(line of the sum, {worker's name: its line})], each line as its columns."""
+    blocks = []
+    for columns in map(str.split, text.splitlines()):
+        if len(columns) == 9 and columns[0].isdigit():
+            blocks.append((columns, {}))
+        elif len(columns) == 9 and columns[0].startswith("w") and blocks:
+            blocks[-1][1][columns[0]] = columns
+    return blocks
+
+
+def test_the_figures_say_what_each_worker_did(lab, relay, workers, clients):
+    for client in clients:
+        client.permit(PEER[4])
+        with lab.udp("peer", PEER[4]) as peer:
+            client.send_indication(peer.getsockname(), b"counted")
+            assert peer.recv(2048) == b"counted"
+    time.sleep(2)
+    blocks = blocks_of(relay.stats_path.read_text())
+    names = {f"w{i}" for i in range(workers)} if workers > 1 else set()
+    busy = set()
+    # The last one may be in the middle of being written.
+    for total, of_worker in blocks[:-1]:
+        assert set(of_worker) == names
+        relayed = {name: int(columns[1]) for name, columns in of_worker.items()}
+        assert not names or abs(sum(relayed.values()) - int(total[1])) <= workers  # they are rounded
+        busy |= {name for name, rate in relayed.items() if rate > 0}
+    assert busy == names

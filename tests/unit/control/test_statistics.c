@@ -73,16 +73,69 @@ static void a_line_is_about_its_interval_and_all_workers(void **state)
                                           " 25.0 no_permission\n"));
 }
 
+static void each_of_several_workers_has_a_line(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture->counters[0].counters[COUNTER_CHANNEL_TO_PEER] = 1000;
+    fixture->counters[1].counters[COUNTER_CHANNEL_TO_PEER] = 1000;
+    statistics_print_line(&fixture->statistics, 2000);
+    fixture->counters[0].counters[COUNTER_CHANNEL_TO_PEER] += 3000;
+    fixture->counters[0].counters[COUNTER_TO_PEER_BYTES] += 250000;
+    fixture->counters[1].counters[COUNTER_PEER_TO_DATA] += 500;
+    fixture->counters[1].drops[DROP_BAD_STUN] += 2;
+    fixture->counters[0].busy_polls += 1;
+    fixture->counters[1].idle_polls += 1;
+    statistics_print_line(&fixture->statistics, 3000);
+    assert_string_equal(fixture->text,
+                        " allocs to-peer/s Mbit/s to-clnt/s Mbit/s req/s drop/s busy% top drop\n"
+                        "     12      2000   0.00         0   0.00     0      0   0.0 -\n"
+                        "     w0      1000   0.00         0   0.00     0      0   0.0 -\n"
+                        "     w1      1000   0.00         0   0.00     0      0   0.0 -\n"
+                        "     12      3000   2.00       500   0.00     0      2  50.0 bad_stun\n"
+                        "     w0      3000   2.00         0   0.00     0      0 100.0 -\n"
+                        "     w1         0   0.00       500   0.00     0      2   0.0 bad_stun\n");
+}
+
+static void a_single_worker_has_none(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture->plane.config.worker_count = 1;
+    statistics_print_line(&fixture->statistics, 2000);
+    statistics_print_summary(&fixture->statistics, 2000);
+    assert_null(strstr(fixture->text, "w0"));
+    assert_null(strstr(fixture->text, "worker"));
+}
+
+static unsigned count(const char *text, const char *what)
+{
+    unsigned found = 0;
+
+    for (; (text = strstr(text, what)); text++)
+        found++;
+    return found;
+}
+
 static void the_header_is_repeated(void **state)
 {
     struct fixture *fixture = *state;
-    unsigned headers = 0;
 
+    fixture->plane.config.worker_count = 1;
     for (unsigned i = 0; i < 41; i++)
         statistics_print_line(&fixture->statistics, 2000 + i * 1000);
-    for (const char *at = fixture->text; (at = strstr(at, "allocs")); at++)
-        headers++;
-    assert_int_equal(headers, 3);
+    assert_int_equal(count(fixture->text, "allocs"), 3);
+}
+
+// Not among the lines of the workers.
+static void the_header_is_repeated_above_the_sum(void **state)
+{
+    struct fixture *fixture = *state;
+
+    for (unsigned i = 0; i < 8; i++)
+        statistics_print_line(&fixture->statistics, 2000 + i * 1000);
+    assert_int_equal(count(fixture->text, "allocs"), 2);
+    assert_int_equal(count(fixture->text, "top drop\n     12 "), 2);
 }
 
 static void a_line_fits_a_terminal(void **state)
@@ -90,6 +143,7 @@ static void a_line_fits_a_terminal(void **state)
     struct fixture *fixture = *state;
     struct worker_counters *counters = &fixture->counters[0];
 
+    fixture->plane.config.worker_count = 1;
     counters->counters[COUNTER_CHANNEL_TO_PEER] = 123456789;
     counters->counters[COUNTER_PEER_TO_CHANNEL] = 123456789;
     counters->counters[COUNTER_TO_PEER_BYTES] = UINT64_C(123456000000);
@@ -132,15 +186,42 @@ static void the_summary_has_what_occurred_and_only_that(void **state)
     assert_null(strstr(fixture->text, "bad_stun"));
 }
 
+static void the_summary_names_the_workers(void **state)
+{
+    struct fixture *fixture = *state;
+    struct worker_counters *first = &fixture->counters[0], *second = &fixture->counters[1];
+
+    first->counters[COUNTER_RX_PACKETS] = 99999999999;
+    first->counters[COUNTER_TX_PACKETS] = 2;
+    first->counters[COUNTER_CHANNEL_TO_PEER] = 3;
+    first->counters[COUNTER_SEND_TO_PEER] = 1;
+    first->counters[COUNTER_HANDOFF_OUT] = 5;
+    second->counters[COUNTER_PEER_TO_CHANNEL] = 6;
+    second->counters[COUNTER_PEER_TO_DATA] = 1;
+    second->drops[DROP_TTL_EXPIRED] = 8;
+    second->drops[DROP_BAD_STUN] = 1;
+    statistics_print_summary(&fixture->statistics, 3500);
+    assert_non_null(
+        strstr(fixture->text,
+               "\n"
+               "worker    received transmitted    to peers  to clients   handed on     dropped\n"
+               "    w0 99999999999           2           4           0           5           0\n"
+               "    w1           0           0           0           7           0           9\n"));
+}
+
 int main(void)
 {
 #define FIXTURE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         FIXTURE(a_line_is_about_its_interval_and_all_workers),
+        FIXTURE(each_of_several_workers_has_a_line),
+        FIXTURE(a_single_worker_has_none),
         FIXTURE(the_header_is_repeated),
+        FIXTURE(the_header_is_repeated_above_the_sum),
         FIXTURE(a_line_fits_a_terminal),
         FIXTURE(two_lines_at_once_do_no_harm),
         FIXTURE(the_summary_has_what_occurred_and_only_that),
+        FIXTURE(the_summary_names_the_workers),
     };
 
     return cmocka_run_group_tests_name("control/statistics", tests, NULL, NULL);
