@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The clients that one worker knows another to own: their packets are handed there. Written and read
-// by that worker alone.
+// The clients that one worker knows another to own: their packets are handed there. Written and
+// read by that worker alone.
 #pragma once
 
 #include "dataplane/table_memory.h"

@@ -3,6 +3,7 @@
 // RFC 1191 section 4).
 #include "dataplane/icmp_to_client.h"
 
+#include "dataplane/client_leg.h"
 #include "dataplane/data_indication.h"
 #include "dataplane/forward.h"
 #include "exchange/reply.h"
@@ -113,17 +114,8 @@ bool icmp_error_read(const struct local_addresses *locals, const struct packet *
 void icmp_to_client(struct worker *worker, struct packet *packet, const struct icmp_error *error)
 {
     const struct allocation *allocation = &worker->tables.allocations.at[packet->allocation];
-    const struct transport_address *listener = &worker->config->listeners[allocation->listener];
-    struct leg leg = {
-        .source_ip = listener->ip.bytes,
-        .destination_ip = allocation->client_ip,
-        .source_port_be = htons(listener->port),
-        .destination_port_be = allocation->client_port_be,
-        .family = allocation->client_family,
-        .hairpin = TABLE_RELAY_NONE,
-        .made_here = true,
-        .adjacency = allocation->adjacency,
-    };
+    struct leg leg = client_leg_of_allocation(worker, allocation);
+    leg.made_here = true;
     uint8_t message[DATA_INDICATION_HEAD_MAX_LEN];
     size_t len =
         data_indication_icmp(&worker->tokens, packet->family, error->peer_ip, error->peer_port,

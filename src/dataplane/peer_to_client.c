@@ -2,24 +2,10 @@
 // What peers send to a relayed address (RFC 8656 sections 11.3, 12.7).
 #include "dataplane/peer_to_client.h"
 
+#include "dataplane/client_leg.h"
 #include "dataplane/data_indication.h"
 #include "dataplane/forward.h"
 #include "proto/channel_data.h"
-
-static __rte_always_inline struct leg leg_to_client(const struct worker *worker,
-                                                    const struct channel *channel)
-{
-    const struct transport_address *listener = &worker->config->listeners[channel->listener];
-    return (struct leg){
-        .source_ip = listener->ip.bytes,
-        .destination_ip = channel->client_ip,
-        .source_port_be = htons(listener->port),
-        .destination_port_be = channel->client_port_be,
-        .family = channel->client_family,
-        .hairpin = TABLE_RELAY_NONE,
-        .adjacency = channel->client_adjacency,
-    };
-}
 
 // RFC 8656 section 12.4.
 static inline uint32_t channel_data_header_be(const struct packet *packet,
@@ -32,7 +18,7 @@ static inline uint32_t channel_data_header_be(const struct packet *packet,
 static __rte_noinline bool forward_uncommon(struct worker *worker, const struct packet *packet,
                                             const struct channel *channel)
 {
-    struct leg leg = leg_to_client(worker, channel);
+    struct leg leg = client_leg_of_channel(worker, channel);
     uint32_t header_be = channel_data_header_be(packet, channel);
     return forward(worker, packet, &leg, (const uint8_t *)&header_be, sizeof(header_be), 0);
 }
@@ -40,7 +26,7 @@ static __rte_noinline bool forward_uncommon(struct worker *worker, const struct 
 static __rte_always_inline bool forward_common(struct worker *worker, const struct packet *packet,
                                                const struct channel *channel)
 {
-    const struct leg leg = leg_to_client(worker, channel);
+    const struct leg leg = client_leg_of_channel(worker, channel);
     uint32_t header_be = channel_data_header_be(packet, channel);
     uint64_t change = channel->to_client_change + (uint64_t)htons(packet->data_len);
     return forward_by_change(worker, packet, &leg, (const uint8_t *)&header_be, sizeof(header_be),
@@ -66,16 +52,7 @@ void peer_to_channel(struct worker *worker, const struct packet *packet, struct 
 void peer_to_data(struct worker *worker, const struct packet *packet)
 {
     struct allocation *allocation = &worker->tables.allocations.at[packet->allocation];
-    const struct transport_address *listener = &worker->config->listeners[allocation->listener];
-    struct leg leg = {
-        .source_ip = listener->ip.bytes,
-        .destination_ip = allocation->client_ip,
-        .source_port_be = htons(listener->port),
-        .destination_port_be = allocation->client_port_be,
-        .family = allocation->client_family,
-        .hairpin = TABLE_RELAY_NONE,
-        .adjacency = allocation->adjacency,
-    };
+    const struct leg leg = client_leg_of_allocation(worker, allocation);
     uint8_t head[DATA_INDICATION_HEAD_MAX_LEN];
     size_t head_len = data_indication_head(&worker->tokens, packet->family, packet->source_ip,
                                            ntohs(packet->source_port_be), packet->data_len, head);

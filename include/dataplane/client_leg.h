@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The leg towards a client: from the listener that it talks to, to where its requests come from
+// (RFC 8656 sections 11.3, 12.7).
+#pragma once
+
+#include "dataplane/leg.h"
+#include "dataplane/worker_state.h"
+
+#include <netinet/in.h>
+
+static inline struct leg client_leg_of_allocation(const struct worker *worker,
+                                                  const struct allocation *allocation)
+{
+    const struct transport_address *listener = &worker->config->listeners[allocation->listener];
+    return (struct leg){
+        .source_ip = listener->ip.bytes,
+        .destination_ip = allocation->client_ip,
+        .source_port_be = htons(listener->port),
+        .destination_port_be = allocation->client_port_be,
+        .family = allocation->client_family,
+        .hairpin = TABLE_RELAY_NONE,
+        .adjacency = allocation->adjacency,
+    };
+}
+
+// The same, of the channel's entry alone.
+static __rte_always_inline struct leg client_leg_of_channel(const struct worker *worker,
+                                                            const struct channel *channel)
+{
+    const struct transport_address *listener = &worker->config->listeners[channel->listener];
+    return (struct leg){
+        .source_ip = listener->ip.bytes,
+        .destination_ip = channel->client_ip,
+        .source_port_be = htons(listener->port),
+        .destination_port_be = channel->client_port_be,
+        .family = channel->client_family,
+        .hairpin = TABLE_RELAY_NONE,
+        .adjacency = channel->client_adjacency,
+    };
+}
