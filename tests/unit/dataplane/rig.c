@@ -12,6 +12,7 @@
 #define PORT_RING_LEN 1024
 
 struct rte_mempool *rig_pool;
+const uint8_t rig_data[44] = "the quick brown fox jumps over the lazy dog";
 static struct rte_ring *port_rx[RIG_WORKERS_MAX];
 static struct rte_ring *port_tx[RIG_WORKERS_MAX];
 static uint16_t ports[RIG_WORKERS_MAX];
@@ -195,6 +196,17 @@ int rig_set_up(void **state)
 int rig_set_up_two(void **state)
 {
     return set_up(state, 2);
+}
+
+int rig_set_up_clients(void **state)
+{
+    rig_set_up(state);
+    struct rig *rig = *state;
+    rig_allocation(rig, 0, 1, CLIENT_V4, 50001, 50002);
+    rig_allocation(rig, 0, 2, CLIENT_V6, 50003, 50004);
+    rig_poll(rig);
+    assert_int_equal(rig_counter(rig, COUNTER_COMMAND_FAILURES), 0);
+    return 0;
 }
 
 int rig_tear_down(void **state)
@@ -383,6 +395,12 @@ void rig_receive_wire(struct rig *rig, unsigned worker, const struct wire *wire)
 {
     static uint8_t frame[RIG_FRAME_MAX];
     rig_receive(rig, worker, frame, wire_write(wire, frame));
+}
+
+void rig_process_wire(struct rig *rig, unsigned worker, const struct wire *wire)
+{
+    rig_receive_wire(rig, worker, wire);
+    rig_poll(rig);
 }
 
 size_t rig_sent(struct rig *rig, unsigned worker, uint8_t ret_frame[RIG_FRAME_MAX])

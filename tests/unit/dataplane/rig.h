@@ -32,6 +32,11 @@
 #define RELAY_V6            "2001:db8:5::5"
 #define RELAY_MIN_PORT      49152
 
+#define CLIENT_V4 "192.0.2.7:40000"
+#define CLIENT_V6 "[2001:db8:c::7]:40000"
+#define PEER_V4   "192.0.2.200:50000"
+#define PEER_V6   "[2001:db8:e::9]:50000"
+
 enum {
     RIG_LISTENER_V4,
     RIG_LISTENER_V6,
@@ -60,9 +65,11 @@ struct rig *rig_create(const struct plane_config *config);
 // Takes out what is left in the rings, then asserts that every frame ended in exactly one place.
 void rig_destroy(struct rig *rig);
 
-// cmocka set-up and tear-down: one worker; two.
+// cmocka set-up and tear-down: one worker; two; one with allocation 1 of CLIENT_V4, relay ports
+// 50001 (IPv4) and 50002 (IPv6), and allocation 2 of CLIENT_V6, 50003 and 50004.
 int rig_set_up(void **state);
 int rig_set_up_two(void **state);
+int rig_set_up_clients(void **state);
 int rig_tear_down(void **state);
 
 // A UDP datagram as it stands on the wire.
@@ -105,6 +112,8 @@ void wire_read(const uint8_t *frame, size_t len, struct wire_seen *ret_seen);
 // Put a frame into a worker's port; take one that it sent. 0: none.
 void rig_receive(struct rig *rig, unsigned worker, const uint8_t *frame, size_t len);
 void rig_receive_wire(struct rig *rig, unsigned worker, const struct wire *wire);
+// The same, and poll.
+void rig_process_wire(struct rig *rig, unsigned worker, const struct wire *wire);
 size_t rig_sent(struct rig *rig, unsigned worker, uint8_t ret_frame[RIG_FRAME_MAX]);
 // The one frame that this worker sent, understood. The frame lives until the next call.
 void rig_sent_wire(struct rig *rig, unsigned worker, struct wire_seen *ret_seen);
@@ -130,6 +139,9 @@ void rig_channel_hairpin(struct rig *rig, unsigned worker, uint32_t id, uint16_t
                          const char *peer, uint16_t relay);
 struct client_key rig_client(const char *client);
 void rig_remove(struct rig *rig, unsigned worker, uint32_t id);
+
+// What clients and peers say to each other.
+extern const uint8_t rig_data[44];
 
 // Messages.
 size_t message_channel_data(uint8_t *ret_message, uint16_t number, const void *data, size_t len);

@@ -5,13 +5,11 @@
 
 #include <stdio.h>
 
-#define CLIENT "192.0.2.7:40000"
-
 static int set_up(void **state)
 {
     rig_set_up(state);
     struct rig *rig = *state;
-    rig_allocation(rig, 0, 1, CLIENT, 50001, 0);
+    rig_allocation(rig, 0, 1, CLIENT_V4, 50001, 0);
     for (unsigned i = 0; i < 32; i++) {
         char peer[64];
         snprintf(peer, sizeof(peer), "192.0.2.100:%u", 1000 + i);
@@ -35,7 +33,7 @@ static struct rte_mbuf *frame_of(const struct wire *wire)
 static struct rte_mbuf *channel_data(unsigned n, uint8_t mark)
 {
     uint8_t message[64];
-    struct wire wire = {.source = CLIENT, .destination = LISTENER_V4, .payload = message};
+    struct wire wire = {.source = CLIENT_V4, .destination = LISTENER_V4, .payload = message};
     wire.len = message_channel_data(message, (uint16_t)(0x4000 + n), &mark, 1);
     return frame_of(&wire);
 }
@@ -52,7 +50,7 @@ static struct rte_mbuf *peer_data(unsigned n, uint8_t mark)
 static struct rte_mbuf *send_indication(uint8_t mark)
 {
     uint8_t message[128];
-    struct wire wire = {.source = CLIENT, .destination = LISTENER_V4, .payload = message};
+    struct wire wire = {.source = CLIENT_V4, .destination = LISTENER_V4, .payload = message};
     wire.len = message_send(message, "192.0.2.100:7", &mark, 1, false);
     return frame_of(&wire);
 }
@@ -82,7 +80,7 @@ static void each_frame_of_a_mixed_burst_finds_its_own_way(void **state)
         char peer[64];
         wire_read(sent, len, &wire);
         uint8_t mark;
-        if (strcmp(wire.destination, CLIENT) != 0) {
+        if (strcmp(wire.destination, CLIENT_V4) != 0) {
             mark = wire.payload[0];
             snprintf(peer, sizeof(peer), "192.0.2.100:%u", mark % 4 == 0 ? 1000 + mark / 2 : 7);
             assert_true(mark % 4 == 0 || mark % 4 == 2);
@@ -117,7 +115,7 @@ static void frames_of_one_flow_keep_their_order(void **state)
     for (size_t len; (len = rig_sent(rig, 0, sent)) > 0;) {
         struct wire_seen wire;
         wire_read(sent, len, &wire);
-        bool to_client = strcmp(wire.destination, CLIENT) == 0;
+        bool to_client = strcmp(wire.destination, CLIENT_V4) == 0;
         int mark = wire.payload[to_client ? 4 : 0];
         int *last = to_client ? &last_to_client : &last_to_peer;
         assert_true(mark > *last);

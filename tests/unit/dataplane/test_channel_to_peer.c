@@ -1,21 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "rig.h"
 
-#define CLIENT_V4 "192.0.2.7:40000"
-#define CLIENT_V6 "[2001:db8:c::7]:40000"
-#define PEER_V4   "192.0.2.200:50000"
-#define PEER_V6   "[2001:db8:e::9]:50000"
-
-static const uint8_t data[] = "the quick brown fox jumps over the lazy dog";
-
 static int set_up(void **state)
 {
-    rig_set_up(state);
+    rig_set_up_clients(state);
     struct rig *rig = *state;
-    rig_allocation(rig, 0, 1, CLIENT_V4, 50001, 50002);
     rig_channel(rig, 0, 1, 0x4000, PEER_V4);
     rig_channel(rig, 0, 1, 0x4FFF, PEER_V6);
-    rig_allocation(rig, 0, 2, CLIENT_V6, 50003, 50004);
     rig_channel(rig, 0, 2, 0x4001, PEER_V4);
     rig_channel(rig, 0, 2, 0x4002, PEER_V6);
     rig_poll(rig);
@@ -28,10 +19,9 @@ static void receive(struct rig *rig, struct wire wire, uint16_t number, size_t l
 {
     uint8_t message[256];
     memset(message, 0xA5, sizeof(message));
-    wire.len = message_channel_data(message, number, data, len) + behind_len;
+    wire.len = message_channel_data(message, number, rig_data, len) + behind_len;
     wire.payload = message;
-    rig_receive_wire(rig, 0, &wire);
-    rig_poll(rig);
+    rig_process_wire(rig, 0, &wire);
 }
 
 static const struct wire from_v4 = {.source = CLIENT_V4, .destination = LISTENER_V4};
@@ -46,7 +36,7 @@ static void assert_sent(struct rig *rig, const char *source, const char *destina
     assert_string_equal(ret_seen->source, source);
     assert_string_equal(ret_seen->destination, destination);
     assert_int_equal(ret_seen->len, len);
-    assert_memory_equal(ret_seen->payload, data, len);
+    assert_memory_equal(ret_seen->payload, rig_data, len);
     assert_memory_equal(ret_seen->destination_mac, to_peers, 6);
     assert_memory_equal(ret_seen->source_mac, own, 6);
     assert_int_equal(ret_seen->ttl, 63);
@@ -107,7 +97,7 @@ static void damage_on_the_way_here_is_not_healed(void **state)
     struct rig *rig = *state;
     uint8_t message[64], frame[256];
     struct wire wire = from_v4;
-    wire.len = message_channel_data(message, 0x4000, data, 20);
+    wire.len = message_channel_data(message, 0x4000, rig_data, 20);
     wire.payload = message;
     size_t len = wire_write(&wire, frame);
     frame[len - 1] ^= 0x10;
@@ -163,8 +153,7 @@ static void a_long_datagram_from_ipv6_gets_df_and_a_short_one_does_not(void **st
     wire.payload = message;
     for (size_t packet_len = 1259; packet_len <= 1262; packet_len++) {
         wire.len = message_channel_data(message, 0x4001, message + 4, packet_len - 28);
-        rig_receive_wire(rig, 0, &wire);
-        rig_poll(rig);
+        rig_process_wire(rig, 0, &wire);
         rig_sent_wire(rig, 0, &seen);
         assert_int_equal(seen.dont_fragment, packet_len > 1260);
         assert_int_equal(seen.traffic_class, 0x2E);
@@ -219,12 +208,11 @@ static void drops_what_is_shorter_than_it_claims(void **state)
 {
     struct rig *rig = *state;
     uint8_t message[8];
-    message_channel_data(message, 0x4000, data, 4);
+    message_channel_data(message, 0x4000, rig_data, 4);
     struct wire wire = from_v4;
     wire.payload = message;
     for (wire.len = 1; wire.len < 8; wire.len++) {
-        rig_receive_wire(rig, 0, &wire);
-        rig_poll(rig);
+        rig_process_wire(rig, 0, &wire);
         assert_int_equal(rig_drops(rig, DROP_BAD_CHANNEL_DATA), wire.len);
     }
     rig_sent_nothing(rig);
@@ -278,7 +266,7 @@ static void skips_what_ethernet_padded(void **state)
     struct rig *rig = *state;
     uint8_t message[8], frame[64] = {0};
     struct wire wire = from_v4;
-    wire.len = message_channel_data(message, 0x4000, data, 2);
+    wire.len = message_channel_data(message, 0x4000, rig_data, 2);
     wire.payload = message;
     size_t len = wire_write(&wire, frame);
     memset(frame + len, 0xFF, 60 - len);

@@ -5,11 +5,8 @@
 
 #include <stdlib.h>
 
-#define PEER_V4    "192.0.2.200:50000"
-#define PEER_V6    "[2001:db8:e::9]:50000"
 #define RELAYED_V4 RELAY_V4_LOCAL ":50001"
 #define RELAYED_V6 "[" RELAY_V6 "]:50002"
-#define CLIENT_V4  "192.0.2.7:40000"
 
 static struct local_addresses v4;
 static struct local_addresses v6;

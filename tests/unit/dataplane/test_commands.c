@@ -3,11 +3,6 @@
 
 #include <stdio.h>
 
-#define CLIENT "192.0.2.7:40000"
-#define PEER   "192.0.2.200:50000"
-
-static const uint8_t data[] = "the quick brown fox";
-
 static struct command command_of(enum command_kind kind, uint32_t allocation)
 {
     struct command command;
@@ -45,9 +40,8 @@ static void assert_removed(struct rig *rig, uint32_t allocation, uint16_t relay,
 
 static void receive_from_peer(struct rig *rig, const char *peer, const char *relayed)
 {
-    struct wire wire = {.source = peer, .destination = relayed, .payload = data, .len = 5};
-    rig_receive_wire(rig, 0, &wire);
-    rig_poll(rig);
+    struct wire wire = {.source = peer, .destination = relayed, .payload = rig_data, .len = 5};
+    rig_process_wire(rig, 0, &wire);
 }
 
 static void transmits_a_frame_as_it_is(void **state)
@@ -55,13 +49,13 @@ static void transmits_a_frame_as_it_is(void **state)
     struct rig *rig = *state;
     uint8_t sent[RIG_FRAME_MAX];
     struct rte_mbuf *frame = rte_pktmbuf_alloc(rig_pool);
-    memcpy(rte_pktmbuf_append(frame, sizeof(data)), data, sizeof(data));
+    memcpy(rte_pktmbuf_append(frame, sizeof(rig_data)), rig_data, sizeof(rig_data));
     struct command command = command_of(COMMAND_TRANSMIT, 0);
     command.transmit.frame = frame;
     apply(rig, command);
-    assert_int_equal(rig_sent(rig, 0, sent), sizeof(data));
-    assert_memory_equal(sent, data, sizeof(data));
-    assert_int_equal(rig_counter(rig, COUNTER_TX_BYTES), sizeof(data));
+    assert_int_equal(rig_sent(rig, 0, sent), sizeof(rig_data));
+    assert_memory_equal(sent, rig_data, sizeof(rig_data));
+    assert_int_equal(rig_counter(rig, COUNTER_TX_BYTES), sizeof(rig_data));
 }
 
 static void what_stands_before_a_transmit_is_in_force_when_it_leaves(void **state)
@@ -69,12 +63,12 @@ static void what_stands_before_a_transmit_is_in_force_when_it_leaves(void **stat
     struct rig *rig = *state;
     uint8_t sent[RIG_FRAME_MAX];
     struct rte_mbuf *frame = rte_pktmbuf_alloc(rig_pool);
-    memcpy(rte_pktmbuf_append(frame, sizeof(data)), data, sizeof(data));
+    memcpy(rte_pktmbuf_append(frame, sizeof(rig_data)), rig_data, sizeof(rig_data));
     for (uint32_t id = 0; id < 16; id++) {
         char client[64];
         snprintf(client, sizeof(client), "192.0.2.7:%u", 1000 + id);
         rig_allocation(rig, 0, id, client, (uint16_t)(50000 + id), 0);
-        rig_channel(rig, 0, id, 0x4000, PEER);
+        rig_channel(rig, 0, id, 0x4000, PEER_V4);
     }
     struct command command = command_of(COMMAND_TRANSMIT, 0);
     command.transmit.frame = frame;
@@ -89,19 +83,18 @@ static void removal_gives_everything_back_and_reports_the_traffic(void **state)
     struct rig *rig = *state;
     uint8_t message[64], sent[RIG_FRAME_MAX];
     for (unsigned round = 0; round < 50; round++) {
-        rig_allocation(rig, 0, 5, CLIENT, 50001, 50002);
-        rig_channel(rig, 0, 5, 0x4000, PEER);
+        rig_allocation(rig, 0, 5, CLIENT_V4, 50001, 50002);
+        rig_channel(rig, 0, 5, 0x4000, PEER_V4);
         rig_channel(rig, 0, 5, 0x4001, "[2001:db8:e::9]:1");
         rig_permission(rig, 0, 5, "192.0.2.201");
         rig_poll(rig);
         assert_usage(rig, 1, 3, 2);
-        struct wire wire = {.source = CLIENT, .destination = LISTENER_V4, .payload = message};
-        wire.len = message_channel_data(message, 0x4000, data, 7);
+        struct wire wire = {.source = CLIENT_V4, .destination = LISTENER_V4, .payload = message};
+        wire.len = message_channel_data(message, 0x4000, rig_data, 7);
         rig_receive_wire(rig, 0, &wire);
-        wire.len = message_send(message, "192.0.2.201:5", data, 9, false);
-        rig_receive_wire(rig, 0, &wire);
-        rig_poll(rig);
-        receive_from_peer(rig, PEER, RELAY_V4_LOCAL ":50001");
+        wire.len = message_send(message, "192.0.2.201:5", rig_data, 9, false);
+        rig_process_wire(rig, 0, &wire);
+        receive_from_peer(rig, PEER_V4, RELAY_V4_LOCAL ":50001");
         receive_from_peer(rig, "192.0.2.201:5", RELAY_V4_LOCAL ":50001");
         receive_from_peer(rig, "192.0.2.201:5", RELAY_V4_LOCAL ":50001");
         rig_remove(rig, 0, 5);
@@ -117,7 +110,7 @@ static void removal_gives_everything_back_and_reports_the_traffic(void **state)
         assert_usage(rig, 0, 0, 0);
         while (rig_sent(rig, 0, sent) > 0)
             ;
-        receive_from_peer(rig, PEER, RELAY_V4_LOCAL ":50001");
+        receive_from_peer(rig, PEER_V4, RELAY_V4_LOCAL ":50001");
         rig_sent_nothing(rig);
     }
     assert_int_equal(rig_drops(rig, DROP_NO_RELAYED_ADDRESS), 50);
@@ -144,8 +137,8 @@ static void removing_a_relay_takes_one_family_and_leaves_the_other(void **state)
 {
     struct rig *rig = *state;
     struct wire_seen seen;
-    rig_allocation(rig, 0, 1, CLIENT, 50001, 50002);
-    rig_channel(rig, 0, 1, 0x4000, PEER);
+    rig_allocation(rig, 0, 1, CLIENT_V4, 50001, 50002);
+    rig_channel(rig, 0, 1, 0x4000, PEER_V4);
     rig_channel(rig, 0, 1, 0x4001, "[2001:db8:e::9]:1");
     struct command command = command_of(COMMAND_REMOVE_RELAY, 1);
     command.remove_relay.relay = RIG_RELAY_V4;
@@ -153,7 +146,7 @@ static void removing_a_relay_takes_one_family_and_leaves_the_other(void **state)
     apply(rig, command);
     assert_removed(rig, 1, RIG_RELAY_V4, 50001);
     assert_usage(rig, 1, 1, 1);
-    receive_from_peer(rig, PEER, RELAY_V4_LOCAL ":50001");
+    receive_from_peer(rig, PEER_V4, RELAY_V4_LOCAL ":50001");
     rig_sent_nothing(rig);
     receive_from_peer(rig, "[2001:db8:e::9]:1", "[" RELAY_V6 "]:50002");
     rig_sent_wire(rig, 0, &seen);
@@ -187,13 +180,13 @@ static void install_many(struct rig *rig, uint32_t id)
 static void a_big_removal_is_spread_and_nothing_overtakes_it(void **state)
 {
     struct rig *rig = *state;
-    rig_allocation(rig, 0, 1, CLIENT, 50001, 0);
+    rig_allocation(rig, 0, 1, CLIENT_V4, 50001, 0);
     install_many(rig, 1);
     rig_poll(rig);
     assert_usage(rig, 1, 1000, 1000);
     rig_remove(rig, 0, 1);
-    rig_allocation(rig, 0, 2, CLIENT, 50003, 0);
-    rig_channel(rig, 0, 2, 0x4000, PEER);
+    rig_allocation(rig, 0, 2, CLIENT_V4, 50003, 0);
+    rig_channel(rig, 0, 2, 0x4000, PEER_V4);
     unsigned polls = 0;
     struct worker_usage before, after;
     worker_get_usage(rig->workers[0], &before);
@@ -214,17 +207,17 @@ static void installing_again_changes_the_way_and_nothing_else(void **state)
     struct rig *rig = *state;
     struct wire_seen seen;
     static const uint8_t to_peers[6] = {2, 0, 0, 0, 0, 0xEE};
-    rig_allocation(rig, 0, 1, CLIENT, 50001, 0);
-    rig_channel(rig, 0, 1, 0x4000, PEER);
+    rig_allocation(rig, 0, 1, CLIENT_V4, 50001, 0);
+    rig_channel(rig, 0, 1, 0x4000, PEER_V4);
     struct command command = command_of(COMMAND_INSTALL_ALLOCATION, 1);
-    command.install_allocation.client = rig_client(CLIENT);
+    command.install_allocation.client = rig_client(CLIENT_V4);
     command.install_allocation.adjacency = RIG_TO_PEERS;
     command.install_allocation.relay_v4 = RIG_RELAY_V4;
     command.install_allocation.relay_v4_port = 50001;
     command.install_allocation.relay_v6 = RELAY_NONE;
     apply(rig, command);
     assert_usage(rig, 1, 1, 1);
-    receive_from_peer(rig, PEER, RELAY_V4_LOCAL ":50001");
+    receive_from_peer(rig, PEER_V4, RELAY_V4_LOCAL ":50001");
     rig_sent_wire(rig, 0, &seen);
     assert_memory_equal(seen.destination_mac, to_peers, 6);
     receive_from_peer(rig, "192.0.2.200:1", RELAY_V4_LOCAL ":50001");
@@ -236,15 +229,15 @@ static void installing_again_changes_the_way_and_nothing_else(void **state)
 static void an_adjacency_behind_another_port_is_out_of_reach(void **state)
 {
     struct rig *rig = *state;
-    rig_allocation(rig, 0, 1, CLIENT, 50001, 0);
-    rig_channel(rig, 0, 1, 0x4000, PEER);
+    rig_allocation(rig, 0, 1, CLIENT_V4, 50001, 0);
+    rig_channel(rig, 0, 1, 0x4000, PEER_V4);
     struct command command = command_of(COMMAND_SET_ADJACENCY, 0);
     command.set_adjacency.index = RIG_TO_CLIENTS;
     command.set_adjacency.adjacency.port = 200;
     command.set_adjacency.adjacency.mtu = 1500;
     command.set_adjacency.adjacency.resolved = 1;
     apply(rig, command);
-    receive_from_peer(rig, PEER, RELAY_V4_LOCAL ":50001");
+    receive_from_peer(rig, PEER_V4, RELAY_V4_LOCAL ":50001");
     rig_sent_nothing(rig);
     rig_dropped_once(rig, DROP_NO_NEIGHBOUR);
 }
@@ -252,7 +245,7 @@ static void an_adjacency_behind_another_port_is_out_of_reach(void **state)
 static void refuses_indices_that_do_not_exist(void **state)
 {
     struct rig *rig = *state;
-    rig_allocation(rig, 0, 1, CLIENT, 50001, 0);
+    rig_allocation(rig, 0, 1, CLIENT_V4, 50001, 0);
     rig_poll(rig);
     struct command command;
     uint64_t failures = 0;
@@ -289,7 +282,7 @@ static void channels_that_stay_follow_their_permission(void **state)
 {
     struct rig *rig = *state;
     for (uint16_t gone = 0; gone < 3; gone++) {
-        rig_allocation(rig, 0, gone, CLIENT, 50001, 0);
+        rig_allocation(rig, 0, gone, CLIENT_V4, 50001, 0);
         rig_channel(rig, 0, gone, 0x4000, "192.0.2.200:50000");
         rig_channel(rig, 0, gone, 0x4001, "192.0.2.200:50001");
         rig_channel(rig, 0, gone, 0x4002, "192.0.2.200:50002");

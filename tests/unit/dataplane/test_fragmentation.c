@@ -1,21 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "rig.h"
 
-#define CLIENT_V4 "192.0.2.7:40000"
-#define CLIENT_V6 "[2001:db8:c::7]:40000"
-#define PEER_V4   "192.0.2.200:50000"
-#define PEER_V6   "[2001:db8:e::9]:50000"
-
 static uint8_t message[9000];
 
 static int set_up(void **state)
 {
-    rig_set_up(state);
+    rig_set_up_clients(state);
     struct rig *rig = *state;
-    rig_allocation(rig, 0, 1, CLIENT_V4, 50001, 50002);
     rig_channel(rig, 0, 1, 0x4000, PEER_V4);
     rig_channel(rig, 0, 1, 0x4001, PEER_V6);
-    rig_allocation(rig, 0, 2, CLIENT_V6, 50003, 50004);
     rig_channel(rig, 0, 2, 0x4000, PEER_V4);
     rig_channel(rig, 0, 2, 0x4001, PEER_V6);
     rig_poll(rig);
@@ -33,8 +26,7 @@ static void receive(struct rig *rig, const char *client, uint16_t number, size_t
     store_be16(message, number);
     store_be16(message + 2, (uint16_t)len);
     wire.len = 4 + len;
-    rig_receive_wire(rig, 0, &wire);
-    rig_poll(rig);
+    rig_process_wire(rig, 0, &wire);
 }
 
 // Puts together what was sent and checks every fragment against mtu.
@@ -173,8 +165,7 @@ static void receive_with_fragment_header(struct rig *rig, uint16_t number, size_
     store_be16(message, number);
     store_be16(message + 2, (uint16_t)len);
     wire.len = 4 + len;
-    rig_receive_wire(rig, 0, &wire);
-    rig_poll(rig);
+    rig_process_wire(rig, 0, &wire);
 }
 
 static void ipv6_that_came_in_fragments_is_cut_to_1280(void **state)

@@ -6,8 +6,6 @@
 #define CLIENT_A "192.0.2.7:40000"
 #define CLIENT_B "192.0.2.8:40000"
 
-static const uint8_t data[] = "the quick brown fox jumps over the lazy dog";
-
 // With two workers, worker 0 owns even slices below 32, that is ports with bit 6 clear.
 #define PORT_OF_0       50048 // 0xC380
 #define PORT_OF_0_OTHER 50050
@@ -43,18 +41,16 @@ static void send_channel_data(struct rig *rig, uint8_t ttl)
     struct wire wire = {
         .source = CLIENT_A, .destination = LISTENER_V4, .payload = message, .ttl = ttl};
     wire.traffic_class = 0x88;
-    wire.len = message_channel_data(message, 0x4000, data, 21);
-    rig_receive_wire(rig, 0, &wire);
-    rig_poll(rig);
+    wire.len = message_channel_data(message, 0x4000, rig_data, 21);
+    rig_process_wire(rig, 0, &wire);
 }
 
 static void send_indication(struct rig *rig, const char *peer)
 {
     uint8_t message[128];
     struct wire wire = {.source = CLIENT_A, .destination = LISTENER_V4, .payload = message};
-    wire.len = message_send(message, peer, data, 22, false);
-    rig_receive_wire(rig, 0, &wire);
-    rig_poll(rig);
+    wire.len = message_send(message, peer, rig_data, 22, false);
+    rig_process_wire(rig, 0, &wire);
 }
 
 static void assert_reaches_b(struct rig *rig, const struct pair *pair)
@@ -66,7 +62,7 @@ static void assert_reaches_b(struct rig *rig, const struct pair *pair)
     assert_string_equal(seen.destination, CLIENT_B);
     assert_int_equal(seen.len, 4 + 21);
     assert_int_equal(load_be16(seen.payload), 0x4001);
-    assert_memory_equal(seen.payload + 4, data, 21);
+    assert_memory_equal(seen.payload + 4, rig_data, 21);
     assert_int_equal(seen.ttl, 62); // both relays count
     assert_int_equal(seen.traffic_class, 0x88);
 }
@@ -82,7 +78,7 @@ static void assert_reaches_b_as_data(struct rig *rig, const struct pair *pair, c
     message_read_data(seen.payload, seen.len, &message);
     assert_string_equal(message.peer, source);
     assert_int_equal(message.len, 22);
-    assert_memory_equal(message.data, data, 22);
+    assert_memory_equal(message.data, rig_data, 22);
 }
 
 static const struct pair one_worker = {0, PORT_OF_0_OTHER};
@@ -140,9 +136,8 @@ static void df_is_no_matter_inside(void **state)
     install(rig, &one_worker, true);
     struct wire wire = {
         .source = CLIENT_A, .destination = LISTENER_V4, .payload = message, .dont_fragment = true};
-    wire.len = message_channel_data(message, 0x4000, data, 21);
-    rig_receive_wire(rig, 0, &wire);
-    rig_poll(rig);
+    wire.len = message_channel_data(message, 0x4000, rig_data, 21);
+    rig_process_wire(rig, 0, &wire);
     rig_sent_wire(rig, 0, &seen);
     assert_true(seen.dont_fragment);
     assert_string_equal(seen.destination, CLIENT_B);
@@ -242,7 +237,7 @@ static void a_full_burst_turns_round_whole(void **state)
     install(rig, &one_worker, true);
     uint8_t message[64];
     struct wire wire = {.source = CLIENT_A, .destination = LISTENER_V4, .payload = message};
-    wire.len = message_channel_data(message, 0x4000, data, 21);
+    wire.len = message_channel_data(message, 0x4000, rig_data, 21);
     for (unsigned i = 0; i < 500; i++)
         rig_receive_wire(rig, 0, &wire);
     rig_poll(rig);

@@ -1,19 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "rig.h"
 
-#define CLIENT    "192.0.2.7:40000"
-#define PEER      "192.0.2.200:50000"
 #define PORT_OF_1 50112
-
-static const uint8_t data[] = "the quick brown fox";
 
 // The allocation is worker 1's.
 static int set_up(void **state)
 {
     rig_set_up_two(state);
     struct rig *rig = *state;
-    rig_allocation(rig, 1, 1, CLIENT, PORT_OF_1, 0);
-    rig_channel(rig, 1, 1, 0x4000, PEER);
+    rig_allocation(rig, 1, 1, CLIENT_V4, PORT_OF_1, 0);
+    rig_channel(rig, 1, 1, 0x4000, PEER_V4);
     rig_poll(rig);
     assert_int_equal(rig_counter(rig, COUNTER_COMMAND_FAILURES), 0);
     return 0;
@@ -24,8 +20,7 @@ static void receive(struct rig *rig, unsigned worker, const char *source, const 
 {
     struct wire wire = {
         .source = source, .destination = destination, .payload = payload, .len = len};
-    rig_receive_wire(rig, worker, &wire);
-    rig_poll(rig);
+    rig_process_wire(rig, worker, &wire);
 }
 
 static void assert_handed(struct rig *rig, uint64_t count)
@@ -38,12 +33,12 @@ static void a_peer_packet_goes_to_the_owner_of_its_port(void **state)
 {
     struct rig *rig = *state;
     struct wire_seen seen;
-    receive(rig, 0, PEER, RELAY_V4_LOCAL ":50112", data, 5);
+    receive(rig, 0, PEER_V4, RELAY_V4_LOCAL ":50112", rig_data, 5);
     rig_sent_wire(rig, 1, &seen);
     rig_sent_nothing(rig);
-    assert_string_equal(seen.destination, CLIENT);
+    assert_string_equal(seen.destination, CLIENT_V4);
     assert_handed(rig, 1);
-    receive(rig, 1, PEER, RELAY_V4_LOCAL ":50112", data, 5);
+    receive(rig, 1, PEER_V4, RELAY_V4_LOCAL ":50112", rig_data, 5);
     rig_sent_wire(rig, 1, &seen);
     assert_handed(rig, 1);
 }
@@ -51,7 +46,7 @@ static void a_peer_packet_goes_to_the_owner_of_its_port(void **state)
 static void a_packet_for_a_port_that_nobody_has_dies_at_the_owner(void **state)
 {
     struct rig *rig = *state;
-    receive(rig, 0, PEER, RELAY_V4_LOCAL ":50114", data, 5);
+    receive(rig, 0, PEER_V4, RELAY_V4_LOCAL ":50114", rig_data, 5);
     rig_sent_nothing(rig);
     rig_dropped_once(rig, DROP_NO_RELAYED_ADDRESS);
     assert_int_equal(rig->plane->counters[1].drops[DROP_NO_RELAYED_ADDRESS], 1);
@@ -63,7 +58,7 @@ static void an_icmp_error_goes_to_the_owner_of_the_port_it_is_about(void **state
     struct rig *rig = *state;
     uint8_t frame[256], inner[128];
     struct wire sent = {
-        .source = RELAY_V4_LOCAL ":50112", .destination = PEER, .payload = data, .len = 8};
+        .source = RELAY_V4_LOCAL ":50112", .destination = PEER_V4, .payload = rig_data, .len = 8};
     wire_write(&sent, inner);
     struct wire wire = {.source = "192.0.2.1:1",
                         .destination = RELAY_V4_LOCAL ":1",
@@ -83,7 +78,7 @@ static void an_icmp_error_goes_to_the_owner_of_the_port_it_is_about(void **state
     rig_sent_wire(rig, 1, &seen);
     message_read_data(seen.payload, seen.len, &message);
     assert_true(message.has_icmp);
-    assert_string_equal(message.peer, PEER);
+    assert_string_equal(message.peer, PEER_V4);
     assert_handed(rig, 1);
 }
 
@@ -92,7 +87,7 @@ static void a_full_ring_drops_and_counts(void **state)
     struct rig *rig = *state;
     uint8_t frame[128];
     struct wire wire = {
-        .source = PEER, .destination = RELAY_V4_LOCAL ":50112", .payload = data, .len = 5};
+        .source = PEER_V4, .destination = RELAY_V4_LOCAL ":50112", .payload = rig_data, .len = 5};
     size_t len = wire_write(&wire, frame);
     for (unsigned i = 0; i < 200; i++)
         rig_receive(rig, 0, frame, len);

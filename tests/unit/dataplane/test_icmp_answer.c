@@ -1,21 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "rig.h"
 
-#define CLIENT_V4 "192.0.2.7:40000"
-#define CLIENT_V6 "[2001:db8:c::7]:40000"
-#define PEER_V4   "192.0.2.200:50000"
-#define PEER_V6   "[2001:db8:e::9]:50000"
-
 static uint8_t message[3000];
 
 static int set_up(void **state)
 {
-    rig_set_up(state);
+    rig_set_up_clients(state);
     struct rig *rig = *state;
-    rig_allocation(rig, 0, 1, CLIENT_V4, 50001, 50002);
     rig_channel(rig, 0, 1, 0x4000, PEER_V4);
     rig_channel(rig, 0, 1, 0x4001, PEER_V6);
-    rig_allocation(rig, 0, 2, CLIENT_V6, 50003, 50004);
     rig_channel(rig, 0, 2, 0x4000, PEER_V4);
     rig_channel(rig, 0, 2, 0x4001, PEER_V6);
     rig_poll(rig);

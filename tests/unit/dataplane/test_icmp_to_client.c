@@ -1,21 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "rig.h"
 
-#define CLIENT_V4 "192.0.2.7:40000"
-#define CLIENT_V6 "[2001:db8:c::7]:40000"
-#define PEER_V4   "192.0.2.200:50000"
-#define PEER_V6   "[2001:db8:e::9]:50000"
-
-static const uint8_t data[] = "the quick brown fox jumps over the lazy dog";
-
 static int set_up(void **state)
 {
-    rig_set_up(state);
+    rig_set_up_clients(state);
     struct rig *rig = *state;
-    rig_allocation(rig, 0, 1, CLIENT_V4, 50001, 50002);
     rig_channel(rig, 0, 1, 0x4000, PEER_V4);
     rig_permission(rig, 0, 1, "2001:db8:e::9");
-    rig_allocation(rig, 0, 2, CLIENT_V6, 50003, 0);
     rig_permission(rig, 0, 2, "192.0.2.200");
     rig_poll(rig);
     return 0;
@@ -75,7 +66,8 @@ static void receive(struct rig *rig, const struct error *error)
 static size_t sent_packet(uint8_t *packet, const char *source, const char *destination)
 {
     uint8_t frame[300];
-    struct wire wire = {.source = source, .destination = destination, .payload = data, .len = 43};
+    struct wire wire = {
+        .source = source, .destination = destination, .payload = rig_data, .len = 43};
     size_t len = wire_write(&wire, frame) - 14;
     memcpy(packet, frame + 14, len);
     return len;

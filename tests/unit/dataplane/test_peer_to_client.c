@@ -1,21 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "rig.h"
 
-#define CLIENT_V4 "192.0.2.7:40000"
-#define CLIENT_V6 "[2001:db8:c::7]:40000"
-#define PEER_V4   "192.0.2.200:50000"
-#define PEER_V6   "[2001:db8:e::9]:50000"
-
-static const uint8_t data[] = "the quick brown fox jumps over the lazy dog";
-
 static int set_up(void **state)
 {
-    rig_set_up(state);
+    rig_set_up_clients(state);
     struct rig *rig = *state;
-    rig_allocation(rig, 0, 1, CLIENT_V4, 50001, 50002);
     rig_channel(rig, 0, 1, 0x4000, PEER_V4);
     rig_channel(rig, 0, 1, 0x4FFF, PEER_V6);
-    rig_allocation(rig, 0, 2, CLIENT_V6, 50003, 50004);
     rig_permission(rig, 0, 2, "192.0.2.200");
     rig_permission(rig, 0, 2, "2001:db8:e::9");
     rig_poll(rig);
@@ -25,9 +16,9 @@ static int set_up(void **state)
 
 static void receive(struct rig *rig, const char *source, const char *destination, size_t len)
 {
-    struct wire wire = {.source = source, .destination = destination, .payload = data, .len = len};
-    rig_receive_wire(rig, 0, &wire);
-    rig_poll(rig);
+    struct wire wire = {
+        .source = source, .destination = destination, .payload = rig_data, .len = len};
+    rig_process_wire(rig, 0, &wire);
 }
 
 static void assert_to_client(struct rig *rig, const char *source, const char *destination,
@@ -46,7 +37,7 @@ static void assert_channel_data(const struct wire_seen *seen, uint16_t number, s
     assert_int_equal(seen->len, 4 + len); // no padding over UDP
     assert_int_equal(load_be16(seen->payload), number);
     assert_int_equal(load_be16(seen->payload + 2), len);
-    assert_memory_equal(seen->payload + 4, data, len);
+    assert_memory_equal(seen->payload + 4, rig_data, len);
 }
 
 static void assert_data(const struct wire_seen *seen, const char *peer, size_t len)
@@ -57,7 +48,7 @@ static void assert_data(const struct wire_seen *seen, const char *peer, size_t l
     assert_false(message.has_icmp);
     assert_non_null(message.data);
     assert_int_equal(message.len, len);
-    assert_memory_equal(message.data, data, len);
+    assert_memory_equal(message.data, rig_data, len);
 }
 
 static void a_peer_with_a_channel_gets_through_as_channel_data(void **state)
@@ -98,8 +89,10 @@ static void the_padding_of_a_data_indication_is_zero(void **state)
     struct wire_seen seen;
     for (size_t len = 1; len <= 4; len++) {
         uint8_t frame[64];
-        struct wire wire = {
-            .source = PEER_V4, .destination = RELAY_V4_LOCAL ":50003", .payload = data, .len = len};
+        struct wire wire = {.source = PEER_V4,
+                            .destination = RELAY_V4_LOCAL ":50003",
+                            .payload = rig_data,
+                            .len = len};
         size_t frame_len = wire_write(&wire, frame);
         memset(frame + frame_len, 0xFF, sizeof(frame) - frame_len);
         rig_receive(rig, 0, frame, sizeof(frame));
@@ -226,17 +219,15 @@ static void an_absent_checksum_is_absent_for_the_client_too(void **state)
     struct wire_seen seen;
     struct wire wire = {.source = PEER_V4,
                         .destination = RELAY_V4_LOCAL ":50001",
-                        .payload = data,
+                        .payload = rig_data,
                         .len = 9,
                         .no_checksum = true};
-    rig_receive_wire(rig, 0, &wire);
-    rig_poll(rig);
+    rig_process_wire(rig, 0, &wire);
     assert_to_client(rig, LISTENER_V4, CLIENT_V4, &seen);
     assert_channel_data(&seen, 0x4000, 9);
     assert_int_equal(seen.checksum, 0);
     wire.destination = RELAY_V4_LOCAL ":50003";
-    rig_receive_wire(rig, 0, &wire);
-    rig_poll(rig);
+    rig_process_wire(rig, 0, &wire);
     assert_to_client(rig, LISTENER_V6, CLIENT_V6, &seen);
     assert_data(&seen, PEER_V4, 9);
     assert_int_not_equal(seen.checksum, 0);
@@ -246,11 +237,10 @@ static void an_absent_checksum_over_ipv6_is_refused(void **state)
 {
     struct wire wire = {.source = PEER_V6,
                         .destination = "[" RELAY_V6 "]:50002",
-                        .payload = data,
+                        .payload = rig_data,
                         .len = 9,
                         .no_checksum = true};
-    rig_receive_wire(*state, 0, &wire);
-    rig_poll(*state);
+    rig_process_wire(*state, 0, &wire);
     rig_sent_nothing(*state);
     rig_dropped_once(*state, DROP_BAD_CHECKSUM);
 }
@@ -261,18 +251,16 @@ static void traffic_class_and_df_go_along(void **state)
     struct wire_seen seen;
     struct wire wire = {.source = PEER_V4,
                         .destination = RELAY_V4_LOCAL ":50001",
-                        .payload = data,
+                        .payload = rig_data,
                         .len = 9,
                         .traffic_class = 0x4B,
                         .dont_fragment = true};
-    rig_receive_wire(rig, 0, &wire);
-    rig_poll(rig);
+    rig_process_wire(rig, 0, &wire);
     rig_sent_wire(rig, 0, &seen);
     assert_int_equal(seen.traffic_class, 0x4B);
     assert_true(seen.dont_fragment);
     wire.destination = RELAY_V4_LOCAL ":50003";
-    rig_receive_wire(rig, 0, &wire);
-    rig_poll(rig);
+    rig_process_wire(rig, 0, &wire);
     rig_sent_wire(rig, 0, &seen);
     assert_int_equal(seen.traffic_class, 0x4B);
 }

@@ -7,8 +7,6 @@
 #include "proto/message.h"
 #include "rig.h"
 
-#define CLIENT_V4 "192.0.2.7:40000"
-#define CLIENT_V6 "[2001:db8:c::7]:40000"
 #define PUNT_ROOM 15 // of the rig's punt ring
 
 static size_t request(const struct rig *rig, uint8_t *message, const char *client,
@@ -36,8 +34,7 @@ static size_t receive(struct rig *rig, const char *client, enum stun_method meth
     struct wire wire = {.source = client, .payload = message};
     wire.destination = client[0] == '[' ? LISTENER_V6 : LISTENER_V4;
     wire.len = request(rig, message, client, method);
-    rig_receive_wire(rig, 0, &wire);
-    rig_poll(rig);
+    rig_process_wire(rig, 0, &wire);
     return wire.len;
 }
 
@@ -157,8 +154,7 @@ static void requests_do_not_hold_up_reports(void **state)
         assert_int_equal(plane_punt_receive(rig->plane, 0, &punt, 1), 1);
         assert_int_equal(punt.kind, PUNT_MESSAGE);
         rte_pktmbuf_free(punt.message.frame);
-        rig_receive_wire(rig, 0, &wire);
-        rig_poll(rig);
+        rig_process_wire(rig, 0, &wire);
     }
     for (unsigned i = 0; i < 2; i++) {
         assert_int_equal(plane_punt_receive(rig->plane, 0, &punt, 1), 1);

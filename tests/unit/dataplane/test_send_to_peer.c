@@ -1,13 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "rig.h"
 
-#define CLIENT_V4 "192.0.2.7:40000"
-#define CLIENT_V6 "[2001:db8:c::7]:40000"
-#define PEER_V4   "192.0.2.200:50000"
-#define PEER_V6   "[2001:db8:e::9]:50000"
-
-static const uint8_t data[] = "the quick brown fox jumps over the lazy dog";
-
 static int set_up(void **state)
 {
     rig_set_up(state);
@@ -30,15 +23,14 @@ static void receive_message(struct rig *rig, struct wire wire, const uint8_t *me
 {
     wire.payload = message;
     wire.len = len;
-    rig_receive_wire(rig, 0, &wire);
-    rig_poll(rig);
+    rig_process_wire(rig, 0, &wire);
 }
 
 static void receive(struct rig *rig, struct wire wire, const char *peer, size_t len,
                     bool dont_fragment)
 {
     uint8_t message[256];
-    receive_message(rig, wire, message, message_send(message, peer, data, len, dont_fragment));
+    receive_message(rig, wire, message, message_send(message, peer, rig_data, len, dont_fragment));
 }
 
 static void assert_sent(struct rig *rig, const char *source, const char *destination, size_t len,
@@ -49,7 +41,7 @@ static void assert_sent(struct rig *rig, const char *source, const char *destina
     assert_string_equal(ret_seen->source, source);
     assert_string_equal(ret_seen->destination, destination);
     assert_int_equal(ret_seen->len, len);
-    assert_memory_equal(ret_seen->payload, data, len);
+    assert_memory_equal(ret_seen->payload, rig_data, len);
     assert_memory_equal(ret_seen->destination_mac, to_peers, 6);
     assert_int_equal(ret_seen->ttl, 63);
 }
@@ -167,7 +159,7 @@ static void does_not_relay_at_the_last_hop(void **state)
 static void drops_an_unknown_attribute_that_must_be_understood(void **state)
 {
     uint8_t message[256];
-    size_t len = message_send(message, PEER_V4, data, 8, true);
+    size_t len = message_send(message, PEER_V4, rig_data, 8, true);
     store_be16(message + 32, 0x7F00); // was DONT-FRAGMENT
     receive_message(*state, from_v4, message, len);
     rig_sent_nothing(*state);
@@ -178,7 +170,7 @@ static void passes_over_an_unknown_attribute_that_need_not_be(void **state)
 {
     uint8_t message[256];
     struct wire_seen seen;
-    size_t len = message_send(message, PEER_V4, data, 8, true);
+    size_t len = message_send(message, PEER_V4, rig_data, 8, true);
     store_be16(message + 32, 0xFF00);
     receive_message(*state, from_v4, message, len);
     assert_sent(*state, RELAY_V4_LOCAL ":50001", PEER_V4, 8, &seen);
@@ -188,10 +180,10 @@ static void drops_without_peer_or_without_data(void **state)
 {
     struct rig *rig = *state;
     uint8_t message[256];
-    size_t len = message_send(message, PEER_V4, data, 8, false);
+    size_t len = message_send(message, PEER_V4, rig_data, 8, false);
     store_be16(message + 20, 0xFF00); // was XOR-PEER-ADDRESS
     receive_message(rig, from_v4, message, len);
-    len = message_send(message, PEER_V4, data, 8, false);
+    len = message_send(message, PEER_V4, rig_data, 8, false);
     store_be16(message + 32, 0xFF00); // was DATA
     receive_message(rig, from_v4, message, len);
     rig_sent_nothing(rig);
@@ -202,7 +194,7 @@ static void drops_what_is_no_stun_message(void **state)
 {
     struct rig *rig = *state;
     uint8_t message[256];
-    size_t len = message_send(message, PEER_V4, data, 8, false);
+    size_t len = message_send(message, PEER_V4, rig_data, 8, false);
     for (size_t cut = 2; cut < len; cut++) {
         receive_message(rig, from_v4, message, cut);
         assert_int_equal(rig_drops(rig, DROP_BAD_STUN), cut - 1);

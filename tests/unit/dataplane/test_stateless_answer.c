@@ -5,9 +5,6 @@
 #include "proto/message.h"
 #include "rig.h"
 
-#define CLIENT_V4 "192.0.2.7:40000"
-#define CLIENT_V6 "[2001:db8:c::7]:40000"
-
 static size_t binding(uint8_t *message)
 {
     struct stun_builder builder;
@@ -50,8 +47,7 @@ static void receive(struct rig *rig, const char *client, const uint8_t *message,
 {
     struct wire wire = {.source = client, .payload = message, .len = len, .ttl = 1};
     wire.destination = client[0] == '[' ? LISTENER_V6 : LISTENER_V4;
-    rig_receive_wire(rig, 0, &wire);
-    rig_poll(rig);
+    rig_process_wire(rig, 0, &wire);
 }
 
 // The answer goes back to the MAC address that the request came from.
@@ -199,8 +195,7 @@ static void believes_a_request_without_checksum(void **state)
     struct wire wire = {
         .source = CLIENT_V4, .destination = LISTENER_V4, .payload = message, .no_checksum = true};
     wire.len = binding(message);
-    rig_receive_wire(*state, 0, &wire);
-    rig_poll(*state);
+    rig_process_wire(*state, 0, &wire);
     rig_sent_wire(*state, 0, &seen);
     assert_int_not_equal(seen.checksum, 0);
 }

@@ -8,9 +8,6 @@
 #define WORKERS 3
 #define OWNER   1
 #define PORT    50112
-#define PEER    "192.0.2.200:50000"
-
-static const uint8_t data[] = "the quick brown fox";
 
 static int set_up(void **state)
 {
@@ -49,7 +46,7 @@ static void steer(struct rig *rig, enum command_kind kind, unsigned worker, cons
 static void install(struct rig *rig, const char *client)
 {
     rig_allocation(rig, OWNER, 1, client, PORT, 0);
-    rig_channel(rig, OWNER, 1, 0x4000, PEER);
+    rig_channel(rig, OWNER, 1, 0x4000, PEER_V4);
     rig_poll(rig);
 }
 
@@ -60,20 +57,19 @@ static void receive(struct rig *rig, unsigned worker, const char *client, const 
                         .destination = client[0] == '[' ? LISTENER_V6 : LISTENER_V4,
                         .payload = message,
                         .len = len};
-    rig_receive_wire(rig, worker, &wire);
-    rig_poll(rig);
+    rig_process_wire(rig, worker, &wire);
 }
 
 static void receive_channel_data(struct rig *rig, unsigned worker, const char *client)
 {
     uint8_t message[64];
-    receive(rig, worker, client, message, message_channel_data(message, 0x4000, data, 7));
+    receive(rig, worker, client, message, message_channel_data(message, 0x4000, rig_data, 7));
 }
 
 static void receive_send(struct rig *rig, unsigned worker, const char *client)
 {
     uint8_t message[128];
-    receive(rig, worker, client, message, message_send(message, PEER, data, 7, false));
+    receive(rig, worker, client, message, message_send(message, PEER_V4, rig_data, 7, false));
 }
 
 static void assert_relayed(struct rig *rig, uint64_t handed)
@@ -82,9 +78,9 @@ static void assert_relayed(struct rig *rig, uint64_t handed)
     rig_sent_wire(rig, OWNER, &seen);
     rig_sent_nothing(rig);
     assert_string_equal(seen.source, RELAY_V4_LOCAL ":50112");
-    assert_string_equal(seen.destination, PEER);
+    assert_string_equal(seen.destination, PEER_V4);
     assert_int_equal(seen.len, 7);
-    assert_memory_equal(seen.payload, data, 7);
+    assert_memory_equal(seen.payload, rig_data, 7);
     assert_int_equal(rig_counter(rig, COUNTER_HANDOFF_OUT), handed);
     assert_int_equal(rig_counter(rig, COUNTER_HANDOFF_IN), handed);
 }
@@ -179,7 +175,7 @@ static void an_unbound_channel_of_a_client_that_is_known_goes_nowhere(void **sta
     uint8_t message[64];
     install(rig, client);
     steer(rig, COMMAND_INSTALL_STEERING, 2, client, OWNER);
-    receive(rig, OWNER, client, message, message_channel_data(message, 0x4001, data, 7));
+    receive(rig, OWNER, client, message, message_channel_data(message, 0x4001, rig_data, 7));
     assert_dropped(rig, DROP_UNBOUND_CHANNEL, OWNER, 0);
 }
 
@@ -220,7 +216,7 @@ static void strangers_fill_half_a_ring(void **state)
     struct wire wire = {.source = client,
                         .destination = LISTENER_V4,
                         .payload = message,
-                        .len = message_channel_data(message, 0x4000, data, 7)};
+                        .len = message_channel_data(message, 0x4000, rig_data, 7)};
     size_t len = wire_write(&wire, frame);
     for (unsigned i = 0; i < 200; i++)
         rig_receive(rig, 0, frame, len);
@@ -229,7 +225,7 @@ static void strangers_fill_half_a_ring(void **state)
     assert_int_equal(rig_counter(rig, COUNTER_HANDOFF_OUT), 32);
     assert_int_equal(rig_drops(rig, DROP_UNBOUND_CHANNEL), 200 - 32);
     struct wire media = {
-        .source = PEER, .destination = RELAY_V4_LOCAL ":50112", .payload = data, .len = 5};
+        .source = PEER_V4, .destination = RELAY_V4_LOCAL ":50112", .payload = rig_data, .len = 5};
     rig_receive_wire(rig, 0, &media);
     worker_poll(rig->workers[0]);
     assert_int_equal(rig_counter(rig, COUNTER_HANDOFF_OUT), 33);

@@ -6,11 +6,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define CLIENT_V4 "192.0.2.7:40000"
-#define CLIENT_V6 "[2001:db8:c::7]:40000"
-#define PEER_V4   "192.0.2.200:50000"
-#define PEER_V6   "[2001:db8:e::9]:50000"
-
 static uint8_t message[512];
 
 // One frame of every kind there is: what it should be without damage.
@@ -217,8 +212,7 @@ static void a_frame_of_several_buffers_is_taken_whole(void **state)
     struct wire_seen seen;
     struct wire wire = {.source = CLIENT_V4, .destination = LISTENER_V4, .payload = big};
     wire.len = message_channel_data(big, 0x4000, big + 4, 1400);
-    rig_receive_wire(rig, 0, &wire);
-    rig_poll(rig);
+    rig_process_wire(rig, 0, &wire);
     rig_sent_wire(rig, 0, &seen);
     assert_int_equal(seen.len, 1400);
     wire.len = message_channel_data(big, 0x4000, big + 4, 8000);
