@@ -45,6 +45,9 @@ int relay_ports_init(struct relay_ports *ports, const struct turn_relay *relays,
                      uint16_t relay_count, uint16_t worker_count);
 void relay_ports_done(struct relay_ports *ports);
 
+// Is there a port of this kind to take?
+bool relay_ports_has(const struct relay_ports *ports, uint16_t relay, uint16_t worker,
+                     enum relay_port_kind kind);
 // Of a pair the even port is returned and the odd one is taken with it. False when there is none of
 // this kind.
 bool relay_ports_take(struct relay_ports *ports, uint16_t relay, uint16_t worker,

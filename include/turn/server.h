@@ -66,7 +66,7 @@ struct turn_time {
 struct turn_packet {
     struct five_tuple five_tuple;
     struct span bytes;
-    uint16_t worker; // that received it: a new allocation takes its ports from this worker's slice
+    uint16_t worker; // that received it: a new allocation takes its ports from this worker's slice, if there is room
 };
 
 // The longest response: an Allocate success with two relayed addresses, or a 420 with every unknown attribute.

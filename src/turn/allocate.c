@@ -10,21 +10,29 @@
 #include "turn/response.h"
 #include "turn/teardown.h"
 
+#include <assert.h>
 #include <string.h>
 
 #define PROTOCOL_UDP 17
 
+#define WORKER_NONE UINT16_MAX
+
+#define SLOT_BIT(slot) (1u << (slot))
+#define SLOT_V4        SLOT_BIT(RELAYED_V4)
+#define SLOT_V6        SLOT_BIT(RELAYED_V6)
+
 // What an Allocate request asks for.
 struct wish {
-    bool slots[RELAYED_COUNT]; // of two, one is enough
+    unsigned slots; // bits; of two, one is enough
     enum relay_port_kind ports;
     uint32_t reservation; // of RESERVATION-TOKEN, or INDEX_NONE
     uint32_t lifetime_s;
-    uint16_t worker; // whose ports it gets
 };
 
 // What it gets before it is an allocation.
 struct grant {
+    unsigned slots;  // bits, of those wished for
+    uint16_t worker; // whose ports these are
     struct relayed relayed[RELAYED_COUNT];
     uint32_t username;
     uint32_t user;
@@ -85,11 +93,11 @@ static unsigned read_family(const struct turn_request *request, struct wish *wis
     }
     if (!family_is_served(request->server, family))
         return STUN_ERROR_ADDRESS_FAMILY_NOT_SUPPORTED;
-    wish->slots[relayed_slot_of(family)] = true;
+    wish->slots |= SLOT_BIT(relayed_slot_of(family));
     return 0;
 }
 
-// The first half of check 8; whether there is such a port shows when it is taken.
+// The first half of check 8; whether there is such a port shows when an owner is chosen.
 static unsigned read_even_port(const struct turn_request *request, struct wish *wish)
 {
     bool reserve_next = false;
@@ -114,7 +122,7 @@ static unsigned read_additional_family(const struct turn_request *request, struc
         return 0;
     if (value == STUN_VALUE_MALFORMED || family != IP_FAMILY_V6)
         return STUN_ERROR_BAD_REQUEST;
-    wish->slots[RELAYED_V6] = true;
+    wish->slots |= SLOT_V6;
     return 0;
 }
 
@@ -134,10 +142,86 @@ static unsigned read_wish(const struct turn_request *request, struct wish *wish)
     return error;
 }
 
+static bool worker_has_port(const struct turn_server *server, uint16_t worker,
+                            enum ip_family family, enum relay_port_kind kind)
+{
+    for (uint16_t relay = 0; relay < server->config.relay_count; relay++) {
+        if (server->config.relays[relay].local.family == family &&
+            relay_ports_has(&server->relay_ports, relay, worker, kind))
+            return true;
+    }
+    return false;
+}
+
+// An allocation is one worker's, with all its ports.
+static bool worker_has_room(const struct turn_server *server, uint16_t worker,
+                            const struct wish *wish, unsigned slots)
+{
+    if (!allocation_table_has_room(&server->allocations, worker))
+        return false;
+    for (unsigned slot = 0; slot < RELAYED_COUNT; slot++) {
+        if ((slots & SLOT_BIT(slot)) != 0 &&
+            !worker_has_port(server, worker, relayed_family((enum relayed_slot)slot), wish->ports))
+            return false;
+    }
+    return true;
+}
+
+// The worker that received the request, if it has room: any other one costs a hand-off for every
+// packet of the client. Else, of those that have room, the one with the fewest allocations: what is
+// too much for one worker then evens out the load of the others, however the clients are spread.
+// WORKER_NONE when none has.
+static uint16_t choose_owner(const struct turn_request *request, const struct wish *wish,
+                             unsigned slots)
+{
+    const struct turn_server *server = request->server;
+    const uint32_t *counts = server->allocations.count_by_worker;
+    uint16_t owner = WORKER_NONE;
+
+    if (worker_has_room(server, request->packet->worker, wish, slots))
+        return request->packet->worker;
+    for (uint16_t worker = 0; worker < server->config.worker_count; worker++) {
+        if ((owner == WORKER_NONE || counts[worker] < counts[owner]) &&
+            worker_has_room(server, worker, wish, slots))
+            owner = worker;
+    }
+    return owner;
+}
+
+// A reserved port has its owner.
+static bool choose_reserved(const struct turn_request *request, const struct wish *wish,
+                            struct grant *grant)
+{
+    const struct turn_server *server = request->server;
+    uint16_t port = server->reservations.at[wish->reservation].address.port;
+    grant->slots = wish->slots;
+    grant->worker = port_slice_worker(port, server->config.worker_count);
+    return allocation_table_has_room(&server->allocations, grant->worker);
+}
+
+// The second halves of checks 8 and 9. Two families of another worker before one of the receiving
+// worker; and if it can be only one, IPv4 of any worker before IPv6, since check 7 demands IPv4.
+static bool choose_ports(const struct turn_request *request, const struct wish *wish,
+                         struct grant *grant)
+{
+    static const unsigned choices[] = {SLOT_V4 | SLOT_V6, SLOT_V4, SLOT_V6};
+    if (wish->reservation != INDEX_NONE)
+        return choose_reserved(request, wish, grant);
+    for (unsigned i = 0; i < sizeof(choices) / sizeof(choices[0]); i++) {
+        if ((choices[i] & ~wish->slots) != 0)
+            continue;
+        grant->slots = choices[i];
+        grant->worker = choose_owner(request, wish, choices[i]);
+        if (grant->worker != WORKER_NONE)
+            return true;
+    }
+    return false;
+}
+
 // A random port of the worker's at one relay of the family: the relay at the address that the
 // client already uses if it has one left, else any.
-static bool take_port(struct turn_request *request, const struct wish *wish, enum ip_family family,
-                      struct turn_relayed_address *ret_address)
+static bool take_port(struct turn_request *request, const struct wish *wish, uint16_t worker,
+                      enum ip_family family, struct turn_relayed_address *ret_address)
 {
     struct turn_server *server = request->server;
     const struct turn_config *config = &server->config;
@@ -152,8 +236,8 @@ static bool take_port(struct turn_request *request, const struct wish *wish, enu
             bool preferred = ip_address_equal(local, server_ip);
             uint16_t port;
             if (local->family != family || preferred != (pass == 0) ||
-                !relay_ports_take(&server->relay_ports, relay, wish->worker, wish->ports,
-                                  &config->random, &port))
+                !relay_ports_take(&server->relay_ports, relay, worker, wish->ports, &config->random,
+                                  &port))
                 continue;
             *ret_address = (struct turn_relayed_address){.relay = relay, .port = port};
             return true;
@@ -162,36 +246,31 @@ static bool take_port(struct turn_request *request, const struct wish *wish, enu
     return false;
 }
 
-static void grant_slot(struct turn_request *request, const struct wish *wish,
-                       enum relayed_slot slot, struct relayed *relayed)
+// It cannot fail: the worker was chosen because it has the port.
+static void take_slot(struct turn_request *request, const struct wish *wish,
+                      const struct grant *grant, enum relayed_slot slot, struct relayed *relayed)
 {
-    enum ip_family family = relayed_family(slot);
-    if (!family_is_served(request->server, family))
-        relayed->refused = STUN_ERROR_ADDRESS_FAMILY_NOT_SUPPORTED;
-    else if (!take_port(request, wish, family, &relayed->address))
-        relayed->refused = STUN_ERROR_INSUFFICIENT_CAPACITY;
+    bool taken = true;
+    if (wish->reservation != INDEX_NONE)
+        relayed->address = request->server->reservations.at[wish->reservation].address;
     else
-        relayed->state = RELAYED_LIVE;
+        taken = take_port(request, wish, grant->worker, relayed_family(slot), &relayed->address);
+    assert(taken);
+    (void)taken;
+    relayed->state = RELAYED_LIVE;
 }
 
-// The second halves of checks 8 and 9. False: nothing was to be had.
-static bool grant_ports(struct turn_request *request, const struct wish *wish, struct grant *grant)
+static void take_ports(struct turn_request *request, const struct wish *wish, struct grant *grant)
 {
-    struct turn_server *server = request->server;
-    bool any = false;
     for (unsigned slot = 0; slot < RELAYED_COUNT; slot++) {
-        struct relayed *relayed = &grant->relayed[slot];
-        if (!wish->slots[slot])
-            continue;
-        if (wish->reservation != INDEX_NONE) {
-            relayed->address = server->reservations.at[wish->reservation].address;
-            relayed->state = RELAYED_LIVE;
-        } else {
-            grant_slot(request, wish, (enum relayed_slot)slot, relayed);
-        }
-        any |= relayed->state == RELAYED_LIVE;
+        enum ip_family family = relayed_family((enum relayed_slot)slot);
+        if ((grant->slots & SLOT_BIT(slot)) != 0)
+            take_slot(request, wish, grant, (enum relayed_slot)slot, &grant->relayed[slot]);
+        else if ((wish->slots & SLOT_BIT(slot)) != 0)
+            grant->relayed[slot].refused = family_is_served(request->server, family)
+                                               ? STUN_ERROR_INSUFFICIENT_CAPACITY
+                                               : STUN_ERROR_ADDRESS_FAMILY_NOT_SUPPORTED;
     }
-    return any;
 }
 
 static void give_names(struct turn_server *server, const struct grant *grant)
@@ -232,17 +311,12 @@ static unsigned make_grant(struct turn_request *request, const struct wish *wish
 
     if (!quota_allows(&server->quota, QUOTA_ALLOCATIONS, user))
         return STUN_ERROR_ALLOCATION_QUOTA_REACHED;
-    if (!allocation_table_has_room(&server->allocations, wish->worker))
-        return STUN_ERROR_INSUFFICIENT_CAPACITY;
     if (wish->ports == RELAY_PORT_PAIR && (!reservation_table_has_room(&server->reservations) ||
                                            !quota_allows(&server->quota, QUOTA_RESERVATIONS, user)))
         return STUN_ERROR_INSUFFICIENT_CAPACITY;
-    if (!take_names(request, wish, user, grant))
+    if (!choose_ports(request, wish, grant) || !take_names(request, wish, user, grant))
         return STUN_ERROR_INSUFFICIENT_CAPACITY;
-    if (!grant_ports(request, wish, grant)) {
-        give_names(server, grant);
-        return STUN_ERROR_INSUFFICIENT_CAPACITY;
-    }
+    take_ports(request, wish, grant);
     return 0;
 }
 
@@ -263,7 +337,7 @@ static void reserve_next_port(struct turn_request *request, const struct wish *w
 {
     struct turn_server *server = request->server;
     struct turn_relayed_address next =
-        allocation->relayed[wish->slots[RELAYED_V4] ? RELAYED_V4 : RELAYED_V6].address;
+        allocation->relayed[wish->slots & SLOT_V4 ? RELAYED_V4 : RELAYED_V6].address;
     next.port++;
     uint32_t reservation = reservation_create(&server->reservations, next, grant->reserving_user,
                                               &server->config.random);
@@ -279,7 +353,7 @@ static struct allocation *create(struct turn_request *request, const struct wish
 {
     struct turn_server *server = request->server;
     struct allocation *allocation =
-        allocation_create(&server->allocations, &request->packet->five_tuple, wish->worker);
+        allocation_create(&server->allocations, &request->packet->five_tuple, grant->worker);
 
     memcpy(allocation->relayed, grant->relayed, sizeof(allocation->relayed));
     allocation->received_by = request->packet->worker;
@@ -363,7 +437,7 @@ static bool is_retransmission(const struct turn_request *request)
 
 unsigned turn_allocate(struct turn_request *request)
 {
-    struct wish wish = {.worker = request->packet->worker};
+    struct wish wish = {0};
     struct grant grant = {0};
 
     if (request->allocation != NULL) {
@@ -375,10 +449,6 @@ unsigned turn_allocate(struct turn_request *request)
     unsigned error = read_wish(request, &wish);
     if (error != 0)
         return error;
-    if (wish.reservation != INDEX_NONE)
-        wish.worker =
-            port_slice_worker(request->server->reservations.at[wish.reservation].address.port,
-                              request->server->config.worker_count);
     error = make_grant(request, &wish, &grant);
     if (error != 0)
         return error;

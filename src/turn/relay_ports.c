@@ -178,17 +178,34 @@ static uint32_t random_below(const struct random_source *random, uint32_t limit)
     return (uint32_t)(((uint64_t)value * limit) >> 32);
 }
 
+static const struct relay_port_set *even_set(const struct relay_slice *slice,
+                                             enum relay_port_kind kind)
+{
+    return kind == RELAY_PORT_PAIR ? &slice->pairs : &slice->even;
+}
+
+static uint32_t count_free(const struct relay_slice *slice, enum relay_port_kind kind)
+{
+    return even_set(slice, kind)->count + (kind == RELAY_PORT_ANY ? slice->odd.count : 0);
+}
+
 // Every free port of the kind is as likely as any other.
 static bool choose(const struct relay_slice *slice, enum relay_port_kind kind,
                    const struct random_source *random, uint16_t *ret_port)
 {
-    const struct relay_port_set *set = kind == RELAY_PORT_PAIR ? &slice->pairs : &slice->even;
-    uint32_t count = set->count + (kind == RELAY_PORT_ANY ? slice->odd.count : 0);
+    const struct relay_port_set *set = even_set(slice, kind);
+    uint32_t count = count_free(slice, kind);
     if (count == 0)
         return false;
     uint32_t choice = random_below(random, count);
     *ret_port = choice < set->count ? set->ports[choice] : slice->odd.ports[choice - set->count];
     return true;
+}
+
+bool relay_ports_has(const struct relay_ports *ports, uint16_t relay, uint16_t worker,
+                     enum relay_port_kind kind)
+{
+    return count_free(slice_at(ports, relay, worker), kind) > 0;
 }
 
 bool relay_ports_take(struct relay_ports *ports, uint16_t relay, uint16_t worker,

@@ -79,11 +79,11 @@ static bool port_is_free(const struct model *model, uint16_t relay, uint32_t por
     return true;
 }
 
-// A port that this request could be given?
+// A port of the worker's that this request could be given?
 static bool port_fits(const struct model *model, const struct model_request *request,
-                      uint16_t relay, uint32_t port)
+                      uint16_t worker, uint16_t relay, uint32_t port)
 {
-    if (port_slice_worker((uint16_t)port, model->config->worker_count) != request->worker ||
+    if (port_slice_worker((uint16_t)port, model->config->worker_count) != worker ||
         !port_is_free(model, relay, port))
         return false;
     if (request->even_port.form == MODEL_ABSENT)
@@ -92,11 +92,11 @@ static bool port_fits(const struct model *model, const struct model_request *req
 }
 
 static bool relay_has_port(const struct model *model, const struct model_request *request,
-                           uint16_t relay)
+                           uint16_t worker, uint16_t relay)
 {
     const struct turn_relay *range = &model->config->relays[relay];
     for (uint32_t port = range->min_port; port <= range->max_port; port++) {
-        if (port_fits(model, request, relay, port))
+        if (port_fits(model, request, worker, relay, port))
             return true;
     }
     return false;
@@ -117,11 +117,11 @@ static bool family_is_served(const struct model *model, unsigned slot)
 }
 
 static bool family_has_port(const struct model *model, const struct model_request *request,
-                            unsigned slot)
+                            uint16_t worker, unsigned slot)
 {
     for (uint16_t relay = 0; relay < model->config->relay_count; relay++) {
         if (model->config->relays[relay].local.family == family_of(slot) &&
-            relay_has_port(model, request, relay))
+            relay_has_port(model, request, worker, relay))
             return true;
     }
     return false;
@@ -134,6 +134,47 @@ static unsigned count_allocations(const struct model *model, int worker)
         count += in_use(&model->allocations[i]) &&
                  (worker < 0 || model->allocations[i].worker == worker);
     return count;
+}
+
+// Which relayed addresses an allocation has.
+struct families {
+    bool v4;
+    bool v6;
+};
+
+// Could the worker own an allocation of these families, as this request wants it?
+static bool worker_can_own(const struct model *model, const struct model_request *request,
+                           uint16_t worker, struct families families)
+{
+    return count_allocations(model, worker) < model->config->limits.allocations_per_worker &&
+           (!families.v4 || family_has_port(model, request, worker, 0)) &&
+           (!families.v6 || family_has_port(model, request, worker, 1));
+}
+
+static bool somebody_can_own(const struct model *model, const struct model_request *request,
+                             struct families families)
+{
+    bool somebody = false;
+    for (uint16_t worker = 0; worker < model->config->worker_count; worker++)
+        somebody |= worker_can_own(model, request, worker, families);
+    return somebody;
+}
+
+// What is wanted, or of two families what one worker has, rather IPv4. Neither: nothing is to be
+// had.
+static struct families families_to_be_had(const struct model *model,
+                                          const struct model_request *request)
+{
+    bool dual = request->additional_family.form == MODEL_GOOD;
+    bool v6 = request->requested_family.form == MODEL_GOOD &&
+              request->requested_family.value == MODEL_FAMILY_V6;
+    struct families wanted = {.v4 = !v6, .v6 = v6 || dual};
+    if (somebody_can_own(model, request, wanted))
+        return wanted;
+    wanted.v4 = dual && somebody_can_own(model, request, (struct families){.v4 = true});
+    wanted.v6 =
+        dual && !wanted.v4 && somebody_can_own(model, request, (struct families){.v6 = true});
+    return wanted;
 }
 
 static unsigned count_held(const struct model *model, const char *quota_name, bool reservations)
@@ -189,7 +230,7 @@ static unsigned judge_allocate(struct model *model, const struct model_request *
     const struct turn_limits *limits = &model->config->limits;
     const struct model_allocation *existing = model_find(model, &request->five_tuple);
     const struct model_reservation *reservation = NULL;
-    uint16_t worker = request->worker;
+    struct families families;
     unsigned wanted_slot = request->requested_family.value == MODEL_FAMILY_V6 ? 1 : 0;
     bool pair = request->even_port.form == MODEL_GOOD && request->even_port.value == 1;
 
@@ -236,20 +277,18 @@ static unsigned judge_allocate(struct model *model, const struct model_request *
     if (limits->allocations_per_user != 0 &&
         count_held(model, request->quota_name, false) >= limits->allocations_per_user)
         return 486;
-    if (reservation != NULL)
-        worker = port_slice_worker(reservation->port, model->config->worker_count);
-    if (count_allocations(model, -1) >= limits->allocations ||
-        count_allocations(model, worker) >= limits->allocations_per_worker)
+    if (count_allocations(model, -1) >= limits->allocations)
         return 508;
     if (pair && (count_reservations(model) >= limits->allocations ||
                  (limits->allocations_per_user != 0 &&
                   count_held(model, request->quota_name, true) >= limits->allocations_per_user)))
         return 508;
-    if (reservation != NULL || family_has_port(model, request, wanted_slot))
-        return 0;
-    return request->additional_family.form == MODEL_GOOD && family_has_port(model, request, 1)
-               ? 0
-               : 508;
+    if (reservation != NULL) {
+        uint16_t owner = port_slice_worker(reservation->port, model->config->worker_count);
+        return worker_can_own(model, request, owner, (struct families){0}) ? 0 : 508;
+    }
+    families = families_to_be_had(model, request);
+    return families.v4 || families.v6 ? 0 : 508;
 }
 
 static bool has_family(const struct model_allocation *allocation, uint16_t family)
@@ -474,25 +513,28 @@ static struct model_allocation *free_place(struct model *model)
     return NULL;
 }
 
-// An address that the server has chosen: it was free, it is what was asked for, and it is at the
-// address that the client uses if that has one.
-static void take_relayed(struct model *model, const struct model_request *request, unsigned slot,
-                         const struct transport_address *address, uint32_t lifetime_s,
+// An address that the server has chosen: it was free and the owner's, it is what was asked for, and
+// it is at the address that the client uses if the owner has one there.
+static void take_relayed(struct model *model, const struct model_request *request, uint16_t owner,
+                         unsigned slot, const struct transport_address *address,
                          struct model_relayed *relayed)
 {
     const struct turn_relay *relays = model->config->relays;
     uint16_t relay = relay_of(model, &address->ip);
     REQUIRE(address->ip.family == family_of(slot));
-    REQUIRE(port_fits(model, request, relay, address->port));
+    REQUIRE(port_fits(model, request, owner, relay, address->port));
     for (uint16_t other = 0; other < model->config->relay_count; other++) {
         if (ip_address_equal(&relays[other].local, &request->five_tuple.server.ip) &&
-            relays[other].local.family == family_of(slot) && relay_has_port(model, request, other))
+            relays[other].local.family == family_of(slot) &&
+            relay_has_port(model, request, owner, other))
             REQUIRE(relay == other);
     }
-    *relayed = (struct model_relayed){.live = true,
-                                      .relay = relay,
-                                      .port = address->port,
-                                      .deadline_s = deadline_s(model, lifetime_s)};
+    *relayed = (struct model_relayed){
+        .live = true,
+        .relay = relay,
+        .port = address->port,
+        .deadline_s = deadline_s(model, granted_lifetime_s(model, request)),
+    };
 }
 
 static void follow_token(struct model *model, const struct model_request *request,
@@ -514,27 +556,33 @@ static void follow_token(struct model *model, const struct model_request *reques
     reservation->used = false;
 }
 
+// Any worker with room may have become the owner, unless the receiving one has room.
+static void follow_owner(const struct model *model, const struct model_request *request,
+                         struct families families, struct model_allocation *allocation,
+                         const struct turn_output *output)
+{
+    uint16_t owner = output->commands[0].worker;
+    REQUIRE(worker_can_own(model, request, owner, families));
+    REQUIRE(owner == request->worker || !worker_can_own(model, request, request->worker, families));
+    allocation->worker = owner;
+}
+
 static void follow_families(struct model *model, const struct model_request *request,
-                            struct model_allocation *allocation,
+                            struct model_allocation *allocation, const struct turn_output *output,
                             const struct stun_message *response)
 {
-    bool dual = request->additional_family.form == MODEL_GOOD;
-    bool v6 = request->requested_family.form == MODEL_GOOD &&
-              request->requested_family.value == MODEL_FAMILY_V6;
+    struct families given = families_to_be_had(model, request);
+    bool is_given[2] = {given.v4, given.v6};
     struct model_relayed taken[2] = {0};
     unsigned n = 0;
+    follow_owner(model, request, given, allocation, output);
     for (unsigned slot = 0; slot < 2; slot++) {
         struct transport_address address;
-        if (!dual && slot != v6)
-            continue;
-        if (!family_is_served(model, slot))
-            taken[slot].refused = 440;
-        else if (!family_has_port(model, request, slot))
-            taken[slot].refused = 508;
-        else {
+        if (is_given[slot]) {
             REQUIRE(read_relayed(response, n++, &address));
-            take_relayed(model, request, slot, &address, granted_lifetime_s(model, request),
-                         &taken[slot]);
+            take_relayed(model, request, allocation->worker, slot, &address, &taken[slot]);
+        } else if (request->additional_family.form == MODEL_GOOD) {
+            taken[slot].refused = family_is_served(model, slot) ? 508 : 440;
         }
     }
     memcpy(allocation->relayed, taken, sizeof(taken));
@@ -583,14 +631,13 @@ static void follow_allocate(struct model *model, const struct model_request *req
             .username = request->username,
             .quota_name = request->quota_name,
             .algorithm = request->algorithm,
-            .worker = request->worker,
             .received_by = request->worker,
         };
         memcpy(made.transaction_id, request->transaction_id, 12);
         if (request->token.form == MODEL_GOOD)
             follow_token(model, request, &made, response);
         else
-            follow_families(model, request, &made, response);
+            follow_families(model, request, &made, output, response);
         *allocation = made;
         if (request->even_port.form == MODEL_GOOD && request->even_port.value == 1)
             follow_reservation(model, request, allocation, response);

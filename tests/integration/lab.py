@@ -3,6 +3,7 @@
 
 import contextlib
 import ctypes
+import itertools
 import os
 import pathlib
 import socket
@@ -38,8 +39,10 @@ def _setns(descriptor):
 class Lab:
     """Namespaces named NAME-core, NAME-relay, NAME-client, NAME-peer; with nat also NAME-a and NAME-b."""
 
+    _numbers = itertools.count()  # each lab has its name: several are up at once
+
     def __init__(self, queues=WORKERS, nat=False):
-        self.name = f"{PREFIX}{os.getpid()}q{queues}{'n' if nat else ''}"
+        self.name = f"{PREFIX}{os.getpid()}n{next(self._numbers)}"
         self.queues = queues
         self.nat = nat
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """One, two and three workers give the same results: whatever lands on the wrong one is handed to its owner."""
 
+import contextlib
+import re
 import socket
 import struct
 import time
@@ -8,11 +10,14 @@ import time
 import pytest
 
 import stun
-from client import Client
+from client import Client, Refused
 from lab import PEER, Lab
 from relay import Relay
 
 CLIENTS = 12
+# Of two workers the first has the ports below 49216, the second those from there.
+FIRST_HAS, SECOND_HAS = 4, 8
+FEW_PORTS = range(49216 - FIRST_HAS, 49216 + SECOND_HAS)
 # Let the kernel cut what is too long.
 IP_MTU_DISCOVER, IPV6_MTU_DISCOVER, PMTUDISC_DONT = 10, 23, 0
 CUT = {
@@ -188,3 +193,73 @@ def test_the_figures_say_what_each_worker_did(lab, relay, workers, clients):
         assert not names or abs(sum(relayed.values()) - int(total[1])) <= workers  # they are rounded
         busy |= {name for name, rate in relayed.items() if rate > 0}
     assert busy == names
+
+
+@pytest.fixture
+def few_ports(tmp_path):
+    """A lab and a relay of two workers, with few ports."""
+    with Lab(queues=2) as the_lab:
+        with Relay(the_lab, tmp_path, workers=2, min_port=FEW_PORTS[0], max_port=FEW_PORTS[-1]) as the_relay:
+            yield the_lab, the_relay
+
+
+def allocate_in_time(client, seconds=5):
+    """Ports that were given back serve again once their worker has let go of them."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return client.allocate()
+        except Refused as refused:
+            if refused.error != 508 or time.monotonic() > deadline:
+                raise
+
+
+def exchange(client, peer, number):
+    """A datagram each way, with a permission and by channel."""
+    client.permit(PEER[4])
+    client.send_indication(peer.getsockname(), b"sent")
+    assert peer.recvfrom(2048) == (b"sent", client.relayed)
+    peer.sendto(b"answered", client.relayed)
+    assert client.receive() == (None, peer.getsockname(), b"answered")
+    client.bind(number, peer.getsockname())
+    client.send_channel(number, b"by channel")
+    assert peer.recvfrom(2048) == (b"by channel", client.relayed)
+    peer.sendto(b"back", client.relayed)
+    assert client.receive() == (number, None, b"back")
+
+
+def figures_of_workers(relay):
+    """What each did, as printed when the relay stopped: [{column: count}]."""
+    columns = ("received", "transmitted", "to peers", "to clients", "handed on", "dropped")
+    rows = re.findall(r"^ *w\d+" + r" +(\d+)" * len(columns) + "$", relay.stats_path.read_text(), re.MULTILINE)
+    return [dict(zip(columns, map(int, row))) for row in rows]
+
+
+def test_every_port_of_the_range_is_given_before_anyone_is_refused(few_ports):
+    lab, relay = few_ports
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(Client(lab)) for _ in FEW_PORTS]
+        late = stack.enter_context(Client(lab))
+        peer = stack.enter_context(lab.udp("peer", PEER[4]))
+        with lab.all_by_queue("client", 0):
+            for client in clients:
+                client.allocate()
+            for client in clients:
+                client.refresh(0)
+            for client in clients:
+                allocate_in_time(client)
+            assert sorted(client.relayed[1] for client in clients) == list(FEW_PORTS)
+            for client in clients:
+                exchange(client, peer, 0x4000)
+        for queue in range(2):
+            with lab.all_by_queue("client", queue), pytest.raises(Refused) as refused:
+                late.allocate()
+            assert refused.value.error == 508
+        assert relay.stop() == 0
+    in_use = relay.in_use()
+    assert in_use["allocations"] == in_use["relay_ports"] == in_use["table_allocations"] == len(FEW_PORTS)
+    # The first worker hands on two datagrams of each client that has a port of the second, besides those of peers.
+    first, second = figures_of_workers(relay)
+    assert (first["to peers"], first["to clients"]) == (2 * FIRST_HAS, 2 * FIRST_HAS)
+    assert (second["to peers"], second["to clients"]) == (2 * SECOND_HAS, 2 * SECOND_HAS)
+    assert first["handed on"] >= 2 * SECOND_HAS

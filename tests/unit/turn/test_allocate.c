@@ -53,7 +53,7 @@ static void installs_the_allocation_before_it_answers(void **state)
     assert_int_equal(command->allocation_info.relayed_v6.port, 0);
 }
 
-static void ports_come_from_the_slice_of_the_receiving_worker(void **state)
+static void ports_come_from_the_slice_of_the_receiving_worker_while_it_has_any(void **state)
 {
     struct fixture *fixture = *state;
     for (uint16_t i = 0; i < 40; i++) {
@@ -544,26 +544,217 @@ static void prefers_the_relay_at_the_address_the_client_uses(void **state)
     fixture_done(&fixture);
 }
 
+// So many ports of each of two workers, from where one's slice ends and the other's begins.
+static void split_relay(struct fixture *fixture, unsigned relay, uint16_t first_count,
+                        uint16_t second_count)
+{
+    fixture->config.relays[relay].min_port = (uint16_t)(49216 - first_count);
+    fixture->config.relays[relay].max_port = (uint16_t)(49216 + second_count - 1);
+}
+
+static uint16_t owner(const struct fixture *fixture)
+{
+    return fixture->output.commands[0].worker;
+}
+
 static void full_ports_refuse_the_new_and_keep_the_old(void **state)
 {
     (void)state;
     struct fixture fixture;
     fixture_init(&fixture);
-    fixture.config.relays[0].min_port = 50000;
-    fixture.config.relays[0].max_port = 50127; // 64 ports a worker
+    split_relay(&fixture, 0, 8, 8);
     fixture_start(&fixture);
-    for (uint16_t i = 0; i < 64; i++) {
+    for (uint16_t i = 0; i < 16; i++) {
         struct client client = client_make((uint16_t)(1000 + i));
         assert_int_equal(client_allocate(&fixture, &client), 0);
+        assert_int_equal(owner(&fixture), i / 8);
+        assert_int_equal(port_slice_worker(relayed(&fixture, 0).port, 2), i / 8);
+        assert_int_equal(fixture.output.commands[0].allocation_info.received_by, 0);
     }
-    struct client late = client_make(2000);
-    assert_int_equal(client_allocate(&fixture, &late), 508);
-    late.worker = 1;
-    assert_int_equal(client_allocate(&fixture, &late), 0);
-    for (uint16_t i = 0; i < 64; i++) {
+    for (uint16_t worker = 0; worker < 2; worker++) {
+        struct client late = client_make(2000);
+        late.worker = worker;
+        assert_int_equal(client_allocate(&fixture, &late), 508);
+    }
+    for (uint16_t i = 0; i < 16; i++) {
         struct client client = client_make((uint16_t)(1000 + i));
         assert_int_equal(client_refresh(&fixture, &client, 600), 0);
     }
+    fixture_done(&fixture);
+}
+
+static void a_client_of_another_owner_goes_on_and_ends_like_any(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct client client = client_make(1000);
+    struct client other = client_make(1001);
+    fixture_init(&fixture);
+    split_relay(&fixture, 0, 1, 1);
+    fixture_start(&fixture);
+    assert_int_equal(client_allocate(&fixture, &client), 0);
+    assert_int_equal(client_allocate(&fixture, &other), 0);
+    assert_int_equal(owner(&fixture), 1);
+    assert_int_equal(client_permit(&fixture, &other, "8.8.8.8"), 0);
+    assert_int_equal(owner(&fixture), 1);
+    assert_int_equal(client_bind(&fixture, &other, 0x4000, "8.8.8.8:5000"), 0);
+    assert_int_equal(owner(&fixture), 1);
+    assert_int_equal(client_refresh(&fixture, &other, 0), 0);
+    assert_int_equal(owner(&fixture), 1);
+    fixture_acknowledge(&fixture);
+    assert_int_equal(client_refresh(&fixture, &client, 0), 0);
+    fixture_acknowledge(&fixture);
+    assert_all_released(&fixture);
+    fixture_done(&fixture);
+}
+
+// What one worker has too much goes to those that have the least, each as far as it has room.
+static void overflow_goes_to_the_workers_with_the_fewest_allocations(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    unsigned count_by_worker[4] = {0};
+    fixture_init(&fixture);
+    fixture.config.worker_count = 4;
+    fixture.config.limits.allocations_per_worker = 6;
+    fixture_start(&fixture);
+    static const struct {
+        uint16_t received_by;
+        uint16_t count;
+        unsigned expected[4];
+    } steps[] = {
+        {1, 6, {0, 6, 0, 0}}, {3, 2, {0, 6, 0, 2}}, {1, 4, {2, 6, 2, 2}},
+        {1, 6, {4, 6, 4, 4}}, {2, 4, {5, 6, 6, 5}}, {0, 2, {6, 6, 6, 6}},
+    };
+    uint16_t port = 1000;
+    for (unsigned step = 0; step < sizeof(steps) / sizeof(steps[0]); step++) {
+        for (uint16_t i = 0; i < steps[step].count; i++) {
+            struct client client = client_make(port++);
+            client.worker = steps[step].received_by;
+            assert_int_equal(client_allocate(&fixture, &client), 0);
+            assert_int_equal(port_slice_worker(relayed(&fixture, 0).port, 4), owner(&fixture));
+            count_by_worker[owner(&fixture)]++;
+        }
+        assert_memory_equal(count_by_worker, steps[step].expected, sizeof(count_by_worker));
+    }
+    struct client late = client_make(port);
+    assert_int_equal(client_allocate(&fixture, &late), 508);
+    fixture_done(&fixture);
+}
+
+static void an_even_port_or_a_pair_of_another_worker_serves_too(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct client client = client_make(1000);
+    struct client other = client_make(1001);
+    struct request request;
+    uint8_t token[8];
+    fixture_init(&fixture);
+    split_relay(&fixture, 0, 1, 4); // of the first worker an odd port alone
+    fixture_start(&fixture);
+    assert_int_equal(client_allocate_pair(&fixture, &client, token), 0);
+    assert_int_equal(owner(&fixture), 1);
+    uint16_t even = relayed(&fixture, 0).port;
+    assert_int_equal(client_allocate_token(&fixture, &other, token), 0);
+    assert_int_equal(owner(&fixture), 1);
+    assert_int_equal(relayed(&fixture, 0).port, even + 1);
+
+    client = client_make(1002);
+    request_begin(&fixture, &request, STUN_METHOD_ALLOCATE);
+    stun_add_requested_transport(&request.builder, 17);
+    stun_add_even_port(&request.builder, false);
+    assert_int_equal(client_send(&fixture, &client, &request), 0);
+    assert_int_equal(owner(&fixture), 1);
+    // No pair is left, and the odd port is still the first worker's to give.
+    client = client_make(1003);
+    assert_int_equal(client_allocate_pair(&fixture, &client, token), 508);
+    assert_int_equal(client_allocate(&fixture, &client), 0);
+    assert_int_equal(owner(&fixture), 0);
+    assert_int_equal(fixture_usage(&fixture).relay_ports, 4);
+    fixture_done(&fixture);
+}
+
+static void a_dual_allocation_has_both_ports_of_one_worker(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_init(&fixture);
+    split_relay(&fixture, 0, 2, 2);
+    split_relay(&fixture, 1, 1, 2);
+    fixture_start(&fixture);
+    // The first has another IPv4 port, which counts less than two ports of the second.
+    static const uint16_t owners[] = {0, 1, 1};
+    for (uint16_t i = 0; i < 3; i++) {
+        struct client client = client_make((uint16_t)(1000 + i));
+        assert_int_equal(client_allocate_dual(&fixture, &client), 0);
+        assert_int_equal(owner(&fixture), owners[i]);
+        assert_int_equal(port_slice_worker(relayed(&fixture, 0).port, 2), owners[i]);
+        assert_int_equal(port_slice_worker(relayed(&fixture, 1).port, 2), owners[i]);
+        assert_false(stun_message_has(&fixture.response, STUN_ATTRIBUTE_ADDRESS_ERROR_CODE));
+    }
+    fixture_done(&fixture);
+}
+
+// IPv4 of one worker and IPv6 of another make no allocation, and nothing that was looked at is
+// held.
+static void half_a_dual_allocation_is_ipv4_of_any_worker_before_ipv6(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct client client = client_make(1000);
+    struct transport_address second;
+    fixture_init(&fixture);
+    split_relay(&fixture, 0, 1, 2);
+    split_relay(&fixture, 1, 2, 1);
+    fixture_start(&fixture);
+    for (uint16_t i = 0; i < 2; i++) {
+        client = client_make((uint16_t)(1000 + i));
+        client.worker = i;
+        assert_int_equal(client_allocate_dual(&fixture, &client), 0);
+        assert_false(stun_message_has(&fixture.response, STUN_ATTRIBUTE_ADDRESS_ERROR_CODE));
+    }
+    // What is left: IPv4 of the second, IPv6 of the first.
+    static const struct {
+        uint16_t received_by;
+        uint16_t owner;
+        uint8_t refused;
+    } steps[] = {{0, 1, STUN_FAMILY_IPV6}, {1, 0, STUN_FAMILY_IPV4}};
+    for (uint16_t i = 0; i < 2; i++) {
+        client = client_make((uint16_t)(1010 + i));
+        client.worker = steps[i].received_by;
+        assert_int_equal(client_allocate_dual(&fixture, &client), 0);
+        assert_address_error(&fixture, steps[i].refused, 508);
+        assert_int_equal(owner(&fixture), steps[i].owner);
+        assert_int_equal(port_slice_worker(relayed(&fixture, 0).port, 2), steps[i].owner);
+        assert_false(response_relayed(&fixture, 1, &second));
+        assert_int_equal(fixture_usage(&fixture).relay_ports, 5 + i);
+    }
+    client = client_make(1020);
+    assert_int_equal(client_allocate_dual(&fixture, &client), 508);
+    assert_int_equal(fixture_usage(&fixture).relay_ports, 6);
+    fixture_done(&fixture);
+}
+
+// Its port is one worker's, however much room another has.
+static void a_reservation_is_refused_when_its_owner_is_full(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct client client = client_make(1000);
+    struct client other = client_make(1001);
+    uint8_t token[8];
+    fixture_init(&fixture);
+    fixture.config.limits.allocations_per_worker = 1;
+    fixture_start(&fixture);
+    other.worker = 1;
+    assert_int_equal(client_allocate_pair(&fixture, &client, token), 0);
+    assert_int_equal(client_allocate_token(&fixture, &other, token), 508);
+    assert_int_equal(fixture_usage(&fixture).reservations, 1);
+    assert_int_equal(client_refresh(&fixture, &client, 0), 0);
+    fixture_acknowledge(&fixture);
+    assert_int_equal(client_allocate_token(&fixture, &other, token), 0);
+    assert_int_equal(owner(&fixture), 0);
     fixture_done(&fixture);
 }
 
@@ -664,11 +855,14 @@ static void full_tables_refuse_with_508_in_all_and_by_worker(void **state)
     static const struct {
         uint16_t worker;
         unsigned error;
-    } steps[] = {{0, 0}, {0, 0}, {0, 508}, {1, 0}, {1, 508}};
+        uint16_t owner;
+    } steps[] = {{0, 0, 0}, {0, 0, 0}, {0, 0, 1}, {0, 508, 0}, {1, 508, 0}};
     for (uint16_t i = 0; i < 5; i++) {
         struct client client = client_make((uint16_t)(1000 + i));
         client.worker = steps[i].worker;
         assert_int_equal(client_allocate(&fixture, &client), steps[i].error);
+        if (steps[i].error == 0)
+            assert_int_equal(owner(&fixture), steps[i].owner);
     }
     struct client first = client_make(1000);
     assert_int_equal(client_refresh(&fixture, &first, 0), 0);
@@ -706,7 +900,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(answers_with_relayed_and_mapped_address_and_lifetime),
         CASE(installs_the_allocation_before_it_answers),
-        CASE(ports_come_from_the_slice_of_the_receiving_worker),
+        CASE(ports_come_from_the_slice_of_the_receiving_worker_while_it_has_any),
         cmocka_unit_test(tells_the_advertised_address_and_installs_the_local_one),
         CASE(lifetime_is_the_requested_one_between_default_and_maximum),
         CASE(a_retransmission_is_answered_alike_and_makes_nothing),
@@ -730,6 +924,12 @@ int main(void)
         CASE(a_token_stands_without_families_and_even_port),
         cmocka_unit_test(prefers_the_relay_at_the_address_the_client_uses),
         cmocka_unit_test(full_ports_refuse_the_new_and_keep_the_old),
+        cmocka_unit_test(a_client_of_another_owner_goes_on_and_ends_like_any),
+        cmocka_unit_test(overflow_goes_to_the_workers_with_the_fewest_allocations),
+        cmocka_unit_test(an_even_port_or_a_pair_of_another_worker_serves_too),
+        cmocka_unit_test(a_dual_allocation_has_both_ports_of_one_worker),
+        cmocka_unit_test(half_a_dual_allocation_is_ipv4_of_any_worker_before_ipv6),
+        cmocka_unit_test(a_reservation_is_refused_when_its_owner_is_full),
         cmocka_unit_test(a_port_is_given_again_only_after_the_worker_acknowledged),
         cmocka_unit_test(a_full_user_is_refused_with_486_and_keeps_what_it_has),
         cmocka_unit_test(rest_users_are_counted_by_userid),

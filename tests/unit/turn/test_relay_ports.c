@@ -114,6 +114,35 @@ static void a_pair_comes_back_only_when_both_halves_do(void **state)
     assert_int_equal(port, pair);
 }
 
+static void assert_has(const struct pool *pool, uint16_t worker, bool any, bool even, bool pair)
+{
+    const struct relay_ports *ports = &pool->ports;
+    assert_int_equal(relay_ports_has(ports, 0, worker, RELAY_PORT_ANY), any);
+    assert_int_equal(relay_ports_has(ports, 0, worker, RELAY_PORT_EVEN), even);
+    assert_int_equal(relay_ports_has(ports, 0, worker, RELAY_PORT_PAIR), pair);
+}
+
+static void knows_what_each_worker_has_of_each_kind(void **state)
+{
+    (void)state;
+    struct pool pool;
+    uint16_t even;
+    uint16_t port;
+    init_pool(&pool, 49213, 49217, 2); // 49216 and 49217 are the second worker's
+    assert_has(&pool, 0, true, true, true);
+    assert_true(relay_ports_take(&pool.ports, 0, 0, RELAY_PORT_PAIR, &random_system, &even));
+    assert_has(&pool, 0, true, false, false);
+    assert_true(relay_ports_take(&pool.ports, 0, 0, RELAY_PORT_ANY, &random_system, &port));
+    assert_has(&pool, 0, false, false, false);
+    assert_has(&pool, 1, true, true, true);
+    assert_true(relay_ports_has(&pool.ports, 1, 0, RELAY_PORT_PAIR));
+    relay_ports_give(&pool.ports, 0, even);
+    assert_has(&pool, 0, true, true, false);
+    relay_ports_give(&pool.ports, 0, even + 1);
+    assert_has(&pool, 0, true, true, true);
+    relay_ports_done(&pool.ports);
+}
+
 static void a_pair_half_outside_the_range_is_no_pair(void **state)
 {
     (void)state;
@@ -206,6 +235,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_pair_takes_both_of_its_ports, setup, teardown),
         cmocka_unit_test_setup_teardown(a_pair_comes_back_only_when_both_halves_do, setup,
                                         teardown),
+        cmocka_unit_test(knows_what_each_worker_has_of_each_kind),
         cmocka_unit_test(a_pair_half_outside_the_range_is_no_pair),
         cmocka_unit_test(serves_the_whole_port_space),
         cmocka_unit_test_setup_teardown(ports_follow_no_order, setup, teardown),
