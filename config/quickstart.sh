@@ -109,13 +109,12 @@ start_relay() {
     done_with relay "turnpike on AF_XDP, interface relay0"
 }
 
-# show_traffic: clients send through the relay to a peer, which sends everything back. In Send indications (-s): for its
-# channels this client picks numbers that RFC 8656 has withdrawn.
+# show_traffic: clients send through the relay to a peer, which sends everything back.
 show_traffic() {
     local sent received peak
     begin traffic "$CLIENTS clients send $MESSAGES messages each"
     in_lab peer turnutils_peer -L "$PEER" >/dev/null 2>&1 9>&- &
-    in_lab client timeout 60 stdbuf -oL turnutils_uclient -u "$USER_NAME" -w "$PASSWORD" -L "$CLIENT" -e "$PEER" -c -s \
+    in_lab client timeout 60 stdbuf -oL turnutils_uclient -u "$USER_NAME" -w "$PASSWORD" -L "$CLIENT" -e "$PEER" -c \
         -m "$CLIENTS" -n "$MESSAGES" -z "$INTERVAL_MS" -l "$LENGTH" "$RELAY" >"$work/traffic.log" 2>&1 || true
     # Its lines, one a second, have the totals so far: the peak is the largest step.
     read -r sent received peak < <(awk -F'tot_send_msgs=|, tot_recv_msgs=|, tot_send_bytes' '/tot_send_msgs/ {
@@ -143,7 +142,7 @@ stay_up() {
   ${bold}turn:$RELAY:$PORT${plain}   user ${bold}$USER_NAME${plain}   password ${bold}$PASSWORD${plain}
 
   Try it from another terminal:
-    sudo ip netns exec $LAB-client turnutils_uclient -s -u $USER_NAME -w $PASSWORD -e $PEER -n 1000 $RELAY
+    sudo ip netns exec $LAB-client turnutils_uclient -u $USER_NAME -w $PASSWORD -e $PEER -n 1000 $RELAY
     sudo ip netns exec $LAB-client turnutils_stunclient $RELAY
 
   Ctrl-C ends it and takes everything away.

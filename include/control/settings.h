@@ -65,6 +65,7 @@ struct settings {
     uint32_t user_quota; // 0: none
     uint32_t permissions_per_allocation;
     uint32_t channels_per_allocation;
+    bool rfc5766_channels;
     uint32_t default_lifetime_s;
     uint32_t max_lifetime_s;
     uint32_t unauthenticated_rate; // 0: no limit

@@ -25,6 +25,7 @@ struct local_address {
     uint16_t max_port; // inclusive
     uint8_t kind;      // enum local_kind
     uint8_t index;     // into plane_config.listeners or .relays
+    bool rfc5766_channels;
 };
 
 // Of one family: the listeners first, so that none of their ports is ever taken for a relay's.

@@ -47,6 +47,7 @@ struct plane_config {
     struct plane_relay relays[PLANE_RELAYS_MAX];
     uint16_t worker_count;
     uint16_t idle; // enum plane_idle
+    bool rfc5766_channels; // channel numbers up to TURN_CHANNEL_MAX_RFC5766
     uint32_t idle_sleep_us;
     uint32_t allocations; // ids run from 0 to this - 1
     uint32_t allocations_per_worker;

@@ -81,7 +81,7 @@ enum stun_value stun_message_xor_address(const struct stun_message *message, uin
 // MAPPED-ADDRESS, ALTERNATE-SERVER.
 enum stun_value stun_message_address(const struct stun_message *message, uint16_t type,
                                      struct transport_address *ret_address);
-// MALFORMED when outside TURN_CHANNEL_MIN..TURN_CHANNEL_MAX.
+// MALFORMED when outside TURN_CHANNEL_MIN..TURN_CHANNEL_MAX_RFC5766.
 enum stun_value stun_message_channel_number(const struct stun_message *message, uint16_t *ret_channel);
 enum stun_value stun_message_even_port(const struct stun_message *message, bool *ret_reserve_next);
 // REQUESTED-TRANSPORT: the IP protocol number.

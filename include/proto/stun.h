@@ -94,9 +94,10 @@ enum stun_family {
     STUN_FAMILY_IPV6 = 0x02,
 };
 
-// RFC 8656 section 12.
-#define TURN_CHANNEL_MIN 0x4000
-#define TURN_CHANNEL_MAX 0x4FFF
+// RFC 8656 section 12; and the last channel number that RFC 5766 section 11 had.
+#define TURN_CHANNEL_MIN         0x4000
+#define TURN_CHANNEL_MAX         0x4FFF
+#define TURN_CHANNEL_MAX_RFC5766 0x7FFF
 
 // The registered reason phrase of an error code; "Error" for one that is not in enum stun_error. Static storage.
 const char *stun_error_reason(unsigned error);

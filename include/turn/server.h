@@ -51,6 +51,7 @@ struct turn_config {
     struct turn_relay relays[TURN_RELAYS_MAX];
     uint16_t relay_count;
     uint16_t worker_count;
+    bool rfc5766_channels;                 // channel numbers up to TURN_CHANNEL_MAX_RFC5766
     const struct credentials *credentials; // borrowed: outlives the server
     const struct peer_policy *peer_policy; // borrowed: outlives the server
     struct random_source random;

@@ -308,6 +308,12 @@ const struct setting settings_table[] = {
      .max = 4096,
      .unit = "channels",
      .help = "what one allocation may bind at once"},
+    {.name = "rfc5766_channels",
+     .type = SETTING_BOOLEAN,
+     AT(rfc5766_channels),
+     .default_value = "false",
+     .help = "let clients bind channel numbers up to 0x7FFF, as RFC 5766 did; RFC 8656 ends at "
+             "0x4FFF"},
     {.name = "default_lifetime",
      .type = SETTING_NUMBER,
      AT(default_lifetime_s),

@@ -56,6 +56,7 @@ void sizing_plane(const struct settings *settings, const struct turn_limits *lim
                   struct plane_config *config)
 {
     config->worker_count = (uint16_t)settings->workers;
+    config->rfc5766_channels = settings->rfc5766_channels;
     config->idle = (uint16_t)settings->idle;
     config->idle_sleep_us = settings->idle_sleep_us;
     config->allocations = limits->allocations;

@@ -106,6 +106,7 @@ static int make_server(const struct plane_config *plane, const struct turn_limit
         .limits = *limits,
         .relay_count = plane->relay_count,
         .worker_count = plane->worker_count,
+        .rfc5766_channels = plane->rfc5766_channels,
         .credentials = state->credentials,
         .peer_policy = state->peer_policy,
         .random = random_system,

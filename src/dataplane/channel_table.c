@@ -4,6 +4,7 @@
 
 #include "dataplane/leg.h"
 #include "dataplane/tables.h"
+#include "proto/channel_data.h"
 
 #include <errno.h>
 #include <string.h>
@@ -215,7 +216,8 @@ static bool command_is_valid(const struct tables *tables, const struct command *
 {
     const struct transport_address *peer = &command->channel.peer;
     return command->channel.number >= TURN_CHANNEL_MIN &&
-           command->channel.number <= TURN_CHANNEL_MAX && peer->port != 0 &&
+           command->channel.number <= channel_data_max(tables->config->rfc5766_channels) &&
+           peer->port != 0 &&
            (peer->ip.family == IP_FAMILY_V4 || peer->ip.family == IP_FAMILY_V6) &&
            tables_path_is_valid(tables, &command->channel.path);
 }

@@ -34,13 +34,14 @@ static inline void refuse(struct packet *packet, enum drop drop)
 }
 
 // A datagram for a listener: STUN and ChannelData differ in their first byte (RFC 8656 section 12).
-static __rte_always_inline void classify_client(struct packet *packet)
+static __rte_always_inline void classify_client(const struct local_address *listener,
+                                                struct packet *packet)
 {
     const uint8_t *payload = packet_payload(packet);
     uint16_t len = packet_payload_len(packet);
     if (len == 0) {
         refuse(packet, DROP_UNKNOWN_PROTOCOL);
-    } else if (channel_data_first_byte(payload[0])) {
+    } else if (channel_data_first_byte(payload[0], listener->rfc5766_channels)) {
         // RFC 8656 section 12.6: a datagram too short for the claimed length is discarded; padding
         // may follow.
         if (len < CHANNEL_DATA_HEADER_LEN ||
@@ -101,7 +102,7 @@ static __rte_always_inline void classify_udp(const struct local_addresses *local
         refuse(packet, DROP_NO_RELAYED_ADDRESS); // the hairpin leads to relayed addresses only
     } else {
         packet->local = local->index;
-        classify_client(packet);
+        classify_client(local, packet);
     }
 }
 

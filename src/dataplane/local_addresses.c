@@ -21,8 +21,10 @@ void local_addresses_init(struct local_addresses *addresses, const struct plane_
     memset(addresses, 0, sizeof(*addresses));
     for (unsigned i = 0; i < config->listener_count; i++) {
         const struct transport_address *listener = &config->listeners[i];
-        if (listener->ip.family == family)
-            add(addresses, &listener->ip, listener->port, listener->port, LOCAL_LISTENER, i, NULL);
+        if (listener->ip.family != family)
+            continue;
+        add(addresses, &listener->ip, listener->port, listener->port, LOCAL_LISTENER, i, NULL);
+        addresses->entries[addresses->count - 1].rfc5766_channels = config->rfc5766_channels;
     }
     for (unsigned i = 0; i < config->relay_count; i++) {
         const struct plane_relay *relay = &config->relays[i];

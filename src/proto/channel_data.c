@@ -2,9 +2,8 @@
 // ChannelData framing (RFC 8656 sections 12.4-12.6).
 #include "proto/channel_data.h"
 
-#include "proto/stun.h"
-
-bool channel_data_parse(struct span datagram, struct channel_data *ret_message)
+bool channel_data_parse(struct span datagram, bool rfc5766_channels,
+                        struct channel_data *ret_message)
 {
     uint16_t channel;
     uint16_t payload_len;
@@ -13,7 +12,7 @@ bool channel_data_parse(struct span datagram, struct channel_data *ret_message)
         return false;
     channel = load_be16(datagram.data);
     payload_len = load_be16(datagram.data + 2);
-    if (channel < TURN_CHANNEL_MIN || channel > TURN_CHANNEL_MAX)
+    if (channel < TURN_CHANNEL_MIN || channel > channel_data_max(rfc5766_channels))
         return false;
     if (payload_len > datagram.len - CHANNEL_DATA_HEADER_LEN)
         return false;

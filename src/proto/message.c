@@ -357,7 +357,7 @@ enum stun_value stun_message_channel_number(const struct stun_message *message,
     if (result != STUN_VALUE_OK)
         return result;
     channel = load_be16(bytes);
-    if (channel < TURN_CHANNEL_MIN || channel > TURN_CHANNEL_MAX)
+    if (channel < TURN_CHANNEL_MIN || channel > TURN_CHANNEL_MAX_RFC5766)
         return STUN_VALUE_MALFORMED;
     *ret_channel = channel;
     return STUN_VALUE_OK;

@@ -2,6 +2,7 @@
 // See turn/channel_bind.h: binds or refreshes a channel, and with it the permission for its peer.
 #include "turn/channel_bind.h"
 
+#include "proto/channel_data.h"
 #include "turn/create_permission.h"
 #include "turn/output.h"
 #include "turn/response.h"
@@ -19,7 +20,8 @@ static unsigned read_binding(const struct turn_request *request, struct binding 
 
     if (stun_message_channel_number(&request->message, &binding->number) != STUN_VALUE_OK ||
         stun_message_xor_address(&request->message, STUN_ATTRIBUTE_XOR_PEER_ADDRESS,
-                                 &binding->peer) != STUN_VALUE_OK)
+                                 &binding->peer) != STUN_VALUE_OK ||
+        binding->number > channel_data_max(request->server->config.rfc5766_channels))
         return STUN_ERROR_BAD_REQUEST;
     // Both name the same channel, or neither names any; else one of them is bound elsewhere.
     binding->channel = channel_find_number(channels, allocation, binding->number);

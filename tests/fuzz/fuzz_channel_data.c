@@ -6,11 +6,13 @@
 #include "fuzz.h"
 
 // RFC 8656 section 12.6, byte by byte.
-static bool parse_reference(struct span datagram, struct channel_data *ret_message)
+static bool parse_reference(struct span datagram, bool rfc5766_channels,
+                            struct channel_data *ret_message)
 {
     size_t len;
 
-    if (datagram.len < 4 || datagram.data[0] < 0x40 || datagram.data[0] > 0x4F)
+    if (datagram.len < 4 || datagram.data[0] < 0x40 ||
+        datagram.data[0] > (rfc5766_channels ? 0x7F : 0x4F))
         return false;
     len = (size_t)datagram.data[2] * 256 + datagram.data[3];
     if (4 + len > datagram.len)
@@ -20,18 +22,18 @@ static bool parse_reference(struct span datagram, struct channel_data *ret_messa
     return true;
 }
 
-static void check_datagram(struct span datagram)
+static void check_datagram(struct span datagram, bool rfc5766_channels)
 {
     struct channel_data expected;
     struct channel_data message;
     uint8_t header[CHANNEL_DATA_HEADER_LEN];
 
-    if (!parse_reference(datagram, &expected)) {
-        REQUIRE(!channel_data_parse(datagram, &message));
+    if (!parse_reference(datagram, rfc5766_channels, &expected)) {
+        REQUIRE(!channel_data_parse(datagram, rfc5766_channels, &message));
         return;
     }
-    REQUIRE(channel_data_first_byte(datagram.data[0]));
-    REQUIRE(channel_data_parse(datagram, &message));
+    REQUIRE(channel_data_first_byte(datagram.data[0], rfc5766_channels));
+    REQUIRE(channel_data_parse(datagram, rfc5766_channels, &message));
     REQUIRE(message.channel == expected.channel);
     REQUIRE(message.payload.data == expected.payload.data);
     REQUIRE(message.payload.len == expected.payload.len);
@@ -70,7 +72,7 @@ static void check_stream(struct span stream)
             return;
         REQUIRE(len == 4 + (size_t)load_be16(stream.data + 2) +
                            channel_data_stream_padding(load_be16(stream.data + 2)));
-        check_datagram((struct span){stream.data, len});
+        check_datagram((struct span){stream.data, len}, false);
         stream.data += len;
         stream.len -= len;
     }
@@ -78,7 +80,8 @@ static void check_stream(struct span stream)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    check_datagram((struct span){data, size});
+    check_datagram((struct span){data, size}, false);
+    check_datagram((struct span){data, size}, true);
     check_stream((struct span){data, size});
     return 0;
 }

@@ -146,7 +146,7 @@ static void read_fixed_values(const struct stun_message *message, uint16_t type)
     stun_message_reservation_token(message, token);
     stun_message_icmp(message, &icmp_type, &icmp_code, &value);
     if (stun_message_channel_number(message, &channel) == STUN_VALUE_OK)
-        REQUIRE(channel >= TURN_CHANNEL_MIN && channel <= TURN_CHANNEL_MAX);
+        REQUIRE(channel >= 0x4000 && channel <= 0x7FFF);
     if (stun_message_userhash(message, &hash) == STUN_VALUE_OK)
         require_within(message, (struct span){hash, USERHASH_LEN});
 }

@@ -252,7 +252,7 @@ def decode(data):
 
 
 def is_channel_data(data):
-    return len(data) >= 4 and 0x40 <= data[0] <= 0x4F
+    return len(data) >= 4 and 0x40 <= data[0] <= 0x7F
 
 
 def channel_data(number, payload):

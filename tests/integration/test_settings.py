@@ -241,3 +241,16 @@ def test_answers_to_strangers_are_limited_by_prefix(lab, relay_with, client_of):
     with lab.udp("peer", PEER4) as stranger:
         stranger.sendto(requests[0], (RELAY4, PORT))
         assert stun.decode(stranger.recv(2048)).error == 401
+
+
+def test_channel_numbers_of_rfc_5766_serve_where_they_are_let_in(relay_with, lab, client_of):
+    relay_with(rfc5766_channels=True)
+    client = client_of()
+    client.allocate()
+    with lab.udp("peer", PEER4) as peer:
+        client.bind(0x7FFF, peer.getsockname())
+        client.send_channel(0x7FFF, b"high")
+        assert peer.recvfrom(2048) == (b"high", client.relayed)
+        peer.sendto(b"and back", client.relayed)
+        assert client.receive() == (0x7FFF, None, b"and back")
+    assert client.channel_bind(0x8000, (PEER4, 1000)).error == 400

@@ -5,21 +5,19 @@ import base64
 import hashlib
 import hmac
 import re
-import subprocess
 import time
 
 import pytest
 
-from lab import CLIENT4, CLIENT6, HERE, PEER4, PEER6, RELAY4, RELAY6
+from lab import CLIENT4, CLIENT6, PEER4, PEER6, RELAY4, RELAY6
+from relay import Relay
 
 
-@pytest.fixture(scope="module", autouse=True)
-def channels_in_range(tmp_path_factory):
-    """See uclient_channels.c."""
-    library = tmp_path_factory.mktemp("uclient") / "channels.so"
-    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, HERE / "uclient_channels.c", "-ldl"], check=True)
-    global preload
-    preload = f"LD_PRELOAD={library}"
+@pytest.fixture(scope="module")
+def relay(lab, tmp_path_factory):
+    """uclient draws its channel numbers from the whole range that RFC 5766 had."""
+    with Relay(lab, tmp_path_factory.mktemp("relay"), rfc5766_channels=True) as the_relay:
+        yield the_relay
 
 
 @pytest.fixture(scope="module")
@@ -31,13 +29,10 @@ def echo(lab, relay):
     process.wait()
 
 
-preload = None
-
-
 def uclient(lab, *options, server=RELAY4, user="alice", password="wonderland", limit_s=60):
     local = CLIENT6 if ":" in server else CLIENT4
     # Line buffered and ended from outside: when it is refused it asks again for ever.
-    command = ["env", preload, "timeout", limit_s, "stdbuf", "-oL", "turnutils_uclient", "-L", local, "-u", user]
+    command = ["timeout", limit_s, "stdbuf", "-oL", "turnutils_uclient", "-L", local, "-u", user]
     if password is not None:
         command += ["-w", password]
     result = lab.run("client", *command, *options, server, check=False, timeout=limit_s + 10)

@@ -108,19 +108,36 @@ static void sees_what_a_rewrite_must_keep(void **state)
     assert_ptr_equal(packet.source_ip, data + 22);
 }
 
-static void tells_protocols_by_the_first_byte(void **state)
+static void assert_first_bytes(unsigned channel_data_end)
 {
-    (void)state;
     for (unsigned byte = 0; byte < 256; byte++) {
         uint8_t payload[4] = {(uint8_t)byte, 0, 0, 0};
         classify_bytes(bytes, write_wire(CLIENT_V4, LISTENER_V4, payload, 4));
         if (byte < 4)
             assert_kind(PACKET_STUN);
-        else if (byte >= 64 && byte < 80)
+        else if (byte >= 64 && byte < channel_data_end)
             assert_kind(PACKET_CHANNEL_DATA);
         else
             assert_drop(DROP_UNKNOWN_PROTOCOL);
     }
+}
+
+static void takes_channel_numbers_of_rfc_5766_where_they_are_let_in(void **state)
+{
+    struct local_addresses usual = v4;
+    struct plane_config config;
+    (void)state;
+    rig_config(&config, 1);
+    config.rfc5766_channels = true;
+    local_addresses_init(&v4, &config, IP_FAMILY_V4, NULL);
+    assert_first_bytes(128);
+    v4 = usual;
+}
+
+static void tells_protocols_by_the_first_byte(void **state)
+{
+    (void)state;
+    assert_first_bytes(80);
     classify_bytes(bytes, write_wire(CLIENT_V4, LISTENER_V4, "", 0));
     assert_drop(DROP_UNKNOWN_PROTOCOL);
     classify_bytes(bytes, write_wire(CLIENT_V4, LISTENER_V4, "\x00\x16\x00", 3));
@@ -454,6 +471,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(sees_what_a_rewrite_must_keep),
         TEST(tells_protocols_by_the_first_byte),
+        TEST(takes_channel_numbers_of_rfc_5766_where_they_are_let_in),
         TEST(channel_data_says_no_more_than_there_is),
         TEST(what_came_through_the_hairpin_reaches_no_listener),
         TEST(refuses_a_frame_cut_short_anywhere),

@@ -7,8 +7,10 @@
 static void knows_the_first_bytes_that_only_channel_data_uses(void **state)
 {
     (void)state;
-    for (unsigned byte = 0; byte < 256; byte++)
-        assert_int_equal(channel_data_first_byte((uint8_t)byte), byte >= 64 && byte <= 79);
+    for (unsigned byte = 0; byte < 256; byte++) {
+        assert_int_equal(channel_data_first_byte((uint8_t)byte, false), byte >= 64 && byte <= 79);
+        assert_int_equal(channel_data_first_byte((uint8_t)byte, true), byte >= 64 && byte <= 127);
+    }
 }
 
 static void reads_a_datagram_that_ends_with_its_payload(void **state)
@@ -17,7 +19,7 @@ static void reads_a_datagram_that_ends_with_its_payload(void **state)
     struct channel_data message;
 
     (void)state;
-    assert_true(channel_data_parse(SPAN(datagram), &message));
+    assert_true(channel_data_parse(SPAN(datagram), false, &message));
     assert_int_equal(message.channel, 0x4001);
     assert_span_equal(message.payload, "abc", 3);
 }
@@ -28,7 +30,7 @@ static void ignores_padding_after_the_payload(void **state)
     struct channel_data message;
 
     (void)state;
-    assert_true(channel_data_parse(SPAN(datagram), &message));
+    assert_true(channel_data_parse(SPAN(datagram), false, &message));
     assert_int_equal(message.channel, 0x4FFF);
     assert_span_equal(message.payload, "a", 1);
 }
@@ -39,7 +41,7 @@ static void takes_an_empty_payload(void **state)
     struct channel_data message;
 
     (void)state;
-    assert_true(channel_data_parse(SPAN(datagram), &message));
+    assert_true(channel_data_parse(SPAN(datagram), false, &message));
     assert_int_equal(message.payload.len, 0);
 }
 
@@ -50,10 +52,10 @@ static void refuses_a_datagram_too_short_for_the_claimed_length(void **state)
 
     (void)state;
     for (size_t len = 0; len < sizeof(bytes); len++) {
-        assert_false(channel_data_parse((struct span){bytes, len}, &message));
+        assert_false(channel_data_parse((struct span){bytes, len}, false, &message));
         assert_int_equal(message.channel, 7);
     }
-    assert_true(channel_data_parse(SPAN(bytes), &message));
+    assert_true(channel_data_parse(SPAN(bytes), false, &message));
 }
 
 static void refuses_every_channel_number_outside_the_range(void **state)
@@ -64,8 +66,10 @@ static void refuses_every_channel_number_outside_the_range(void **state)
     for (unsigned channel = 0; channel <= UINT16_MAX; channel++) {
         const uint8_t datagram[] = {(uint8_t)(channel >> 8), (uint8_t)channel, 0, 0};
 
-        assert_int_equal(channel_data_parse(SPAN(datagram), &message),
+        assert_int_equal(channel_data_parse(SPAN(datagram), false, &message),
                          channel >= 0x4000 && channel <= 0x4FFF);
+        assert_int_equal(channel_data_parse(SPAN(datagram), true, &message),
+                         channel >= 0x4000 && channel <= 0x7FFF);
     }
 }
 
@@ -97,7 +101,7 @@ static void writes_the_header_that_it_reads(void **state)
 
     (void)state;
     channel_data_write_header(datagram, 0x4ABC, 300);
-    assert_true(channel_data_parse(SPAN(datagram), &message));
+    assert_true(channel_data_parse(SPAN(datagram), false, &message));
     assert_int_equal(message.channel, 0x4ABC);
     assert_int_equal(message.payload.len, 300);
     assert_ptr_equal(message.payload.data, datagram + CHANNEL_DATA_HEADER_LEN);
