@@ -62,6 +62,18 @@ static void refuses_what_is_no_channel(void **state)
     assert_int_equal(index_pool_used(&tables->permissions.pool), 0);
 }
 
+static void the_last_channel_of_a_peer_takes_a_permission_along_that_is_not_live(void **state)
+{
+    struct tables *tables = *state;
+    assert_int_equal(tables_rig_install_allocation(tables, 1, 1000), 0);
+    assert_int_equal(tables_rig_install_channel(tables, 1, 0x4000, "192.0.2.1:5"), 0);
+    assert_int_equal(tables_rig_install_channel(tables, 1, 0x4001, "192.0.2.1:6"), 0);
+    assert_int_equal(tables_rig_remove_channel(tables, 1, 0x4000), 0);
+    assert_int_equal(index_pool_used(&tables->permissions.pool), 1);
+    assert_int_equal(tables_rig_remove_channel(tables, 1, 0x4001), 0);
+    assert_int_equal(index_pool_used(&tables->permissions.pool), 0);
+}
+
 static void what_a_channel_has_relayed_stays_counted_when_it_goes(void **state)
 {
     struct tables *tables = *state;
@@ -107,6 +119,7 @@ int main(void)
         TEST(channels_are_bounded_and_come_back),
         TEST(a_number_has_one_peer_and_a_peer_one_number),
         TEST(refuses_what_is_no_channel),
+        TEST(the_last_channel_of_a_peer_takes_a_permission_along_that_is_not_live),
         TEST(what_a_channel_has_relayed_stays_counted_when_it_goes),
         TEST(a_port_guesses_its_first_channel_and_none_that_is_gone),
     };

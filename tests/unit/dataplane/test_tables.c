@@ -58,19 +58,22 @@ static void families_of_the_same_bytes_are_kept_apart(void **state)
 static void no_two_arrays_share_a_byte(void **state)
 {
     struct tables *tables = *state;
-    memset(tables->allocations.at, 1, TABLES_RIG_ALLOCATIONS * sizeof(struct allocation));
-    memset(tables->permissions.at, 2,
-           (TABLES_RIG_PERMISSIONS + TABLES_RIG_CHANNELS) * sizeof(struct permission));
-    memset(tables->channels.at, 3, TABLES_RIG_CHANNELS * sizeof(struct channel));
-    memset(tables->steerings.at, 4, TABLES_RIG_STEERINGS * sizeof(struct steering));
-    const uint8_t *ends[4] = {
-        (const uint8_t *)&tables->allocations.at[TABLES_RIG_ALLOCATIONS - 1].reports,
-        (const uint8_t *)&tables->permissions.at[TABLES_RIG_PERMISSIONS + TABLES_RIG_CHANNELS - 1]
-            .channels,
-        (const uint8_t *)&tables->channels.at[TABLES_RIG_CHANNELS - 1].previous_of_permission,
-        (const uint8_t *)&tables->steerings.at[TABLES_RIG_STEERINGS - 1].owner};
-    for (uint8_t i = 0; i < 4; i++)
-        assert_int_equal(*ends[i], i + 1);
+    struct {
+        void *bytes;
+        size_t len;
+    } arrays[4] = {
+        {tables->allocations.at, TABLES_RIG_ALLOCATIONS * sizeof(struct allocation)},
+        {tables->permissions.at,
+         (TABLES_RIG_PERMISSIONS + TABLES_RIG_CHANNELS) * sizeof(struct permission)},
+        {tables->channels.at, TABLES_RIG_CHANNELS * sizeof(struct channel)},
+        {tables->steerings.at, TABLES_RIG_STEERINGS * sizeof(struct steering)},
+    };
+    for (unsigned i = 0; i < 4; i++)
+        memset(arrays[i].bytes, 1 + (int)i, arrays[i].len);
+    for (unsigned i = 0; i < 4; i++) {
+        for (size_t at = 0; at < arrays[i].len; at++)
+            assert_int_equal(((const uint8_t *)arrays[i].bytes)[at], 1 + i);
+    }
     for (unsigned relay = 0; relay < tables->config->relay_count; relay++) {
         struct relay_slot none = {TABLE_NONE, TABLE_NONE};
         assert_memory_equal(tables_relay_slot(tables, relay, RELAY_MIN_PORT), &none, sizeof(none));
