@@ -113,6 +113,16 @@ static int open_ports(struct relay *relay)
     return ports_open(&config, &relay->ports);
 }
 
+static int make_plane(struct relay *relay)
+{
+    int error = plane_create(&relay->plane_config, &relay->plane);
+
+    if (error)
+        log_message(LOG_LEVEL_ERROR, "plane", "the rings of %u workers cannot be made: %s",
+                    relay->plane_config.worker_count, strerror(-error));
+    return error;
+}
+
 static int start_workers(struct relay *relay)
 {
     int error = 0;
@@ -133,7 +143,10 @@ static int start_workers(struct relay *relay)
         error = eal_launch(i, worker_run, relay->workers[i]);
     relay->workers_run = true;
     if (error)
-        log_message(LOG_LEVEL_ERROR, "workers", "cannot be started: %s", strerror(-error));
+        log_message(LOG_LEVEL_ERROR, "workers",
+                    "cannot be started: %s; their tables go by total_quota, "
+                    "permissions_per_allocation and channels_per_allocation",
+                    strerror(-error));
     return error;
 }
 
@@ -161,6 +174,10 @@ static int start_control(struct relay *relay)
         const struct forwarder_config config = {relay->plane, relay->hops, relay->ports.ids};
 
         error = forwarder_create(&config, &relay->forwarder);
+        if (error)
+            log_message(LOG_LEVEL_ERROR, "no_memory",
+                        "no memory to forward for %u allocations; see total_quota",
+                        relay->plane_config.allocations);
     }
     if (!error) {
         const struct loop_config config = {
@@ -184,7 +201,7 @@ static int start(struct relay *relay)
     if (!error)
         error = start_eal(relay);
     if (!error)
-        error = plane_create(&relay->plane_config, &relay->plane);
+        error = make_plane(relay);
     if (!error)
         error = open_ports(relay);
     if (!error)

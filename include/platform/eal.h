@@ -34,6 +34,10 @@ struct cpu_list {
 const char *eal_format_lcores(const struct eal_config *config, const struct cpu_list *allowed,
                               char *text);
 
+// As the setting cpus has it, "0-3,8". text: CPU_LIST_TEXT_LEN bytes. Returns text.
+#define CPU_LIST_TEXT_LEN 5120
+const char *eal_format_cpus(const struct cpu_list *list, char *text);
+
 // Once in a process. Logs what went wrong, and from then on what DPDK has to say. 0 or -errno.
 int eal_start(const struct eal_config *config, bool *ret_hugepages);
 void eal_stop(void);

@@ -34,5 +34,6 @@ uint64_t ports_memory_len(uint16_t mtu, uint32_t buffer_count);
 int ports_open(const struct port_config *config, struct ports *ret_ports);
 void ports_close(struct ports *ports);
 
-// Packet buffers in use beyond those that wait in the receive rings: a few that are being sent, if no leak is.
+// Packet buffers in use beyond those that wait in the receive rings: a few that are being sent, if
+// no leak is.
 uint32_t ports_buffers_in_use(const struct ports *ports);

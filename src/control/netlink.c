@@ -32,14 +32,17 @@ static bool parse_address(uint8_t family, const struct nlattr *attribute, struct
 
 static int open_socket(struct netlink *netlink)
 {
+    int error;
+
     memset(netlink, 0, sizeof(*netlink));
     netlink->socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
     if (!netlink->socket)
         return -errno;
     if (mnl_socket_bind(netlink->socket, 0, MNL_SOCKET_AUTOPID) == 0)
         return 0;
+    error = -errno;
     mnl_socket_close(netlink->socket);
-    return -errno;
+    return error;
 }
 
 int netlink_open(struct netlink *netlink)

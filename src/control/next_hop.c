@@ -524,7 +524,12 @@ int next_hops_create(const struct next_hops_config *config, struct next_hops **r
     hops->first_changed = INDEX_NONE;
     hops->kernel_manages = true;
     error = tables_init(hops);
-    if (!error)
+    if (error)
+        log_message(LOG_LEVEL_ERROR, "no_memory",
+                    "no memory for the next hops of %u clients and peers; see total_quota, "
+                    "permissions_per_allocation",
+                    hops->config.destinations);
+    else
         error = sockets_open(hops);
     if (error) {
         tables_done(hops);

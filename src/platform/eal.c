@@ -17,7 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define HUGEPAGES_PATH "/sys/kernel/mm/hugepages"
 
@@ -70,6 +69,7 @@ static void read_allowed_cpus(struct cpu_list *ret_list)
     cpu_set_t set;
 
     ret_list->count = 0;
+    CPU_ZERO(&set);
     if (sched_getaffinity(0, sizeof(set), &set) < 0)
         CPU_SET(0, &set);
     for (unsigned cpu = 0; cpu < CPU_SETSIZE; cpu++) {
@@ -148,14 +148,32 @@ static int choose_hugepages(const struct eal_config *config, bool *ret_use)
     return 0;
 }
 
+const char *eal_format_cpus(const struct cpu_list *list, char *text)
+{
+    char *end = text;
+
+    *end = '\0';
+    for (unsigned i = 0; i < list->count; i++) {
+        unsigned first = i;
+
+        while (i + 1 < list->count && list->cpus[i + 1] == list->cpus[i] + 1)
+            i++;
+        end += sprintf(end, i > first ? "%s%u-%u" : "%s%u", end > text ? "," : "",
+                       list->cpus[first], list->cpus[i]);
+    }
+    return text;
+}
+
 static int check_cpus(const struct eal_config *config, const struct cpu_list *allowed)
 {
     for (unsigned i = 0; i < config->cpu_count; i++) {
+        char text[CPU_LIST_TEXT_LEN];
+
         if (cpu_list_has(allowed->cpus, allowed->count, config->cpus[i]))
             continue;
         log_message(LOG_LEVEL_ERROR, "no_cpu",
-                    "cpus: this process may not run on CPU %u: 'taskset -p %d' shows where it may",
-                    config->cpus[i], (int)getpid());
+                    "cpus: this process may not run on CPU %u; allowed: those of %s",
+                    config->cpus[i], eal_format_cpus(allowed, text));
         return -EINVAL;
     }
     return 0;
@@ -196,7 +214,7 @@ int eal_start(const struct eal_config *config, bool *ret_hugepages)
     if (rte_eal_init(count, arguments) < 0) {
         log_message(LOG_LEVEL_ERROR, "eal", "DPDK does not start with %u MB of memory: %s",
                     config->memory_mb, rte_strerror(rte_errno));
-        return -rte_errno;
+        return rte_errno > 0 ? -rte_errno : -EIO;
     }
     *ret_hugepages = hugepages;
     return 0;

@@ -22,6 +22,8 @@
 // server.
 #define UNFIT_FLAGS (IFA_F_TEMPORARY | IFA_F_DEPRECATED | IFA_F_DADFAILED)
 
+#define DUMPS_MAX 10
+
 static void request_init(struct ifreq *request, const char *name)
 {
     memset(request, 0, sizeof(*request));
@@ -98,13 +100,13 @@ static int take_address(const struct nlmsghdr *message, void *context)
     return MNL_CB_OK;
 }
 
-static int query_addresses(struct interface *interface)
+static int dump_addresses(struct interface *interface)
 {
     char buffer[8192]; // the kernel's dumps are made of messages of at most this
     struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
     struct mnl_socket *socket = mnl_socket_open(NETLINK_ROUTE);
     ssize_t len;
-    int more = MNL_CB_OK;
+    int more = MNL_CB_OK, error;
 
     if (!socket)
         return -errno;
@@ -120,8 +122,21 @@ static int query_addresses(struct interface *interface)
                        : mnl_cb_run(buffer, (size_t)len, 0, mnl_socket_get_portid(socket),
                                     take_address, interface);
     }
+    error = more == MNL_CB_ERROR ? -errno : 0;
     mnl_socket_close(socket);
-    return more == MNL_CB_ERROR ? -errno : 0;
+    return error;
+}
+
+static int query_addresses(struct interface *interface)
+{
+    int error = -EINTR;
+
+    // The kernel says so when addresses have changed while it listed them.
+    for (unsigned i = 0; i < DUMPS_MAX && error == -EINTR; i++) {
+        interface->address_count = 0;
+        error = dump_addresses(interface);
+    }
+    return error;
 }
 
 int interface_query(const char *name, struct interface *ret_interface)
@@ -165,11 +180,11 @@ int interface_check(const struct interface *interface, uint32_t workers)
     if (interface->queue_count != workers) {
         log_message(
             LOG_LEVEL_ERROR, "queues",
-            "%s has %u queues, and %u workers serve one each: set workers = %u, or change the "
-            "interface with "
-            "'ethtool -L %s combined %u' ('rx %u tx %u' for drivers without combined channels)",
-            interface->name, interface->queue_count, workers, interface->queue_count,
-            interface->name, workers, workers, workers);
+            "%s has %u queues, each needs a worker, and workers is %u: set it to the same, or "
+            "change the interface with 'ethtool -L %s combined %u' ('rx %u tx %u' for drivers "
+            "without combined channels)",
+            interface->name, interface->queue_count, workers, interface->name, workers, workers,
+            workers);
         return -EINVAL;
     }
     return 0;

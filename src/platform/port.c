@@ -64,9 +64,11 @@ static int pool_create(const struct port_config *config, struct rte_mempool **re
                                 data_len(config->mtu), SOCKET_ID_ANY);
 
     if (!pool) {
-        log_message(LOG_LEVEL_ERROR, "no_memory",
-                    "no memory for %u packet buffers: %s; see memory_mb, packet_buffers",
-                    config->buffer_count, rte_strerror(rte_errno));
+        log_message(
+            LOG_LEVEL_ERROR, "no_memory",
+            "no memory for %u packet buffers: %s; raise memory_mb (0: as much as it takes), "
+            "or lower packet_buffers",
+            config->buffer_count, rte_strerror(rte_errno));
         return -ENOMEM;
     }
     // The PMD registers the first piece with the kernel and takes it for the whole.

@@ -140,15 +140,15 @@ static int write_set(const char *path, int flags, char *text, const struct port_
 
 static void make_note_path(const char *interface, char *ret_path)
 {
-    struct stat namespace;
+    struct stat network;
 
-    if (stat("/proc/self/ns/net", &namespace) < 0)
-    namespace.st_ino = 0;
-    snprintf(ret_path, NOTE_PATH_LEN, "/run/turnpike-ports-%lu-%s", (unsigned long)namespace.st_ino,
+    if (stat("/proc/self/ns/net", &network) < 0)
+        network.st_ino = 0;
+    snprintf(ret_path, NOTE_PATH_LEN, "/run/turnpike-ports-%lu-%s", (unsigned long)network.st_ino,
              interface);
 }
 
-// before: what others have reserved; what a killed relay left is not theirs.
+// What others have reserved; what a killed relay left is not theirs.
 static int read_others(const char *note_path, char *text, struct port_set *ret_others)
 {
     struct port_set others, left;
@@ -185,8 +185,7 @@ static int release(struct reserved_ports *ports, char *text)
     if (error)
         return error;
     port_set_subtract(&reserved, &ports->added);
-    error = write_set(RESERVED_PORTS_PATH, 0, text, &reserved);
-    return error;
+    return write_set(RESERVED_PORTS_PATH, 0, text, &reserved);
 }
 
 struct reserved_ports *reserved_ports_add(const struct plane_config *config, const char *interface)

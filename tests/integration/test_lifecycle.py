@@ -11,7 +11,7 @@ import time
 import pytest
 
 import stun
-from lab import CLIENT4, PEER4, RELAY4
+from lab import CLIENT4, PEER4, RELAY4, WORKERS
 from relay import BINARY, DEFAULTS, PORT, Relay, render_config
 
 RESERVED = "net.ipv4.ip_local_reserved_ports"
@@ -265,3 +265,52 @@ def test_logs_json_when_it_is_told(lab, tmp_path):
     assert lines
     for line in lines:
         json.loads(line)
+
+
+# What stops a start
+
+
+def assert_untouched(lab, result, said):
+    assert result.returncode == 1, result.stderr
+    assert said in result.stderr, result.stderr
+    assert xdp_of(lab) is None
+    assert lab.sysctl("relay", RESERVED) == ""
+
+
+@pytest.mark.parametrize(
+    "settings, said",
+    [
+        ({"workers": 9}, "workers is 9"),
+        ({"cpus": ",".join(map(str, range(1023, 1023 - WORKERS, -1)))}, "cpus: this process may not run on CPU 1023"),
+        ({"memory_mb": 1}, "memory_mb"),
+        ({"hugepages": "on", "memory_mb": 1048576}, "1048576 MB of hugepages are needed"),
+        ({"relay": [{"address": "192.0.2.200"}]}, "192.0.2.200 is no address of this host"),
+        ({"interface": "lo"}, "lo is no Ethernet interface"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_says_why_it_cannot_start_and_touches_nothing(lab, tmp_path, settings, said):
+    config = tmp_path / "turnpike.conf"
+    config.write_text(render_config({**DEFAULTS, **settings}))
+    result = lab.run("relay", BINARY, "-c", config, check=False, timeout=15)
+    assert_untouched(lab, result, said)
+
+
+@pytest.mark.parametrize("capability", ["net_raw", "net_admin", "bpf", "perfmon"])
+def test_names_a_capability_that_is_missing(lab, tmp_path, capability):
+    config = tmp_path / "turnpike.conf"
+    config.write_text(render_config(DEFAULTS))
+    without = f"--bounding-set=-{capability},-sys_admin"
+    result = lab.run("relay", "setpriv", without, BINARY, "-c", config, check=False, timeout=15)
+    assert_untouched(lab, result, f"AmbientCapabilities=CAP_{capability.upper()} (plus")
+
+
+def test_leaves_an_interface_that_is_down_alone(lab, tmp_path):
+    config = tmp_path / "turnpike.conf"
+    config.write_text(render_config({**DEFAULTS, "interface": "idle0"}))
+    lab.run("relay", "ip", "link", "add", "idle0", "type", "veth")
+    try:
+        result = lab.run("relay", BINARY, "-c", config, check=False, timeout=15)
+    finally:
+        lab.run("relay", "ip", "link", "delete", "idle0")
+    assert_untouched(lab, result, "ip link set dev idle0 up")

@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -47,12 +48,29 @@ static void workers_run_where_the_configuration_says(void **state)
     assert_lcores(&config, &four, "0@(1,2),1@3,2@0");
 }
 
+static void cpus_are_listed_as_the_setting_has_them(void **state)
+{
+    static const struct cpu_list none = {}, mixed = {.count = 6, .cpus = {0, 2, 3, 4, 8, 1023}};
+    struct cpu_list every_other = {.count = 512};
+    char text[CPU_LIST_TEXT_LEN];
+
+    (void)state;
+    assert_string_equal(eal_format_cpus(&four, text), "0-3");
+    assert_string_equal(eal_format_cpus(&one, text), "5");
+    assert_string_equal(eal_format_cpus(&none, text), "");
+    assert_string_equal(eal_format_cpus(&mixed, text), "0,2-4,8,1023");
+    for (uint16_t i = 0; i < 512; i++)
+        every_other.cpus[i] = 2 * i;
+    assert_true(strlen(eal_format_cpus(&every_other, text)) < CPU_LIST_TEXT_LEN);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(workers_get_the_last_cpus_and_control_the_rest),
         cmocka_unit_test(workers_share_when_cpus_are_few),
         cmocka_unit_test(workers_run_where_the_configuration_says),
+        cmocka_unit_test(cpus_are_listed_as_the_setting_has_them),
     };
 
     return cmocka_run_group_tests_name("platform/eal", tests, NULL, NULL);
