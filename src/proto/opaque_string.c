@@ -20,10 +20,15 @@
 #define ZERO_WIDTH_JOINER     0x200D
 #define NO_CHARACTER          UINT32_MAX // before the first and after the last
 
-// A string as code points, and one place in it.
+// A string as code points, and what the contextual rules ask about the whole of it. That is found
+// once: anybody may send a username, and asking anew at every code point would take a time that
+// grows with the square of its length.
 struct text {
     const ucs4_t *points;
     size_t count;
+    bool has_japanese; // Hiragana, Katakana or Han
+    bool has_arabic_indic_digit;
+    bool has_extended_arabic_indic_digit;
 };
 
 static bool in_range(ucs4_t point, ucs4_t first, ucs4_t last)
@@ -71,31 +76,40 @@ static bool joins_both_sides(const struct text *text, size_t at)
     return type == UC_JOINING_TYPE_R || type == UC_JOINING_TYPE_D;
 }
 
-static bool has_japanese_script(const struct text *text)
+static bool is_japanese(ucs4_t point)
 {
-    for (size_t i = 0; i < text->count; i++) {
-        if (has_script(text->points[i], "Hiragana") || has_script(text->points[i], "Katakana") ||
-            has_script(text->points[i], "Han"))
-            return true;
-    }
-    return false;
+    return has_script(point, "Hiragana") || has_script(point, "Katakana") ||
+           has_script(point, "Han");
 }
 
-static bool has_any(const struct text *text, ucs4_t first, ucs4_t last)
+static bool is_arabic_indic_digit(ucs4_t point)
 {
-    for (size_t i = 0; i < text->count; i++) {
-        if (in_range(text->points[i], first, last))
-            return true;
+    return in_range(point, 0x0660, 0x0669);
+}
+
+static bool is_extended_arabic_indic_digit(ucs4_t point)
+{
+    return in_range(point, 0x06F0, 0x06F9);
+}
+
+static struct text survey(const ucs4_t *points, size_t count)
+{
+    struct text text = {.points = points, .count = count};
+
+    for (size_t i = 0; i < count; i++) {
+        text.has_japanese = text.has_japanese || is_japanese(points[i]);
+        text.has_arabic_indic_digit |= is_arabic_indic_digit(points[i]);
+        text.has_extended_arabic_indic_digit |= is_extended_arabic_indic_digit(points[i]);
     }
-    return false;
+    return text;
 }
 
 static bool is_contextual(ucs4_t point)
 {
     return point == ZERO_WIDTH_NON_JOINER || point == ZERO_WIDTH_JOINER || point == MIDDLE_DOT ||
            point == GREEK_KERAIA || point == HEBREW_GERESH || point == HEBREW_GERSHAYIM ||
-           point == KATAKANA_MIDDLE_DOT || in_range(point, 0x0660, 0x0669) ||
-           in_range(point, 0x06F0, 0x06F9);
+           point == KATAKANA_MIDDLE_DOT || is_arabic_indic_digit(point) ||
+           is_extended_arabic_indic_digit(point);
 }
 
 // RFC 5892 appendix A.
@@ -116,11 +130,10 @@ static bool context_allows(const struct text *text, size_t at)
     case HEBREW_GERSHAYIM:
         return has_script(before(text, at), "Hebrew");
     case KATAKANA_MIDDLE_DOT:
-        return has_japanese_script(text);
+        return text->has_japanese;
     default:
         // Arabic-Indic and Extended Arabic-Indic digits do not mix.
-        return in_range(point, 0x0660, 0x0669) ? !has_any(text, 0x06F0, 0x06F9)
-                                               : !has_any(text, 0x0660, 0x0669);
+        return !(text->has_arabic_indic_digit && text->has_extended_arabic_indic_digit);
     }
 }
 
@@ -196,15 +209,16 @@ static int prepare_points(ucs4_t *points, size_t count, char *buffer, size_t cap
 {
     struct text text;
     ucs4_t *normalized;
+    size_t normalized_count;
     int result;
 
     map_spaces(points, count);
-    normalized = u32_normalize(UNINORM_NFC, points, count, NULL, &text.count);
+    normalized = u32_normalize(UNINORM_NFC, points, count, NULL, &normalized_count);
     if (normalized == NULL)
         return -ENOMEM;
-    text.points = normalized;
+    text = survey(normalized, normalized_count);
     result = is_allowed(&text) ? copy_out(&text, buffer, capacity) : -EINVAL;
-    explicit_bzero(normalized, text.count * sizeof(*normalized));
+    explicit_bzero(normalized, normalized_count * sizeof(*normalized));
     free(normalized);
     return result;
 }

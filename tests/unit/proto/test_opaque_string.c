@@ -6,7 +6,22 @@
 #include "support.h"
 #include "vectors.h"
 
+#include <dlfcn.h>
 #include <errno.h>
+#include <unictype.h>
+
+static unsigned script_lookups;
+
+// Takes libunistring's place in this executable, and asks it.
+const uc_script_t *uc_script_byname(const char *name)
+{
+    static const uc_script_t *(*real)(const char *name);
+
+    if (real == NULL)
+        *(void **)&real = dlsym(RTLD_NEXT, "uc_script_byname");
+    script_lookups++;
+    return real(name);
+}
 
 static void assert_prepared(const char *text, const char *expected)
 {
@@ -221,6 +236,26 @@ static void refuses_a_contextual_code_point_at_either_end(void **state)
     assert_refused("\xcd\xb5");
 }
 
+// Anybody may send a username of 763 bytes: its cost must not grow with the square of that.
+static void takes_no_more_lookups_for_a_long_string_than_for_its_code_points(void **state)
+{
+    char text[763];
+    char buffer[sizeof(text)];
+    size_t len = 0;
+
+    (void)state;
+    for (; len + 6 <= sizeof(text); len += 3)
+        memcpy(text + len, "\xe3\x83\xbb", 3); // katakana middle dot
+    memcpy(text + len, "\xe3\x81\x82", 3);     // hiragana a, which allows them
+    len += 3;
+    script_lookups = 0;
+    assert_int_equal(opaque_string_prepare((struct span){(const uint8_t *)text, len}, buffer,
+                                           sizeof(buffer) - 1),
+                     0);
+    assert_true(script_lookups > 0);
+    assert_true(script_lookups <= len);
+}
+
 static void writes_at_most_capacity_bytes_and_a_terminator(void **state)
 {
     char buffer[] = "12345678";
@@ -273,6 +308,7 @@ int main(void)
         cmocka_unit_test(takes_contextual_code_points_in_their_context_only),
         cmocka_unit_test(refuses_a_non_joiner_beside_a_letter_that_does_not_join),
         cmocka_unit_test(refuses_a_contextual_code_point_at_either_end),
+        cmocka_unit_test(takes_no_more_lookups_for_a_long_string_than_for_its_code_points),
         cmocka_unit_test(writes_at_most_capacity_bytes_and_a_terminator),
         cmocka_unit_test(prepares_to_what_it_leaves_alone),
     };
