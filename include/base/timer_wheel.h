@@ -29,7 +29,7 @@ struct timer_wheel {
 int timer_wheel_init(struct timer_wheel *wheel, uint32_t timer_count, uint32_t span_s);
 void timer_wheel_done(struct timer_wheel *wheel);
 
-// Start a timer, or move one that runs.
+// Start a timer, or move one that runs. A deadline that has passed is due now.
 void timer_wheel_set(struct timer_wheel *wheel, uint32_t timer, uint32_t now_s,
                      uint32_t deadline_s);
 // Nothing when it does not run.
@@ -50,6 +50,6 @@ static inline uint32_t timer_wheel_deadline_s(const struct timer_wheel *wheel, u
 // one; INDEX_NONE when none is due. now_s never goes back.
 uint32_t timer_wheel_pop(struct timer_wheel *wheel, uint32_t now_s);
 
-// When to look again; UINT64_MAX when no timer runs. Never later than the first deadline; earlier
-// only when a timer was set further ahead than the span.
+// When to look again; UINT64_MAX when no timer runs. Never later than the first deadline that has
+// not passed; earlier only when a timer was set further ahead than the span.
 uint64_t timer_wheel_next_s(const struct timer_wheel *wheel);

@@ -233,6 +233,7 @@ static void refuses_a_malformed_transport_address(void **state)
                                         "192.0.2.1:+80",
                                         "[::1]]:80",
                                         "host:3478",
+                                        "0000000000000000000000000000000000000000000000:80",
                                         "192.0.2.1:99999999999999999999"};
 
     (void)state;

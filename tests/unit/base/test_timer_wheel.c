@@ -93,6 +93,39 @@ static void a_timer_beyond_the_span_waits_its_time(void **state)
     assert_int_equal(timer_wheel_pop(wheel, deadline_s), 1);
 }
 
+static void a_deadline_in_the_past_is_due_at_once(void **state)
+{
+    struct timer_wheel *wheel = *state;
+    timer_wheel_set(wheel, 1, START, START + 30);
+    assert_int_equal(timer_wheel_pop(wheel, START + 20), INDEX_NONE);
+    timer_wheel_set(wheel, 2, START + 20, START + 5);
+    assert_int_equal(timer_wheel_next_s(wheel), START + 20);
+    assert_int_equal(timer_wheel_pop(wheel, START + 20), 2);
+    assert_int_equal(timer_wheel_pop(wheel, START + 20), INDEX_NONE);
+}
+
+static void within_the_span_it_names_the_very_second(void **state)
+{
+    struct timer_wheel *wheel = *state;
+    timer_wheel_set(wheel, 1, START, START + SPAN_S);
+    assert_int_equal(timer_wheel_pop(wheel, START + 50), INDEX_NONE);
+    timer_wheel_set(wheel, 2, START + 50, START + 50 + SPAN_S);
+    timer_wheel_cancel(wheel, 1);
+    assert_int_equal(timer_wheel_next_s(wheel), START + 50 + SPAN_S);
+}
+
+static void a_span_of_any_length_makes_a_wheel(void **state)
+{
+    struct timer_wheel wheel;
+    (void)state;
+    assert_int_equal(timer_wheel_init(&wheel, 1, UINT32_MAX), 0);
+    timer_wheel_set(&wheel, 0, START, START + 1000000);
+    assert_true(timer_wheel_next_s(&wheel) <= START + 1000000);
+    assert_int_equal(timer_wheel_pop(&wheel, START + 999999), INDEX_NONE);
+    assert_int_equal(timer_wheel_pop(&wheel, START + 1000000), 0);
+    timer_wheel_done(&wheel);
+}
+
 static void late_popping_loses_and_delays_nothing(void **state)
 {
     struct timer_wheel *wheel = *state;
@@ -145,6 +178,9 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(a_cancelled_timer_never_expires, setup, teardown),
         cmocka_unit_test_setup_teardown(a_timer_beyond_the_span_waits_its_time, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_deadline_in_the_past_is_due_at_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(within_the_span_it_names_the_very_second, setup, teardown),
+        cmocka_unit_test(a_span_of_any_length_makes_a_wheel),
         cmocka_unit_test_setup_teardown(late_popping_loses_and_delays_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(agrees_with_a_plain_list_through_random_use, setup,
                                         teardown),

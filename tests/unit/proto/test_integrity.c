@@ -294,6 +294,30 @@ static void refuses_a_mac_of_any_other_length(void **state)
     }
 }
 
+// What follows a value that is too short is not read as the rest of it.
+static void refuses_a_mac_that_goes_on_past_its_attribute(void **state)
+{
+    struct integrity_key key = short_term_key();
+    struct stun_builder builder;
+    uint8_t buffer[128];
+    struct stun_message message;
+
+    (void)state;
+    stun_builder_init(&builder, buffer, sizeof(buffer), STUN_CLASS_REQUEST, STUN_METHOD_REFRESH,
+                      test_transaction_id);
+    stun_add_message_integrity(&builder, &key);
+    stun_add_message_integrity_sha256(&builder, &key);
+    message = parse_built(&builder);
+    assert_true(integrity_check_sha1(&message, &key));
+    assert_true(integrity_check_sha256(&message, &key));
+    store_be16(buffer + message.integrity_offset + 2, INTEGRITY_SHA1_LEN - 4);
+    store_be16(buffer + message.integrity_sha256_offset + 2, INTEGRITY_SHA256_LEN - 4);
+    assert_false(integrity_check_sha1(&message, &key));
+    integrity_sha256(&key, buffer, message.integrity_sha256_offset,
+                     buffer + message.integrity_sha256_offset + 4);
+    assert_false(integrity_check_sha256(&message, &key));
+}
+
 static void refuses_a_sha1_mac_of_sha256_length(void **state)
 {
     struct integrity_key key = short_term_key();
@@ -383,6 +407,7 @@ int main(void)
         cmocka_unit_test(refuses_another_key),
         cmocka_unit_test(refuses_an_absent_mac),
         cmocka_unit_test(refuses_a_mac_of_any_other_length),
+        cmocka_unit_test(refuses_a_mac_that_goes_on_past_its_attribute),
         cmocka_unit_test(refuses_a_sha1_mac_of_sha256_length),
         cmocka_unit_test(takes_a_key_of_the_longest_length),
         cmocka_unit_test(cleanses_a_key_to_zero),

@@ -163,7 +163,15 @@ static void refuses_what_no_precis_class_allows(void **state)
         "\xcd\xb8",     // unassigned
         "\xe1\x84\x80", // a jamo that composes with nothing
         "\xd9\x80",     // ARABIC TATWEEL
+        "\xdf\xba",     // NKO LAJANYALAN
+        "\xe3\x80\xae", // HANGUL SINGLE DOT TONE MARK
+        "\xe3\x80\xaf", // HANGUL DOUBLE DOT TONE MARK
         "\xe3\x80\xb1", // VERTICAL KANA REPEAT MARK
+        "\xe3\x80\xb5", // the last of those marks
+        "\xe3\x80\xbb", // VERTICAL IDEOGRAPHIC ITERATION MARK
+        "\xea\xa5\xa0", // a jamo of Hangul Jamo Extended-A
+        "\xed\x9e\xb0", // and one of Extended-B
+        "\xed\x9f\xbb", // the last of them
         "\xd8\x80",     // ARABIC NUMBER SIGN
     };
 
