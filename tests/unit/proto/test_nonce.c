@@ -291,6 +291,10 @@ static void reads_no_features_from_what_has_no_cookie(void **state)
     (void)state;
     for (unsigned i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         assert_false(nonce_read_features(span_of(texts[i]), &features));
+    // What follows a nonce that is too short is not read as the rest of it.
+    for (size_t len = 0; len < 13; len++)
+        assert_false(
+            nonce_read_features((struct span){(const uint8_t *)"obMatJos2AAAA", len}, &features));
     assert_int_equal(features, 7);
 }
 

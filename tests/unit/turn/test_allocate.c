@@ -132,6 +132,22 @@ static void a_retransmission_is_answered_alike_and_makes_nothing(void **state)
     assert_in_range(response_lifetime_s(fixture), 578, 580);
 }
 
+static void a_retransmission_tells_the_lifetime_of_the_longer_half(void **state)
+{
+    struct fixture *fixture = *state;
+    static const enum ip_family families[] = {IP_FAMILY_V4, IP_FAMILY_V6};
+    for (unsigned i = 0; i < 2; i++) {
+        struct client client = client_make((uint16_t)(1000 + i));
+        assert_int_equal(client_allocate_dual(fixture, &client), 0);
+        uint32_t transaction = fixture->transaction;
+        assert_int_equal(client_refresh_family(fixture, &client, families[i], 1800), 0);
+        fixture->transaction = transaction - 1;
+        assert_int_equal(client_allocate_dual(fixture, &client), 0);
+        assert_int_equal(fixture->output.command_count, 0);
+        assert_int_equal(response_lifetime_s(fixture), 1800);
+    }
+}
+
 static void a_retransmission_repeats_the_refused_family(void **state)
 {
     (void)state;
@@ -201,9 +217,12 @@ static void requested_transport_is_needed_and_is_udp(void **state)
     request_begin(fixture, &request, STUN_METHOD_ALLOCATE);
     stun_add_bytes(&request.builder, STUN_ATTRIBUTE_REQUESTED_TRANSPORT, "\x11", 1);
     assert_int_equal(client_send(fixture, &client, &request), 400);
-    request_begin(fixture, &request, STUN_METHOD_ALLOCATE);
-    stun_add_requested_transport(&request.builder, 6);
-    assert_int_equal(client_send(fixture, &client, &request), 442);
+    static const uint8_t not_udp[] = {0, 6, 16, 18, 132, 255};
+    for (unsigned i = 0; i < sizeof(not_udp); i++) {
+        request_begin(fixture, &request, STUN_METHOD_ALLOCATE);
+        stun_add_requested_transport(&request.builder, not_udp[i]);
+        assert_int_equal(client_send(fixture, &client, &request), 442);
+    }
 }
 
 static void dont_fragment_is_served(void **state)
@@ -844,6 +863,55 @@ static void one_user_cannot_hold_every_port_with_reservations(void **state)
     fixture_done(&fixture);
 }
 
+static void a_refused_reservation_counts_for_nobody(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct client client = client_make(1000);
+    struct client other = client_make(1001);
+    uint8_t token[8];
+    other.username = "bob";
+    other.password = "builder";
+    fixture_init(&fixture);
+    fixture.config.worker_count = 1;
+    fixture.config.limits.allocations_per_user = 1;
+    fixture.config.relays[0].min_port = 50000;
+    fixture.config.relays[0].max_port = 50001;
+    fixture_start(&fixture);
+    assert_int_equal(client_allocate_pair(&fixture, &client, token), 0);
+    assert_int_equal(client_allocate_pair(&fixture, &other, token), 508);
+    assert_int_equal(client_refresh(&fixture, &client, 0), 0);
+    fixture_acknowledge(&fixture);
+    fixture_advance_ms(&fixture, 31000);
+    assert_int_equal(client_allocate_pair(&fixture, &other, token), 0);
+    fixture_done(&fixture);
+}
+
+// A reservation outlives the allocation that made it, so there can be as many of them as there may
+// be allocations, and no allocation.
+static void a_full_table_of_reservations_refuses_with_508(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct client client = client_make(1000);
+    uint8_t token[8];
+    fixture_init(&fixture);
+    fixture.config.limits.allocations = 2;
+    fixture_start(&fixture);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(client_allocate_pair(&fixture, &client, token), i < 2 ? 0 : 508);
+        if (i < 2)
+            assert_int_equal(client_refresh(&fixture, &client, 0), 0);
+        fixture_acknowledge(&fixture);
+    }
+    assert_int_equal(client_allocate(&fixture, &client), 0);
+    assert_int_equal(client_refresh(&fixture, &client, 0), 0);
+    fixture_acknowledge(&fixture);
+    fixture_advance_ms(&fixture, 31000);
+    assert_all_released(&fixture);
+    fixture_done(&fixture);
+}
+
 static void full_tables_refuse_with_508_in_all_and_by_worker(void **state)
 {
     (void)state;
@@ -904,6 +972,7 @@ int main(void)
         cmocka_unit_test(tells_the_advertised_address_and_installs_the_local_one),
         CASE(lifetime_is_the_requested_one_between_default_and_maximum),
         CASE(a_retransmission_is_answered_alike_and_makes_nothing),
+        CASE(a_retransmission_tells_the_lifetime_of_the_longer_half),
         cmocka_unit_test(a_retransmission_repeats_the_refused_family),
         CASE(a_second_request_on_the_five_tuple_gets_437),
         CASE(malformed_requests_get_400),
@@ -934,6 +1003,8 @@ int main(void)
         cmocka_unit_test(a_full_user_is_refused_with_486_and_keeps_what_it_has),
         cmocka_unit_test(rest_users_are_counted_by_userid),
         cmocka_unit_test(one_user_cannot_hold_every_port_with_reservations),
+        cmocka_unit_test(a_refused_reservation_counts_for_nobody),
+        cmocka_unit_test(a_full_table_of_reservations_refuses_with_508),
         cmocka_unit_test(full_tables_refuse_with_508_in_all_and_by_worker),
         cmocka_unit_test(a_refused_allocate_leaves_nothing_behind),
     };

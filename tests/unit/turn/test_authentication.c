@@ -268,6 +268,19 @@ static void one_rest_user_with_two_timestamps_is_two_names(void **state)
     assert_int_equal(client_refresh(fixture, &renewed, 600), 441);
 }
 
+// Only the user whose call it is.
+static void an_ongoing_call_excuses_no_other_rest_users_timestamp(void **state)
+{
+    struct fixture *fixture = *state;
+    struct client client = client_make(1000);
+    struct client late = client_make(1000);
+    char password[29];
+    assert_int_equal(client_allocate(fixture, &client), 0);
+    client_use_rest(&late, "1699999999:carol", "new", password);
+    assert_int_equal(client_refresh(fixture, &late, 0), 401);
+    assert_int_equal(fixture_usage(fixture).allocations, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -291,6 +304,8 @@ int main(void)
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(an_ongoing_call_outlives_its_rest_timestamp, fixture_setup,
                                         fixture_teardown),
+        cmocka_unit_test_setup_teardown(an_ongoing_call_excuses_no_other_rest_users_timestamp,
+                                        fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(an_ongoing_call_outlives_its_user, fixture_setup,
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(the_stored_key_does_not_excuse_a_wrong_password,

@@ -110,6 +110,7 @@ static void another_family_gets_443_and_a_denied_peer_403_for_all(void **state)
     struct client client = client_make(1000);
     assert_int_equal(client_allocate(fixture, &client), 0);
     assert_int_equal(PERMIT("8.8.8.8", "2600::8"), 443);
+    assert_int_equal(PERMIT("2600::8", "8.8.8.8"), 443);
     assert_int_equal(PERMIT("8.8.8.8", "10.0.0.1"), 403);
     assert_int_equal(PERMIT("10.0.0.1", "8.8.8.8"), 403);
     assert_int_equal(fixture_usage(fixture).permissions, 0);

@@ -4,8 +4,17 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <sys/random.h>
 
 #define NOW_S FIXTURE_WALL_S
+
+// Takes the C library's place in this executable: random bytes that a test knows.
+ssize_t getrandom(void *bytes, size_t len, unsigned flags)
+{
+    (void)flags;
+    memset(bytes, 0, len);
+    return (ssize_t)len;
+}
 
 // A signed request of this client's, parsed.
 static struct stun_message signed_message(struct fixture *fixture, const struct client *client,
@@ -205,6 +214,53 @@ static void precomputed_keys_serve_their_algorithm_only(void **state)
     assert_int_equal(check(fixture, &client, username), CREDENTIALS_WRONG);
 }
 
+static enum credentials_verdict check_signed_with(struct fixture *fixture, const char *username,
+                                                  const struct integrity_key *key,
+                                                  enum stun_password_algorithm algorithm)
+{
+    struct request request;
+    struct stun_message message;
+    struct integrity_key found;
+    char found_username[USERNAME_MAX_LEN + 1];
+    request_begin(fixture, &request, STUN_METHOD_REFRESH);
+    stun_add_string(&request.builder, STUN_ATTRIBUTE_USERNAME, username);
+    stun_add_message_integrity_sha256(&request.builder, key);
+    struct span bytes = {.data = request.buffer, .len = stun_builder_finish(&request.builder)};
+    assert_int_equal(stun_message_parse(bytes, &message), STUN_VALID);
+    return credentials_check(fixture->credentials, &message, algorithm, NOW_S, &found,
+                             found_username);
+}
+
+// Neither a key of no bytes nor the one that unknown users are checked with: even who knew it would
+// not pass.
+static void a_key_that_is_nobodys_passes_nobody(void **state)
+{
+    struct fixture *fixture = *state;
+    struct integrity_key md5 = {.len = 16};
+    struct integrity_key sha256 = {.len = 32};
+    static const struct integrity_key keys[] = {{.len = 0}, {.len = 32}}; // see getrandom
+    credentials_destroy(fixture->credentials);
+    assert_int_equal(credentials_create("example.org", &fixture->credentials), 0);
+    memset(md5.bytes, 1, md5.len);
+    memset(sha256.bytes, 1, sha256.len);
+    assert_int_equal(credentials_add_user_keys(fixture->credentials, "old", md5.bytes, NULL), 0);
+    assert_int_equal(credentials_add_user_keys(fixture->credentials, "modern", NULL, sha256.bytes),
+                     0);
+    assert_int_equal(check_signed_with(fixture, "old", &md5, STUN_PASSWORD_ALGORITHM_MD5),
+                     CREDENTIALS_OK);
+    assert_int_equal(check_signed_with(fixture, "modern", &sha256, STUN_PASSWORD_ALGORITHM_SHA256),
+                     CREDENTIALS_OK);
+    for (unsigned i = 0; i < 2; i++) {
+        const struct integrity_key *key = &keys[i];
+        assert_int_equal(check_signed_with(fixture, "old", key, STUN_PASSWORD_ALGORITHM_SHA256),
+                         CREDENTIALS_WRONG);
+        assert_int_equal(check_signed_with(fixture, "modern", key, STUN_PASSWORD_ALGORITHM_MD5),
+                         CREDENTIALS_WRONG);
+        assert_int_equal(check_signed_with(fixture, "nobody", key, STUN_PASSWORD_ALGORITHM_SHA256),
+                         CREDENTIALS_UNKNOWN_USER);
+    }
+}
+
 static void names_are_compared_as_opaque_strings(void **state)
 {
     struct fixture *fixture = *state;
@@ -303,6 +359,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(quotas_count_by_the_userid_of_a_rest_name, fixture_setup,
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(precomputed_keys_serve_their_algorithm_only, fixture_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(a_key_that_is_nobodys_passes_nobody, fixture_setup,
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(names_are_compared_as_opaque_strings, fixture_setup,
                                         fixture_teardown),

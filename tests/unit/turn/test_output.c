@@ -73,10 +73,12 @@ static void reset_empties_it_and_room_ends_at_the_maximum(void **state)
     assert_false(turn_output_has_room(&output));
     output.response_len = 5;
     output.response_error = 400;
+    output.request_method = 3;
     turn_output_reset(&output);
     assert_int_equal(output.command_count, 0);
     assert_int_equal(output.response_len, 0);
     assert_int_equal(output.response_error, 0);
+    assert_int_equal(output.request_method, 0);
 }
 
 int main(void)

@@ -178,7 +178,14 @@ static void an_allow_rule_for_a_special_block_opens_just_that(void **state)
     assert_int_equal(check_text(policy, "::8.8.8.8"), PEER_DENIED_DEFAULT);
     assert_int_equal(check_text(policy, "::200.8.8.8"), PEER_DENIED_DEFAULT);
     assert_int_equal(check_text(policy, "::ffff:200.8.8.8"), PEER_DENIED_DEFAULT);
+    assert_int_equal(check_text(policy, "::ffff:0:200.8.8.8"), PEER_DENIED_DEFAULT);
     assert_int_equal(check_text(policy, "64:ff9b::200.8.8.8"), PEER_DENIED_DEFAULT);
+    assert_int_equal(check_text(policy, "64:ff9b:1:c808:8:800::"), PEER_DENIED_DEFAULT);
+    peer_policy_destroy(policy);
+
+    policy = policy_with("2001::/24", NULL);
+    assert_int_equal(check_text(policy, "2001:1::1"), PEER_ALLOWED);
+    assert_int_equal(check_text(policy, "2001:0:808:808::1"), PEER_DENIED_DEFAULT);
     peer_policy_destroy(policy);
 
     policy = policy_with("fd00::/8", NULL);

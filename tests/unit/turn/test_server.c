@@ -221,6 +221,29 @@ static void a_stricter_peer_policy_revokes_what_it_denies(void **state)
     peer_policy_destroy(stricter);
 }
 
+// The relay's ports have become fewer: a channel to one that is none any more goes, while the
+// permission, which has no port, stays.
+static void a_channel_is_revoked_by_its_port(void **state)
+{
+    struct fixture *fixture = *state;
+    struct client client = client_make(1000);
+    struct ip_address relay = ip("203.0.113.1");
+    struct peer_policy *fewer;
+    uint64_t cursor = 0;
+    assert_int_equal(peer_policy_add_relay(fixture->policy, &relay, 49152, 65535), 0);
+    assert_int_equal(client_allocate(fixture, &client), 0);
+    assert_int_equal(client_bind(fixture, &client, 0x4000, "203.0.113.1:50000"), 0);
+    assert_int_equal(client_bind(fixture, &client, 0x4001, "203.0.113.1:60000"), 0);
+    assert_int_equal(peer_policy_create(NULL, 0, NULL, 0, &fewer), 0);
+    assert_int_equal(peer_policy_add_relay(fewer, &relay, 60000, 65535), 0);
+    turn_server_set_access(fixture->server, fixture->credentials, fewer);
+    assert_false(turn_server_revoke(fixture->server, &cursor, &fixture->output));
+    assert_int_equal(fixture->output.command_count, 1);
+    assert_int_equal(fixture->output.commands[0].kind, TURN_COMMAND_REMOVE_CHANNEL);
+    assert_int_equal(fixture->output.commands[0].channel.number, 0x4000);
+    peer_policy_destroy(fewer);
+}
+
 static void refuses_a_configuration_that_cannot_serve(void **state)
 {
     struct fixture *fixture = *state;
@@ -246,6 +269,8 @@ static void refuses_a_configuration_that_cannot_serve(void **state)
     REFUSED(config.relays[0].advertised = ip("2001:db8::2"));
     REFUSED(config.relays[0].local.family = IP_FAMILY_NONE);
     REFUSED(config.relays[1] = config.relays[0]);
+    REFUSED(config.relays[1] = config.relays[0]; config.relays[1].local = ip("203.0.113.2"));
+    REFUSED(config.relays[1] = config.relays[0]; config.relays[1].advertised = ip("203.0.113.2"));
     REFUSED(config.relays[0].min_port = 65535); // the other worker has none
     REFUSED(config.limits.permissions_per_worker = UINT32_MAX);
 #undef REFUSED
@@ -265,6 +290,7 @@ int main(void)
         CASE(acknowledgements_that_nobody_awaits_change_nothing),
         CASE(new_nonce_keys_make_old_nonces_stale),
         CASE(a_stricter_peer_policy_revokes_what_it_denies),
+        CASE(a_channel_is_revoked_by_its_port),
         CASE(refuses_a_configuration_that_cannot_serve),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

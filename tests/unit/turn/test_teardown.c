@@ -92,6 +92,41 @@ static void a_family_goes_with_just_its_permissions_and_channels(void **state)
     }
 }
 
+static void the_name_of_a_user_goes_with_the_last_allocation(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct client client = client_make(1000);
+    struct client other = client_make(1000);
+    other.username = "bob";
+    other.password = "builder";
+    start_tight(&fixture); // room for one name
+    for (unsigned i = 0; i < 4; i++) {
+        const struct client *user = i % 2 == 0 ? &client : &other;
+        assert_int_equal(client_allocate(&fixture, user), 0);
+        assert_int_equal(client_refresh(&fixture, user, 0), 0);
+        fixture_acknowledge(&fixture);
+    }
+    fixture_done(&fixture);
+}
+
+static void a_reservation_that_was_redeemed_does_not_expire(void **state)
+{
+    struct fixture *fixture = *state;
+    struct client client = client_make(1000);
+    struct client second = client_make(1001);
+    uint8_t token[8];
+    assert_int_equal(client_allocate_pair(fixture, &client, token), 0);
+    assert_int_equal(client_allocate_token(fixture, &second, token), 0);
+    fixture_advance_ms(fixture, (TURN_RESERVATION_LIFETIME_S + 1) * 1000);
+    assert_int_equal(fixture_usage(fixture).relay_ports, 2);
+    assert_int_equal(client_refresh(fixture, &client, 0), 0);
+    fixture_acknowledge(fixture);
+    assert_int_equal(client_refresh(fixture, &second, 0), 0);
+    fixture_acknowledge(fixture);
+    assert_all_released(fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -100,6 +135,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_five_tuple_is_free_at_once, fixture_setup,
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(a_family_goes_with_just_its_permissions_and_channels,
+                                        fixture_setup, fixture_teardown),
+        cmocka_unit_test(the_name_of_a_user_goes_with_the_last_allocation),
+        cmocka_unit_test_setup_teardown(a_reservation_that_was_redeemed_does_not_expire,
                                         fixture_setup, fixture_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -66,6 +66,21 @@ static void an_allocation_is_seen_as_the_client_was_told(void **state)
     assert_true(view.expires_ms == fixture->now.monotonic_ms + 600000);
 }
 
+static void a_dual_allocation_is_seen_to_last_as_long_as_its_longer_half(void **state)
+{
+    struct fixture *fixture = *state;
+    static const enum ip_family families[] = {IP_FAMILY_V4, IP_FAMILY_V6};
+    for (unsigned i = 0; i < 2; i++) {
+        struct client client = client_make((uint16_t)(1000 + i));
+        struct turn_allocation_view view;
+        assert_int_equal(client_allocate_dual(fixture, &client), 0);
+        uint32_t id = fixture->output.commands[0].allocation;
+        assert_int_equal(client_refresh_family(fixture, &client, families[i], 1800), 0);
+        assert_true(turn_server_view(fixture->server, id, &view));
+        assert_true(view.expires_ms == fixture->now.monotonic_ms + 1800000);
+    }
+}
+
 static void an_id_that_is_not_live_is_not_seen(void **state)
 {
     struct fixture *fixture = *state;
@@ -111,6 +126,7 @@ int main(void)
         CASE(a_walk_says_every_live_thing_once_and_in_order),
         CASE(a_walk_repeats_the_commands_that_installed),
         CASE(an_allocation_is_seen_as_the_client_was_told),
+        CASE(a_dual_allocation_is_seen_to_last_as_long_as_its_longer_half),
         CASE(an_id_that_is_not_live_is_not_seen),
         CASE(usage_counts_each_thing),
     };
