@@ -48,6 +48,15 @@ static bool family_is_served(const struct turn_server *server, enum ip_family fa
     return false;
 }
 
+// RFC 8656 section 21.4: from Teredo and 6to4 no Allocate is accepted; there a packet can be made
+// to go round between server and tunnel. Without an allocation nothing else is either.
+static bool is_tunneled(const struct ip_address *client)
+{
+    static const struct ip_prefix teredo = {{{0x20, 0x01}, IP_FAMILY_V6}, 32};
+    static const struct ip_prefix six_to_four = {{{0x20, 0x02}, IP_FAMILY_V6}, 16};
+    return ip_prefix_contains(&teredo, client) || ip_prefix_contains(&six_to_four, client);
+}
+
 // Check 3.
 static unsigned read_transport(const struct turn_request *request)
 {
@@ -446,6 +455,8 @@ unsigned turn_allocate(struct turn_request *request)
         answer(request, request->allocation);
         return 0;
     }
+    if (is_tunneled(&request->packet->five_tuple.client.ip))
+        return STUN_ERROR_FORBIDDEN;
     unsigned error = read_wish(request, &wish);
     if (error != 0)
         return error;

@@ -225,6 +225,27 @@ static void requested_transport_is_needed_and_is_udp(void **state)
     }
 }
 
+static void a_tunneled_client_gets_403_and_its_neighbours_an_allocation(void **state)
+{
+    struct fixture *fixture = *state;
+    static const struct {
+        const char *client;
+        unsigned error;
+    } cases[] = {
+        {"2001::1", 403}, {"2001:0:ffff:ffff:ffff:ffff:ffff:ffff", 403},
+        {"2002::1", 403}, {"2002:ffff:ffff:ffff:ffff:ffff:ffff:ffff", 403},
+        {"2001:1::1", 0}, {"2001:ffff::1", 0},
+        {"2003::1", 0},   {"32.1.0.0", 0}, // the same bytes are an ordinary IPv4 address
+        {"32.2.0.0", 0},
+    };
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct client client = client_make(1000);
+        client.five_tuple.client.ip = ip(cases[i].client);
+        assert_int_equal(client_allocate(fixture, &client), cases[i].error);
+        assert_int_equal(fixture->output.command_count, cases[i].error == 0);
+    }
+}
+
 static void dont_fragment_is_served(void **state)
 {
     struct fixture *fixture = *state;
@@ -977,6 +998,7 @@ int main(void)
         CASE(a_second_request_on_the_five_tuple_gets_437),
         CASE(malformed_requests_get_400),
         CASE(requested_transport_is_needed_and_is_udp),
+        CASE(a_tunneled_client_gets_403_and_its_neighbours_an_allocation),
         CASE(dont_fragment_is_served),
         CASE(an_unknown_attribute_gets_420_with_its_type),
         CASE(checks_come_in_the_order_of_the_rfc),
