@@ -28,8 +28,8 @@ void integrity_key_cleanse(struct integrity_key *key);
 // USERHASH = SHA-256(username ":" realm) (RFC 8489 section 14.4).
 void integrity_userhash(struct span username, struct span realm, uint8_t ret_hash[USERHASH_LEN]);
 
-// The MAC over the message up to the attribute at attribute_offset, the header's length adjusted to end after an
-// attribute value of value_len bytes.
+// The MAC over the message up to the attribute whose header is at attribute_offset (bytes), as if the message ended
+// after that attribute: the header's length is adjusted, in a copy.
 void integrity_sha1(const struct integrity_key *key, const uint8_t *message, size_t attribute_offset,
                     uint8_t ret_mac[INTEGRITY_SHA1_LEN]);
 void integrity_sha256(const struct integrity_key *key, const uint8_t *message, size_t attribute_offset,

@@ -58,7 +58,7 @@ static inline bool stun_first_byte(uint8_t byte)
 enum stun_verdict stun_message_parse(struct span bytes, struct stun_message *ret_message);
 
 // Length in bytes of the message that starts here (header included) once its 20-byte header is present, for framing
-// on a stream; 0 when the bytes cannot start a STUN message. len is at least STUN_HEADER_LEN.
+// on a stream; 0 when the bytes cannot start a STUN message. header: STUN_HEADER_LEN bytes.
 size_t stun_message_framed_len(const uint8_t *header);
 
 // First occurrence of an attribute among those that count.

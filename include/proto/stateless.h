@@ -8,6 +8,7 @@
 #include "proto/message.h"
 #include "proto/nonce.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,19 +35,19 @@ enum stateless_verdict {
     STATELESS_VERDICT_COUNT,
 };
 
-static inline int stateless_is_answer(enum stateless_verdict verdict)
+static inline bool stateless_is_answer(enum stateless_verdict verdict)
 {
     return verdict <= STATELESS_STALE_NONCE;
 }
 
 // Writes the answer to buffer and its length to *ret_len when stateless_is_answer(); the request may lie in the same
 // buffer only if it does not overlap. An answer carries FINGERPRINT when the request did. capacity is at least
-// STATELESS_ANSWER_MAX_LEN. now_s: monotonic seconds.
+// STATELESS_ANSWER_MAX_LEN. now_s: monotonic seconds. salt: 16 unpredictable bits, for the nonce.
 enum stateless_verdict stateless_process(const struct stateless_policy *policy, const struct stun_message *message,
                                          const struct transport_address *client, uint32_t now_s, uint16_t salt,
                                          uint8_t *buffer, size_t capacity, size_t *ret_len);
 
-// A 401 or 438 as stateless_process writes it, for the TURN server's own refusals.
+// A 401 or 438 as stateless_process writes it, for the TURN server's own refusals. Its length in bytes.
 size_t stateless_write_challenge(const struct stateless_policy *policy, const struct stun_message *message,
                                  const struct transport_address *client, unsigned error, uint32_t now_s, uint16_t salt,
                                  uint8_t *buffer, size_t capacity);

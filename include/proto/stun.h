@@ -5,10 +5,14 @@
 
 #include <stdint.h>
 
-#define STUN_HEADER_LEN         20
-#define STUN_MAGIC_COOKIE       0x2112A442u
-#define STUN_TRANSACTION_ID_LEN 12
-#define STUN_FINGERPRINT_XOR    0x5354554Eu
+// Lengths in bytes.
+#define STUN_HEADER_LEN           20
+#define STUN_ATTRIBUTE_HEADER_LEN 4 // type and length
+#define STUN_FINGERPRINT_LEN      4 // of the value
+#define STUN_TRANSACTION_ID_LEN   12
+
+#define STUN_MAGIC_COOKIE    0x2112A442u
+#define STUN_FINGERPRINT_XOR 0x5354554Eu
 // A string attribute's longest legal value when decoding (RFC 8489 section 14.3 and others).
 #define STUN_STRING_MAX_LEN 763
 #define STUN_DOMAIN_MAX_LEN 255 // ALTERNATE-DOMAIN (RFC 8489 section 14.16)

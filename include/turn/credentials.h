@@ -15,17 +15,17 @@
 
 struct credentials;
 
-// realm: through OpaqueString, copied.
+// realm: copied as OpaqueString leaves it. 0; -EINVAL when OpaqueString refuses it or it is too long; -ENOMEM.
 int credentials_create(const char *realm, struct credentials **ret_credentials);
 void credentials_destroy(struct credentials *credentials);
 
-// 0; -EINVAL (OpaqueString refuses it), -EEXIST (name taken), -ENOMEM. The password itself is not kept (RFC 8656
-// section 6).
+// 0; -EINVAL (OpaqueString refuses name or password, or one is too long), -EEXIST (name taken), -ENOMEM. The password
+// itself is not kept (RFC 8656 section 6).
 int credentials_add_user(struct credentials *credentials, const char *name, const char *password);
 // Precomputed keys, either may be NULL: that algorithm is then refused for this user.
 int credentials_add_user_keys(struct credentials *credentials, const char *name, const uint8_t md5[16],
                               const uint8_t sha256[32]);
-// All secrets added are valid at once. -EINVAL when empty.
+// All secrets added are valid at once. Copied. 0; -EINVAL when empty; -ENOMEM.
 int credentials_add_rest_secret(struct credentials *credentials, struct span secret);
 
 enum credentials_verdict {

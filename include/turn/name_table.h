@@ -20,6 +20,7 @@ struct name_table {
     struct index_map by_text;
 };
 
+// capacity: names at once. 0, -ENOMEM.
 int name_table_init(struct name_table *table, uint32_t capacity, const struct siphash_key *key);
 void name_table_done(struct name_table *table);
 

@@ -6,6 +6,8 @@
 #include "proto/builder.h"
 #include "turn/request.h"
 
+// Attributes go between begin and end. Both take what the request was authenticated with.
 void response_begin_success(const struct turn_request *request, struct stun_builder *ret_builder);
 void response_end(struct turn_request *request, struct stun_builder *builder);
+// A whole error response; with 420 the attributes that were not understood.
 void response_error(struct turn_request *request, unsigned error);

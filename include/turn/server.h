@@ -89,8 +89,8 @@ struct turn_output {
 
 struct turn_server;
 
-// 0, -ENOMEM, -EINVAL (a relay range without a port for some worker, one relay address twice, a limit of zero... logged
-// by nobody: the configuration was checked before).
+// 0; -ENOMEM; -EINVAL when config cannot serve: no worker, relay, allocation or lifetime, a longest lifetime below the
+// default, one relay address twice, a relay without a port for some worker, more state than can be numbered.
 int turn_server_create(const struct turn_config *config, struct turn_server **ret_server);
 void turn_server_destroy(struct turn_server *server);
 

@@ -7,9 +7,6 @@
 
 #include <zlib.h>
 
-#define ATTRIBUTE_HEADER_LEN 4
-#define FINGERPRINT_LEN      4
-
 // RFC 8489 section 5, figure 3: bits 4 and 8 are the class, the method's twelve bits lie around
 // them.
 static uint16_t message_type(enum stun_class message_class, uint16_t method)
@@ -41,16 +38,16 @@ static uint8_t *add_value(struct stun_builder *builder, uint16_t type, size_t le
     uint8_t *header = builder->buffer + builder->len;
 
     if (len > STUN_MESSAGE_MAX_LEN ||
-        padded_len + ATTRIBUTE_HEADER_LEN > builder->capacity - builder->len) {
+        padded_len + STUN_ATTRIBUTE_HEADER_LEN > builder->capacity - builder->len) {
         builder->overflow = true;
         return NULL;
     }
     store_be16(header, type);
     store_be16(header + 2, (uint16_t)len);
-    memset(header + ATTRIBUTE_HEADER_LEN + len, 0, padded_len - len);
-    builder->len += (uint32_t)(ATTRIBUTE_HEADER_LEN + padded_len);
+    memset(header + STUN_ATTRIBUTE_HEADER_LEN + len, 0, padded_len - len);
+    builder->len += (uint32_t)(STUN_ATTRIBUTE_HEADER_LEN + padded_len);
     store_be16(builder->buffer + 2, (uint16_t)(builder->len - STUN_HEADER_LEN));
-    return header + ATTRIBUTE_HEADER_LEN;
+    return header + STUN_ATTRIBUTE_HEADER_LEN;
 }
 
 void stun_add_bytes(struct stun_builder *builder, uint16_t type, const void *value, size_t len)
@@ -119,9 +116,10 @@ static void add_error(struct stun_builder *builder, uint16_t type, uint8_t first
 {
     const char *reason = stun_error_reason(error);
     size_t reason_len = strlen(reason);
-    uint8_t *bytes = add_value(builder, type, 4 + reason_len);
+    uint8_t *bytes;
 
     assert(error >= 300 && error <= 699);
+    bytes = add_value(builder, type, 4 + reason_len);
     if (bytes == NULL)
         return;
     bytes[0] = first;
@@ -226,7 +224,7 @@ void stun_add_message_integrity_sha256(struct stun_builder *builder,
 void stun_add_fingerprint(struct stun_builder *builder)
 {
     size_t offset = builder->len;
-    uint8_t *bytes = add_value(builder, STUN_ATTRIBUTE_FINGERPRINT, FINGERPRINT_LEN);
+    uint8_t *bytes = add_value(builder, STUN_ATTRIBUTE_FINGERPRINT, STUN_FINGERPRINT_LEN);
 
     // RFC 8489 section 14.7: over a header whose length includes this attribute, which add_value
     // has seen to.

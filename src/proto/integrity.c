@@ -11,8 +11,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#define ATTRIBUTE_HEADER_LEN 4
-
 enum digest {
     DIGEST_MD5,
     DIGEST_SHA1,
@@ -111,8 +109,8 @@ static void compute_mac(enum digest digest, const struct integrity_key *key, con
     size_t written;
 
     memcpy(header, message, sizeof(header));
-    store_be16(header + 2,
-               (uint16_t)(attribute_offset + ATTRIBUTE_HEADER_LEN + mac_len - STUN_HEADER_LEN));
+    store_be16(header + 2, (uint16_t)(attribute_offset + STUN_ATTRIBUTE_HEADER_LEN + mac_len -
+                                      STUN_HEADER_LEN));
     require(EVP_MAC_init(context, key->bytes, key->len, NULL) == 1 &&
             EVP_MAC_update(context, header, sizeof(header)) == 1 &&
             EVP_MAC_update(context, message + STUN_HEADER_LEN,
@@ -137,7 +135,7 @@ static bool mac_matches(const struct stun_message *message, size_t attribute_off
 {
     const uint8_t *attribute = message->bytes.data + attribute_offset;
 
-    return CRYPTO_memcmp(attribute + ATTRIBUTE_HEADER_LEN, mac, mac_len) == 0;
+    return CRYPTO_memcmp(attribute + STUN_ATTRIBUTE_HEADER_LEN, mac, mac_len) == 0;
 }
 
 static bool has_mac_of_len(const struct stun_message *message, size_t attribute_offset,

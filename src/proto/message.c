@@ -5,8 +5,6 @@
 
 #include <zlib.h>
 
-#define ATTRIBUTE_HEADER_LEN  4
-#define FINGERPRINT_LEN       4
 #define MAGIC_COOKIE_OFFSET   4
 #define TRANSACTION_ID_OFFSET 8
 // RFC 8489 section 14: types below are comprehension-required.
@@ -77,11 +75,12 @@ static bool fingerprint_holds(struct span bytes, size_t offset, size_t value_len
 {
     uint32_t crc;
 
-    if (value_len != FINGERPRINT_LEN ||
-        offset + ATTRIBUTE_HEADER_LEN + FINGERPRINT_LEN != bytes.len)
+    if (value_len != STUN_FINGERPRINT_LEN ||
+        offset + STUN_ATTRIBUTE_HEADER_LEN + STUN_FINGERPRINT_LEN != bytes.len)
         return false;
     crc = (uint32_t)crc32(0, bytes.data, (uInt)offset);
-    return load_be32(bytes.data + offset + ATTRIBUTE_HEADER_LEN) == (crc ^ STUN_FINGERPRINT_XOR);
+    return load_be32(bytes.data + offset + STUN_ATTRIBUTE_HEADER_LEN) ==
+           (crc ^ STUN_FINGERPRINT_XOR);
 }
 
 static void note_unknown(struct stun_message *message, uint16_t type)
@@ -130,7 +129,7 @@ static enum stun_verdict scan_attributes(struct stun_message *message)
         uint16_t type = load_be16(bytes.data + offset);
         uint16_t len = load_be16(bytes.data + offset + 2);
 
-        if (len > bytes.len - offset - ATTRIBUTE_HEADER_LEN)
+        if (len > bytes.len - offset - STUN_ATTRIBUTE_HEADER_LEN)
             return STUN_BAD_ATTRIBUTE;
         if (type == STUN_ATTRIBUTE_FINGERPRINT) {
             if (!fingerprint_holds(bytes, offset, len))
@@ -143,8 +142,9 @@ static enum stun_verdict scan_attributes(struct stun_message *message)
             message->integrity_sha256_offset = (uint16_t)offset;
         }
         if (!has_integrity(message))
-            message->attributes_end = (uint16_t)(offset + ATTRIBUTE_HEADER_LEN + padded_len(len));
-        offset += ATTRIBUTE_HEADER_LEN + padded_len(len);
+            message->attributes_end =
+                (uint16_t)(offset + STUN_ATTRIBUTE_HEADER_LEN + padded_len(len));
+        offset += STUN_ATTRIBUTE_HEADER_LEN + padded_len(len);
     }
     return STUN_VALID;
 }
@@ -182,14 +182,14 @@ static struct span attribute_value(const struct stun_message *message, size_t of
 {
     const uint8_t *header = message->bytes.data + offset;
 
-    return (struct span){header + ATTRIBUTE_HEADER_LEN, load_be16(header + 2)};
+    return (struct span){header + STUN_ATTRIBUTE_HEADER_LEN, load_be16(header + 2)};
 }
 
 static size_t fingerprint_offset(const struct stun_message *message)
 {
     if (!message->has_fingerprint)
         return 0;
-    return message->bytes.len - ATTRIBUTE_HEADER_LEN - FINGERPRINT_LEN;
+    return message->bytes.len - STUN_ATTRIBUTE_HEADER_LEN - STUN_FINGERPRINT_LEN;
 }
 
 // Offset of the first of the attributes that close a message and lies at or after `from`; 0: none.
@@ -214,7 +214,7 @@ bool stun_message_next(const struct stun_message *message, uint32_t *cursor,
             return false;
     }
     value = attribute_value(message, offset);
-    *cursor = (uint32_t)(offset + ATTRIBUTE_HEADER_LEN + padded_len(value.len));
+    *cursor = (uint32_t)(offset + STUN_ATTRIBUTE_HEADER_LEN + padded_len(value.len));
     ret_attribute->type = load_be16(message->bytes.data + offset);
     ret_attribute->value = value;
     return true;
@@ -243,7 +243,7 @@ bool stun_message_find(const struct stun_message *message, uint16_t type, struct
     size_t offset = STUN_HEADER_LEN;
 
     while (offset < message->attributes_end && load_be16(bytes + offset) != type)
-        offset += ATTRIBUTE_HEADER_LEN + padded_len(load_be16(bytes + offset + 2));
+        offset += STUN_ATTRIBUTE_HEADER_LEN + padded_len(load_be16(bytes + offset + 2));
     if (offset >= message->attributes_end)
         offset = closing_offset(message, type);
     if (offset == 0)

@@ -11,8 +11,8 @@ static void walk_one(const struct turn_server *server, const struct server_place
                      struct turn_output *output)
 {
     const struct allocation *allocations = server->allocations.at;
-    const struct permission *permission = &server->permissions.at[place->index];
-    const struct channel *channel = &server->channels.at[place->index];
+    const struct permission *permission;
+    const struct channel *channel;
 
     switch (place->table) {
     case SERVER_ALLOCATIONS:
@@ -20,11 +20,13 @@ static void walk_one(const struct turn_server *server, const struct server_place
             turn_output_install_allocation(output, &allocations[place->index]);
         break;
     case SERVER_PERMISSIONS:
+        permission = &server->permissions.at[place->index];
         if (permission_is_live(&server->permissions, place->index))
             turn_output_permission(output, TURN_COMMAND_INSTALL_PERMISSION,
                                    &allocations[permission->allocation], permission);
         break;
     default:
+        channel = &server->channels.at[place->index];
         if (channel_is_live(&server->channels, place->index))
             turn_output_channel(output, TURN_COMMAND_INSTALL_CHANNEL,
                                 &allocations[channel->allocation], channel);

@@ -231,6 +231,10 @@ static void refuses_a_non_joiner_beside_a_letter_that_does_not_join(void **state
     assert_refused("\xd8\xa8\xe2\x80\x8c"
                    "a");
     assert_refused("a\xe2\x80\x8c\xd8\xa8");
+    // U+A872 joins what follows it only, U+0627 what precedes it only.
+    assert_prepared("\xea\xa1\xb2\xe2\x80\x8c\xd8\xa7", "\xea\xa1\xb2\xe2\x80\x8c\xd8\xa7");
+    assert_refused("\xd8\xa7\xe2\x80\x8c\xd8\xa8");
+    assert_refused("\xd8\xa8\xe2\x80\x8c\xea\xa1\xb2");
 }
 
 static void refuses_a_contextual_code_point_at_either_end(void **state)

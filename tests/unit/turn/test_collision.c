@@ -34,6 +34,17 @@ static void clients_users_and_their_keys_stay_apart(void **state)
         assert_int_equal(client_refresh(fixture, &bob, 0), 0);
         fixture_acknowledge(fixture);
     }
+    // A name that another one starts with.
+    char passwords[2][29];
+    client_use_rest(&alice, "1700000100:carol", "new", passwords[0]);
+    client_use_rest(&bob, "1700000100:caro", "new", passwords[1]);
+    alice.use_userhash = bob.use_userhash = false;
+    assert_int_equal(client_allocate(fixture, &alice), 0);
+    assert_int_equal(client_allocate(fixture, &bob), 0);
+    assert_int_equal(client_refresh(fixture, &bob, 0), 0);
+    fixture_acknowledge(fixture);
+    assert_int_equal(client_refresh(fixture, &alice, 0), 0);
+    fixture_acknowledge(fixture);
     alice.username = "mallory";
     alice.use_userhash = false;
     assert_int_equal(client_allocate(fixture, &alice), 401);
