@@ -84,21 +84,6 @@ static int apply(struct worker *worker, const struct command *command)
     }
 }
 
-// What is not there was removed all the same, as far as the control plane is concerned: it waits
-// for the answer.
-static bool report_nothing_there(struct worker *worker, const struct command *command)
-{
-    struct punt punt;
-    memset(&punt, 0, sizeof(punt));
-    punt.kind = PUNT_REMOVED;
-    punt.worker = worker->id;
-    punt.allocation = command->allocation;
-    punt.removed.relay =
-        command->kind == COMMAND_REMOVE_RELAY ? command->remove_relay.relay : RELAY_NONE;
-    punt.removed.port = command->kind == COMMAND_REMOVE_RELAY ? command->remove_relay.port : 0;
-    return plane_punt_send(worker->plane, worker->id, &punt) == 0;
-}
-
 // Go on with the removal. While it lasts, no other command is applied: what comes behind it may
 // take up its addresses.
 static void removal_continue(struct worker *worker)
@@ -108,7 +93,7 @@ static void removal_continue(struct worker *worker)
     bool is_done = worker->removal.kind == COMMAND_REMOVE_ALLOCATION
                        ? removal_step_allocation(&worker->tables, &worker->removal, &budget, &error)
                        : removal_step_relay(&worker->tables, &worker->removal, &budget, &error);
-    if (!is_done || (error != 0 && !report_nothing_there(worker, &worker->removal)))
+    if (!is_done)
         return;
     worker->removing = false;
     worker_count(worker, COUNTER_COMMANDS);

@@ -11,7 +11,8 @@
 enum removal_report {
     REMOVAL_REPORT_RELAY_V4 = 1 << TABLE_V4,
     REMOVAL_REPORT_RELAY_V6 = 1 << TABLE_V6,
-    REMOVAL_REPORT_ALLOCATION = 1 << TABLE_FAMILIES,
+    REMOVAL_REPORT_UNKNOWN_RELAY = 1 << TABLE_FAMILIES, // in place of IPv4's
+    REMOVAL_REPORT_ALLOCATION = 2 << TABLE_FAMILIES,
 };
 
 void removal_reports_init(struct removal_reports *reports)
@@ -33,6 +34,24 @@ static void report_append(struct tables *tables, uint32_t index, enum removal_re
     else
         tables->allocations.at[tables->reports.last].next_report = index;
     tables->reports.last = index;
+}
+
+// What is not there was removed all the same, as far as the control plane is concerned: it waits
+// for the answer. An entry of its own keeps the report, and there is one to take: the control plane
+// has no more allocations here than there are entries. Should there be none, a report that leaves
+// gives one back.
+static bool report_nothing_there(struct tables *tables, uint32_t id, enum removal_report report,
+                                 struct table_relayed relayed)
+{
+    uint32_t index = index_pool_take(&tables->allocations.pool);
+    if (index == TABLE_NONE)
+        return false;
+    struct allocation *entry = &tables->allocations.at[index];
+    memset(entry, 0, sizeof(*entry));
+    entry->id = id;
+    entry->removed[TABLE_V4] = relayed;
+    report_append(tables, index, report);
+    return true;
 }
 
 // Spend the budget on what the allocation has in one family: its channels, then its permissions.
@@ -60,7 +79,8 @@ bool removal_step_allocation(struct tables *tables, const struct command *comman
     uint32_t index = allocation_table_find(&tables->allocations, command->allocation);
     if (index == TABLE_NONE) {
         *ret_error = -ENOENT;
-        return true;
+        return report_nothing_there(tables, command->allocation, REMOVAL_REPORT_ALLOCATION,
+                                    (struct table_relayed){RELAY_NONE, 0});
     }
     for (int family = TABLE_V4; family < TABLE_FAMILIES; family++) {
         allocation_table_clear_relayed(tables, index, (enum table_family)family);
@@ -87,7 +107,8 @@ bool removal_step_relay(struct tables *tables, const struct command *command, un
     }
     if (family < 0) {
         *ret_error = -ENOENT;
-        return true;
+        return report_nothing_there(tables, command->allocation, REMOVAL_REPORT_UNKNOWN_RELAY,
+                                    wanted);
     }
     if (!belongings_drop(tables, index, (enum table_family)family, budget))
         return false;
@@ -117,7 +138,7 @@ bool removal_next_report(const struct tables *tables, struct punt *ret_punt)
         ret_punt->removed.traffic = entry->traffic;
     } else {
         enum table_family family =
-            report_of(entry) == REMOVAL_REPORT_RELAY_V4 ? TABLE_V4 : TABLE_V6;
+            report_of(entry) == REMOVAL_REPORT_RELAY_V6 ? TABLE_V6 : TABLE_V4;
         ret_punt->removed.relay = entry->removed[family].relay;
         ret_punt->removed.port = __builtin_bswap16(entry->removed[family].port_be);
     }
@@ -135,6 +156,6 @@ void removal_reported(struct tables *tables)
     tables->reports.first = entry->next_report;
     if (tables->reports.first == TABLE_NONE)
         tables->reports.last = TABLE_NONE;
-    if (reported == REMOVAL_REPORT_ALLOCATION)
+    if (reported == REMOVAL_REPORT_ALLOCATION || reported == REMOVAL_REPORT_UNKNOWN_RELAY)
         index_pool_give(&tables->allocations.pool, index);
 }

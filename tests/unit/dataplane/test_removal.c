@@ -23,8 +23,9 @@ static void relays_are_reported_before_their_allocation(void **state)
     assert_int_equal(tables_rig_remove_allocation(tables, 2), 0);
     assert_int_equal(tables_rig_remove_allocation(tables, 1), 0);
     assert_int_equal(tables_rig_remove_allocation(tables, 1), -ENOENT);
-    static const uint32_t order[3][2] = {{1, RIG_RELAY_V6}, {1, RELAY_NONE}, {2, RELAY_NONE}};
-    for (unsigned i = 0; i < 3; i++) {
+    static const uint32_t order[4][2] = {
+        {1, RIG_RELAY_V6}, {1, RELAY_NONE}, {2, RELAY_NONE}, {1, RELAY_NONE}};
+    for (unsigned i = 0; i < 4; i++) {
         assert_true(removal_next_report(tables, &punt));
         assert_int_equal(punt.allocation, order[i][0]);
         assert_int_equal(punt.removed.relay, order[i][1]);
@@ -80,6 +81,7 @@ static void one_family_goes_and_leaves_the_other_what_it_has(void **state)
     command.remove_relay.port = 50002; // another's
     assert_true(removal_step_relay(tables, &command, &budget, &error));
     assert_int_equal(error, -ENOENT);
+    removal_reported(tables);
     command.remove_relay.port = 50001;
     assert_true(removal_step_relay(tables, &command, &budget, &error));
     assert_int_equal(error, 0);
@@ -90,12 +92,49 @@ static void one_family_goes_and_leaves_the_other_what_it_has(void **state)
     assert_int_equal(tables->permissions.live_count, 1);
 }
 
+// Room for the report is found like any other, and given back.
+static void what_is_not_there_is_reported_in_its_turn(void **state)
+{
+    struct tables *tables = *state;
+    struct command command;
+    struct punt punt;
+    unsigned budget = 100;
+    int error = 0;
+    assert_int_equal(tables_rig_install_allocation(tables, 1, 1000), 0);
+    assert_int_equal(tables_rig_remove_allocation(tables, 1), 0);
+    memset(&command, 0, sizeof(command));
+    command.allocation = 9;
+    command.remove_relay.relay = RIG_RELAY_V6;
+    command.remove_relay.port = 50001;
+    assert_true(removal_step_relay(tables, &command, &budget, &error));
+    assert_int_equal(error, -ENOENT);
+    error = 0;
+    assert_true(removal_step_allocation(tables, &command, &budget, &error));
+    assert_int_equal(error, -ENOENT);
+    assert_true(removal_next_report(tables, &punt));
+    assert_int_equal(punt.allocation, 1);
+    removal_reported(tables);
+    assert_true(removal_next_report(tables, &punt));
+    assert_int_equal(punt.allocation, 9);
+    assert_int_equal(punt.removed.relay, RIG_RELAY_V6);
+    assert_int_equal(punt.removed.port, 50001);
+    removal_reported(tables);
+    assert_true(removal_next_report(tables, &punt));
+    assert_int_equal(punt.allocation, 9);
+    assert_int_equal(punt.removed.relay, RELAY_NONE);
+    assert_int_equal(punt.removed.traffic.to_peer_packets, 0);
+    removal_reported(tables);
+    assert_false(removal_next_report(tables, &punt));
+    tables_rig_assert_empty(tables);
+}
+
 int main(void)
 {
 #define TEST(test) cmocka_unit_test_setup_teardown(test, tables_rig_set_up, tables_rig_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(relays_are_reported_before_their_allocation),
         TEST(goes_on_where_the_budget_ended),
+        TEST(what_is_not_there_is_reported_in_its_turn),
         TEST(one_family_goes_and_leaves_the_other_what_it_has),
     };
     return cmocka_run_group_tests(tests, rig_group_set_up, NULL);
