@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What relaying a packet costs a worker: every case at every table size, payload and burst that was
+// asked for. See --help.
+#include "dataplane/worker_state.h"
+#include "fail.h"
+#include "measure.h"
+#include "options.h"
+#include "port.h"
+#include "report.h"
+#include "subject.h"
+#include "traffic.h"
+
+#include <rte_eal.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct bench {
+    struct bench_options options;
+    struct traffic traffic;
+    struct port port;
+    struct result *results;
+    unsigned result_count;
+};
+
+// On the CPU where we are: the cheapest place, and the one that the caller may have chosen.
+static void start_eal(bool hugepages)
+{
+    char lcores[32];
+    char *arguments[] = {"forward",
+                         lcores,
+                         "--no-pci",
+                         "--no-telemetry",
+                         "--log-level=4",
+                         "--no-shconf",
+                         hugepages ? "--in-memory" : "--no-huge",
+                         "-m",
+                         "256",
+                         NULL};
+    snprintf(lcores, sizeof(lcores), "--lcores=0@%d", sched_getcpu());
+    if (rte_eal_init((int)RTE_DIM(arguments) - 1, arguments) < 0)
+        fail("the EAL does not start%s", hugepages ? ": are there free huge pages?" : "");
+}
+
+static unsigned payload_choices(const struct bench_options *options,
+                                const struct scenario *scenario)
+{
+    return scenario->has_payload ? options->payloads.count : 1;
+}
+
+static unsigned count_results(const struct bench_options *options)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < options->cases.count; i++)
+        count += payload_choices(options, &scenarios[options->cases.values[i]]);
+    return count * options->allocations.count * options->draws.count * options->bursts.count;
+}
+
+static void run(struct bench *bench, struct subject *subject, const struct result *question)
+{
+    struct traffic *traffic = &bench->traffic;
+    struct result *result = &bench->results[bench->result_count++];
+    struct repetitions repetitions = {bench->options.repeat, question->burst, progress_tick};
+    *result = *question;
+    result->table_len = subject->table_len;
+    progress_next();
+    traffic_begin(traffic, result->scenario, result->allocations, result->payload_len,
+                  result->draw);
+    uint64_t warm = measure_warm_up(subject, traffic, &bench->port, &repetitions);
+    measure(subject, traffic, &bench->port, &repetitions, &result->measurement);
+    result->measurement.checked += warm;
+    report_result(result);
+}
+
+// All that is to be known of one table.
+static void run_table(struct bench *bench, const struct scenario *scenario, uint32_t allocations)
+{
+    const struct bench_options *options = &bench->options;
+    struct result result = {.scenario = scenario, .allocations = allocations};
+    struct subject subject;
+    progress_table(scenario, allocations);
+    subject_create(&subject, scenario, allocations, bench->traffic.pool, progress_tick);
+    for (unsigned draw = 0; draw < options->draws.count; draw++) {
+        for (unsigned payload = 0; payload < payload_choices(options, scenario); payload++) {
+            for (unsigned burst = 0; burst < options->bursts.count; burst++) {
+                result.draw = (enum traffic_draw)options->draws.values[draw];
+                result.payload_len = scenario->has_payload ? options->payloads.values[payload] : 0;
+                result.burst = options->bursts.values[burst];
+                run(bench, &subject, &result);
+            }
+        }
+    }
+    subject_destroy(&subject);
+}
+
+int main(int argc, char **argv)
+{
+    static struct bench bench;
+    options_parse(argc, argv, &bench.options);
+    start_eal(bench.options.hugepages);
+    traffic_create(&bench.traffic, bench.options.buffers);
+    port_open(&bench.port, bench.options.buffers);
+    unsigned total = count_results(&bench.options);
+    bench.results = calloc(total, sizeof(*bench.results));
+    if (bench.results == NULL)
+        fail("out of memory");
+    progress_begin(total);
+    report_begin(&bench.options);
+    for (unsigned i = 0; i < bench.options.cases.count; i++) {
+        for (unsigned size = 0; size < bench.options.allocations.count; size++)
+            run_table(&bench, &scenarios[bench.options.cases.values[i]],
+                      bench.options.allocations.values[size]);
+    }
+    int error = bench.options.json == NULL
+                    ? 0
+                    : report_json(&bench.options, bench.results, bench.result_count);
+    if (error != 0)
+        fail("%s: %s", bench.options.json, strerror(-error));
+    port_close(&bench.port);
+    traffic_destroy(&bench.traffic);
+    free(bench.results);
+    return rte_eal_cleanup() == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

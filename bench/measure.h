@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Cycles a packet on a machine that others use too: floor and case in turn, samples taken while the machine was slow
+// thrown away, medians.
+#pragma once
+
+#include <stdint.h>
+
+struct port;
+struct subject;
+struct traffic;
+
+struct figure {
+    double median;
+    double min;
+    double max;
+};
+
+struct measurement {
+    struct figure cycles; // TSC cycles a packet
+    struct figure floor;  // of macswap in the same repetitions
+    struct figure ratio;  // of the two, repetition by repetition
+    uint64_t checked;     // packets that left as they should
+    uint32_t discarded;   // samples taken while the machine was slow, and taken again
+    uint32_t slow;        // repetitions kept all the same: the machine did not come to rest
+};
+
+struct repetitions {
+    uint32_t count;
+    uint32_t burst;
+    void (*progress)(void);
+};
+
+#define REPETITIONS_MAX 1000
+
+// Have every flow seen once, and every packet checked, before anything is timed. Returns the packets checked.
+uint64_t measure_warm_up(struct subject *subject, struct traffic *traffic, struct port *port,
+                         const struct repetitions *repetitions);
+
+void measure(struct subject *subject, struct traffic *traffic, struct port *port,
+             const struct repetitions *repetitions, struct measurement *ret_measurement);

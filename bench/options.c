@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The command line of bench/forward.
+#include "options.h"
+
+#include "dataplane/worker_state.h"
+#include "measure.h"
+#include "subject.h"
+
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char help_head[] =
+    "usage: forward [OPTION...]\n"
+    "\n"
+    "What relaying a packet costs one worker, in TSC cycles: the relay's own code, fed from\n"
+    "prepared buffers, without I/O. Every packet that leaves is checked; a wrong one ends the "
+    "run.\n"
+    "\n"
+    "  --case NAME,...       cases, or all (the default), of the list below\n"
+    "  --allocations N,...   allocations of one channel each (1,1k,10k,100k,1M,4M)\n"
+    "  --draw KIND,...       flows drawn over the whole table: uniform, zipf (uniform)\n"
+    "  --payload BYTES,...   a multiple of 4 up to 1400 (160)\n"
+    "  --burst N,...         frames received at once, up to 64 (64)\n"
+    "  --repeat N            repetitions, of which the median is taken (15)\n"
+    "  --buffers N           packet buffers that are cycled through (16384)\n"
+    "  --hugepages           buffers and tables in reserved huge pages, not in transparent ones\n"
+    "  --quick               small: 1k allocations, 2048 buffers, 3 repetitions\n"
+    "  --json FILE           the figures, for programs\n"
+    "  --help\n"
+    "\n"
+    "cases:\n";
+
+static const char help_tail[] =
+    "\n"
+    "Timed: one poll after the other until all buffers have gone through: reading the clock, the\n"
+    "(empty) command ring, receiving, classification with IP header verification, both lookups,\n"
+    "permission checks, rewriting, checksums, counters of the worker and of each allocation, the\n"
+    "transmit call. The port writes into the mbuf what a driver would, and leaves the packet's\n"
+    "bytes alone. Not timed: a driver's rings, writing and checking packets, freeing buffers.\n"
+    "\n"
+    "Buffers come in random order, and are so many that a packet's bytes are in no cache near the\n"
+    "core when it arrives. Every flow has had a packet before the first sample. The floor is a "
+    "loop\n"
+    "that swaps MAC addresses, as testpmd's macswap engine, through the same port, over the same\n"
+    "buffers, before each sample. A sample is thrown away and taken anew when this thread was\n"
+    "interrupted by another, or when an arithmetic loop before or after it ran slow.\n";
+
+static const char *const draw_names[TRAFFIC_DRAW_COUNT] = {"uniform", "zipf"};
+
+const char *option_draw_name(enum traffic_draw draw)
+{
+    return draw_names[draw];
+}
+
+static void help(void)
+{
+    fputs(help_head, stdout);
+    for (unsigned i = 0; i < scenario_count; i++)
+        printf("  %-21s %s\n", scenarios[i].name, scenarios[i].what);
+    fputs(help_tail, stdout);
+    exit(EXIT_SUCCESS);
+}
+
+static void refuse(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
+
+static void refuse(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    fprintf(stderr, "forward: ");
+    vfprintf(stderr, format, arguments);
+    fprintf(stderr, "; see --help\n");
+    va_end(arguments);
+    exit(2);
+}
+
+// 10k, 4M.
+static uint32_t read_number(const char *text, uint32_t min, uint32_t max)
+{
+    char *end;
+    unsigned long long number = strtoull(text, &end, 10);
+    bool is_read = end != text && *text != '-';
+    if (*end == 'k' && number <= max)
+        number *= 1000, end++;
+    else if (*end == 'M' && number <= max)
+        number *= 1000000, end++;
+    if (!is_read || *end != '\0' || number < min || number > max)
+        refuse("'%s' is no number from %u to %u", text, min, max);
+    return (uint32_t)number;
+}
+
+static void list_add(struct option_list *list, uint32_t value)
+{
+    if (list->count == OPTION_VALUES_MAX)
+        refuse("more than %d values", OPTION_VALUES_MAX);
+    list->values[list->count++] = value;
+}
+
+static void list_numbers(struct option_list *list, char *text, uint32_t min, uint32_t max)
+{
+    list->count = 0;
+    for (char *word = strtok(text, ","); word != NULL; word = strtok(NULL, ","))
+        list_add(list, read_number(word, min, max));
+}
+
+static void list_cases(struct option_list *list, char *text)
+{
+    list->count = 0;
+    for (char *word = strtok(text, ","); word != NULL; word = strtok(NULL, ",")) {
+        unsigned before = list->count;
+        for (unsigned i = 0; i < scenario_count; i++) {
+            if (strcmp(word, "all") == 0 || strcmp(word, scenarios[i].name) == 0)
+                list_add(list, i);
+        }
+        if (list->count == before)
+            refuse("no case '%s'", word);
+    }
+}
+
+static void list_draws(struct option_list *list, char *text)
+{
+    list->count = 0;
+    for (char *word = strtok(text, ","); word != NULL; word = strtok(NULL, ",")) {
+        unsigned before = list->count;
+        for (unsigned draw = 0; draw < TRAFFIC_DRAW_COUNT; draw++) {
+            if (strcmp(word, draw_names[draw]) == 0)
+                list_add(list, draw);
+        }
+        if (list->count == before)
+            refuse("no draw '%s'", word);
+    }
+}
+
+static void list_payloads(struct option_list *list, char *text)
+{
+    list_numbers(list, text, 4, TRAFFIC_PAYLOAD_MAX_LEN);
+    for (unsigned i = 0; i < list->count; i++) {
+        if (list->values[i] % 4 != 0)
+            refuse("payload %u is no multiple of 4", list->values[i]);
+    }
+}
+
+static void set_quick(struct bench_options *options)
+{
+    options->allocations = (struct option_list){{1000}, 1};
+    options->buffers = 2048;
+    options->repeat = 3;
+}
+
+static void set_defaults(struct bench_options *options)
+{
+    memset(options, 0, sizeof(*options));
+    for (unsigned i = 0; i < scenario_count; i++)
+        list_add(&options->cases, i);
+    options->allocations = (struct option_list){{1, 1000, 10000, 100000, 1000000, 4000000}, 6};
+    options->draws = (struct option_list){{TRAFFIC_UNIFORM}, 1};
+    options->payloads = (struct option_list){{160}, 1};
+    options->bursts = (struct option_list){{WORKER_BURST}, 1};
+    options->repeat = 15;
+    options->buffers = 16384;
+}
+
+enum option_id {
+    OPTION_CASE = 1,
+    OPTION_ALLOCATIONS,
+    OPTION_DRAW,
+    OPTION_PAYLOAD,
+    OPTION_BURST,
+    OPTION_REPEAT,
+    OPTION_BUFFERS,
+    OPTION_HUGEPAGES,
+    OPTION_QUICK,
+    OPTION_JSON,
+    OPTION_HELP,
+};
+
+static const struct option long_options[] = {
+    {"case", required_argument, NULL, OPTION_CASE},
+    {"allocations", required_argument, NULL, OPTION_ALLOCATIONS},
+    {"draw", required_argument, NULL, OPTION_DRAW},
+    {"payload", required_argument, NULL, OPTION_PAYLOAD},
+    {"burst", required_argument, NULL, OPTION_BURST},
+    {"repeat", required_argument, NULL, OPTION_REPEAT},
+    {"buffers", required_argument, NULL, OPTION_BUFFERS},
+    {"hugepages", no_argument, NULL, OPTION_HUGEPAGES},
+    {"quick", no_argument, NULL, OPTION_QUICK},
+    {"json", required_argument, NULL, OPTION_JSON},
+    {"help", no_argument, NULL, OPTION_HELP},
+    {NULL, 0, NULL, 0},
+};
+
+static void set(struct bench_options *options, enum option_id id)
+{
+    switch (id) {
+    case OPTION_CASE:
+        list_cases(&options->cases, optarg);
+        break;
+    case OPTION_ALLOCATIONS:
+        list_numbers(&options->allocations, optarg, 1, subject_flows_max());
+        break;
+    case OPTION_DRAW:
+        list_draws(&options->draws, optarg);
+        break;
+    case OPTION_PAYLOAD:
+        list_payloads(&options->payloads, optarg);
+        break;
+    case OPTION_BURST:
+        list_numbers(&options->bursts, optarg, 1, WORKER_BURST);
+        break;
+    case OPTION_REPEAT:
+        options->repeat = read_number(optarg, 1, REPETITIONS_MAX);
+        break;
+    case OPTION_BUFFERS:
+        options->buffers = read_number(optarg, 64, 1000000);
+        break;
+    case OPTION_HUGEPAGES:
+        options->hugepages = true;
+        break;
+    case OPTION_QUICK:
+        set_quick(options);
+        break;
+    case OPTION_JSON:
+        options->json = optarg;
+        break;
+    case OPTION_HELP:
+        help();
+        break;
+    default:
+        refuse("bad option");
+    }
+}
+
+void options_parse(int argc, char **argv, struct bench_options *ret_options)
+{
+    int id;
+    set_defaults(ret_options);
+    opterr = 0;
+    while ((id = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+        if (id == '?')
+            refuse("%s: no such option, or its value is missing", argv[optind - 1]);
+        set(ret_options, (enum option_id)id);
+    }
+    if (optind < argc)
+        refuse("'%s' is no option", argv[optind]);
+    if (ret_options->cases.count == 0 || ret_options->allocations.count == 0 ||
+        ret_options->draws.count == 0 || ret_options->payloads.count == 0 ||
+        ret_options->bursts.count == 0)
+        refuse("an empty list");
+}

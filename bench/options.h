@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The command line of bench/forward.
+#pragma once
+
+#include "scenario.h"
+#include "traffic.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define OPTION_VALUES_MAX 16
+
+struct option_list {
+    uint32_t values[OPTION_VALUES_MAX];
+    unsigned count;
+};
+
+struct bench_options {
+    struct option_list cases; // indices of scenarios
+    struct option_list allocations;
+    struct option_list draws; // enum traffic_draw
+    struct option_list payloads;
+    struct option_list bursts;
+    uint32_t repeat;
+    uint32_t buffers;
+    bool hugepages;
+    const char *json; // NULL: none
+};
+
+const char *option_draw_name(enum traffic_draw draw);
+
+// --help, and what is wrong, end the process.
+void options_parse(int argc, char **argv, struct bench_options *ret_options);

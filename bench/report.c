@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Table, JSON and progress.
+#include "report.h"
+
+#include "base/clock.h"
+
+#include <errno.h>
+#include <rte_cycles.h>
+#include <stdbool.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SILENT_MS        2000
+#define TERMINAL_EACH_MS 200
+#define LOG_EACH_MS      10000
+
+static double ns_of(double cycles)
+{
+    return cycles * 1e9 / (double)rte_get_tsc_hz();
+}
+
+static double mpps_of(double cycles)
+{
+    return 1e3 / ns_of(cycles);
+}
+
+static double bytes_an_allocation(const struct result *result)
+{
+    return (double)result->table_len / result->allocations;
+}
+
+// Table.
+
+void report_begin(const struct bench_options *options)
+{
+    printf("TSC %.2f GHz; cycles a packet, floor and ratio: median (least-most) of %u\n",
+           (double)rte_get_tsc_hz() / 1e9, options->repeat);
+    printf("%-16s %7s %-7s %7s %5s  %-19s %-16s %-17s %6s %6s %8s\n", "case", "alloc.", "draw",
+           "payload", "burst", "cycles", "floor", "ratio", "ns", "Mpps", "B/alloc.");
+    fflush(stdout);
+}
+
+static const char *figure_text(const struct figure *figure, int decimals, char text[64])
+{
+    snprintf(text, 64, "%.*f (%.*f-%.*f)", decimals, figure->median, decimals, figure->min,
+             decimals, figure->max);
+    return text;
+}
+
+void report_result(const struct result *result)
+{
+    const struct measurement *measurement = &result->measurement;
+    char cycles[64], floor[64], ratio[64];
+    progress_end();
+    printf("%-16s %7u %-7s %7u %5u  %-19s %-16s %-17s %6.1f %6.1f %8.0f%s\n",
+           result->scenario->name, result->allocations, option_draw_name(result->draw),
+           result->payload_len, result->burst, figure_text(&measurement->cycles, 1, cycles),
+           figure_text(&measurement->floor, 1, floor), figure_text(&measurement->ratio, 2, ratio),
+           ns_of(measurement->cycles.median), mpps_of(measurement->cycles.median),
+           bytes_an_allocation(result), measurement->slow > 0 ? "  slow machine" : "");
+    fflush(stdout);
+}
+
+// JSON.
+
+static void json_figure(FILE *file, const char *name, const struct figure *figure)
+{
+    fprintf(file, "\"%s\": {\"median\": %.3f, \"min\": %.3f, \"max\": %.3f}, ", name,
+            figure->median, figure->min, figure->max);
+}
+
+static void json_result(FILE *file, const struct result *result)
+{
+    const struct measurement *measurement = &result->measurement;
+    fprintf(file,
+            "{\"case\": \"%s\", \"allocations\": %u, \"draw\": \"%s\", \"payload_bytes\": %u, "
+            "\"burst\": %u, ",
+            result->scenario->name, result->allocations, option_draw_name(result->draw),
+            result->payload_len, result->burst);
+    json_figure(file, "cycles", &measurement->cycles);
+    json_figure(file, "floor_cycles", &measurement->floor);
+    json_figure(file, "ratio", &measurement->ratio);
+    fprintf(file,
+            "\"ns\": %.3f, \"packets_per_second\": %.0f, \"bytes_per_allocation\": %.1f, "
+            "\"packets_checked\": %ju, \"samples_discarded\": %u, \"slow_samples\": %u}",
+            ns_of(measurement->cycles.median), mpps_of(measurement->cycles.median) * 1e6,
+            bytes_an_allocation(result), (uintmax_t)measurement->checked, measurement->discarded,
+            measurement->slow);
+}
+
+int report_json(const struct bench_options *options, const struct result *results, unsigned count)
+{
+    FILE *file = fopen(options->json, "w");
+    if (file == NULL)
+        return -errno;
+    fprintf(file, "{\"tsc_hz\": %ju, \"repeat\": %u, \"buffers\": %u, \"results\": [",
+            (uintmax_t)rte_get_tsc_hz(), options->repeat, options->buffers);
+    for (unsigned i = 0; i < count; i++) {
+        fputs(i == 0 ? "\n" : ",\n", file);
+        json_result(file, &results[i]);
+    }
+    fputs("\n]}\n", file);
+    int error = ferror(file) ? -EIO : 0;
+    return fclose(file) != 0 && error == 0 ? -errno : error;
+}
+
+// Progress.
+
+static struct {
+    uint64_t start_ms;
+    uint64_t said_ms;
+    unsigned total;
+    unsigned current;
+    const struct scenario *scenario;
+    uint32_t allocations;
+    bool has_line; // on the terminal, to be written over
+} progress;
+
+void progress_begin(unsigned total)
+{
+    progress.start_ms = clock_monotonic_ms();
+    progress.said_ms = progress.start_ms;
+    progress.total = total;
+}
+
+void progress_table(const struct scenario *scenario, uint32_t allocations)
+{
+    progress.scenario = scenario;
+    progress.allocations = allocations;
+    progress_tick();
+}
+
+void progress_next(void)
+{
+    progress.current++;
+    progress_tick();
+}
+
+void progress_tick(void)
+{
+    bool is_terminal = isatty(STDERR_FILENO);
+    uint64_t now_ms = clock_monotonic_ms();
+    uint64_t pause_ms = is_terminal ? TERMINAL_EACH_MS : LOG_EACH_MS;
+    if (now_ms - progress.start_ms < SILENT_MS || now_ms - progress.said_ms < pause_ms)
+        return;
+    progress.said_ms = now_ms;
+    fprintf(stderr, "%s%ju s: case %u of %u: %s, %u allocations%s", is_terminal ? "\r\033[K" : "",
+            (uintmax_t)((now_ms - progress.start_ms) / 1000), progress.current, progress.total,
+            progress.scenario->name, progress.allocations, is_terminal ? "" : "\n");
+    progress.has_line = is_terminal;
+}
+
+void progress_end(void)
+{
+    if (progress.has_line)
+        fputs("\r\033[K", stderr);
+    progress.has_line = false;
+}

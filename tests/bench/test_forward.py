@@ -1,0 +1,97 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""The benchmark measures what it says, and gives no figures of a relay that errs: test_forward.py FORWARD DAMAGED, the
+second linked with damage.c. Nothing here depends on how long anything takes."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+SMALL = ["--repeat", "2", "--buffers", "128", "--allocations", "100"]
+CASES = ["channel-to-peer", "peer-to-channel", "mixed", "send-to-peer", "peer-to-data", "mixed-v6", "mixed-v4-v6", "hairpin",
+         "binding", "unauthenticated"]
+WITHOUT_PAYLOAD = ["binding", "unauthenticated"]
+
+
+def run(program, *arguments, **environment):
+    return subprocess.run([program, *arguments], capture_output=True, text=True, timeout=100, check=False,
+                          env=os.environ | environment)
+
+
+class Forward(unittest.TestCase):
+    program = damaged = ""
+
+    def figures(self, *arguments):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "figures.json"
+            done = run(self.program, *arguments, "--json", str(path))
+            self.assertEqual(done.returncode, 0, done.stderr)
+            return json.loads(path.read_text()), done.stdout
+
+    def test_relays_and_checks_every_case(self):
+        figures, table = self.figures(*SMALL)
+        self.assertEqual([result["case"] for result in figures["results"]], CASES)
+        self.assertEqual([line.split()[0] for line in table.splitlines()[2:]], CASES)
+        for result in figures["results"]:
+            with self.subTest(result["case"]):
+                # 100 flows before anything is timed, then at least two samples of all buffers.
+                self.assertGreaterEqual(result["packets_checked"], 100 + 2 * 128)
+                self.assertEqual(result["payload_bytes"], 0 if result["case"] in WITHOUT_PAYLOAD else 160)
+                for name in ("cycles", "floor_cycles", "ratio"):
+                    figure = result[name]
+                    self.assertTrue(0 < figure["min"] <= figure["median"] <= figure["max"], (name, figure))
+                self.assertAlmostEqual(result["ns"], result["cycles"]["median"] * 1e9 / figures["tsc_hz"], places=1)
+                self.assertAlmostEqual(result["packets_per_second"] * result["ns"] / 1e9, 1, places=2)
+                # An allocation, its permission and its channel: two cache lines, one and two.
+                self.assertGreater(result["bytes_per_allocation"], 5 * 64)
+
+    def test_measures_every_size_asked_for(self):
+        asked = [(flows, draw, payload, burst) for flows in (1, 2, 1000) for draw in ("uniform", "zipf")
+                 for payload in (4, 1200) for burst in (1, 33)]
+        figures, _ = self.figures("--repeat", "1", "--buffers", "64", "--case", "mixed", "--allocations", "1,2,1k",
+                                  "--draw", "uniform,zipf", "--payload", "4,1200", "--burst", "1,33")
+        self.assertEqual([(result["allocations"], result["draw"], result["payload_bytes"], result["burst"])
+                          for result in figures["results"]], asked)
+
+    def test_gives_no_figures_of_a_relay_that_errs(self):
+        said = {"mac": "MAC addresses", "ttl": "TTL", "port": "ports", "checksum": "UDP checksum", "payload": "UDP checksum",
+                "length": "IPv4 header", "lost": "packets", "twice": "twice", "dropped": "no permission for this peer",
+                "uncounted": "bytes"}
+        for damage, words in said.items():
+            for case in ("mixed", "hairpin"):
+                with self.subTest(damage, case=case):
+                    done = run(self.damaged, *SMALL, "--case", case, DAMAGE=damage)
+                    self.assertEqual(done.returncode, 1, done.stdout)
+                    self.assertIn(words, done.stderr)
+
+    def test_the_erring_relay_is_right_when_it_does_not_err(self):
+        self.assertEqual(run(self.damaged, *SMALL, "--case", "mixed").returncode, 0)
+
+    def test_help_names_every_case(self):
+        done = run(self.program, "--help")
+        self.assertEqual(done.returncode, 0)
+        for case in CASES:
+            self.assertIn(f"\n  {case} ", done.stdout)
+
+    def test_refuses_what_it_cannot_measure(self):
+        for arguments in (["--case", "nonsense"], ["--allocations", "0"], ["--allocations", "100M"], ["--allocations", ""],
+                          ["--payload", "161"], ["--payload", "1404"], ["--burst", "65"], ["--repeat", "0"],
+                          ["--buffers", "-64"], ["--draw", "normal"], ["--nonsense"], ["--json"], ["extra"]):
+            with self.subTest(arguments):
+                done = run(self.program, *arguments)
+                self.assertEqual(done.returncode, 2, done.stderr)
+                self.assertIn("see --help", done.stderr)
+
+    def test_says_where_it_could_not_write(self):
+        done = run(self.program, *SMALL, "--case", "mixed", "--json", "/proc/none/figures.json")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("/proc/none/figures.json: No such file", done.stderr)
+
+
+if __name__ == "__main__":
+    Forward.program, Forward.damaged = sys.argv[1:3]
+    unittest.main(argv=sys.argv[:1])
