@@ -19,7 +19,7 @@ struct rte_mempool;
 struct rte_ring;
 
 #define PLANE_LISTENERS_MAX 16
-#define PLANE_RELAYS_MAX    16
+#define PLANE_RELAYS_MAX    64 // a worker's 4M allocations need as many ports
 #define PLANE_WORKERS_MAX   PORT_SLICE_COUNT
 
 // A relay address: local is in the packets, advertised is what clients and peers know it as (1:1 NAT).

@@ -5,7 +5,7 @@
 
 #include <linux/types.h>
 
-#define XDP_FILTER_RANGES_MAX 32
+#define XDP_FILTER_RANGES_MAX 80
 
 // UDP to address, min_port..max_port, is the relay's. An IPv4 address occupies the first word, the
 // others are zero. The words are in network order, the ports in host order.

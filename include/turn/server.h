@@ -23,7 +23,7 @@
 // RFC 8656 section 7.2: at least 30 s.
 #define TURN_RESERVATION_LIFETIME_S 30
 
-#define TURN_RELAYS_MAX 16
+#define TURN_RELAYS_MAX 64
 
 // One address that relayed transport addresses are made of.
 struct turn_relay {

@@ -438,6 +438,35 @@ static void leaves_truncated_packets_to_the_kernel(void **state)
     assert_true(is_taken(state, &packet));
 }
 
+// The kernel's verifier walks every way through the rules.
+static void loads_as_many_rules_as_there_can_be(void **state)
+{
+    struct plane_config config = {.listener_count = PLANE_LISTENERS_MAX,
+                                  .relay_count = PLANE_RELAYS_MAX};
+    struct ip_address ip = ip_address_from_bytes(IP_FAMILY_V6, ours_v6);
+    struct xdp_filter *filter;
+    struct packet packet;
+
+    SKIP_WITHOUT_FILTER(state);
+    for (uint8_t i = 0; i < PLANE_LISTENERS_MAX; i++) {
+        ip.bytes[14] = i;
+        config.listeners[i] = (struct transport_address){.ip = ip, .port = LISTEN_PORT};
+    }
+    for (uint8_t i = 0; i < PLANE_RELAYS_MAX; i++) {
+        ip.bytes[14] = i;
+        config.relays[i] = (struct plane_relay){
+            .local = ip, .advertised = ip, .min_port = 49152, .max_port = 50000};
+    }
+    assert_int_equal(xdp_filter_create(&config, &filter), 0);
+    assert_int_equal(xdp_filter_add_socket(filter, 0, socket_fd), 0);
+    make_udp_v6(&packet, ip.bytes, 50000);
+    assert_true(is_taken((void **)&filter, &packet));
+    ip.bytes[14] = PLANE_RELAYS_MAX;
+    make_udp_v6(&packet, ip.bytes, 50000);
+    assert_false(is_taken((void **)&filter, &packet));
+    xdp_filter_destroy(filter);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -453,6 +482,7 @@ int main(void)
         cmocka_unit_test(fragments_for_others_do_not_push_out_the_hosts),
         cmocka_unit_test(takes_icmp_errors_about_relayed_datagrams_only),
         cmocka_unit_test(leaves_truncated_packets_to_the_kernel),
+        cmocka_unit_test(loads_as_many_rules_as_there_can_be),
     };
 
     return cmocka_run_group_tests_name("platform/xdp_filter", tests, load_filter, unload_filter);
