@@ -48,6 +48,7 @@ struct allocation_table {
     uint32_t id_count;
 };
 
+// Its part of the tables' block; done twice, see struct table_cutter.
 void allocation_table_cut(struct allocation_table *table, const struct plane_config *config,
                           struct table_cutter *cutter);
 

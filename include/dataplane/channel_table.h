@@ -55,6 +55,7 @@ struct channel_table {
     struct index_pool pool;
 };
 
+// Its part of the tables' block; done twice, see struct table_cutter.
 void channel_table_cut(struct channel_table *table, const struct plane_config *config,
                        struct table_cutter *cutter);
 

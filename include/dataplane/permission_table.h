@@ -34,6 +34,7 @@ struct permission_table {
     uint32_t live_count;
 };
 
+// Its part of the tables' block; done twice, see struct table_cutter.
 void permission_table_cut(struct permission_table *table, const struct plane_config *config,
                           struct table_cutter *cutter);
 

@@ -28,6 +28,7 @@ struct steering_table {
     struct index_pool pool;
 };
 
+// Its part of the tables' block; done twice, see struct table_cutter.
 void steering_table_cut(struct steering_table *table, const struct plane_config *config,
                         struct table_cutter *cutter);
 
