@@ -124,9 +124,7 @@ show_traffic() {
         fail traffic "$received of $sent messages came back, $((CLIENTS * MESSAGES)) were meant to" "$work/traffic.log"
     fi
     done_with traffic "$CLIENTS clients → relay → peer and back: $sent messages sent, $((sent - received)) lost"
-    printf '            up to %d messages/s and %d kB/s each way, as Send indications: this client draws channel\n' \
-        "$peak" $((peak * LENGTH / 1000))
-    printf '            numbers that RFC 8656 no longer allows\n'
+    printf '            up to %d messages/s and %d kB/s each way, on channels\n' "$peak" $((peak * LENGTH / 1000))
 }
 
 stop_relay() {
