@@ -162,8 +162,17 @@ static void a_relay_range_with_a_listening_port_is_refused(void **state)
     (void)state;
     settings.min_port = 3478;
     assert_int_equal(endpoints_resolve(&settings, &interface, &config), -EINVAL);
-    settings.min_port = 3479;
+    settings.min_port = 1024;
+    settings.max_port = 3478;
+    assert_int_equal(endpoints_resolve(&settings, &interface, &config), -EINVAL);
+    settings.max_port = 3477;
     assert_int_equal(endpoints_resolve(&settings, &interface, &config), 0);
+    settings.min_port = 3479;
+    settings.max_port = 65535;
+    assert_int_equal(endpoints_resolve(&settings, &interface, &config), 0);
+    // What was there before is replaced.
+    assert_int_equal(config.listener_count, 4);
+    assert_int_equal(config.relay_count, 2);
 }
 
 static void more_addresses_than_fit_are_refused(void **state)

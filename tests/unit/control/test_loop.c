@@ -263,11 +263,10 @@ static void every_second(void *context)
 
 static struct plane plane;
 static struct loop *loop;
+static const struct loop_config config = {.plane = &plane, .every_second = every_second};
 
 static int set_up(void **state)
 {
-    const struct loop_config config = {.plane = &plane, .every_second = every_second};
-
     (void)state;
     memset(&fake, 0, sizeof(fake));
     memset(&plane, 0, sizeof(plane));
@@ -334,8 +333,6 @@ static void an_event_waits_for_room_and_is_not_lost(void **state)
 
 static void what_waits_for_room_at_the_end_is_given_back(void **state)
 {
-    const struct loop_config config = {.plane = &plane, .every_second = every_second};
-
     (void)state;
     fake.refusals = UINT_MAX;
     fake.stop_after_s = 1;
@@ -358,6 +355,17 @@ static void many_punts_are_taken_up_in_turns(void **state)
     loop_run(loop);
     assert_int_equal(fake.punt_first, 2000);
     assert_int_equal(fake.readiness_questions, 2000);
+}
+
+// A turn may end within what was taken from a ring at once.
+static void what_a_turn_leaves_is_taken_up_in_the_next(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 1025; i++)
+        punt(PUNT_MESSAGE, i > 0, 20);
+    loop_run(loop);
+    assert_int_equal(fake.readiness_questions, 1025);
+    assert_int_equal(fake.discards, 0);
 }
 
 static void the_doorbell_wakes_the_loop(void **state)
@@ -449,6 +457,20 @@ static void a_hangup_ends_it_as_well(void **state)
     loop_run(loop);
 }
 
+static void a_hangup_that_is_ignored_stays_so(void **state)
+{
+    (void)state;
+    loop_destroy(loop);
+    signal(SIGHUP, SIG_IGN);
+    assert_int_equal(loop_create(&config, &loop), 0);
+    raise(SIGHUP);
+    fake.rang = true; // the end of the walk ends the loop
+    fake.now_ms += 60000;
+    loop_run(loop);
+    assert_non_null(strstr(story, "sweep walked "));
+    signal(SIGHUP, SIG_DFL);
+}
+
 static void a_reader_that_has_gone_does_no_harm(void **state)
 {
     int ends[2];
@@ -469,6 +491,7 @@ int main(void)
         WITH_LOOP(an_event_waits_for_room_and_is_not_lost),
         WITH_LOOP(what_waits_for_room_at_the_end_is_given_back),
         WITH_LOOP(many_punts_are_taken_up_in_turns),
+        WITH_LOOP(what_a_turn_leaves_is_taken_up_in_the_next),
         WITH_LOOP(the_doorbell_wakes_the_loop),
         WITH_LOOP(expiry_is_on_time_and_goes_on_until_all_is_done),
         WITH_LOOP(expiry_waits_for_room),
@@ -478,6 +501,7 @@ int main(void)
         WITH_LOOP(a_reader_that_is_gone_does_not_end_the_relay),
         WITH_LOOP(signals_that_come_early_are_heard_late),
         WITH_LOOP(a_hangup_ends_it_as_well),
+        WITH_LOOP(a_hangup_that_is_ignored_stays_so),
         WITH_LOOP(a_reader_that_has_gone_does_no_harm),
     };
 

@@ -152,6 +152,19 @@ static void reads_a_neighbour(void **state)
     assert_true(neighbour.managed);
 }
 
+static void an_address_that_is_no_ethernet_one_is_unknown(void **state)
+{
+    static const uint8_t infiniband[20] = {1, 2, 3}, none[6] = {};
+    struct nlmsghdr *message = make_neighbour(RTM_NEWNEIGH, AF_INET, NUD_REACHABLE);
+    struct netlink_neighbour neighbour;
+
+    (void)state;
+    put_address(message, NDA_DST, "192.0.2.9");
+    mnl_attr_put(message, NDA_LLADDR, sizeof(infiniband), infiniband);
+    assert_true(netlink_parse_neighbour(message, &neighbour));
+    assert_memory_equal(neighbour.mac, none, sizeof(none));
+}
+
 static void a_deleted_neighbour_has_no_state(void **state)
 {
     struct nlmsghdr *message = make_neighbour(RTM_DELNEIGH, AF_INET, NUD_REACHABLE);
@@ -237,6 +250,7 @@ int main(void)
         cmocka_unit_test(a_route_to_nowhere_or_to_this_host_is_none),
         cmocka_unit_test(a_gateway_of_the_wrong_length_is_refused),
         cmocka_unit_test(reads_a_neighbour),
+        cmocka_unit_test(an_address_that_is_no_ethernet_one_is_unknown),
         cmocka_unit_test(a_deleted_neighbour_has_no_state),
         cmocka_unit_test(what_is_no_ip_neighbour_is_none),
         cmocka_unit_test(the_kernel_answers),

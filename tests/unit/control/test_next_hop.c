@@ -24,6 +24,7 @@ static struct {
     uint32_t interface;
     uint32_t mtu;
     int route_error;
+    int source_error; // of questions that name a source
     unsigned route_questions;
     struct netlink_neighbour neighbours[NEIGHBOURS_MAX];
     unsigned neighbour_count;
@@ -64,8 +65,9 @@ int netlink_get_route(struct netlink *netlink, const struct ip_address *destinat
     struct ip_prefix link;
 
     (void)netlink;
-    (void)source;
     kernel.route_questions++;
+    if (source && kernel.source_error)
+        return kernel.source_error;
     if (kernel.route_error)
         return kernel.route_error;
     assert_int_equal(ip_prefix_parse("192.0.2.0/24", &link), 0);
@@ -308,6 +310,25 @@ static void a_route_may_have_a_smaller_mtu(void **state)
     assert_int_equal(kernel.neighbour_count, 1);
 }
 
+static void a_route_may_not_have_a_larger_mtu(void **state)
+{
+    struct adjacency adjacency;
+    uint32_t index;
+
+    kernel.mtu = 9000;
+    resolve(*state, "198.51.100.1");
+    assert_true(next_hops_take_changed(*state, &index, &adjacency));
+    assert_int_equal(adjacency.mtu, 1500);
+}
+
+static void a_source_that_the_kernel_does_not_know_is_left_out(void **state)
+{
+    kernel.source_error = -EINVAL;
+    assert_int_not_equal(resolve(*state, "198.51.100.1"), ADJACENCY_NONE);
+    kernel.source_error = -ENETUNREACH;
+    assert_int_equal(resolve(*state, "198.51.100.2"), ADJACENCY_NONE);
+}
+
 static void what_a_walk_does_not_meet_is_forgotten(void **state)
 {
     uint32_t kept = resolve(*state, "198.51.100.1"), gone = resolve(*state, "192.0.2.7"), told;
@@ -518,6 +539,8 @@ int main(void)
         WITH_HOPS(news_of_other_interfaces_do_not_count),
         WITH_HOPS(there_is_no_way_through_another_interface),
         WITH_HOPS(a_route_may_have_a_smaller_mtu),
+        WITH_HOPS(a_route_may_not_have_a_larger_mtu),
+        WITH_HOPS(a_source_that_the_kernel_does_not_know_is_left_out),
         WITH_HOPS(what_a_walk_does_not_meet_is_forgotten),
         WITH_HOPS(what_comes_during_a_walk_stays),
         WITH_HOPS(a_walk_for_routes_says_what_has_moved),

@@ -301,6 +301,10 @@ static void a_misspelt_name_is_recognised(void **state)
     read_text("nmb = 3;", &result);
     assert_null(strstr(result.errors, "did you mean"));
     done(&result);
+    // Half of it is not enough.
+    read_text("txet = 3;", &result);
+    assert_null(strstr(result.errors, "did you mean"));
+    done(&result);
     read_text("altogether = 3;", &result);
     assert_string_equal(result.errors,
                         "test.conf:1: altogether: is no setting; turnpike.conf(5) lists those "

@@ -149,6 +149,9 @@ static void contradictions_are_refused(void **state)
               "relay = ({address = \"192.0.2.1\"; min_port = 5000; max_port = 5003;});",
          "conf:5: relay[0]: ports 5000..5003 contain the listening port 5000 of the same address; "
          "allowed: ranges without one\n"},
+        {GOOD "listen = ({address = \"192.0.2.1\"; port = 65535;});\nmax_port = 65535;",
+         "conf:5: min_port: ports 49152..65535 contain the listening port 65535 of the same "
+         "address; allowed: ranges without one\n"},
         {GOOD "software = \"\\xff\";",
          "conf:" NEXT ": software: has characters that RFC 8265 forbids; allowed: UTF-8 text "
          "without controls\n"},

@@ -17,9 +17,9 @@
 static void finds_integers_that_32_bits_do_not_hold(void **state)
 {
     static const char *const cut[] = {
-        "2147483648",           "-2147483649",   "+4294967297",          "99999999999999999999",
-        "0x80000000",           "0XFFFFFFFFFFF", "9223372036854775808L", "18446744073709551617LL",
-        "0xFFFFFFFFFFFFFFFFFL",
+        "2147483648",  "-2147483649",          "+4294967297",          "99999999999999999999",
+        "0x80000000",  "0XFFFFFFFFFFF",        "9223372036854775808L", "18446744073709551617LL",
+        "04294967296", "0xFFFFFFFFFFFFFFFFFL",
     };
     static const char *const kept[] = {
         "2147483647",           "-2147483648",         "+7",  "0x7fffffff",   "0",   "007",

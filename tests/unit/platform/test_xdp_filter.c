@@ -412,6 +412,10 @@ static void takes_icmp_errors_about_relayed_datagrams_only(void **state)
         make_icmp_v6(&packet, (uint8_t)type, 49152);
         assert_int_equal(is_taken(state, &packet), type >= 1 && type <= 3);
     }
+    // What a quoted later fragment has in that place are no ports.
+    make_icmp_v4(&packet, 3, 49152);
+    store_be16(packet.bytes + 14 + 20 + 8 + 6, 0x0010);
+    assert_false(is_taken(state, &packet));
     make_icmp_v4(&packet, 3, LISTEN_PORT);
     assert_false(is_taken(state, &packet));
     make_icmp_v4(&packet, 3, 33000);
