@@ -53,6 +53,9 @@ void reassembly_take(struct reassembly *reassembly, const struct packet *fragmen
 // comes from. frame NULL: forget it.
 void reassembly_write(struct reassembly *reassembly, uint8_t *frame);
 
+// Whether it is a fragment of what may be a UDP datagram. No other is taken.
+bool reassembly_serves(const struct packet *fragment);
+
 // Forget what is overdue. Returns the number of fragments that went with it. Cheap when nothing is
 // in work.
 uint32_t reassembly_expire(struct reassembly *reassembly, uint64_t now_tsc);

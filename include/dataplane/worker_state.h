@@ -55,6 +55,7 @@ struct worker {
     struct tables tables;
 
     struct worker_queue tx;
+    struct worker_queue to_kernel;
     struct worker_queue turned;      // came through the hairpin, to be looked up as peer packets
     struct worker_queue reassembled; // to be classified again
     struct packet packets[WORKER_BURST];

@@ -58,13 +58,14 @@ struct plane_config {
     uint32_t command_ring_len; // powers of two
     uint32_t punt_ring_len;
     uint32_t handoff_ring_len;
+    uint32_t kernel_ring_len; // a power of two; 0: the kernel keeps the interface, and there is no twin
     struct plane_rate_limit rate_limit;
     struct stateless_policy stateless;
 };
 
-// The control plane announces that it is about to wait; a worker that punts then rings fd, once.
+// Who takes from a ring announces that it is about to wait; who fills the ring then rings fd, once.
 struct plane_doorbell {
-    uint32_t waiting; // control sets, a worker clears; atomic
+    uint32_t waiting; // the waiting thread sets, another clears; atomic
     int fd;           // eventfd
 } __attribute__((aligned(64)));
 
@@ -74,7 +75,12 @@ struct plane {
     struct rte_ring *punts[PLANE_WORKERS_MAX];     // elements: struct punt
     // [from][to]: struct rte_mbuf *; NULL on the diagonal
     struct rte_ring *handoffs[PLANE_WORKERS_MAX][PLANE_WORKERS_MAX];
-    struct plane_doorbell doorbell;
+    // Where the relay owns the device whole: frames that are the kernel's, of each worker, and the kernel's own, which
+    // worker 0 transmits. struct rte_mbuf *; NULL without a twin.
+    struct rte_ring *to_kernel[PLANE_WORKERS_MAX];
+    struct rte_ring *from_kernel;
+    struct plane_doorbell doorbell;      // the control plane's
+    struct plane_doorbell twin_doorbell; // the twin's; fd -1 without one
     struct worker_counters *counters; // one block a worker
     uint32_t running; // cleared by the control plane to stop the workers; atomic
 };
@@ -96,3 +102,16 @@ bool plane_doorbell_arm(struct plane *plane);
 // Worker only. 0 or -ENOBUFS. Rings the doorbell when the control plane waits.
 int plane_punt_send(struct plane *plane, uint16_t worker, const struct punt *punt);
 uint32_t plane_punt_room(const struct plane *plane, uint16_t worker);
+
+// There is a twin. Worker only: how many of the frames the twin takes; it owns those. Rings when it waits.
+unsigned plane_to_kernel_send(struct plane *plane, uint16_t worker, struct rte_mbuf **frames, unsigned count);
+// Worker 0 only: number of frames taken, at most max.
+unsigned plane_from_kernel_receive(struct plane *plane, struct rte_mbuf **ret_frames, unsigned max);
+
+// The twin's thread only.
+unsigned plane_to_kernel_receive(struct plane *plane, uint16_t worker, struct rte_mbuf **ret_frames, unsigned max);
+uint32_t plane_from_kernel_room(const struct plane *plane);
+// 0 or -ENOBUFS.
+int plane_from_kernel_send(struct plane *plane, struct rte_mbuf *frame);
+// About to wait for the doorbell. False: frames are waiting already, do not wait.
+bool plane_twin_doorbell_arm(struct plane *plane);

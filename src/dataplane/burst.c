@@ -8,6 +8,7 @@
 #include "dataplane/classify.h"
 #include "dataplane/handoff.h"
 #include "dataplane/icmp_to_client.h"
+#include "dataplane/kernel_path.h"
 #include "dataplane/peer_to_client.h"
 #include "dataplane/send_to_peer.h"
 #include "dataplane/stateless_answer.h"
@@ -223,7 +224,7 @@ static void start_icmp(struct worker *worker, struct packet *packet)
         packet->family == IP_FAMILY_V4 ? &worker->local_v4 : &worker->local_v6;
     struct icmp_error error;
     if (!icmp_error_read(locals, packet, &error)) {
-        worker_drop(worker, packet->mbuf, DROP_BAD_ICMP);
+        kernel_path_send(worker, packet->mbuf, DROP_BAD_ICMP);
         return;
     }
     if (hand_to_port_owner(worker, packet->mbuf, error.relay_port))
@@ -263,6 +264,10 @@ static void start_fragment(struct worker *worker, const struct packet *packet)
 {
     struct rte_mbuf *frame = packet->mbuf;
     struct reassembly_result result;
+    if (!reassembly_serves(packet)) {
+        kernel_path_send(worker, frame, DROP_FRAGMENT);
+        return;
+    }
     reassembly_take(&worker->reassembly, packet, worker->now_tsc, &result);
     worker->counters->drops[DROP_FRAGMENT] += result.dropped;
     worker_count_add(worker, COUNTER_FRAGMENTS_MERGED, result.merged);
@@ -332,7 +337,7 @@ static void process_others(struct worker *worker)
 {
     const struct worker_packets *list = &worker->by_kind[PACKET_DROP];
     for (unsigned i = 0; i < list->count; i++)
-        worker_drop(worker, list->packets[i]->mbuf, (enum drop)list->packets[i]->drop);
+        kernel_path_refuse(worker, list->packets[i]);
     list = &worker->by_kind[PACKET_STUN];
     for (unsigned i = 0; i < list->count; i++)
         stateless_answer(worker, list->packets[i]);

@@ -72,6 +72,14 @@ static __rte_always_inline void classify_udp(const struct local_addresses *local
     memcpy(&packet->source_port_be, udp, 2);
     memcpy(&packet->destination_port_be, udp + 2, 2);
     memcpy(&packet->checksum, udp + 6, 2);
+    // First whose it is: how another's datagram has to look is not ours to judge.
+    const struct local_address *local =
+        local_addresses_find(locals, packet_destination_ip(packet), ip_len, load_be16(udp + 2));
+    if (unlikely(local == NULL)) {
+        refuse(packet,
+               packet->mbuf->port == PACKET_PORT_LOCAL ? DROP_NO_RELAYED_ADDRESS : DROP_NOT_OURS);
+        return;
+    }
     // Port 0 as a source asks for no answer (RFC 768): no client and no peer.
     if (udp_len < PACKET_UDP_LEN || udp_len > packet->l4_len || packet->source_port_be == 0) {
         refuse(packet, DROP_BAD_UDP);
@@ -84,12 +92,7 @@ static __rte_always_inline void classify_udp(const struct local_addresses *local
         refuse(packet, DROP_BAD_CHECKSUM);
         return;
     }
-    const struct local_address *local =
-        local_addresses_find(locals, packet_destination_ip(packet), ip_len, load_be16(udp + 2));
-    if (unlikely(local == NULL)) {
-        refuse(packet,
-               packet->mbuf->port == PACKET_PORT_LOCAL ? DROP_NO_RELAYED_ADDRESS : DROP_NOT_OURS);
-    } else if (local->kind == LOCAL_RELAY) {
+    if (local->kind == LOCAL_RELAY) {
         // The first of three loads that each depend on the one before.
         rte_prefetch0(
             (const void *)((uintptr_t)local->slots +

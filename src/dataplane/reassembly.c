@@ -142,13 +142,18 @@ static enum coverage coverage_of(const struct reassembly_datagram *datagram, con
     return same ? COVERAGE_DUPLICATE : COVERAGE_OVERLAP;
 }
 
+bool reassembly_serves(const struct packet *fragment)
+{
+    return fragment->fragment_protocol == IPPROTO_UDP ||
+           (fragment->family == IP_FAMILY_V6 && fragment->fragment_protocol == IPPROTO_DSTOPTS);
+}
+
 static bool fragment_is_possible(const struct packet *fragment)
 {
     uint32_t end = (uint32_t)fragment->fragment_offset + fragment->l4_len;
     return fragment->l4_len > 0 && end <= PAYLOAD_MAX_LEN &&
            (!fragment->fragment_more || fragment->l4_len % BLOCK_LEN == 0) &&
-           (fragment->fragment_protocol == IPPROTO_UDP ||
-            (fragment->family == IP_FAMILY_V6 && fragment->fragment_protocol == IPPROTO_DSTOPTS));
+           reassembly_serves(fragment);
 }
 
 static bool fragment_fits(const struct reassembly_datagram *datagram, const struct packet *fragment)

@@ -6,6 +6,7 @@
 #include "dataplane/burst.h"
 #include "dataplane/commands.h"
 #include "dataplane/handoff.h"
+#include "dataplane/kernel_path.h"
 #include "dataplane/punting.h"
 #include "dataplane/transmit.h"
 #include "dataplane/worker_state.h"
@@ -112,7 +113,7 @@ static void punts_drain(struct rte_ring *ring)
     }
 }
 
-static void handoffs_drain(struct rte_ring *ring)
+static void frames_drain(struct rte_ring *ring)
 {
     void *frame;
     while (ring != NULL && rte_ring_sc_dequeue(ring, &frame) == 0)
@@ -126,9 +127,11 @@ static void rings_drain(const struct plane *plane)
     for (unsigned to = 0; to < plane->config.worker_count; to++) {
         commands_drain(plane->commands[to]);
         punts_drain(plane->punts[to]);
+        frames_drain(plane->to_kernel[to]);
         for (unsigned from = 0; from < plane->config.worker_count; from++)
-            handoffs_drain(plane->handoffs[from][to]);
+            frames_drain(plane->handoffs[from][to]);
     }
+    frames_drain(plane->from_kernel);
 }
 
 void worker_destroy(struct worker *worker)
@@ -221,9 +224,11 @@ unsigned worker_poll(struct worker *worker)
     punt_reports(worker); // before requests take the room
     work += poll_handoffs(worker);
     work += poll_port(worker);
+    work += kernel_path_receive(worker);
     worker->counters->drops[DROP_FRAGMENT] +=
         reassembly_expire(&worker->reassembly, worker->now_tsc);
     handoff_flush(worker);
+    kernel_path_flush(worker);
     transmit_flush(worker);
     if (work > 0)
         worker->counters->busy_polls++;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The rings between the planes, and the doorbell that lets the control plane sleep while no worker
-// has anything to say.
+// The rings between the planes, and the doorbells that let a thread sleep while no worker has
+// anything for it.
 #include "exchange/plane.h"
 
 #include <errno.h>
@@ -24,7 +24,9 @@ static bool config_is_valid(const struct plane_config *config)
            config->relay_count <= PLANE_RELAYS_MAX && config->allocations >= 1 &&
            config->allocations_per_worker >= 1 && config->adjacencies >= 1 &&
            ring_len_is_valid(config->command_ring_len) &&
-           ring_len_is_valid(config->punt_ring_len) && ring_len_is_valid(config->handoff_ring_len);
+           ring_len_is_valid(config->punt_ring_len) &&
+           ring_len_is_valid(config->handoff_ring_len) &&
+           (config->kernel_ring_len == 0 || ring_len_is_valid(config->kernel_ring_len));
 }
 
 static void *take_zeroed(size_t alignment, size_t len)
@@ -72,6 +74,23 @@ static int plane_create_rings(struct plane *plane)
     return 0;
 }
 
+static int plane_create_twin(struct plane *plane)
+{
+    uint32_t len = plane->config.kernel_ring_len;
+    if (len == 0)
+        return 0;
+    plane->twin_doorbell.fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    plane->from_kernel = ring_create(sizeof(void *), len);
+    if (plane->twin_doorbell.fd < 0 || plane->from_kernel == NULL)
+        return -ENOMEM;
+    for (uint16_t worker = 0; worker < plane->config.worker_count; worker++) {
+        plane->to_kernel[worker] = ring_create(sizeof(void *), len);
+        if (plane->to_kernel[worker] == NULL)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
 int plane_create(const struct plane_config *config, struct plane **ret_plane)
 {
     if (!config_is_valid(config))
@@ -81,10 +100,12 @@ int plane_create(const struct plane_config *config, struct plane **ret_plane)
         return -ENOMEM;
     plane->config = *config;
     plane->running = 1;
+    plane->twin_doorbell.fd = -1;
     plane->doorbell.fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     plane->counters = take_zeroed(alignof(struct worker_counters),
                                   config->worker_count * sizeof(struct worker_counters));
-    if (plane->doorbell.fd < 0 || plane->counters == NULL || plane_create_rings(plane) != 0) {
+    if (plane->doorbell.fd < 0 || plane->counters == NULL || plane_create_rings(plane) != 0 ||
+        plane_create_twin(plane) != 0) {
         plane_destroy(plane);
         return -ENOMEM;
     }
@@ -99,11 +120,15 @@ void plane_destroy(struct plane *plane)
     for (uint16_t worker = 0; worker < plane->config.worker_count; worker++) {
         free(plane->commands[worker]);
         free(plane->punts[worker]);
+        free(plane->to_kernel[worker]);
         for (uint16_t to = 0; to < plane->config.worker_count; to++)
             free(plane->handoffs[worker][to]);
     }
+    free(plane->from_kernel);
     if (plane->doorbell.fd >= 0)
         close(plane->doorbell.fd);
+    if (plane->twin_doorbell.fd >= 0)
+        close(plane->twin_doorbell.fd);
     free(plane->counters);
     free(plane);
 }
@@ -126,26 +151,36 @@ unsigned plane_punt_receive(struct plane *plane, uint16_t worker, struct punt *r
                                           NULL);
 }
 
-// Two threads each store, then load what the other stores: the control plane says that it waits and
-// looks at the rings; a worker fills a ring and looks whether the control plane waits. With a full
-// fence between store and load on both sides, at least one of them sees the other, so no punt is
-// left lying while the control plane sleeps.
-bool plane_doorbell_arm(struct plane *plane)
+// Two threads each store, then load what the other stores: the control plane, or the twin, says
+// that it waits and looks at the rings; a worker fills a ring and looks whether they wait. With a
+// full fence between store and load on both sides, at least one of them sees the other, so nothing
+// is left lying while the one it is for sleeps.
+static bool doorbell_arm(struct plane_doorbell *doorbell, struct rte_ring *const *rings,
+                         unsigned count)
 {
-    struct plane_doorbell *doorbell = &plane->doorbell;
     uint64_t rung;
     ssize_t ignored =
         read(doorbell->fd, &rung, sizeof(rung)); // what was rung before is being seen to now
     (void)ignored;
     __atomic_store_n(&doorbell->waiting, 1, __ATOMIC_RELAXED);
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    for (uint16_t worker = 0; worker < plane->config.worker_count; worker++) {
-        if (rte_ring_empty(plane->punts[worker]))
+    for (unsigned i = 0; i < count; i++) {
+        if (rte_ring_empty(rings[i]))
             continue;
         __atomic_store_n(&doorbell->waiting, 0, __ATOMIC_RELAXED);
         return false;
     }
     return true;
+}
+
+bool plane_doorbell_arm(struct plane *plane)
+{
+    return doorbell_arm(&plane->doorbell, plane->punts, plane->config.worker_count);
+}
+
+bool plane_twin_doorbell_arm(struct plane *plane)
+{
+    return doorbell_arm(&plane->twin_doorbell, plane->to_kernel, plane->config.worker_count);
 }
 
 static void doorbell_ring(struct plane_doorbell *doorbell)
@@ -171,4 +206,35 @@ int plane_punt_send(struct plane *plane, uint16_t worker, const struct punt *pun
 uint32_t plane_punt_room(const struct plane *plane, uint16_t worker)
 {
     return rte_ring_free_count(plane->punts[worker]);
+}
+
+unsigned plane_to_kernel_send(struct plane *plane, uint16_t worker, struct rte_mbuf **frames,
+                              unsigned count)
+{
+    unsigned sent =
+        rte_ring_sp_enqueue_burst(plane->to_kernel[worker], (void **)frames, count, NULL);
+    if (sent > 0)
+        doorbell_ring(&plane->twin_doorbell);
+    return sent;
+}
+
+unsigned plane_to_kernel_receive(struct plane *plane, uint16_t worker, struct rte_mbuf **ret_frames,
+                                 unsigned max)
+{
+    return rte_ring_sc_dequeue_burst(plane->to_kernel[worker], (void **)ret_frames, max, NULL);
+}
+
+int plane_from_kernel_send(struct plane *plane, struct rte_mbuf *frame)
+{
+    return rte_ring_sp_enqueue(plane->from_kernel, frame);
+}
+
+uint32_t plane_from_kernel_room(const struct plane *plane)
+{
+    return rte_ring_free_count(plane->from_kernel);
+}
+
+unsigned plane_from_kernel_receive(struct plane *plane, struct rte_mbuf **ret_frames, unsigned max)
+{
+    return rte_ring_sc_dequeue_burst(plane->from_kernel, (void **)ret_frames, max, NULL);
 }

@@ -134,13 +134,15 @@ struct rig *rig_create(const struct plane_config *config)
 static uint64_t frames_in(const struct rig *rig)
 {
     return rig_counter(rig, COUNTER_RX_PACKETS) + rig_counter(rig, COUNTER_HANDOFF_IN) +
-           rig_counter(rig, COUNTER_FRAGMENTS_MADE) + rig->transmit_commands;
+           rig_counter(rig, COUNTER_FROM_KERNEL) + rig_counter(rig, COUNTER_FRAGMENTS_MADE) +
+           rig->transmit_commands;
 }
 
 static uint64_t frames_out(const struct rig *rig)
 {
     uint64_t sum = rig_counter(rig, COUNTER_TX_PACKETS) + rig_counter(rig, COUNTER_HANDOFF_OUT) +
-                   rig_counter(rig, COUNTER_PUNTED) + rig_counter(rig, COUNTER_FRAGMENTS_MERGED);
+                   rig_counter(rig, COUNTER_TO_KERNEL) + rig_counter(rig, COUNTER_PUNTED) +
+                   rig_counter(rig, COUNTER_FRAGMENTS_MERGED);
     for (unsigned drop = 0; drop < DROP_COUNT; drop++)
         sum += rig_drops(rig, (enum drop)drop);
     return sum;
@@ -150,6 +152,8 @@ static void take_all(struct rig *rig, unsigned worker)
 {
     static uint8_t frame[RIG_FRAME_MAX];
     while (rig_sent(rig, worker, frame) > 0)
+        ;
+    while (rig_to_kernel(rig, worker, frame) > 0)
         ;
     struct punt punt;
     while (plane_punt_receive(rig->plane, (uint16_t)worker, &punt, 1) == 1) {
@@ -403,13 +407,9 @@ void rig_process_wire(struct rig *rig, unsigned worker, const struct wire *wire)
     rig_poll(rig);
 }
 
-size_t rig_sent(struct rig *rig, unsigned worker, uint8_t ret_frame[RIG_FRAME_MAX])
+// The bytes of a frame that left, in one buffer and with nothing left to a port.
+static size_t frame_take(struct rte_mbuf *frame, uint8_t ret_frame[RIG_FRAME_MAX])
 {
-    (void)rig;
-    void *taken;
-    if (rte_ring_dequeue(port_tx[worker], &taken) != 0)
-        return 0;
-    struct rte_mbuf *frame = taken;
     assert_int_equal(frame->nb_segs, 1);
     assert_int_equal(frame->data_len, frame->pkt_len);
     assert_int_equal(frame->ol_flags, 0);
@@ -417,6 +417,33 @@ size_t rig_sent(struct rig *rig, unsigned worker, uint8_t ret_frame[RIG_FRAME_MA
     memcpy(ret_frame, rte_pktmbuf_mtod(frame, void *), len);
     rte_pktmbuf_free(frame);
     return len;
+}
+
+size_t rig_sent(struct rig *rig, unsigned worker, uint8_t ret_frame[RIG_FRAME_MAX])
+{
+    (void)rig;
+    void *taken;
+    if (rte_ring_dequeue(port_tx[worker], &taken) != 0)
+        return 0;
+    return frame_take(taken, ret_frame);
+}
+
+size_t rig_to_kernel(struct rig *rig, unsigned worker, uint8_t ret_frame[RIG_FRAME_MAX])
+{
+    struct rte_mbuf *frame;
+    if (rig->plane->to_kernel[worker] == NULL ||
+        plane_to_kernel_receive(rig->plane, (uint16_t)worker, &frame, 1) == 0)
+        return 0;
+    return frame_take(frame, ret_frame);
+}
+
+bool rig_from_kernel(struct rig *rig, const uint8_t *frame, size_t len)
+{
+    struct rte_mbuf *sent = frame_make(frame, len);
+    if (plane_from_kernel_send(rig->plane, sent) == 0)
+        return true;
+    rte_pktmbuf_free(sent);
+    return false;
 }
 
 void rig_sent_wire(struct rig *rig, unsigned worker, struct wire_seen *ret_seen)

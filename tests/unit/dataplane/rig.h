@@ -118,6 +118,10 @@ size_t rig_sent(struct rig *rig, unsigned worker, uint8_t ret_frame[RIG_FRAME_MA
 // The one frame that this worker sent, understood. The frame lives until the next call.
 void rig_sent_wire(struct rig *rig, unsigned worker, struct wire_seen *ret_seen);
 void rig_sent_nothing(struct rig *rig);
+// Take a frame that this worker passed to the kernel. 0: none, or no twin.
+size_t rig_to_kernel(struct rig *rig, unsigned worker, uint8_t ret_frame[RIG_FRAME_MAX]);
+// The kernel sends a frame; false when the ring is full.
+bool rig_from_kernel(struct rig *rig, const uint8_t *frame, size_t len);
 // Poll all workers until none has anything to do.
 void rig_poll(struct rig *rig);
 

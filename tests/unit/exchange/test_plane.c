@@ -69,6 +69,7 @@ static void refuses_sizes_that_cannot_be(void **state)
     REFUSES(command_ring_len, 1);
     REFUSES(punt_ring_len, 6);
     REFUSES(handoff_ring_len, 3);
+    REFUSES(kernel_ring_len, 5);
 #undef REFUSES
 }
 
@@ -85,6 +86,8 @@ static void starts_running_with_a_handoff_ring_between_each_two_workers(void **s
         }
     }
     assert_int_equal((uintptr_t)plane->counters % 128, 0);
+    assert_null(plane->from_kernel);
+    assert_null(plane->to_kernel[0]);
 }
 
 static void room_says_how_many_sends_cannot_fail(void **state)
@@ -190,6 +193,54 @@ static void no_punt_is_left_lying_while_the_control_plane_waits(void **state)
     pthread_join(sender, NULL);
 }
 
+static int plane_with_twin_set_up(void **state)
+{
+    struct plane_config config = small_config();
+    struct plane *plane = NULL;
+    config.kernel_ring_len = 4;
+    if (plane_create(&config, &plane) != 0)
+        return -1;
+    *state = plane;
+    return 0;
+}
+
+// Frames that nobody looks into.
+static struct rte_mbuf *frame_of(uintptr_t number)
+{
+    return (struct rte_mbuf *)(number * 64);
+}
+
+static void frames_reach_the_kernel_and_come_from_it_as_far_as_there_is_room(void **state)
+{
+    struct plane *plane = *state;
+    struct rte_mbuf *frames[4] = {frame_of(1), frame_of(2), frame_of(3), frame_of(4)};
+    assert_int_equal(plane_to_kernel_send(plane, 2, frames, 4), 3);
+    assert_int_equal(plane_to_kernel_receive(plane, 1, frames, 4), 0);
+    assert_int_equal(plane_to_kernel_receive(plane, 2, frames, 2), 2);
+    assert_ptr_equal(frames[1], frame_of(2));
+    assert_int_equal(plane_from_kernel_room(plane), 3);
+    for (uintptr_t i = 1; i <= 3; i++)
+        assert_int_equal(plane_from_kernel_send(plane, frame_of(i)), 0);
+    assert_int_equal(plane_from_kernel_room(plane), 0);
+    assert_int_equal(plane_from_kernel_send(plane, frame_of(4)), -ENOBUFS);
+    assert_int_equal(plane_from_kernel_receive(plane, frames, 4), 3);
+    assert_ptr_equal(frames[2], frame_of(3));
+}
+
+static void the_twin_is_rung_for_when_it_waits(void **state)
+{
+    struct plane *plane = *state;
+    struct rte_mbuf *frame = frame_of(1);
+    assert_int_equal(plane_to_kernel_send(plane, 2, &frame, 1), 1);
+    assert_false(fd_is_readable(plane->twin_doorbell.fd)); // it did not wait
+    assert_false(plane_twin_doorbell_arm(plane));
+    assert_int_equal(plane_to_kernel_receive(plane, 2, &frame, 1), 1);
+    assert_true(plane_twin_doorbell_arm(plane));
+    assert_int_equal(plane_to_kernel_send(plane, 2, &frame, 1), 1);
+    assert_true(fd_is_readable(plane->twin_doorbell.fd));
+    assert_false(fd_is_readable(plane->doorbell.fd)); // the control plane sleeps on
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -200,6 +251,10 @@ int main(void)
         WITH_PLANE(punts_arrive_whole_and_in_order),
         WITH_PLANE(does_not_arm_the_doorbell_while_punts_wait),
         WITH_PLANE(an_armed_doorbell_rings_once),
+#define WITH_TWIN(test)                                                                            \
+    cmocka_unit_test_setup_teardown(test, plane_with_twin_set_up, plane_tear_down)
+        WITH_TWIN(frames_reach_the_kernel_and_come_from_it_as_far_as_there_is_room),
+        WITH_TWIN(the_twin_is_rung_for_when_it_waits),
         WITH_PLANE(no_punt_is_left_lying_while_the_control_plane_waits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
