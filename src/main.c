@@ -18,6 +18,7 @@
 #include "platform/port.h"
 #include "platform/privileges.h"
 #include "platform/reserved_ports.h"
+#include "platform/twin.h"
 #include "platform/xdp_filter.h"
 
 #include <errno.h>
@@ -41,6 +42,7 @@ struct relay {
     struct xdp_filter *filter;
     struct reserved_ports *reserved_ports;
     struct ports ports;
+    struct twin *twin;
     struct worker *workers[PLANE_WORKERS_MAX];
     bool workers_run;
     struct next_hops *hops;
@@ -49,16 +51,27 @@ struct relay {
     struct statistics statistics;
 };
 
+// The twin of a device comes when the device is open, and is asked about then.
+static int find_interface(const struct settings *settings, struct interface *ret_interface)
+{
+    int error;
+
+    if (settings_own_device(settings)) {
+        *ret_interface = (struct interface){.mtu = PORTS_DEVICE_MTU};
+        return 0;
+    }
+    error = interface_query(settings->interface, ret_interface);
+    return error ? error : interface_check(ret_interface, settings->workers);
+}
+
 // Everything that can be known to fail before anything is touched.
 static int prepare(struct relay *relay)
 {
     const struct settings *settings = &relay->settings;
-    int error = privileges_check();
+    int error = privileges_check(settings_own_device(settings));
 
     if (!error)
-        error = interface_query(settings->interface, &relay->interface);
-    if (!error)
-        error = interface_check(&relay->interface, settings->workers);
+        error = find_interface(settings, &relay->interface);
     if (!error)
         error = endpoints_resolve(settings, &relay->interface, &relay->plane_config);
     if (error)
@@ -81,6 +94,7 @@ static int start_eal(struct relay *relay)
         .cpu_count = settings->cpus.count,
         .hugepages = (enum eal_hugepages)settings->hugepages,
         .memory_mb = sizing_memory_mb(settings, buffers_len),
+        .card = device_is_pci(settings->device) ? settings->device : NULL,
     };
     int error;
 
@@ -92,25 +106,54 @@ static int start_eal(struct relay *relay)
     return error;
 }
 
-// From here on packets arrive.
-static int open_ports(struct relay *relay)
+static int filter_interface(struct relay *relay)
 {
     const struct settings *settings = &relay->settings;
-    const struct port_config config = {
-        .interface = settings->interface,
-        .queue_count = (uint16_t)settings->workers,
-        .mtu = relay->interface.mtu,
-        .buffer_count = sizing_buffer_count(settings),
-    };
     int error = xdp_filter_create(&relay->plane_config, &relay->filter);
 
     if (!error)
         error = xdp_filter_attach(relay->filter, settings->interface,
                                   (enum xdp_filter_mode)settings->xdp_mode);
+    return error;
+}
+
+static int make_twin(struct relay *relay)
+{
+    const struct device *device = &relay->ports.device;
+    struct twin_config config = {
+        .plane = relay->plane,
+        .pool = relay->ports.pool,
+        .name = relay->settings.interface,
+        .mtu = device->mtu,
+    };
+    int error;
+
+    memcpy(config.mac, device->mac, sizeof(config.mac));
+    error = twin_create(&config, &relay->twin);
+    return error ? error : interface_query(relay->settings.interface, &relay->interface);
+}
+
+// From here on packets arrive.
+static int open_ports(struct relay *relay)
+{
+    const struct settings *settings = &relay->settings;
+    bool owns_device = settings_own_device(settings);
+    const struct port_config config = {
+        .interface = settings->interface,
+        .device = settings->device,
+        .queue_count = (uint16_t)settings->workers,
+        .mtu = relay->interface.mtu,
+        .buffer_count = sizing_buffer_count(settings),
+    };
+    int error = owns_device ? 0 : filter_interface(relay);
+
     if (error)
         return error;
     relay->reserved_ports = reserved_ports_add(&relay->plane_config, settings->interface);
-    return ports_open(&config, &relay->ports);
+    error = ports_open(&config, &relay->ports);
+    if (!error && owns_device)
+        error = make_twin(relay);
+    return error;
 }
 
 static int make_plane(struct relay *relay)
@@ -132,7 +175,7 @@ static int start_workers(struct relay *relay)
             .plane = relay->plane,
             .id = i,
             .port = relay->ports.ids[i],
-            .queue = 0,
+            .queue = relay->ports.queues[i],
             .socket = -1, // any
             .pool = relay->ports.pool,
         };
@@ -246,6 +289,8 @@ static void stop(struct relay *relay)
         loop_destroy(relay->loop);
     if (relay->filter)
         xdp_filter_destroy(relay->filter);
+    if (relay->twin)
+        twin_destroy(relay->twin);
     stop_workers(relay);
     if (relay->forwarder)
         forwarder_destroy(relay->forwarder);
@@ -272,7 +317,8 @@ static int run(struct relay *relay)
     loop_hold_signals();
     error = start(relay);
     if (!error) {
-        summary_log(&relay->plane_config, &relay->interface, relay->filter, relay->hugepages);
+        summary_log(&relay->plane_config, &relay->interface, relay->settings.device, relay->filter,
+                    relay->hugepages);
         statistics_init(&relay->statistics, relay->plane, relay->turn.server, stdout,
                         clock_monotonic_ms());
         loop_run(relay->loop);
@@ -282,7 +328,9 @@ static int run(struct relay *relay)
     stop(relay);
     if (!error)
         log_message(LOG_LEVEL_INFO, "stopped",
-                    "the interface and its ports are the kernel's again");
+                    settings_own_device(&relay->settings)
+                        ? "the device is free again"
+                        : "the interface and its ports are the kernel's again");
     return error ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 

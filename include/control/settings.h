@@ -39,6 +39,7 @@ struct settings_log {
 
 struct settings {
     char *interface;
+    char *device;      // empty: none
     uint32_t xdp_mode; // enum xdp_filter_mode
     uint32_t workers;
     struct setting_cpus cpus;
@@ -79,6 +80,12 @@ extern const struct setting settings_table[];
 // Every error goes to errors, a line each. 0; -ENOENT: cannot be read; -EINVAL.
 int settings_load(const char *path, FILE *errors, struct settings *ret_settings);
 void settings_done(struct settings *settings);
+
+// The relay has a DPDK device to itself; interface is the kernel's twin of it.
+static inline bool settings_own_device(const struct settings *settings)
+{
+    return settings->device && *settings->device;
+}
 
 // What no file alone can be wrong about: a port range in which a worker of so many would have no
 // pair of ports.

@@ -7,9 +7,9 @@
 #include "platform/xdp_filter.h"
 #include "turn/server.h"
 
-// A log line for each address, and one for the rest.
+// A log line for each address, and one for the rest. filter NULL: the device is the relay's own.
 void summary_log(const struct plane_config *config, const struct interface *interface,
-                 const struct xdp_filter *filter, bool hugepages);
+                 const char *device, const struct xdp_filter *filter, bool hugepages);
 
 // In the workers' tables, summed; the workers have stopped.
 struct summary_tables {

@@ -20,6 +20,7 @@ struct eal_config {
     uint16_t cpus[PORT_SLICE_COUNT]; // of the workers, in their order
     enum eal_hugepages hugepages;
     uint32_t memory_mb; // all that tables and packet buffers need
+    const char *card;   // the one PCI address that DPDK may touch; NULL: none
 };
 
 struct cpu_list {

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The packet buffers and the AF_XDP ports: one port of one queue for each worker.
+// The packet buffers and the ports: either an AF_XDP port of one queue for each worker, or one
+// device with a pair of queues for each.
 #pragma once
 
 #include "base/port_slice.h"
+#include "platform/device.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -10,9 +12,10 @@
 struct rte_mempool;
 
 struct port_config {
-    const char *interface;
+    const char *interface; // to share with the kernel
+    const char *device;    // to own instead; "": none
     uint16_t queue_count;
-    uint16_t mtu; // of the interface
+    uint16_t mtu; // of the interface; of a device the one that buffers are made for
     uint32_t buffer_count;
 };
 
@@ -20,17 +23,24 @@ struct ports {
     struct rte_mempool
         *pool; // of all queues: a frame that changes workers is still sent without a copy
     uint16_t count;
-    uint16_t ids[PORT_SLICE_COUNT]; // ethdev port of each worker, which has queue 0 of it
+    uint16_t ids[PORT_SLICE_COUNT];    // ethdev port of each worker,
+    uint16_t queues[PORT_SLICE_COUNT]; // and its queue there
+    uint32_t waiting;                  // packet buffers in the receive rings
+    struct device device;              // name NULL: the ports are AF_XDP's
 };
 
 // The largest IP packet that fits into a buffer, for an interface of this MTU.
 uint16_t ports_usable_mtu(uint16_t mtu);
 
+// What buffers for a device are made for, which is not known before they are: its MTU is lowered to
+// what fits into them.
+#define PORTS_DEVICE_MTU 1500
+
 // Bytes of memory that the buffers take.
 uint64_t ports_memory_len(uint16_t mtu, uint32_t buffer_count);
 
-// The EAL is up and the XDP filter attached. Logs what went wrong. 0 or -errno, with nothing left
-// open.
+// The EAL is up and, for an interface, the XDP filter attached. Logs what went wrong. 0 or -errno,
+// with nothing left open.
 int ports_open(const struct port_config *config, struct ports *ret_ports);
 void ports_close(struct ports *ports);
 

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The privileges that AF_XDP and the kernel's neighbour table ask for, looked at before anything is
-// touched.
+// The privileges that AF_XDP, the kernel's twin and its neighbour table ask for, looked at before
+// anything is touched.
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
-// Say every one that is missing and what to do about it. 0 or -EPERM.
-int privileges_check(void);
+// Say every one that is missing and what to do about it. owns_device: the relay does not share the
+// kernel's interface, so it needs none for AF_XDP. 0 or -EPERM.
+int privileges_check(bool owns_device);
 
 // Raise the limit of locked memory, which packet buffers count against without CAP_IPC_LOCK. 0;
 // -EPERM, logged.

@@ -21,11 +21,13 @@ static int add_listener(struct plane_config *config, const struct ip_address *ip
 
 // An address may be on another interface, as a service address on lo, when packets for it are
 // routed here.
-static int check_address(const struct interface *interface, const struct ip_address *ip)
+static int check_address(const struct settings *settings, const struct interface *interface,
+                         const struct ip_address *ip)
 {
     char text[IP_ADDRESS_TEXT_LEN];
 
-    if (interface_has_address(interface, ip))
+    // A twin is not there yet, and its addresses come after it.
+    if (settings_own_device(settings) || interface_has_address(interface, ip))
         return 0;
     ip_address_format(ip, text);
     if (!interface_host_has_address(ip)) {
@@ -46,7 +48,7 @@ static int resolve_listeners(const struct settings *settings, const struct inter
     int error = 0;
 
     for (uint32_t i = 0; !error && i < settings->listen.count; i++) {
-        error = check_address(interface, &listeners[i].address);
+        error = check_address(settings, interface, &listeners[i].address);
         if (!error)
             error = add_listener(config, &listeners[i].address, listeners[i].port);
     }
@@ -92,7 +94,7 @@ static int resolve_relays(const struct settings *settings, const struct interfac
     int error = 0;
 
     for (uint32_t i = 0; !error && i < settings->relay.count; i++) {
-        error = check_address(interface, &relays[i].address);
+        error = check_address(settings, interface, &relays[i].address);
         if (!error)
             add_relay(settings, config, &relays[i]);
     }

@@ -4,6 +4,7 @@
 
 #include "control/source.h"
 #include "exchange/plane.h"
+#include "platform/device.h"
 #include "proto/opaque_string.h"
 #include "proto/stateless.h"
 #include "proto/stun.h"
@@ -125,6 +126,14 @@ const struct setting settings_table[] = {
      .min = 1,
      .max = IF_NAMESIZE - 1,
      .help = "network interface that clients and peers are reached through"},
+    {.name = "device",
+     .type = SETTING_TEXT,
+     AT(device),
+     .default_value = "\"\"",
+     .min = 0,
+     .max = 255,
+     .help = "DPDK device to own whole instead: a PCI address, or a virtual device and its "
+             "arguments; `interface` then names the TAP that the relay makes of it"},
     {.name = "xdp_mode",
      .type = SETTING_CHOICE,
      AT(xdp_mode),
@@ -614,6 +623,25 @@ static void check_workers(const struct check *check)
                       settings->packet_buffers, settings->workers);
 }
 
+static void check_device(const struct check *check)
+{
+    const struct settings *settings = check->settings;
+
+    if (!settings_own_device(settings))
+        return;
+    if (!device_is_valid(settings->device))
+        setting_error(check->report, find(check, "device"), "device",
+                      "\"%s\" is no device; allowed: a PCI address such as 0000:03:00.0, or a "
+                      "virtual device and its arguments such as net_memif0,role=server",
+                      settings->device);
+    // The interface comes with the relay, and has no address before.
+    if ((settings->listen.count == 0 && !setting_report_has(check->report, "listen")) ||
+        (settings->relay.count == 0 && !setting_report_has(check->report, "relay")))
+        setting_error(check->report, find(check, "device"), "device",
+                      "leaves the addresses to listen on and to relay from open; allowed: a device "
+                      "together with listen and relay");
+}
+
 static void check_lifetimes(const struct check *check)
 {
     const struct settings *settings = check->settings;
@@ -630,6 +658,7 @@ static void check_lifetimes(const struct check *check)
 static void check_all(const struct check *check)
 {
     check_workers(check);
+    check_device(check);
     check_addresses(check);
     check_credentials(check);
     check_lifetimes(check);

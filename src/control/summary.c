@@ -26,7 +26,7 @@ static void log_relay(const struct plane_relay *relay)
 }
 
 void summary_log(const struct plane_config *config, const struct interface *interface,
-                 const struct xdp_filter *filter, bool hugepages)
+                 const char *device, const struct xdp_filter *filter, bool hugepages)
 {
     char workers[16], allocations[16], mtu[16];
 
@@ -37,10 +37,16 @@ void summary_log(const struct plane_config *config, const struct interface *inte
     snprintf(workers, sizeof(workers), "%u", config->worker_count);
     snprintf(allocations, sizeof(allocations), "%" PRIu32, config->allocations);
     snprintf(mtu, sizeof(mtu), "%u", interface->mtu);
-    log_event(LOG_LEVEL_INFO, "started", "interface", interface->name, "mtu", mtu, "workers",
-              workers, "xdp", xdp_filter_mode(filter) == XDP_FILTER_NATIVE ? "native" : "generic",
-              "zero_copy", xdp_filter_is_zero_copy(filter) ? "yes" : "no", "hugepages",
-              hugepages ? "yes" : "no", "allocations", allocations, NULL);
+    if (filter)
+        log_event(LOG_LEVEL_INFO, "started", "interface", interface->name, "mtu", mtu, "workers",
+                  workers, "xdp",
+                  xdp_filter_mode(filter) == XDP_FILTER_NATIVE ? "native" : "generic", "zero_copy",
+                  xdp_filter_is_zero_copy(filter) ? "yes" : "no", "hugepages",
+                  hugepages ? "yes" : "no", "allocations", allocations, NULL);
+    else
+        log_event(LOG_LEVEL_INFO, "started", "interface", interface->name, "device", device, "mtu",
+                  mtu, "workers", workers, "hugepages", hugepages ? "yes" : "no", "allocations",
+                  allocations, NULL);
 }
 
 #define COUNT_TEXT_LEN 12

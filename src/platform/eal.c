@@ -182,7 +182,7 @@ static int check_cpus(const struct eal_config *config, const struct cpu_list *al
 int eal_start(const struct eal_config *config, bool *ret_hugepages)
 {
     static char lcores[LCORE_MAP_TEXT_LEN], memory[16];
-    static char *arguments[16]; // the EAL keeps pointers into it
+    static char *arguments[16], card[64]; // the EAL keeps pointers into them
     struct cpu_list allowed;
     bool hugepages = false;
     int count = 0, error;
@@ -194,7 +194,13 @@ int eal_start(const struct eal_config *config, bool *ret_hugepages)
     if (error)
         return error;
     arguments[count++] = "turnpike";
-    arguments[count++] = "--no-pci";
+    if (config->card) {
+        snprintf(card, sizeof(card), "%s", config->card);
+        arguments[count++] = "-a";
+        arguments[count++] = card;
+    } else {
+        arguments[count++] = "--no-pci";
+    }
     arguments[count++] = "--no-telemetry";
     // Packet buffers have to lie in one piece of memory, without gaps at page borders.
     arguments[count++] = "--iova-mode=va";

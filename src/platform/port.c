@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Opens one AF_XDP port a queue. One port with many queues would do for drivers with combined
-// channels alone: the PMD takes an interface whose channels are separate, such as veth, to have
-// one.
+// Packet buffers, and ports for the workers. AF_XDP takes one port a queue: one port with many
+// queues would do for drivers with combined channels alone, for the PMD takes an interface whose
+// channels are separate, such as veth, to have one.
 #include "platform/port.h"
 
 #include "base/log.h"
@@ -71,8 +71,8 @@ static int pool_create(const struct port_config *config, struct rte_mempool **re
             config->buffer_count, rte_strerror(rte_errno));
         return -ENOMEM;
     }
-    // The PMD registers the first piece with the kernel and takes it for the whole.
-    if (pool->nb_mem_chunks != 1) {
+    // The AF_XDP PMD registers the first piece with the kernel and takes it for the whole.
+    if (!*config->device && pool->nb_mem_chunks != 1) {
         log_message(LOG_LEVEL_ERROR, "no_memory",
                     "no contiguous memory for %u packet buffers: lower packet_buffers, or set "
                     "hugepages = \"off\"",
@@ -124,6 +124,43 @@ static int port_open(const struct port_config *config, unsigned queue, struct rt
     return 0;
 }
 
+// All workers share the port of a device.
+static int open_device(const struct port_config *config, struct ports *ports)
+{
+    uint16_t mtu_max = (uint16_t)(frame_len(config->mtu) - ETHERNET_LEN);
+    int error =
+        device_open(config->device, config->queue_count, mtu_max, ports->pool, &ports->device);
+
+    if (error)
+        return error;
+    for (ports->count = 0; ports->count < config->queue_count; ports->count++) {
+        ports->ids[ports->count] = ports->device.port;
+        ports->queues[ports->count] = ports->count;
+    }
+    ports->waiting = rte_mempool_in_use_count(ports->pool);
+    return 0;
+}
+
+static int open_queues(const struct port_config *config, struct ports *ports)
+{
+    int error = 0;
+
+    if (ports_usable_mtu(config->mtu) < config->mtu)
+        log_message(LOG_LEVEL_WARNING, "large_mtu",
+                    "%s has an MTU of %u: packets of more than %u bytes are not relayed",
+                    config->interface, config->mtu, ports_usable_mtu(config->mtu));
+    while (!error && ports->count < config->queue_count) {
+        error = port_open(config, ports->count, ports->pool, &ports->ids[ports->count]);
+        if (!error)
+            ports->count++;
+    }
+    if (error)
+        log_message(LOG_LEVEL_ERROR, "port", "cannot open queue %u of %s for AF_XDP: %s",
+                    ports->count, config->interface, strerror(-error));
+    ports->waiting = (uint32_t)ports->count * RING_LEN;
+    return error;
+}
+
 int ports_open(const struct port_config *config, struct ports *ret_ports)
 {
     struct ports ports = {};
@@ -131,18 +168,8 @@ int ports_open(const struct port_config *config, struct ports *ret_ports)
 
     if (error)
         return error;
-    if (ports_usable_mtu(config->mtu) < config->mtu)
-        log_message(LOG_LEVEL_WARNING, "large_mtu",
-                    "%s has an MTU of %u: packets of more than %u bytes are not relayed",
-                    config->interface, config->mtu, ports_usable_mtu(config->mtu));
-    while (!error && ports.count < config->queue_count) {
-        error = port_open(config, ports.count, ports.pool, &ports.ids[ports.count]);
-        if (!error)
-            ports.count++;
-    }
+    error = *config->device ? open_device(config, &ports) : open_queues(config, &ports);
     if (error) {
-        log_message(LOG_LEVEL_ERROR, "port", "cannot open queue %u of %s for AF_XDP: %s",
-                    ports.count, config->interface, strerror(-error));
         ports_close(&ports);
         return error;
     }
@@ -154,7 +181,9 @@ void ports_close(struct ports *ports)
 {
     char name[RTE_ETH_NAME_MAX_LEN];
 
-    while (ports->count > 0) {
+    if (ports->device.name)
+        device_close(&ports->device);
+    while (!ports->device.name && ports->count > 0) {
         ports->count--;
         rte_eth_dev_stop(ports->ids[ports->count]);
         port_name(name, sizeof(name), ports->count);
@@ -166,8 +195,7 @@ void ports_close(struct ports *ports)
 
 uint32_t ports_buffers_in_use(const struct ports *ports)
 {
-    uint32_t waiting = (uint32_t)ports->count * RING_LEN;
     uint32_t in_use = rte_mempool_in_use_count(ports->pool);
 
-    return in_use > waiting ? in_use - waiting : 0;
+    return in_use > ports->waiting ? in_use - ports->waiting : 0;
 }

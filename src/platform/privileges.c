@@ -19,14 +19,16 @@ struct privilege {
     unsigned instead; // gives the same, 0: nothing does
     const char *name;
     const char *purpose;
+    bool shared_only; // a relay with a device of its own does without
 };
 
 static const struct privilege privileges[] = {
-    {CAP_NET_RAW, 0, "CAP_NET_RAW", "to open AF_XDP sockets"},
-    {CAP_NET_ADMIN, 0, "CAP_NET_ADMIN", "to attach the XDP program and to keep next hops resolved"},
-    {CAP_BPF, CAP_SYS_ADMIN, "CAP_BPF", "to load the XDP program"},
+    {CAP_NET_RAW, 0, "CAP_NET_RAW", "to open AF_XDP sockets", true},
+    {CAP_NET_ADMIN, 0, "CAP_NET_ADMIN",
+     "to set up network interfaces and to keep next hops resolved", false},
+    {CAP_BPF, CAP_SYS_ADMIN, "CAP_BPF", "to load the XDP program", true},
     // Without it no program may walk headers of variable length.
-    {CAP_PERFMON, CAP_SYS_ADMIN, "CAP_PERFMON", "to load the XDP program"},
+    {CAP_PERFMON, CAP_SYS_ADMIN, "CAP_PERFMON", "to load the XDP program", true},
 };
 
 static bool capability_is_effective(unsigned capability)
@@ -39,7 +41,7 @@ static bool capability_is_effective(unsigned capability)
     return (data[CAP_TO_INDEX(capability)].effective & CAP_TO_MASK(capability)) != 0;
 }
 
-int privileges_check(void)
+int privileges_check(bool owns_device)
 {
     char missing[128] = "";
     int error = 0;
@@ -48,7 +50,8 @@ int privileges_check(void)
         const struct privilege *privilege = &privileges[i];
         size_t len = strlen(missing);
 
-        if (capability_is_effective(privilege->capability) ||
+        if ((owns_device && privilege->shared_only) ||
+            capability_is_effective(privilege->capability) ||
             (privilege->instead && capability_is_effective(privilege->instead)))
             continue;
         log_message(LOG_LEVEL_ERROR, "missing_capability", "%s is needed %s", privilege->name,

@@ -143,6 +143,24 @@ static void an_address_that_the_host_does_not_have_is_refused(void **state)
     assert_int_equal(endpoints_resolve(&settings, &interface, &config), -EADDRNOTAVAIL);
 }
 
+static void the_addresses_of_a_twin_may_come_later(void **state)
+{
+    const struct interface interface = {.mtu = 1500};
+    struct settings_listener listeners[] = {{ip("192.0.2.200"), 3478}};
+    struct settings_relay relays[] = {{.address = ip("192.0.2.200")}};
+    struct settings settings = usual;
+    struct plane_config config = {};
+    char device[] = "net_memif0";
+
+    (void)state;
+    settings.device = device;
+    settings.listen = (struct setting_list){listeners, 1};
+    settings.relay = (struct setting_list){relays, 1};
+    assert_int_equal(endpoints_resolve(&settings, &interface, &config), 0);
+    assert_int_equal(config.listener_count, 1);
+    assert_ip(&config.relays[0].local, "192.0.2.200");
+}
+
 static void an_interface_without_addresses_is_refused(void **state)
 {
     static const char *const none[] = {NULL};
@@ -197,6 +215,7 @@ int main(void)
         cmocka_unit_test(an_external_address_that_serves_nothing_is_refused),
         cmocka_unit_test(what_the_configuration_names_is_taken),
         cmocka_unit_test(an_address_that_the_host_does_not_have_is_refused),
+        cmocka_unit_test(the_addresses_of_a_twin_may_come_later),
         cmocka_unit_test(an_interface_without_addresses_is_refused),
         cmocka_unit_test(a_relay_range_with_a_listening_port_is_refused),
         cmocka_unit_test(more_addresses_than_fit_are_refused),

@@ -175,6 +175,16 @@ static void contradictions_are_refused(void **state)
          "relay\n"},
         {GOOD "listen = ({address = \"192.0.2.1\";},\n{address = \"192.0.2.1\"; port = 3478;});",
          "conf:5: listen: has the same address and port twice; allowed: each once\n"},
+        {GOOD "device = \"eth0\"; listen = ({address = \"192.0.2.1\";});\nrelay = ({address = "
+              "\"192.0.2.1\";});",
+         "conf:" NEXT ": device: \"eth0\" is no device; allowed: a PCI address such as "
+         "0000:03:00.0, or a virtual device and its arguments such as net_memif0,role=server\n"},
+        {GOOD "device = \"net_memif0\"; listen = ({address = \"192.0.2.1\";});",
+         "conf:" NEXT ": device: leaves the addresses to listen on and to relay from open; "
+         "allowed: a device together with listen and relay\n"},
+        {GOOD "device = \"0000:03:00.0\"; listen = ({address = \"192.0.2.1\";});\nrelay = "
+              "({address = \"192.0.2.1\";});",
+         NULL},
         {GOOD "default_lifetime = 600;\nmax_lifetime = 599;",
          "conf:5: max_lifetime: max_lifetime 599 is below default_lifetime 600; allowed: from it "
          "on\n"},

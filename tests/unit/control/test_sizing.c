@@ -99,8 +99,23 @@ static void the_plane_gets_the_same_limits_and_rings_that_work(void **state)
     assert_true(is_power_of_two(config.command_ring_len));
     assert_true(is_power_of_two(config.punt_ring_len));
     assert_true(is_power_of_two(config.handoff_ring_len));
+    assert_int_equal(config.kernel_ring_len, 0);
     // One event's commands, their adjacencies and the response have to fit.
     assert_true(config.command_ring_len > 4 * TURN_OUTPUT_COMMANDS_MAX);
+}
+
+static void a_device_of_ones_own_needs_rings_to_the_kernel(void **state)
+{
+    struct settings settings = usual;
+    struct plane_config config = {};
+    struct turn_limits limits;
+    char device[] = "net_memif0";
+
+    (void)state;
+    settings.device = device;
+    sizing_limits(&settings, &limits);
+    sizing_plane(&settings, &limits, &config);
+    assert_true(is_power_of_two(config.kernel_ring_len));
 }
 
 static void where_workers_are_several_each_can_know_all_clients(void **state)
@@ -148,6 +163,7 @@ int main(void)
         cmocka_unit_test(few_allocations_may_all_be_at_their_limits),
         cmocka_unit_test(no_pool_is_larger_than_can_be_used),
         cmocka_unit_test(the_plane_gets_the_same_limits_and_rings_that_work),
+        cmocka_unit_test(a_device_of_ones_own_needs_rings_to_the_kernel),
         cmocka_unit_test(where_workers_are_several_each_can_know_all_clients),
         cmocka_unit_test(memory_is_what_was_configured_or_what_buffers_need),
         cmocka_unit_test(there_is_room_for_every_client_and_peer),

@@ -54,7 +54,7 @@ static void says_where_it_listens_and_relays_and_how(void **state)
     assert_int_equal(ip_address_parse("203.0.113.7", &config.relays[0].advertised), 0);
     config.relays[0].min_port = 49152;
     config.relays[0].max_port = 65535;
-    summary_log(&config, &interface, NULL, true);
+    summary_log(&config, &interface, "", (const struct xdp_filter *)&config, true);
     assert_string_equal(
         lines, "listening address=[2001:db8::1]:3478 transport=udp\n"
                "relaying address=10.0.0.1 advertised=203.0.113.7 ports=49152-65535\n"
@@ -62,10 +62,23 @@ static void says_where_it_listens_and_relays_and_how(void **state)
                "allocations=99\n");
 }
 
+static void names_the_device_that_it_owns(void **state)
+{
+    const struct interface interface = {.name = "twin0", .mtu = 1500};
+    const struct plane_config config = {.worker_count = 4, .allocations = 99};
+
+    (void)state;
+    *lines = '\0';
+    summary_log(&config, &interface, "net_memif0,role=server", NULL, true);
+    assert_string_equal(lines, "started interface=twin0 device=net_memif0,role=server mtu=1500 "
+                               "workers=4 hugepages=yes allocations=99\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(says_where_it_listens_and_relays_and_how),
+        cmocka_unit_test(names_the_device_that_it_owns),
     };
 
     return cmocka_run_group_tests_name("control/summary", tests, NULL, NULL);

@@ -57,7 +57,12 @@ static int run_without_privileges(int (*function)(void), char text[TEXT_LEN])
 
 static int check(void)
 {
-    return privileges_check() == -EPERM ? 7 : 1;
+    return privileges_check(false) == -EPERM ? 7 : 1;
+}
+
+static int check_for_device(void)
+{
+    return privileges_check(true) == -EPERM ? 7 : 1;
 }
 
 static void every_missing_capability_is_named_with_what_to_do(void **state)
@@ -72,6 +77,16 @@ static void every_missing_capability_is_named_with_what_to_do(void **state)
     assert_non_null(strstr(text, "CAP_PERFMON is needed"));
     assert_non_null(
         strstr(text, "AmbientCapabilities=CAP_NET_RAW CAP_NET_ADMIN CAP_BPF CAP_PERFMON"));
+}
+
+static void a_device_of_ones_own_needs_no_xdp(void **state)
+{
+    char text[TEXT_LEN];
+
+    (void)state;
+    assert_int_equal(run_without_privileges(check_for_device, text), 7);
+    assert_non_null(strstr(text, "AmbientCapabilities=CAP_NET_ADMIN (plus"));
+    assert_null(strstr(text, "CAP_BPF"));
 }
 
 static int lock_too_much(void)
@@ -123,6 +138,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_missing_capability_is_named_with_what_to_do),
+        cmocka_unit_test(a_device_of_ones_own_needs_no_xdp),
         cmocka_unit_test(too_little_memory_to_lock_is_said_with_what_to_do),
         cmocka_unit_test(a_limit_is_raised_as_far_as_it_may_be),
     };

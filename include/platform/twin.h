@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The kernel's twin of a device that the relay owns whole: a TAP with the device's MAC address and MTU. Addresses,
+// routes and neighbours are on it, so ARP, ping, SSH and the host's own sockets go on as ever.
+#pragma once
+
+#include "exchange/plane.h"
+
+#include <stdint.h>
+
+struct rte_mempool;
+struct twin;
+
+struct twin_config {
+    struct plane *plane; // borrowed; has rings to and from the kernel
+    struct rte_mempool *pool;
+    const char *name; // of the interface: a new one, or a TAP that nobody holds open
+    uint8_t mac[6];
+    uint16_t mtu; // bytes
+};
+
+// The interface is up, and a thread of its own carries frames between it and the plane's rings. Logs what went wrong. 0
+// or -errno.
+int twin_create(const struct twin_config *config, struct twin **ret_twin);
+// The thread has ended. The interface goes too, unless it was there before.
+void twin_destroy(struct twin *twin);

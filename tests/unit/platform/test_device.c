@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Claims about devices: what names one, and what is said of those that cannot serve.
+#include "platform/device.h"
+
+#include "../exchange/eal_fixture.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct rte_mempool *pool;
+static char said[512];
+
+// The log is a fake that keeps the last line.
+void log_message(enum log_level level, const char *event, const char *format, ...)
+{
+    va_list arguments;
+
+    (void)event;
+    assert_int_equal(level, LOG_LEVEL_ERROR);
+    va_start(arguments, format);
+    vsnprintf(said, sizeof(said), format, arguments);
+    va_end(arguments);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    if (eal_start() != 0)
+        return -1;
+    pool = rte_pktmbuf_pool_create("device", 4095, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+    return pool ? 0 : -1;
+}
+
+static void tells_cards_from_virtual_devices_and_from_neither(void **state)
+{
+    (void)state;
+    assert_true(device_is_pci("0000:03:00.0"));
+    assert_true(device_is_pci("03:00.1"));
+    assert_false(device_is_pci("net_memif0"));
+    assert_false(device_is_pci(""));
+    assert_true(device_is_valid("0000:03:00.0"));
+    assert_true(device_is_valid("net_memif0,role=server,id=0"));
+    assert_true(device_is_valid("net_tap"));
+    assert_false(device_is_valid("eth0"));
+    assert_false(device_is_valid("net_"));
+    assert_false(device_is_valid("net_,iface=eth0"));
+    assert_false(device_is_valid(""));
+}
+
+static void starts_a_virtual_device_and_takes_it_away_again(void **state)
+{
+    struct device device;
+    uint16_t port;
+
+    (void)state;
+    assert_int_equal(device_open("net_null0,copy=0", 2, 2030, pool, &device), 0);
+    assert_int_equal(rte_eth_dev_get_port_by_name("net_null0", &port), 0);
+    assert_int_equal(device.port, port);
+    assert_int_equal(device.mtu, 1500);
+    assert_memory_not_equal(device.mac, "\0\0\0\0\0\0", 6);
+    device_close(&device);
+    assert_int_equal(rte_eth_dev_get_port_by_name("net_null0", &port), -ENODEV);
+}
+
+static void an_mtu_that_buffers_cannot_hold_is_lowered(void **state)
+{
+    struct device device;
+    uint16_t mtu;
+
+    (void)state;
+    assert_int_equal(device_open("net_null0", 1, 1280, pool, &device), 0);
+    assert_int_equal(device.mtu, 1280);
+    assert_int_equal(rte_eth_dev_get_mtu(device.port, &mtu), 0);
+    assert_int_equal(mtu, 1280);
+    device_close(&device);
+}
+
+static void a_device_with_too_few_queues_is_refused_and_gone(void **state)
+{
+    struct device device = {.port = 4711};
+    uint16_t port;
+
+    (void)state;
+    assert_int_equal(device_open("net_null0", UINT16_MAX, 2030, pool, &device), -EINVAL);
+    assert_int_equal(device.port, 4711);
+    assert_non_null(strstr(said, "net_null0 has 1024 pairs of queues, and each of 65535 workers"));
+    assert_int_equal(rte_eth_dev_get_port_by_name("net_null0", &port), -ENODEV);
+}
+
+static void a_device_that_is_not_there_is_named(void **state)
+{
+    struct device device;
+
+    (void)state;
+    assert_true(device_open("net_nothing0", 1, 2030, pool, &device) < 0);
+    assert_non_null(strstr(said, "no device net_nothing0"));
+    assert_true(device_open("0000:ff:1f.7", 1, 2030, pool, &device) < 0);
+    assert_non_null(strstr(said, "no device 0000:ff:1f.7"));
+    assert_non_null(strstr(said, "vfio-pci"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(tells_cards_from_virtual_devices_and_from_neither),
+        cmocka_unit_test(starts_a_virtual_device_and_takes_it_away_again),
+        cmocka_unit_test(an_mtu_that_buffers_cannot_hold_is_lowered),
+        cmocka_unit_test(a_device_with_too_few_queues_is_refused_and_gone),
+        cmocka_unit_test(a_device_that_is_not_there_is_named),
+    };
+
+    return cmocka_run_group_tests_name("platform/device", tests, set_up, NULL);
+}
