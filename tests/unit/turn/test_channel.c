@@ -82,6 +82,39 @@ static void destroying_any_of_a_list_keeps_the_rest(void **state)
     }
 }
 
+// Each next and previous says the same, and the list is as long as it should be.
+static void assert_list_len(const struct tables *tables, unsigned len)
+{
+    uint32_t previous = INDEX_NONE;
+    for (uint32_t at = tables->one->channels; at != INDEX_NONE; at = tables->channels.at[at].next) {
+        assert_int_equal(tables->channels.at[at].previous, previous);
+        previous = at;
+        assert_true(len-- > 0);
+    }
+    assert_int_equal(len, 0);
+}
+
+static void a_list_of_three_is_whole_in_whatever_order_it_ends(void **state)
+{
+    struct tables *tables = *state;
+    static const unsigned orders[][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2},
+                                         {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
+    for (unsigned order = 0; order < 6; order++) {
+        uint32_t channels[3];
+        for (unsigned i = 0; i < 3; i++) {
+            struct transport_address peer = address("8.8.8.8:1");
+            peer.port = (uint16_t)(1 + i);
+            channels[i] =
+                channel_create(&tables->channels, tables->one, (uint16_t)(0x4000 + i), &peer);
+        }
+        for (unsigned i = 0; i < 3; i++) {
+            assert_list_len(tables, 3 - i);
+            channel_destroy(&tables->channels, tables->one, channels[orders[order][i]]);
+        }
+        assert_list_len(tables, 0);
+    }
+}
+
 static void room_ends_at_the_allocations_limit_and_at_the_workers(void **state)
 {
     struct tables *tables = *state;
@@ -102,6 +135,8 @@ int main(void)
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(is_gone_from_both_lookups_when_destroyed, setup, teardown),
         cmocka_unit_test_setup_teardown(destroying_any_of_a_list_keeps_the_rest, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_list_of_three_is_whole_in_whatever_order_it_ends, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(room_ends_at_the_allocations_limit_and_at_the_workers,
                                         setup, teardown),
     };

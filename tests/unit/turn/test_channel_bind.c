@@ -98,14 +98,18 @@ static void number_and_peer_are_needed_and_in_range(void **state)
 
 static void numbers_of_rfc_5766_serve_where_they_are_let_in(void **state)
 {
-    struct fixture *fixture = *state;
+    (void)state;
+    struct fixture fixture;
     struct client client = client_make(1000);
-    fixture->config.rfc5766_channels = true;
-    fixture_start(fixture);
-    assert_int_equal(client_allocate(fixture, &client), 0);
-    assert_int_equal(client_bind(fixture, &client, 0x5000, "8.8.8.8:5000"), 0);
-    assert_int_equal(client_bind(fixture, &client, 0x7FFF, "8.8.8.8:5001"), 0);
-    assert_int_equal(client_bind(fixture, &client, 0x8000, "8.8.8.8:5002"), 400);
+    fixture_init(&fixture);
+    fixture.config.rfc5766_channels = true;
+    fixture_start(&fixture);
+    assert_int_equal(client_allocate(&fixture, &client), 0);
+    assert_int_equal(client_bind(&fixture, &client, 0x3FFF, "8.8.8.8:5000"), 400);
+    assert_int_equal(client_bind(&fixture, &client, 0x5000, "8.8.8.8:5000"), 0);
+    assert_int_equal(client_bind(&fixture, &client, 0x7FFF, "8.8.8.8:5001"), 0);
+    assert_int_equal(client_bind(&fixture, &client, 0x8000, "8.8.8.8:5002"), 400);
+    fixture_done(&fixture);
 }
 
 static void neither_number_nor_peer_is_bound_twice(void **state)
@@ -210,7 +214,7 @@ int main(void)
         CASE(lasts_six_hundred_seconds_and_its_permission_three_hundred),
         CASE(rebinding_refreshes_channel_and_permission),
         CASE(number_and_peer_are_needed_and_in_range),
-        CASE(numbers_of_rfc_5766_serve_where_they_are_let_in),
+        cmocka_unit_test(numbers_of_rfc_5766_serve_where_they_are_let_in),
         CASE(neither_number_nor_peer_is_bound_twice),
         CASE(a_number_is_free_again_once_it_expired),
         CASE(another_family_gets_443_and_a_denied_peer_403),
