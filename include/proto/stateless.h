@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The answers that need no state: Binding, 400, 401, 420 and 438 (RFC 8489 sections 6.3, 9.2.4, 12). One function, run
-// by the workers for datagrams and by the TURN server for streams, so that both say the same.
+// by the workers for datagrams and by the TURN server for all that reaches it, so that both say the same.
 #pragma once
 
 #include "base/address.h"

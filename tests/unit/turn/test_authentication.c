@@ -256,6 +256,53 @@ static void another_user_on_the_same_five_tuple_gets_441(void **state)
     assert_int_equal(fixture_usage(fixture).allocations, 1);
 }
 
+static void a_name_that_the_owners_starts_with_is_another_user(void **state)
+{
+    struct fixture *fixture = *state;
+    struct client client = client_make(1000);
+    struct client shorter = client_make(1000);
+    struct client longer = client_make(1000);
+    char passwords[3][29];
+    client_use_rest(&client, "1700000100:carol", "new", passwords[0]);
+    client_use_rest(&shorter, "1700000100:caro", "new", passwords[1]);
+    client_use_rest(&longer, "1700000100:carola", "new", passwords[2]);
+    assert_int_equal(client_allocate(fixture, &client), 0);
+    assert_int_equal(client_refresh(fixture, &shorter, 0), 441);
+    assert_int_equal(client_refresh(fixture, &longer, 0), 441);
+    assert_int_equal(client_refresh(fixture, &client, 0), 0);
+}
+
+static void nonce_of_the_challenge(struct fixture *fixture, const struct client *client,
+                                   struct span request, uint8_t ret_nonce[NONCE_LEN])
+{
+    struct span nonce;
+    assert_int_equal(client_send_bytes(fixture, client, request), 401);
+    assert_int_equal(stun_message_string(&fixture->response, STUN_ATTRIBUTE_NONCE, &nonce),
+                     STUN_VALUE_OK);
+    assert_int_equal(nonce.len, NONCE_LEN);
+    memcpy(ret_nonce, nonce.data, NONCE_LEN);
+}
+
+// RFC 8656 section 5: also within a second.
+static void every_challenge_has_a_nonce_of_its_own(void **state)
+{
+    struct fixture *fixture = *state;
+    struct client client = client_make(1000);
+    struct request requests[2];
+    uint8_t nonces[4][NONCE_LEN];
+    client.password = "wrong";
+    request_begin(fixture, &requests[0], STUN_METHOD_ALLOCATE);
+    struct span bare = {.data = requests[0].buffer,
+                        .len = stun_builder_finish(&requests[0].builder)};
+    request_begin(fixture, &requests[1], STUN_METHOD_ALLOCATE);
+    struct span wrong = client_sign(fixture, &client, &requests[1]);
+    for (unsigned i = 0; i < 4; i++) {
+        nonce_of_the_challenge(fixture, &client, i % 2 == 0 ? bare : wrong, nonces[i]);
+        for (unsigned other = 0; other < i; other++)
+            assert_memory_not_equal(nonces[i], nonces[other], NONCE_LEN);
+    }
+}
+
 static void one_rest_user_with_two_timestamps_is_two_names(void **state)
 {
     struct fixture *fixture = *state;
@@ -311,6 +358,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_stored_key_does_not_excuse_a_wrong_password,
                                         fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(another_user_on_the_same_five_tuple_gets_441, fixture_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(a_name_that_the_owners_starts_with_is_another_user,
+                                        fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(every_challenge_has_a_nonce_of_its_own, fixture_setup,
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(one_rest_user_with_two_timestamps_is_two_names,
                                         fixture_setup, fixture_teardown),

@@ -89,7 +89,8 @@ static void number_and_peer_are_needed_and_in_range(void **state)
     static const struct {
         uint16_t number;
         unsigned error;
-    } numbers[] = {{0, 400}, {0x3FFF, 400}, {0x4000, 0}, {0x5000, 400}, {0xFFFF, 400}};
+    } numbers[] = {{0, 400},      {0x3FFF, 400}, {0x5000, 400}, {0x7FFF, 400},
+                   {0x8000, 400}, {0xFFFF, 400}, {0x4000, 0}};
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
         assert_int_equal(client_bind(fixture, &client, numbers[i].number, "8.8.8.8:5000"),
                          numbers[i].error);

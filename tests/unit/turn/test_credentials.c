@@ -336,7 +336,49 @@ static void knows_whether_a_request_names_a_user(void **state)
         struct stun_message message = signed_message(fixture, &client, &request);
         assert_true(credentials_names(fixture->credentials, &message, "alice"));
         assert_false(credentials_names(fixture->credentials, &message, "bob"));
+        assert_false(credentials_names(fixture->credentials, &message, "alic"));
+        assert_false(credentials_names(fixture->credentials, &message, "alice2"));
     }
+}
+
+static void every_byte_of_a_userhash_counts(void **state)
+{
+    struct fixture *fixture = *state;
+    struct stun_message message;
+    struct request request;
+    uint8_t userhash[USERHASH_LEN];
+    integrity_userhash(text_span("alice"), text_span("example.org"), userhash);
+    for (unsigned i = 0; i < USERHASH_LEN; i++) {
+        userhash[i] ^= 1;
+        request_begin(fixture, &request, STUN_METHOD_REFRESH);
+        stun_add_bytes(&request.builder, STUN_ATTRIBUTE_USERHASH, userhash, sizeof(userhash));
+        struct span bytes = {.data = request.buffer, .len = stun_builder_finish(&request.builder)};
+        assert_int_equal(stun_message_parse(bytes, &message), STUN_VALID);
+        assert_false(credentials_names(fixture->credentials, &message, "alice"));
+        userhash[i] ^= 1;
+    }
+}
+
+static void a_username_decides_when_there_is_a_userhash_too(void **state)
+{
+    struct fixture *fixture = *state;
+    struct client client = client_make(1);
+    struct request request;
+    struct stun_message message;
+    struct integrity_key key;
+    char username[USERNAME_MAX_LEN + 1];
+    uint8_t userhash[USERHASH_LEN];
+    integrity_userhash(text_span("bob"), text_span("example.org"), userhash);
+    request_begin(fixture, &request, STUN_METHOD_REFRESH);
+    stun_add_bytes(&request.builder, STUN_ATTRIBUTE_USERHASH, userhash, sizeof(userhash));
+    assert_int_equal(stun_message_parse(client_sign(fixture, &client, &request), &message),
+                     STUN_VALID);
+    assert_true(credentials_names(fixture->credentials, &message, "alice"));
+    assert_false(credentials_names(fixture->credentials, &message, "bob"));
+    assert_int_equal(credentials_check(fixture->credentials, &message, STUN_PASSWORD_ALGORITHM_MD5,
+                                       NOW_S, &key, username),
+                     CREDENTIALS_OK);
+    assert_string_equal(username, "alice");
 }
 
 int main(void)
@@ -372,6 +414,10 @@ int main(void)
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(knows_whether_a_request_names_a_user, fixture_setup,
                                         fixture_teardown),
+        cmocka_unit_test_setup_teardown(every_byte_of_a_userhash_counts, fixture_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(a_username_decides_when_there_is_a_userhash_too,
+                                        fixture_setup, fixture_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,7 +16,9 @@ static void is_found_by_its_token_until_it_is_destroyed(void **state)
     uint32_t reservation = reservation_create(&table, held, 7, &random_system);
     memcpy(token, table.at[reservation].token, sizeof(token));
     assert_int_equal(reservation_find(&table, token), reservation);
+    assert_int_equal(table.at[reservation].address.relay, 1);
     assert_int_equal(table.at[reservation].address.port, 50001);
+    assert_int_equal(table.at[reservation].user, 7);
     token[7] ^= 1;
     assert_int_equal(reservation_find(&table, token), INDEX_NONE);
     token[7] ^= 1;
