@@ -321,7 +321,7 @@ static int run(struct relay *relay)
                     relay->hugepages);
         statistics_init(&relay->statistics, relay->plane, relay->turn.server, stdout,
                         clock_monotonic_ms());
-        loop_run(relay->loop);
+        error = loop_run(relay->loop);
         if (relay->options.stats)
             statistics_print_summary(&relay->statistics, clock_monotonic_ms());
     }

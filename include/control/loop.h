@@ -28,5 +28,6 @@ void loop_hold_signals(void);
 int loop_create(const struct loop_config *config, struct loop **ret_loop);
 void loop_destroy(struct loop *loop);
 
-// Until a signal says so; a second one ends the process at once.
-void loop_run(struct loop *loop);
+// Until a signal says so; a second one ends the process at once. 0; -ENODEV, logged: the interface
+// has gone.
+int loop_run(struct loop *loop);

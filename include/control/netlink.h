@@ -65,6 +65,7 @@ struct netlink_news {
     void (*neighbour)(const struct netlink_neighbour *neighbour,
                       void *context); // its state as of now
     void (*routes)(void *context);    // some route, rule, address or link has changed
+    void (*link_gone)(uint32_t interface, void *context);
     void *context;
 };
 // Read what there is without waiting. 0; -ENOBUFS: news were lost, so everything may have changed;

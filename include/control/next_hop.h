@@ -42,6 +42,8 @@ bool next_hops_have_changed(const struct next_hops *hops);
 // everything in use.
 int next_hops_fd(const struct next_hops *hops);
 bool next_hops_receive(struct next_hops *hops);
+// The interface has been deleted, or moved to another network namespace: nothing will work again.
+bool next_hops_interface_is_gone(const struct next_hops *hops);
 
 // What is not resolved between begin and end is no longer in use, and is forgotten. Routes are
 // asked for anew when reroute is set.

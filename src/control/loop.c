@@ -267,6 +267,13 @@ static void on_news(evutil_socket_t fd, short what, void *context)
     (void)fd;
     (void)what;
     loop->reroute_wanted |= next_hops_receive(loop->config.hops);
+    if (next_hops_interface_is_gone(loop->config.hops)) {
+        log_message(LOG_LEVEL_ERROR, "interface_gone",
+                    "the interface has been deleted, or moved to another network namespace: start "
+                    "the relay again once it is back");
+        event_base_loopbreak(loop->base);
+        return;
+    }
     forwarder_flush(loop->config.forwarder);
     reroute_when_due(loop);
 }
@@ -400,7 +407,7 @@ void loop_hold_signals(void)
     hold_signals(SIG_BLOCK);
 }
 
-void loop_run(struct loop *loop)
+int loop_run(struct loop *loop)
 {
     hold_signals(SIG_UNBLOCK);
     event_base_dispatch(loop->base);
@@ -408,4 +415,5 @@ void loop_run(struct loop *loop)
     event_del(loop->terminate);
     event_del(loop->interrupt);
     event_del(loop->hangup);
+    return next_hops_interface_is_gone(loop->config.hops) ? -ENODEV : 0;
 }

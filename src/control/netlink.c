@@ -353,13 +353,17 @@ static int take_news(const struct nlmsghdr *message, void *context)
 {
     const struct netlink_news *news = context;
     struct netlink_neighbour neighbour;
+    const struct ifinfomsg *link = mnl_nlmsg_get_payload(message);
 
     if (message->nlmsg_type == RTM_NEWNEIGH || message->nlmsg_type == RTM_DELNEIGH) {
         if (netlink_parse_neighbour(message, &neighbour))
             news->neighbour(&neighbour, news->context);
-    } else {
-        news->routes(news->context);
+        return MNL_CB_OK;
     }
+    // Of another family when it only leaves a bridge.
+    if (message->nlmsg_type == RTM_DELLINK && link->ifi_family == AF_UNSPEC)
+        news->link_gone((uint32_t)link->ifi_index, news->context);
+    news->routes(news->context);
     return MNL_CB_OK;
 }
 

@@ -68,6 +68,7 @@ struct next_hops {
     bool rerouting; // the walk is for changed routes
     bool kernel_manages;
     bool routes_changed;
+    bool interface_gone;
     bool said_full;
 };
 
@@ -362,6 +363,13 @@ static void note_route_change(void *context)
     hops->routes_changed = true;
 }
 
+static void note_link_gone(uint32_t interface, void *context)
+{
+    struct next_hops *hops = context;
+
+    hops->interface_gone |= interface == hops->config.interface;
+}
+
 int next_hops_fd(const struct next_hops *hops)
 {
     return mnl_socket_get_fd(hops->news.socket);
@@ -369,7 +377,7 @@ int next_hops_fd(const struct next_hops *hops)
 
 bool next_hops_receive(struct next_hops *hops)
 {
-    const struct netlink_news news = {take_news, note_route_change, hops};
+    const struct netlink_news news = {take_news, note_route_change, note_link_gone, hops};
     bool changed;
 
     if (netlink_receive(&hops->news, &news) == -ENOBUFS) {
@@ -379,6 +387,11 @@ bool next_hops_receive(struct next_hops *hops)
     changed = hops->routes_changed;
     hops->routes_changed = false;
     return changed;
+}
+
+bool next_hops_interface_is_gone(const struct next_hops *hops)
+{
+    return hops->interface_gone;
 }
 
 static void manage_all(struct next_hops *hops)

@@ -314,3 +314,20 @@ def test_leaves_an_interface_that_is_down_alone(lab, tmp_path):
     finally:
         lab.run("relay", "ip", "link", "delete", "idle0")
     assert_untouched(lab, result, "ip link set dev idle0 up")
+
+
+def test_ends_when_its_interface_goes(lab, tmp_path):
+    queues = ["numrxqueues", WORKERS, "numtxqueues", WORKERS]
+    lab.run("relay", "ip", "link", "add", "spare0", *queues, "type", "veth", "peer", "name", "spare1", *queues)
+    for command in ("address add 192.0.2.65/28 dev spare0", "link set spare1 up", "link set spare0 up"):
+        lab.run("relay", "ip", *command.split())
+    relay = Relay(lab, tmp_path, interface="spare0")
+    relay.launch()
+    deadline = time.monotonic() + 15
+    while " started " not in relay.log():
+        assert time.monotonic() < deadline, relay.log_tail()
+        time.sleep(0.1)
+    lab.run("relay", "ip", "link", "delete", "spare0")
+    assert relay.process.wait(10) == 1
+    assert "interface_gone" in relay.log()
+    assert lab.sysctl("relay", RESERVED) == ""

@@ -37,6 +37,7 @@ static struct {
     unsigned more_walks; // before the end of one ends the loop
     bool lacks_room;
     bool routes_changed;
+    bool interface_gone;
     bool rang; // the doorbell was armed before it rang
     int news_fd;
     unsigned seconds;
@@ -211,6 +212,12 @@ int next_hops_fd(const struct next_hops *hops)
 {
     (void)hops;
     return fake.news_fd;
+}
+
+bool next_hops_interface_is_gone(const struct next_hops *hops)
+{
+    (void)hops;
+    return fake.interface_gone;
 }
 
 bool next_hops_receive(struct next_hops *hops)
@@ -414,6 +421,17 @@ static void changed_routes_start_a_walk_over_everything(void **state)
     assert_int_equal(fake.walk_steps, 3);
 }
 
+static void a_relay_whose_interface_has_gone_ends(void **state)
+{
+    const uint64_t once = 1;
+
+    (void)state;
+    fake.interface_gone = true;
+    fake.rang = true; // nothing else ends the loop
+    assert_int_equal(write(fake.news_fd, &once, sizeof(once)), sizeof(once));
+    assert_int_equal(loop_run(loop), -ENODEV);
+}
+
 static void what_is_out_of_use_is_looked_for_although_nothing_was_removed(void **state)
 {
     (void)state;
@@ -446,7 +464,7 @@ static void signals_that_come_early_are_heard_late(void **state)
     (void)state;
     raise(SIGINT);
     fake.rang = true; // nothing else ends the loop
-    loop_run(loop);
+    assert_int_equal(loop_run(loop), 0);
 }
 
 static void a_hangup_ends_it_as_well(void **state)
@@ -496,6 +514,7 @@ int main(void)
         WITH_LOOP(expiry_is_on_time_and_goes_on_until_all_is_done),
         WITH_LOOP(expiry_waits_for_room),
         WITH_LOOP(changed_routes_start_a_walk_over_everything),
+        WITH_LOOP(a_relay_whose_interface_has_gone_ends),
         WITH_LOOP(what_is_out_of_use_is_looked_for_although_nothing_was_removed),
         WITH_LOOP(a_lack_of_room_is_made_good),
         WITH_LOOP(a_reader_that_is_gone_does_not_end_the_relay),

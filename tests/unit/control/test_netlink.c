@@ -230,9 +230,15 @@ static void no_routes(void *context)
     (void)context;
 }
 
+static void no_link(uint32_t interface, void *context)
+{
+    (void)interface;
+    (void)context;
+}
+
 static void news_are_read_without_waiting(void **state)
 {
-    const struct netlink_news news = {no_neighbour, no_routes, NULL};
+    const struct netlink_news news = {no_neighbour, no_routes, no_link, NULL};
     struct netlink netlink;
 
     (void)state;

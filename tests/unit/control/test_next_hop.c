@@ -32,6 +32,7 @@ static struct {
     const struct netlink_neighbour *news;
     bool route_news;
     bool news_lost;
+    uint32_t deleted; // an interface, 0: none
 } kernel;
 
 static struct ip_address ip(const char *text)
@@ -145,6 +146,8 @@ int netlink_receive(struct netlink *netlink, const struct netlink_news *news)
         news->neighbour(kernel.news, news->context);
     if (kernel.route_news)
         news->routes(news->context);
+    if (kernel.deleted)
+        news->link_gone(kernel.deleted, news->context);
     kernel.news = NULL;
     kernel.route_news = false;
     return kernel.news_lost ? -ENOBUFS : 0;
@@ -378,6 +381,16 @@ static void a_walk_for_routes_says_what_has_moved(void **state)
     assert_int_equal(resolve(*state, "192.0.2.9"), before);
 }
 
+static void an_interface_that_goes_is_missed_when_it_is_ours(void **state)
+{
+    kernel.deleted = INTERFACE + 1;
+    next_hops_receive(*state);
+    assert_false(next_hops_interface_is_gone(*state));
+    kernel.deleted = INTERFACE;
+    next_hops_receive(*state);
+    assert_true(next_hops_interface_is_gone(*state));
+}
+
 static void lost_news_are_asked_for(void **state)
 {
     resolve(*state, "192.0.2.7");
@@ -544,6 +557,7 @@ int main(void)
         WITH_HOPS(what_a_walk_does_not_meet_is_forgotten),
         WITH_HOPS(what_comes_during_a_walk_stays),
         WITH_HOPS(a_walk_for_routes_says_what_has_moved),
+        WITH_HOPS(an_interface_that_goes_is_missed_when_it_is_ours),
         WITH_HOPS(lost_news_are_asked_for),
         WITH_HOPS(what_others_keep_is_used_and_left_alone),
         WITH_HOPS(nothing_is_left_behind),
