@@ -42,14 +42,13 @@ static size_t choose_len(struct media *media)
     return media->config.lens[random_below(&media->random, media->config.len_count)];
 }
 
-// The payload, and one wrong byte in it when its turn has come.
+// The payload, now and then with one wrong byte.
 static void write_payload(struct media *media, uint8_t *bytes, size_t len,
                           const struct payload *payload)
 {
-    uint64_t every = media->config.damage_every;
-
     payload_write(bytes, len, payload);
-    if (every > 0 && media->written % every == every - 1) {
+    if (media->config.damage_every > 0 &&
+        random_below(&media->random, media->config.damage_every) == 0) {
         bytes[random_below(&media->random, (uint32_t)len)] ^= 1;
         media->counts[payload->direction].damaged++;
     }
@@ -192,7 +191,7 @@ void media_receive_channel(struct media *media, const struct datagram *datagram,
     struct channel_data message;
     struct payload payload;
 
-    if (!channel_data_parse(datagram->payload, &message)) {
+    if (!channel_data_parse(datagram->payload, false, &message)) {
         media->counts[TO_CLIENT].wrong++;
         return;
     }

@@ -32,7 +32,7 @@ struct media_config {
     unsigned len_count;
     double zipf; // exponent; 0: uniform
     bool has_checksum;
-    uint64_t damage_every; // one byte is wrong in every n-th payload; 0: in none
+    uint32_t damage_every; // one byte is wrong in one of so many payloads; 0: in none
     uint64_t seed;
 };
 

@@ -52,7 +52,7 @@ struct options {
     struct option_lens lens;
     double zipf;
     bool no_checksum;
-    uint64_t damage_every;
+    uint32_t damage_every;
     uint32_t drain_ms;
     // Strangers
     enum flood_kind flood;

@@ -37,19 +37,21 @@ def _setns(descriptor):
 
 
 class Lab:
-    """Namespaces named NAME-core, NAME-relay, NAME-client, NAME-peer; with nat also NAME-a and NAME-b."""
+    """Namespaces named NAME-core, NAME-relay, NAME-client, NAME-peer; with nat also NAME-a and NAME-b; with load also
+    NAME-load."""
 
     _numbers = itertools.count()  # each lab has its name: several are up at once
 
-    def __init__(self, queues=WORKERS, nat=False):
+    def __init__(self, queues=WORKERS, nat=False, load=False):
         self.name = f"{PREFIX}{os.getpid()}n{next(self._numbers)}"
         self.queues = queues
         self.nat = nat
+        self.load = load
 
     def __enter__(self):
         subprocess.run([HERE / "lab.sh", "sweep", PREFIX], check=True)
         command = [HERE / "lab.sh", "up", self.name, "--queues", str(self.queues)]
-        subprocess.run(command + ["--nat"] * self.nat, check=True)
+        subprocess.run(command + ["--nat"] * self.nat + ["--load"] * self.load, check=True)
         return self
 
     def __exit__(self, *_):

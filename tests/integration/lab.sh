@@ -2,14 +2,18 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # The lab: network namespaces with a router between a relay, a client and a peer, made for the tests and for quickstart.
 #
-#   lab.sh up NAME [--queues N] [--nat]   make it; N queues on the relay's interface, --nat adds two hosts behind NATs
-#   lab.sh down NAME                      end every process in it and take it away
-#   lab.sh sweep PREFIX                   take away the labs PREFIX<pid>... whose process <pid> is gone
+#   lab.sh up NAME [--queues N] [--nat] [--load]   make it; N queues on the relay's interface, --nat adds two hosts behind
+#                                                  NATs, --load the wire of a load generator
+#   lab.sh down NAME                               end every process in it and take it away
+#   lab.sh sweep PREFIX                            take away the labs PREFIX<pid>... whose process <pid> is gone
 #
 #   NAME-client   198.51.100.2, .3  2001:db8:100::2 ──┐             ┌── NAME-relay  192.0.2.1  2001:db8:2::1
 #                                                     ├── NAME-core ┤
 #   NAME-a ── NAME-nata  198.51.100.130 ──────────────┤             └── NAME-peer  203.0.113.2, .3  2001:db8:203::2
-#   NAME-b ── NAME-natb  198.51.100.194 ──────────────┘
+#   NAME-b ── NAME-natb  198.51.100.194 ──────────────┤
+#   NAME-load  100.64.0.1  2001:db8:64::1 ────────────┘
+#
+# Behind NAME-load's addresses, which its kernel knows nothing of, are 198.18.0.0/15 and 2001:2::/48.
 #
 # The core routes: whatever crosses the lab goes through a gateway. Each NAT gives every flow a random port of its own: a
 # symmetric NAT.
@@ -87,13 +91,24 @@ table ip filter {
 RULES
 }
 
+make_load() {
+    local name=$1 queues=$2
+    make_namespace "$name-load"
+    connect "$name-load" eth0 "$name-core" load "$queues"
+    in_ns "$name-load" sysctl -qw net.ipv6.conf.eth0.disable_ipv6=1
+    address "$name-core" load 100.64.0.254/24 2001:db8:64::fe/64
+    ip -n "$name-core" route add 198.18.0.0/15 via 100.64.0.1
+    ip -n "$name-core" route add 2001:2::/48 via 2001:db8:64::1
+}
+
 up() {
-    local name=$1 queues=1 nat=false
+    local name=$1 queues=1 nat=false load=false
     shift
     while [ $# -gt 0 ]; do
         case $1 in
         --queues) queues=$2 && shift 2 ;;
         --nat) nat=true && shift ;;
+        --load) load=true && shift ;;
         *) die "unknown option $1" ;;
         esac
     done
@@ -125,6 +140,9 @@ up() {
     if $nat; then
         make_nat "$name" a 10.1.0 198.51.100.130 198.51.100.190 26 $((queues + 1))
         make_nat "$name" b 10.2.0 198.51.100.194 198.51.100.254 26 $((queues + 1))
+    fi
+    if $load; then
+        make_load "$name" $((queues + 1))
     fi
 }
 
@@ -160,7 +178,7 @@ sweep() {
     done
 }
 
-[ $# -ge 2 ] || die "usage: lab.sh up|down|sweep NAME [--queues N] [--nat]"
+[ $# -ge 2 ] || die "usage: lab.sh up|down|sweep NAME [--queues N] [--nat] [--load]"
 [ "$(id -u)" -eq 0 ] || die "network namespaces need root"
 verb=$1
 shift

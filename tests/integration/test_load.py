@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The load generator (bench/load) against the relay: it gets through what it says, and finds what is wrong."""
+
+import json
+
+import pytest
+
+from lab import RELAY, Lab
+from relay import BINARY, PORT, Relay
+
+LOAD = BINARY.parent / "bench" / "load" / "load"
+ALLOCATIONS = 200
+PEERS = {4: "198.19.0.0/16", 6: "2001:2:0:1900::/56"}
+WRONG = 3
+# What the relay calls them.
+RELAYED = {
+    "channel": {
+        "ChannelData messages relayed to peers": "to_peer",
+        "peer datagrams relayed as ChannelData": "to_client",
+    },
+    "indication": {
+        "Send indications relayed to peers": "to_peer",
+        "peer datagrams relayed as Data indications": "to_client",
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def lab():
+    with Lab(load=True) as the_lab:
+        yield the_lab
+
+
+@pytest.fixture
+def relay(lab, tmp_path):
+    with Relay(lab, tmp_path, allow_peer=[*PEERS.values()]) as the_relay:
+        yield the_relay
+
+
+def run(lab, directory, *options, family=4, password="wonderland"):
+    """The exit code, and what it reports."""
+    report = directory / "load.json"
+    server = f"[{RELAY[6]}]:{PORT}" if family == 6 else f"{RELAY[4]}:{PORT}"
+    eal = ["--no-huge", "-m", "256", "--no-pci", "--no-shconf", "--no-telemetry", "--iova-mode=va"]
+    ours = ["--local", "100.64.0.1", "--local", "2001:db8:64::1"]
+    ours += ["--next-hop", "2001:db8:64::fe" if family == 6 else "100.64.0.254"]
+    ours += ["--relay", server, "--user", f"alice:{password}", "--json", report]
+    process = lab.run("load", LOAD, *eal, "--vdev", "net_af_packet0,iface=eth0", "--", *ours, *options, check=False)
+    assert report.exists(), process.stderr
+    if process.returncode not in (0, 1, WRONG):
+        raise AssertionError(process.stderr)
+    return process.returncode, json.loads(report.read_text())
+
+
+def assert_all_came_through(way):
+    assert way["received"] == way["sent"] > 0
+    assert way["lost"] == way["wrong"] == way["misdirected"] == way["duplicates"] == 0
+    assert way["received_bytes"] == way["sent_bytes"] >= 24 * way["sent"]
+    latency = way["latency_us"]
+    assert latency["count"] == way["received"]
+    assert 0 < latency["p50"] <= latency["p90"] <= latency["p99"] <= latency["p99.9"] <= latency["max"]
+
+
+@pytest.mark.parametrize("framing", ["channel", "indication"])
+@pytest.mark.parametrize("client, peer", [(4, 4), (4, 6), (6, 4), (6, 6)])
+def test_every_payload_comes_through_unchanged(lab, relay, tmp_path, client, peer, framing):
+    options = ["--allocations", ALLOCATIONS, "--duration", 2, "--rate", 500, "--payload", "24,161,1200"]
+    code, report = run(
+        lab, tmp_path, *options, "--peers", PEERS[peer], "--framing", framing, "--refresh", family=client
+    )
+    assert code == 0, report
+    for name in ("allocated", "refreshed", "deleted"):
+        assert (report[name]["done"], report[name]["failed"]) == (ALLOCATIONS, 0)
+    assert report["requests"]["challenged"] == ALLOCATIONS
+    assert report["requests"]["errors"] == {}
+    for way in ("to_peer", "to_client"):
+        assert_all_came_through(report["media"][way])
+    assert report["frames"]["bad_checksums"] == report["frames"]["icmp_errors"] == 0
+    # The relay saw the same.
+    assert relay.stop() == 0
+    assert relay.in_use()["allocations"] == 0
+    counts = relay.summary()
+    for relayed, way in RELAYED[framing].items():
+        assert counts[relayed] == report["media"][way]["received"], counts
+
+
+def test_one_wrong_byte_is_found(lab, relay, tmp_path):
+    options = ["--allocations", 10, "--duration", 1, "--rate", 500, "--damage", 20]
+    code, report = run(lab, tmp_path, *options)
+    assert code == WRONG
+    for way in report["media"]["to_peer"], report["media"]["to_client"]:
+        assert way["wrong"] == way["damaged"] > 0
+        assert way["received"] == way["sent"] - way["damaged"]
+        assert way["lost"] == way["damaged"]
+
+
+def test_media_of_one_direction_stays_in_it(lab, relay, tmp_path):
+    code, report = run(lab, tmp_path, "--allocations", 10, "--duration", 1, "--rate", 200, "--direction", "to-client")
+    assert code == 0
+    assert_all_came_through(report["media"]["to_client"])
+    assert "to_peer" not in report["media"]
+
+
+@pytest.mark.parametrize("family", [4, 6])
+@pytest.mark.parametrize("kind", ["binding", "allocate"])
+def test_strangers_are_answered(lab, relay, tmp_path, kind, family):
+    sources = "198.18.0.0/16" if family == 4 else "2001:2:0:2000::/52"
+    options = ["--allocations", 0, "--flood", kind, "--flood-rate", 500, "--flood-sources", sources, "--duration", 1]
+    code, report = run(lab, tmp_path, *options, family=family)
+    assert code == 0
+    flood = report["flood"]
+    assert flood["answered"] == flood["sent"] == flood["answer_us"]["count"] > 0
+    assert flood["wrong"] == 0
+
+
+def test_a_refusal_is_told(lab, relay, tmp_path):
+    code, report = run(lab, tmp_path, "--allocations", 10, password="looking-glass")
+    assert code == 1
+    assert (report["allocated"]["done"], report["allocated"]["failed"]) == (0, 10)
+    assert report["requests"]["errors"] == {"401": 10}
+    assert "media" not in report
+
+
+def test_allocations_are_kept_when_it_is_told_to(lab, relay, tmp_path):
+    code, report = run(lab, tmp_path, "--allocations", 10, "--duration", 0, "--keep")
+    assert code == 0
+    assert "deleted" not in report
+    assert relay.stop() == 0
+    assert relay.in_use()["allocations"] == 10
