@@ -29,6 +29,11 @@ static inline enum ip_family relayed_family(enum relayed_slot slot)
     return slot == RELAYED_V6 ? IP_FAMILY_V6 : IP_FAMILY_V4;
 }
 
+static inline enum relayed_slot relayed_other(enum relayed_slot slot)
+{
+    return slot == RELAYED_V4 ? RELAYED_V6 : RELAYED_V4;
+}
+
 enum relayed_state {
     RELAYED_NONE,
     RELAYED_LIVE,

@@ -281,7 +281,7 @@ static void expire_relayed(struct turn_server *server, const struct turn_time *n
 {
     struct allocation *allocation = &server->allocations.at[index / RELAYED_COUNT];
     enum relayed_slot slot = (enum relayed_slot)(index % RELAYED_COUNT);
-    enum relayed_slot other = slot == RELAYED_V4 ? RELAYED_V6 : RELAYED_V4;
+    enum relayed_slot other = relayed_other(slot);
     // Two that are due together go in one command.
     if (allocation->relayed[other].state == RELAYED_LIVE &&
         expiry_due_ms(&server->expiry, EXPIRY_RELAYED, expiry_relayed(allocation->id, other)) <=

@@ -83,8 +83,7 @@ void teardown_allocation(struct turn_server *server, struct allocation *allocati
 void teardown_relayed(struct turn_server *server, struct allocation *allocation,
                       enum relayed_slot slot, struct turn_output *output)
 {
-    enum relayed_slot other = slot == RELAYED_V4 ? RELAYED_V6 : RELAYED_V4;
-    if (allocation->relayed[other].state != RELAYED_LIVE) {
+    if (allocation->relayed[relayed_other(slot)].state != RELAYED_LIVE) {
         teardown_allocation(server, allocation, output);
         return;
     }
