@@ -81,6 +81,23 @@ static void a_dual_allocation_is_seen_to_last_as_long_as_its_longer_half(void **
     }
 }
 
+// Before the worker has acknowledged, too.
+static void a_half_that_is_deleted_is_not_seen(void **state)
+{
+    struct fixture *fixture = *state;
+    static const enum ip_family families[] = {IP_FAMILY_V4, IP_FAMILY_V6};
+    for (unsigned i = 0; i < 2; i++) {
+        struct client client = client_make((uint16_t)(1000 + i));
+        struct turn_allocation_view view;
+        assert_int_equal(client_allocate_dual(fixture, &client), 0);
+        uint32_t id = fixture->output.commands[0].allocation;
+        assert_int_equal(client_refresh_family(fixture, &client, families[i], 0), 0);
+        assert_true(turn_server_view(fixture->server, id, &view));
+        assert_int_equal(view.relayed_v4.ip.family, i == 0 ? IP_FAMILY_NONE : IP_FAMILY_V4);
+        assert_int_equal(view.relayed_v6.ip.family, i == 0 ? IP_FAMILY_V6 : IP_FAMILY_NONE);
+    }
+}
+
 static void an_id_that_is_not_live_is_not_seen(void **state)
 {
     struct fixture *fixture = *state;
@@ -127,6 +144,7 @@ int main(void)
         CASE(a_walk_repeats_the_commands_that_installed),
         CASE(an_allocation_is_seen_as_the_client_was_told),
         CASE(a_dual_allocation_is_seen_to_last_as_long_as_its_longer_half),
+        CASE(a_half_that_is_deleted_is_not_seen),
         CASE(an_id_that_is_not_live_is_not_seen),
         CASE(usage_counts_each_thing),
     };
