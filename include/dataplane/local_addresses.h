@@ -5,6 +5,7 @@
 
 #include "exchange/plane.h"
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -26,11 +27,19 @@ struct local_address {
     uint8_t kind;      // enum local_kind
     uint8_t index;     // into plane_config.listeners or .relays
     bool rfc5766_channels;
+    uint8_t next; // of the same bucket: index + 1 into the entries; 0: last
 };
 
-// Of one family: the listeners first, so that none of their ports is ever taken for a relay's.
+#define LOCAL_ADDRESSES_MAX     (PLANE_LISTENERS_MAX + PLANE_RELAYS_MAX)
+#define LOCAL_ADDRESSES_BUCKETS 256
+
+static_assert(LOCAL_ADDRESSES_MAX < UINT8_MAX, "an index + 1 fits");
+
+// Of one family: in each bucket the listeners first, so that none of their ports is ever taken for
+// a relay's. Nobody outside chooses what is in it, so the hash needs no key.
 struct local_addresses {
-    struct local_address entries[PLANE_LISTENERS_MAX + PLANE_RELAYS_MAX];
+    uint8_t buckets[LOCAL_ADDRESSES_BUCKETS]; // first of a list: index + 1; 0: empty
+    struct local_address entries[LOCAL_ADDRESSES_MAX];
     unsigned count;
 };
 
@@ -38,27 +47,39 @@ struct local_addresses {
 void local_addresses_init(struct local_addresses *addresses, const struct plane_config *config,
                           enum ip_family family, const struct relay_slot *const *slots);
 
+static inline unsigned local_addresses_bucket(const uint8_t *ip, size_t ip_len)
+{
+    uint64_t words[2] = {0, 0};
+    memcpy(words, ip, ip_len);
+    return (unsigned)(((words[0] ^ words[1]) * 0x9E3779B97F4A7C15u) >> 56);
+}
+
+static inline const struct local_address *local_addresses_at(const struct local_addresses *addresses,
+                                                             uint8_t place)
+{
+    return place == 0 ? NULL : &addresses->entries[place - 1];
+}
+
 // NULL when the packet is not for us. ip_len: 4 or 16, a constant where this is inlined.
 static inline const struct local_address *
 local_addresses_find(const struct local_addresses *addresses, const uint8_t *ip, size_t ip_len,
                      uint16_t port)
 {
-    for (unsigned i = 0; i < addresses->count; i++) {
-        const struct local_address *entry = &addresses->entries[i];
-        if (port >= entry->min_port && port <= entry->max_port &&
-            memcmp(entry->ip, ip, ip_len) == 0)
-            return entry;
-    }
-    return NULL;
+    uint8_t first = addresses->buckets[local_addresses_bucket(ip, ip_len)];
+    const struct local_address *entry = local_addresses_at(addresses, first);
+    while (entry != NULL && (port < entry->min_port || port > entry->max_port ||
+                             memcmp(entry->ip, ip, ip_len) != 0))
+        entry = local_addresses_at(addresses, entry->next);
+    return entry;
 }
 
 // Whatever the port.
 static inline bool local_addresses_has(const struct local_addresses *addresses, const uint8_t *ip,
                                        size_t ip_len)
 {
-    for (unsigned i = 0; i < addresses->count; i++) {
-        if (memcmp(addresses->entries[i].ip, ip, ip_len) == 0)
-            return true;
-    }
-    return false;
+    uint8_t first = addresses->buckets[local_addresses_bucket(ip, ip_len)];
+    const struct local_address *entry = local_addresses_at(addresses, first);
+    while (entry != NULL && memcmp(entry->ip, ip, ip_len) != 0)
+        entry = local_addresses_at(addresses, entry->next);
+    return entry != NULL;
 }

@@ -2,6 +2,14 @@
 // Which of the relay's own transport addresses a packet is for.
 #include "dataplane/local_addresses.h"
 
+// To the end of its bucket.
+static void bucket_append(struct local_addresses *addresses, uint8_t *end, uint8_t place)
+{
+    while (*end != 0)
+        end = &addresses->entries[*end - 1].next;
+    *end = place;
+}
+
 static void add(struct local_addresses *addresses, const struct ip_address *ip, uint16_t min_port,
                 uint16_t max_port, enum local_kind kind, unsigned index,
                 const struct relay_slot *slots)
@@ -13,6 +21,8 @@ static void add(struct local_addresses *addresses, const struct ip_address *ip, 
     entry->kind = (uint8_t)kind;
     entry->index = (uint8_t)index;
     entry->slots = slots;
+    unsigned bucket = local_addresses_bucket(entry->ip, ip_address_len(ip));
+    bucket_append(addresses, &addresses->buckets[bucket], (uint8_t)addresses->count);
 }
 
 void local_addresses_init(struct local_addresses *addresses, const struct plane_config *config,

@@ -67,6 +67,44 @@ static void one_address_may_have_several_relay_ranges(void **state)
     assert_is(RELAY_V4_LOCAL ":60010", LOCAL_RELAY, 2);
 }
 
+// Some share a bucket.
+static void finds_each_of_as_many_as_there_can_be(void **state)
+{
+    (void)state;
+    struct plane_config config = {.listener_count = PLANE_LISTENERS_MAX,
+                                  .relay_count = PLANE_RELAYS_MAX};
+    uint8_t ip[4] = {10, 0, 0, 0};
+    for (uint8_t i = 0; i < LOCAL_ADDRESSES_MAX; i++) {
+        ip[2] = (uint8_t)(37 * i);
+        ip[3] = i;
+        struct ip_address address = ip_address_from_bytes(IP_FAMILY_V4, ip);
+        if (i < PLANE_LISTENERS_MAX)
+            config.listeners[i] = (struct transport_address){address, 3478};
+        else
+            config.relays[i - PLANE_LISTENERS_MAX] =
+                (struct plane_relay){address, address, 49152, 65535};
+    }
+    local_addresses_init(&addresses, &config, IP_FAMILY_V4, NULL);
+    bool is_shared = false;
+    for (unsigned i = 0; i < LOCAL_ADDRESSES_MAX; i++) {
+        ip[2] = (uint8_t)(37 * i);
+        ip[3] = (uint8_t)i;
+        bool is_listener = i < PLANE_LISTENERS_MAX;
+        const struct local_address *found =
+            local_addresses_find(&addresses, ip, sizeof(ip), is_listener ? 3478 : 49152);
+        assert_non_null(found);
+        assert_memory_equal(found->ip, ip, sizeof(ip));
+        assert_int_equal(found->index, is_listener ? i : i - PLANE_LISTENERS_MAX);
+        assert_null(local_addresses_find(&addresses, ip, sizeof(ip), is_listener ? 49152 : 3478));
+        assert_true(local_addresses_has(&addresses, ip, sizeof(ip)));
+        is_shared |= found->next != 0;
+    }
+    assert_true(is_shared);
+    ip[3] = LOCAL_ADDRESSES_MAX;
+    assert_null(local_addresses_find(&addresses, ip, sizeof(ip), 49152));
+    assert_false(local_addresses_has(&addresses, ip, sizeof(ip)));
+}
+
 static void knows_its_addresses_whatever_the_port(void **state)
 {
     (void)state;
@@ -86,6 +124,7 @@ int main(void)
         cmocka_unit_test(tells_listeners_from_relay_ports_of_one_family),
         cmocka_unit_test(a_listener_comes_before_a_relay_range_that_covers_it),
         cmocka_unit_test(one_address_may_have_several_relay_ranges),
+        cmocka_unit_test(finds_each_of_as_many_as_there_can_be),
         cmocka_unit_test(knows_its_addresses_whatever_the_port),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
