@@ -12,13 +12,11 @@
 // complement sums are the same in every byte order. It does not overflow for as long as less than
 // 2^32 words go into it.
 
+// A number and its halves swapped add up, in the upper half, to both halves and their carry.
 static inline uint16_t checksum_fold(uint64_t sum)
 {
-    sum = (sum & 0xFFFFFFFFu) + (sum >> 32);
-    sum = (sum & 0xFFFFFFFFu) + (sum >> 32);
-    sum = (sum & 0xFFFFu) + (sum >> 16);
-    sum = (sum & 0xFFFFu) + (sum >> 16);
-    return (uint16_t)sum;
+    uint32_t half = (uint32_t)((sum + (sum << 32 | sum >> 32)) >> 32);
+    return (uint16_t)((half + (half << 16 | half >> 16)) >> 16);
 }
 
 // To subtract a sum, add its negation.
@@ -41,6 +39,13 @@ static inline uint64_t checksum_add_u16(uint64_t sum, uint16_t word_be)
 static inline uint64_t checksum_add_u64(uint64_t sum, uint64_t word)
 {
     return sum + (word & 0xFFFFFFFFu) + (word >> 32);
+}
+
+// The same in fewer steps, for a sum that nothing but such words goes into.
+static inline uint64_t checksum_carry_u64(uint64_t sum, uint64_t word)
+{
+    sum += word;
+    return sum + (sum < word);
 }
 
 static inline uint64_t checksum_add_4_bytes(uint64_t sum, const void *bytes)

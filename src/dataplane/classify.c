@@ -16,7 +16,6 @@
 #define ETHERNET_TYPE_IPV4   0x0800
 #define ETHERNET_TYPE_IPV6   0x86DD
 
-#define IPV4_DONT_FRAGMENT   0x4000
 #define IPV4_MORE_FRAGMENTS  0x2000
 #define IPV4_FRAGMENT_OFFSET 0x1FFF
 #define IPV4_OPTION_END      0
@@ -67,14 +66,16 @@ static __rte_always_inline void classify_udp(const struct local_addresses *local
         refuse(packet, DROP_BAD_UDP);
         return;
     }
-    const uint8_t *udp = packet->l4;
-    uint16_t udp_len = load_be16(udp + 4);
-    memcpy(&packet->source_port_be, udp, 2);
-    memcpy(&packet->destination_port_be, udp + 2, 2);
-    memcpy(&packet->checksum, udp + 6, 2);
+    uint64_t udp; // ports, length, checksum
+    memcpy(&udp, packet->l4, sizeof(udp));
+    uint16_t port = __builtin_bswap16((uint16_t)(udp >> 16));
+    uint16_t udp_len = __builtin_bswap16((uint16_t)(udp >> 32));
+    packet->source_port_be = (uint16_t)udp;
+    packet->destination_port_be = (uint16_t)(udp >> 16);
+    packet->checksum = (uint16_t)(udp >> 48);
     // First whose it is: how another's datagram has to look is not ours to judge.
     const struct local_address *local =
-        local_addresses_find(locals, packet_destination_ip(packet), ip_len, load_be16(udp + 2));
+        local_addresses_find(locals, packet->source_ip + ip_len, ip_len, port);
     if (unlikely(local == NULL)) {
         refuse(packet,
                packet->mbuf->port == PACKET_PORT_LOCAL ? DROP_NO_RELAYED_ADDRESS : DROP_NOT_OURS);
@@ -94,9 +95,8 @@ static __rte_always_inline void classify_udp(const struct local_addresses *local
     }
     if (local->kind == LOCAL_RELAY) {
         // The first of three loads that each depend on the one before.
-        rte_prefetch0(
-            (const void *)((uintptr_t)local->slots +
-                           (size_t)(load_be16(udp + 2) - local->min_port) * sizeof(*local->slots)));
+        rte_prefetch0((const void *)((uintptr_t)local->slots +
+                                     (size_t)(port - local->min_port) * sizeof(*local->slots)));
         packet->local = local->index;
         packet->kind = PACKET_PEER;
         packet->data_offset = 0;
@@ -150,6 +150,12 @@ static enum packet_kind check_options(const uint8_t *options, size_t len, enum d
     return PACKET_PEER;
 }
 
+// In the first eight bytes of an IPv4 header, as they are loaded: DF; all that is the same in a
+// whole datagram without options.
+#define IPV4_WORD_DONT_FRAGMENT (UINT64_C(0x40) << 48)
+#define IPV4_WORD_MASK          UINT64_C(0xFF3F0000000000FF)
+#define IPV4_WORD_COMMON        UINT64_C(0x45)
+
 // An IPv4 header without options, read in three loads.
 struct ipv4_words {
     uint64_t first;  // version and length, class, total length, id, fragment
@@ -175,16 +181,16 @@ static inline bool ipv4_header_sum_is_good(const struct rte_mbuf *frame,
         return true;
     if (verdict == RTE_MBUF_F_RX_IP_CKSUM_BAD)
         return false;
-    uint64_t sum = checksum_add_u64(checksum_add_u64(words->third, words->first), words->second);
     if (unlikely(header_len > PACKET_IPV4_LEN))
-        sum = checksum_add_bytes(sum, ip + PACKET_IPV4_LEN, header_len - PACKET_IPV4_LEN);
-    return checksum_fold(sum) == 0xFFFF;
+        return checksum_fold(checksum_add_bytes(0, ip, header_len)) == 0xFFFF;
+    uint64_t sum = checksum_carry_u64(words->first, words->second);
+    return checksum_fold(checksum_carry_u64(sum, words->third)) == 0xFFFF;
 }
 
 // Sources that nobody can have (RFC 1122 section 3.2.1.3).
-static inline bool ipv4_source_is_possible(const uint8_t *ip)
+static inline bool ipv4_source_is_possible(uint8_t first_byte)
 {
-    return ip[0] != 0 && ip[0] != 127 && ip[0] < 224;
+    return first_byte != 0 && first_byte != 127 && first_byte < 224;
 }
 
 static inline bool ipv6_source_is_possible(const uint8_t *ip)
@@ -194,8 +200,32 @@ static inline bool ipv6_source_is_possible(const uint8_t *ip)
            (memcmp(ip, zeros, sizeof(zeros)) != 0 || ip[15] > 1); // neither :: nor ::1
 }
 
-static __rte_always_inline void classify_ipv4(const struct local_addresses *locals,
-                                              size_t available, struct packet *packet)
+// False: refused.
+static __rte_always_inline bool ipv4_read(size_t available, const struct ipv4_words *words,
+                                          size_t header_len, struct packet *packet)
+{
+    const uint8_t *ip = packet->ip;
+    size_t total_len = __builtin_bswap16(
+        (uint16_t)(words->first >> 16)); // what follows it in the frame is padding
+    if (unlikely(total_len < header_len || total_len > available ||
+                 !ipv4_header_sum_is_good(packet->mbuf, words, ip, header_len) ||
+                 !ipv4_source_is_possible((uint8_t)(words->second >> 32)))) {
+        refuse(packet, DROP_BAD_IP_HEADER);
+        return false;
+    }
+    packet->family = IP_FAMILY_V4;
+    packet->traffic_class = (uint8_t)(words->first >> 8);
+    packet->ttl = (uint8_t)words->second;
+    packet->flags = words->first & IPV4_WORD_DONT_FRAGMENT ? PACKET_DONT_FRAGMENT : 0;
+    packet->source_ip = ip + 12;
+    packet->l4 = packet->ip + header_len;
+    packet->l4_len = (uint16_t)(total_len - header_len);
+    return true;
+}
+
+// Options, fragments, and what is not UDP.
+static __rte_noinline void classify_ipv4_uncommon(const struct local_addresses *locals,
+                                                  size_t available, struct packet *packet)
 {
     const uint8_t *ip = packet->ip;
     if (available < PACKET_IPV4_LEN || ip[0] >> 4 != 4 || (ip[0] & 0xF) < PACKET_IPV4_LEN / 4) {
@@ -204,24 +234,11 @@ static __rte_always_inline void classify_ipv4(const struct local_addresses *loca
     }
     struct ipv4_words words = ipv4_load(ip);
     size_t header_len = (words.first & 0xF) * 4;
-    size_t total_len =
-        __builtin_bswap16((uint16_t)(words.first >> 16)); // what follows it in the frame is padding
-    if (total_len < header_len || total_len > available ||
-        !ipv4_header_sum_is_good(packet->mbuf, &words, ip, header_len) ||
-        !ipv4_source_is_possible(ip + 12)) {
-        refuse(packet, DROP_BAD_IP_HEADER);
+    if (!ipv4_read(available, &words, header_len, packet))
         return;
-    }
     uint16_t fragment = __builtin_bswap16((uint16_t)(words.first >> 48));
     uint8_t protocol = (uint8_t)(words.second >> 8);
-    packet->family = IP_FAMILY_V4;
-    packet->traffic_class = (uint8_t)(words.first >> 8);
-    packet->ttl = (uint8_t)words.second;
-    packet->flags = fragment & IPV4_DONT_FRAGMENT ? PACKET_DONT_FRAGMENT : 0;
-    packet->source_ip = ip + 12;
-    packet->l4 = packet->ip + header_len;
-    packet->l4_len = (uint16_t)(total_len - header_len);
-    if (unlikely(header_len > PACKET_IPV4_LEN)) {
+    if (header_len > PACKET_IPV4_LEN) {
         enum drop drop;
         if (check_options(ip + PACKET_IPV4_LEN, header_len - PACKET_IPV4_LEN, &drop) ==
             PACKET_DROP) {
@@ -229,19 +246,35 @@ static __rte_always_inline void classify_ipv4(const struct local_addresses *loca
             return;
         }
     }
-    if (unlikely(fragment & (IPV4_MORE_FRAGMENTS | IPV4_FRAGMENT_OFFSET))) {
+    if (fragment & (IPV4_MORE_FRAGMENTS | IPV4_FRAGMENT_OFFSET)) {
         packet->fragment_more = (fragment & IPV4_MORE_FRAGMENTS) != 0;
         packet->fragment_offset = (uint16_t)((fragment & IPV4_FRAGMENT_OFFSET) * 8);
         packet->fragment_protocol = protocol;
         packet->fragment_id = load_be16(ip + 4);
         classify_fragment(locals, 4, packet);
-    } else if (likely(protocol == IPPROTO_UDP)) {
+    } else if (protocol == IPPROTO_UDP) {
         classify_udp(locals, 4, packet);
     } else if (protocol == IPPROTO_ICMP) {
         classify_icmp(locals, 4, packet);
     } else {
         refuse(packet, DROP_NOT_UDP);
     }
+}
+
+static __rte_always_inline void classify_ipv4(const struct local_addresses *locals,
+                                              size_t available, struct packet *packet)
+{
+    if (likely(available >= PACKET_IPV4_LEN)) {
+        struct ipv4_words words = ipv4_load(packet->ip);
+        bool is_common = (words.first & IPV4_WORD_MASK) == IPV4_WORD_COMMON &&
+                         (uint8_t)(words.second >> 8) == IPPROTO_UDP;
+        if (likely(is_common)) {
+            if (ipv4_read(available, &words, PACKET_IPV4_LEN, packet))
+                classify_udp(locals, 4, packet);
+            return;
+        }
+    }
+    classify_ipv4_uncommon(locals, available, packet);
 }
 
 // Where the walk over the extension headers stands: at a header of type next, with so many bytes
@@ -302,22 +335,11 @@ static bool is_other_extension(uint8_t next)
     return next == IPPROTO_AH || next == IPPROTO_ESP || next == 135 || next == 139 || next == 140;
 }
 
-static void classify_ipv6(const struct local_addresses *locals, size_t available,
-                          struct packet *packet)
+// Extension headers, fragments, and what is not UDP.
+static __rte_noinline void classify_ipv6_uncommon(const struct local_addresses *locals,
+                                                  size_t payload_len, struct packet *packet)
 {
-    const uint8_t *ip = packet->ip;
-    size_t payload_len = available < PACKET_IPV6_LEN ? 0 : load_be16(ip + 4);
-    if (available < PACKET_IPV6_LEN || ip[0] >> 4 != 6 ||
-        payload_len > available - PACKET_IPV6_LEN || !ipv6_source_is_possible(ip + 8)) {
-        refuse(packet, DROP_BAD_IP_HEADER);
-        return;
-    }
-    packet->family = IP_FAMILY_V6;
-    packet->traffic_class = (uint8_t)(load_be16(ip) >> 4);
-    packet->ttl = ip[7];
-    packet->source_ip = ip + 8;
-    packet->flags = 0;
-    struct extension_walk walk = {packet->ip + PACKET_IPV6_LEN, payload_len, ip[6], false};
+    struct extension_walk walk = {packet->ip + PACKET_IPV6_LEN, payload_len, packet->ip[6], false};
     for (unsigned i = 0; is_walked(walk.next) && !walk.is_fragment; i++) {
         // Hop-by-hop options stand first or not at all (RFC 8200 section 4.1).
         if (i == CLASSIFY_EXTENSIONS_MAX || (i > 0 && walk.next == IPPROTO_HOPOPTS)) {
@@ -337,6 +359,30 @@ static void classify_ipv6(const struct local_addresses *locals, size_t available
         classify_icmp(locals, 16, packet);
     else
         refuse(packet, is_other_extension(walk.next) ? DROP_IP_OPTIONS : DROP_NOT_UDP);
+}
+
+static __rte_always_inline void classify_ipv6(const struct local_addresses *locals,
+                                              size_t available, struct packet *packet)
+{
+    const uint8_t *ip = packet->ip;
+    size_t payload_len = available < PACKET_IPV6_LEN ? 0 : load_be16(ip + 4);
+    if (available < PACKET_IPV6_LEN || ip[0] >> 4 != 6 ||
+        payload_len > available - PACKET_IPV6_LEN || !ipv6_source_is_possible(ip + 8)) {
+        refuse(packet, DROP_BAD_IP_HEADER);
+        return;
+    }
+    packet->family = IP_FAMILY_V6;
+    packet->traffic_class = (uint8_t)(load_be16(ip) >> 4);
+    packet->ttl = ip[7];
+    packet->source_ip = ip + 8;
+    packet->flags = 0;
+    if (unlikely(ip[6] != IPPROTO_UDP)) {
+        classify_ipv6_uncommon(locals, payload_len, packet);
+        return;
+    }
+    packet->l4 = packet->ip + PACKET_IPV6_LEN;
+    packet->l4_len = (uint16_t)payload_len;
+    classify_udp(locals, 16, packet);
 }
 
 void classify(const struct local_addresses *v4, const struct local_addresses *v6,
