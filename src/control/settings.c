@@ -11,11 +11,14 @@
 #include "turn/credentials.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <net/if.h>
 #include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define SECRETS_MAX 16
 
 static const char *const xdp_modes[] = {"auto", "native", "generic", NULL};
 static const char *const hugepages[] = {"auto", "on", "off", NULL};
@@ -259,8 +262,8 @@ const struct setting settings_table[] = {
      .min = 1,
      .max = 1024,
      .secret = true,
-     .help = "secrets of time-limited credentials (TURN REST API); all are valid at once, for "
-             "rotation"},
+     .help = "secrets of time-limited credentials (TURN REST API), at most 16; all are valid at "
+             "once, for rotation"},
     {.name = "userhash",
      .type = SETTING_BOOLEAN,
      AT(userhash),
@@ -473,6 +476,11 @@ static void check_credentials(const struct check *check)
         setting_error(
             check->report, find(check, "users"), "users",
             "nobody could use the relay; there must be users, static_auth_secrets, or both");
+    // Whoever claims a time-limited name has it tried with each, before it is known who that is.
+    if (settings->static_auth_secrets.count > SECRETS_MAX)
+        setting_error(check->report, find(check, "static_auth_secrets"), "static_auth_secrets",
+                      "there are %" PRIu32 "; allowed: at most %d",
+                      settings->static_auth_secrets.count, SECRETS_MAX);
     if (settings->userhash && settings->static_auth_secrets.count > 0)
         setting_error(check->report, find(check, "userhash"), "userhash",
                       "cannot be true with static_auth_secrets, whose users are not known in "

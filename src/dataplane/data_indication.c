@@ -6,8 +6,6 @@
 #include "proto/builder.h"
 #include "proto/channel_data.h"
 
-#define ATTRIBUTE_HEADER_LEN 4
-
 static void start(struct stun_builder *builder, struct token_stream *tokens, uint8_t family,
                   const uint8_t *ip, uint16_t port, uint8_t *buffer, size_t capacity)
 {
@@ -27,7 +25,7 @@ size_t data_indication_head(struct token_stream *tokens, uint8_t family, const u
     size_t len = stun_builder_finish(&builder);
     store_be16(head + len, STUN_ATTRIBUTE_DATA);
     store_be16(head + len + 2, (uint16_t)data_len);
-    len += ATTRIBUTE_HEADER_LEN;
+    len += STUN_ATTRIBUTE_HEADER_LEN;
     size_t padded_len = (data_len + 3) & ~(size_t)3;
     store_be16(head + 2, (uint16_t)(len - STUN_HEADER_LEN + padded_len));
     return len;

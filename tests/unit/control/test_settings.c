@@ -126,6 +126,10 @@ static void contradictions_are_refused(void **state)
          "conf:" NEXT ": userhash: cannot be true with static_auth_secrets, whose users are not "
          "known in advance; "
          "allowed: false\n"},
+        {GOOD
+         "static_auth_secrets = [\"1\", \"2\", \"3\", \"4\", \"5\", \"6\", \"7\", \"8\", \"9\", "
+         "\"10\", \"11\", \"12\", \"13\", \"14\", \"15\", \"16\", \"17\"];",
+         "conf:" NEXT ": static_auth_secrets: there are 17; allowed: at most 16\n"},
         {GOOD "workers = 2; cpus = \"1-3\";",
          "conf:" NEXT
          ": cpus: names 3 CPUs, and workers is 2; allowed: one for each worker, or empty\n"},
