@@ -15,8 +15,8 @@
 #define QUESTION_MS      200
 #define QUESTIONS        25
 // Permissions live for 300 s (RFC 8656 section 9).
-#define KEEP_ALIVE_S    120
-#define KEEP_ALIVE_SPAN 60
+#define KEEP_ALIVE_S      120
+#define KEEP_ALIVE_SPAN_S 60
 
 volatile sig_atomic_t engine_stop;
 
@@ -206,7 +206,7 @@ static void run_round(struct engine *engine, const char *name, unsigned steps, u
     *ret_round = engine->sessions.round;
 }
 
-unsigned engine_setup_steps(const struct options *options)
+static unsigned setup_steps(const struct options *options)
 {
     bool needs_permission = options->permit || options->framing == MEDIA_INDICATION;
 
@@ -217,12 +217,14 @@ unsigned engine_setup_steps(const struct options *options)
 // In the background of long media.
 static void keep_alive(struct engine *engine, uint64_t now)
 {
-    unsigned steps = engine_setup_steps(engine->options);
+    unsigned steps;
 
-    if (sessions_is_over(&engine->sessions) &&
-        now - engine->sessions.round.started > KEEP_ALIVE_S * engine->hz)
-        sessions_begin(&engine->sessions, (steps & ~(1u << STEP_ALLOCATE)) | 1u << STEP_REFRESH,
-                       engine->flows.count / KEEP_ALIVE_SPAN + 1, now);
+    if (!sessions_is_over(&engine->sessions) ||
+        now - engine->sessions.round.started < KEEP_ALIVE_S * engine->hz)
+        return;
+    steps = setup_steps(engine->options) & ~(1u << STEP_ALLOCATE);
+    sessions_begin(&engine->sessions, steps | 1u << STEP_REFRESH,
+                   engine->flows.count / KEEP_ALIVE_SPAN_S + 1, now);
 }
 
 static int begin_media(struct engine *engine)
@@ -304,8 +306,7 @@ int engine_run(struct engine *engine)
     if (error)
         return error;
     if (engine->flows.count > 0)
-        run_round(engine, "allocate", engine_setup_steps(options), options->setup_rate,
-                  &engine->setup);
+        run_round(engine, "allocate", setup_steps(options), options->setup_rate, &engine->setup);
     if (options->duration_s > 0)
         error = run_media(engine);
     if (options->refresh && !engine_stop)

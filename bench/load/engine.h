@@ -50,6 +50,3 @@ void engine_close(struct engine *engine);
 
 // Everything, in order. 0, or -errno when a phase could not begin.
 int engine_run(struct engine *engine);
-
-// Steps that make a flow ready, as bits for sessions_begin().
-unsigned engine_setup_steps(const struct options *options);

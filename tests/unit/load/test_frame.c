@@ -2,6 +2,8 @@
 // bench/load/frame.h.
 #include "frame.h"
 
+#include "dataplane/checksum.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -125,6 +127,41 @@ static void what_is_cut_short_is_not_read(void **state)
     }
 }
 
+static void a_datagram_longer_than_its_packet_is_not_read(void **state)
+{
+    (void)state;
+    struct datagram datagram;
+    size_t len = write_hello(0, false);
+    store_be16(frame + len - 9, UDP_HEADER_LEN + 6);
+    assert_int_equal(frame_read(frame, len + 1, &datagram), FRAME_OTHER);
+    store_be16(frame + len - 9, UDP_HEADER_LEN - 1);
+    assert_int_equal(frame_read(frame, len, &datagram), FRAME_OTHER);
+}
+
+// The IPv4 header's flags and offset, and its checksum.
+static void set_fragment(uint16_t field)
+{
+    uint8_t *header = frame + ETHERNET_HEADER_LEN;
+    uint16_t checksum;
+    store_be16(header + 6, field);
+    store_be16(header + 10, 0);
+    checksum = checksum_field(checksum_add_bytes(0, header, IPV4_HEADER_LEN));
+    memcpy(header + 10, &checksum, sizeof(checksum));
+}
+
+static void a_piece_of_an_ipv4_packet_is_a_fragment(void **state)
+{
+    (void)state;
+    struct datagram datagram;
+    size_t len = write_hello(0, true);
+    set_fragment(0x2000);
+    assert_int_equal(frame_read(frame, len, &datagram), FRAME_FRAGMENT);
+    set_fragment(0x0001);
+    assert_int_equal(frame_read(frame, len, &datagram), FRAME_FRAGMENT);
+    set_fragment(0);
+    assert_int_equal(frame_read(frame, len, &datagram), FRAME_UDP);
+}
+
 static void tells_fragments_errors_and_neighbours_apart(void **state)
 {
     (void)state;
@@ -155,6 +192,8 @@ int main(void)
         cmocka_unit_test(a_wrong_bit_in_addresses_ports_or_payload_is_a_bad_checksum),
         cmocka_unit_test(without_checksum_ipv4_is_taken_and_ipv6_is_not),
         cmocka_unit_test(what_is_cut_short_is_not_read),
+        cmocka_unit_test(a_datagram_longer_than_its_packet_is_not_read),
+        cmocka_unit_test(a_piece_of_an_ipv4_packet_is_a_fragment),
         cmocka_unit_test(tells_fragments_errors_and_neighbours_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
