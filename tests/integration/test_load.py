@@ -45,7 +45,7 @@ def run(lab, directory, *options, family=4, password="wonderland"):
     ours = ["--local", "100.64.0.1", "--local", "2001:db8:64::1"]
     ours += ["--next-hop", "2001:db8:64::fe" if family == 6 else "100.64.0.254"]
     ours += ["--relay", server, "--user", f"alice:{password}", "--json", report]
-    process = lab.run("load", LOAD, *eal, "--vdev", "net_af_packet0,iface=eth0", "--", *ours, *options, check=False)
+    process = lab.run("load", LOAD, *eal, "--vdev", "net_af_packet0,iface=eth0,framecnt=4096", "--", *ours, *options, check=False)
     assert report.exists(), process.stderr
     if process.returncode not in (0, 1, WRONG):
         raise AssertionError(process.stderr)
