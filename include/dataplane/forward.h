@@ -10,6 +10,7 @@
 #include "dataplane/leg.h"
 #include "dataplane/transmit.h"
 #include "dataplane/worker_state.h"
+#include "proto/channel_data.h"
 
 #include <netinet/in.h>
 #include <stddef.h>
@@ -73,7 +74,7 @@ static __rte_always_inline void forward_write_ipv4(struct worker *worker, uint8_
                      (uint64_t)htons((uint16_t)packet_len) << 16 | (uint64_t)htons(id) << 32 |
                      (uint64_t)htons(fragment) << 48;
     uint64_t second = (uint64_t)(packet->ttl - 1) | IPPROTO_UDP << 8 | (uint64_t)source << 32;
-    uint64_t sum = checksum_add_u64(checksum_add_u64(destination, first), second);
+    uint64_t sum = checksum_carry_u64(checksum_carry_u64(first, second), destination);
     second |= (uint64_t)checksum_field(sum) << 16;
     memcpy(ip, &first, sizeof(first));
     memcpy(ip + 8, &second, sizeof(second));
@@ -132,13 +133,15 @@ static __rte_always_inline bool forward_check(struct worker *worker, const struc
         worker_drop(worker, packet->mbuf, DROP_NO_NEIGHBOUR);
         return false;
     }
-    if (unlikely(lens->packet > UINT16_MAX || (!is_hairpin && lens->packet > adjacency->mtu &&
-                                               !forward_may_fragment(packet, leg, lens->packet)))) {
+    bool is_long = lens->packet > (is_hairpin ? UINT16_MAX : adjacency->mtu);
+    if (unlikely(is_long && (lens->packet > UINT16_MAX ||
+                             !forward_may_fragment(packet, leg, lens->packet)))) {
         icmp_answer_too_big(worker, packet, leg->family, adjacency->mtu);
         return false;
     }
-    if (unlikely(room_before < lens->headers ||
-                 frame->buf_len - room_before < packet->data_len + padding_len)) {
+    bool is_padding_out = padding_len > 0 &&
+                          frame->buf_len - room_before < packet->data_len + padding_len;
+    if (unlikely(room_before < lens->headers || is_padding_out)) {
         worker_drop(worker, packet->mbuf, DROP_NO_BUFFER);
         return false;
     }
@@ -186,22 +189,41 @@ static __rte_always_inline void forward_to_wire(struct worker *worker, struct rt
         fragment_and_transmit(worker, frame, adjacency->mtu);
 }
 
-// As forward(), for a datagram with a checksum, to the wire. change: what its new addresses, ports
-// and prefix add to the UDP checksum, less what the old ones did; the lengths in the headers apart.
+// Of one family, a constant where this is inlined, so that it is asked for once a packet.
+static __rte_always_inline bool
+forward_by_change_as(enum ip_family family, struct worker *worker, const struct packet *packet,
+                     const struct leg *any_leg, const uint8_t *prefix, size_t prefix_len,
+                     uint64_t change, uint32_t flow_label)
+{
+    struct leg leg = *any_leg;
+    leg.family = (uint8_t)family;
+    struct forward_lens lens = forward_measure(packet, &leg, prefix_len, 0);
+    if (!forward_check(worker, packet, &leg, &lens, 0))
+        return false;
+    // To subtract a word, add its complement (RFC 1624).
+    uint64_t sum = change + (uint16_t)~packet->checksum;
+    uint8_t *ip = forward_write(worker, packet, &leg, &lens, prefix, prefix_len,
+                                checksum_udp_field(sum), flow_label);
+    forward_to_wire(worker, packet->mbuf, &leg, ip, lens.packet);
+    return true;
+}
+
+// As forward(), for a datagram with a checksum, to the wire. change: what its new addresses, ports,
+// lengths and prefix add to the UDP checksum, less what the old ones did.
 static __rte_always_inline bool
 forward_by_change(struct worker *worker, const struct packet *packet, const struct leg *leg,
                   const uint8_t *prefix, size_t prefix_len, uint64_t change, uint32_t flow_label)
 {
-    struct forward_lens lens = forward_measure(packet, leg, prefix_len, 0);
-    if (!forward_check(worker, packet, leg, &lens, 0))
-        return false;
-    // The length is in the pseudo-header and in the header (RFC 768). To subtract a word, add its
-    // complement (RFC 1624).
-    uint64_t sum = change + (uint16_t)~packet->checksum +
-                   2 * (uint64_t)(uint16_t)~htons(packet->l4_len) +
-                   2 * (uint64_t)htons((uint16_t)lens.udp);
-    uint8_t *ip = forward_write(worker, packet, leg, &lens, prefix, prefix_len,
-                                checksum_udp_field(sum), flow_label);
-    forward_to_wire(worker, packet->mbuf, leg, ip, lens.packet);
-    return true;
+    return leg->family == IP_FAMILY_V4
+               ? forward_by_change_as(IP_FAMILY_V4, worker, packet, leg, prefix, prefix_len, change,
+                                      flow_label)
+               : forward_by_change_as(IP_FAMILY_V6, worker, packet, leg, prefix, prefix_len, change,
+                                      flow_label);
+}
+
+// What ChannelData's header adds to the checksum by its length, which is in the UDP header and in
+// the pseudo-header (RFC 768).
+static inline uint64_t forward_header_change(void)
+{
+    return 2 * (uint64_t)htons(CHANNEL_DATA_HEADER_LEN);
 }

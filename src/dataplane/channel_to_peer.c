@@ -35,7 +35,8 @@ static __rte_always_inline bool forward_common(struct worker *worker, const stru
                                                const struct channel *channel)
 {
     const struct leg leg = leg_to_peer(worker, channel);
-    uint64_t change = channel->to_peer_change + (uint64_t)(uint16_t)~htons(packet->data_len);
+    uint64_t change = channel->to_peer_change + (uint64_t)(uint16_t)~htons(packet->data_len) +
+                      checksum_negate(forward_header_change());
     return forward_by_change(worker, packet, &leg, NULL, 0, change, channel->to_peer_label);
 }
 

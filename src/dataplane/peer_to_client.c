@@ -28,7 +28,8 @@ static __rte_always_inline bool forward_common(struct worker *worker, const stru
 {
     const struct leg leg = client_leg_of_channel(worker, channel);
     uint32_t header_be = channel_data_header_be(packet, channel);
-    uint64_t change = channel->to_client_change + (uint64_t)htons(packet->data_len);
+    uint64_t change =
+        channel->to_client_change + (uint64_t)htons(packet->data_len) + forward_header_change();
     return forward_by_change(worker, packet, &leg, (const uint8_t *)&header_be, sizeof(header_be),
                              change, channel->to_client_label);
 }
