@@ -25,7 +25,7 @@ static const char help_head[] =
     "  --payload BYTES,...   a multiple of 4 up to 1400 (160)\n"
     "  --burst N,...         frames received at once, up to 64 (64)\n"
     "  --repeat N            repetitions, of which the median is taken (15)\n"
-    "  --buffers N           packet buffers that are cycled through (16384)\n"
+    "  --buffers N           packet buffers that are cycled through (32768)\n"
     "  --hugepages           buffers and tables in reserved huge pages, not in transparent ones\n"
     "  --quick               small: 1k allocations, 2048 buffers, 3 repetitions\n"
     "  --json FILE           the figures, for programs\n"
@@ -160,7 +160,7 @@ static void set_defaults(struct bench_options *options)
     options->payloads = (struct option_list){{160}, 1};
     options->bursts = (struct option_list){{WORKER_BURST}, 1};
     options->repeat = 15;
-    options->buffers = 16384;
+    options->buffers = 32768;
 }
 
 enum option_id {
