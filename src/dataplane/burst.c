@@ -17,7 +17,7 @@
 #include <netinet/in.h>
 #include <rte_prefetch.h>
 
-#define PREFETCH_AHEAD 4
+#define PREFETCH_AHEAD 8
 
 // Which worker has this relay port; whether that is another one, and the frame may go there.
 static bool hand_to_port_owner(struct worker *worker, struct rte_mbuf *frame, uint16_t port)
