@@ -61,13 +61,26 @@ static inline void prefetch_entry(const struct tables *tables, uint32_t value)
     }
 }
 
-static void lookup_all(struct worker *worker, struct worker_lookups *lookups)
+// The stages of a lookup: between two of them, what they have fetched is on its way.
+
+static void lookup_hash(struct worker *worker, struct worker_lookups *lookups, unsigned from)
+{
+    flow_table_hash(&worker->tables.flows, lookups->keys + from, lookups->count - from,
+                    lookups->hashes + from);
+}
+
+static void lookup_find(struct worker *worker, struct worker_lookups *lookups)
 {
     const struct tables *tables = &worker->tables;
-    flow_table_hash(&tables->flows, lookups->keys, lookups->count, lookups->hashes);
     flow_table_find(&tables->flows, lookups->hashes, lookups->count, lookups->values);
     for (unsigned i = 0; i < lookups->count; i++)
         prefetch_entry(tables, lookups->values[i]);
+}
+
+static void lookup_all(struct worker *worker, struct worker_lookups *lookups)
+{
+    lookup_hash(worker, lookups, 0);
+    lookup_find(worker, lookups);
 }
 
 // The index of what the i-th lookup found, TABLE_NONE. is_match: the first candidate was looked at,
@@ -363,12 +376,14 @@ void burst_process(struct worker *worker, struct rte_mbuf **frames, unsigned cou
     unsigned first_of_sends = worker->lookups.count;
     start_send(worker, &worker->by_kind[PACKET_SEND]);
     unsigned first_of_peers = worker->lookups.count;
+    lookup_hash(worker, &worker->lookups, 0);
     start_peer(worker, &worker->by_kind[PACKET_PEER]);
-    lookup_all(worker, &worker->lookups);
+    lookup_hash(worker, &worker->lookups, first_of_peers);
+    lookup_find(worker, &worker->lookups);
+    first_guessed(worker); // their channels were fetched first
     first_channel_data(worker, 0, first_of_sends);
     first_send(worker, first_of_sends, first_of_peers, sends);
     first_peer(worker, &worker->lookups, first_of_peers);
-    first_guessed(worker);
     if (worker->peer_lookups.count > 0) {
         lookup_all(worker, &worker->peer_lookups);
         first_peer(worker, &worker->peer_lookups, 0);
