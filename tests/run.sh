@@ -16,7 +16,8 @@ Installs what is missing (Debian 12), builds, and runs these suites, or those th
   clang        the same build and unit tests with clang
   sanitize     unit tests and fuzz corpora with AddressSanitizer and UBSan
   valgrind     unit tests of the pure layers under valgrind
-  integration  the relay in network namespaces, against other people's clients       (root)
+  integration  the relay in network namespaces, against other people's clients, also
+               with a device of its own                                              (root)
   hardened     the integration tests against the sanitized relay, also two workers   (root)
   browser      calls between two Chromiums behind NATs                               (root)
 
@@ -174,7 +175,13 @@ if wants valgrind; then
     meson_suite valgrind "$BUILD" --suite unit --timeout-multiplier 20 \
         --wrap='valgrind --error-exitcode=99 --leak-check=full --quiet' "${pure[@]}"
 fi
-wants integration && pytest_suite integration "$PWD/$BUILD/turnpike" -n 3 --dist loadfile tests/integration
+if wants integration; then
+    pytest_suite integration "$PWD/$BUILD/turnpike" -n 3 --dist loadfile tests/integration
+    for workers in 1 2; do
+        TURNPIKE_MODE=owned TURNPIKE_WORKERS=$workers pytest_suite "owned-$workers" "$PWD/$BUILD/turnpike" \
+            -n 3 --dist loadfile tests/integration/test_{requests,allocations,relaying,malformed,peer_policy,ice,host}.py
+    done
+fi
 if wants hardened; then
     pytest_suite hardened "$PWD/build-asan/turnpike" -n 2 --dist loadfile \
         tests/integration/test_{settings,headers,peer_policy,lifecycle,workers}.py

@@ -32,7 +32,7 @@ struct twin {
     int fd;
     uint32_t stopping;      // set by the control thread; atomic
     struct rte_mbuf *spare; // to read into
-    bool is_gone;           // somebody has deleted the interface
+    bool is_gone;           // the interface: somebody has deleted it, and the relay is about to end
     pthread_t thread;
 };
 
@@ -106,10 +106,8 @@ static void wait_for_work(struct twin *twin)
     if (!plane_twin_doorbell_arm(twin->plane))
         return;
     poll(fds, 2, reads ? -1 : RETRY_MS);
-    if (fds[1].revents & POLLERR) {
+    if (fds[1].revents & POLLERR)
         twin->is_gone = true;
-        log_message(LOG_LEVEL_ERROR, "twin", "the interface was deleted: start the relay anew");
-    }
 }
 
 static void *serve(void *context)

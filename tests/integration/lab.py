@@ -13,12 +13,15 @@ HERE = pathlib.Path(__file__).resolve().parent
 PREFIX = "turnpike-test"
 # Of the relay, and as many queues of its interface, where a test does not say.
 WORKERS = int(os.environ.get("TURNPIKE_WORKERS", "1"))
+# Whose the relay's interface is: the kernel's ("shared"), or the relay's whole as a DPDK device ("owned").
+MODE = os.environ.get("TURNPIKE_MODE", "shared")
 CLONE_NEWNET = 0x40000000
 ETH_P_ALL = 3
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
 RELAY4, RELAY6 = "192.0.2.1", "2001:db8:2::1"
+GATEWAY6 = "2001:db8:2::fe"
 CLIENT4, CLIENT4_OTHER, CLIENT6 = "198.51.100.2", "198.51.100.3", "2001:db8:100::2"
 PEER4, PEER4_OTHER, PEER6 = "203.0.113.2", "203.0.113.3", "2001:db8:203::2"
 ANY = {4: "0.0.0.0", 6: "::"}
@@ -42,16 +45,20 @@ class Lab:
 
     _numbers = itertools.count()  # each lab has its name: several are up at once
 
-    def __init__(self, queues=WORKERS, nat=False, load=False):
+    def __init__(self, queues=WORKERS, nat=False, load=False, mode=MODE):
         self.name = f"{PREFIX}{os.getpid()}n{next(self._numbers)}"
         self.queues = queues
         self.nat = nat
         self.load = load
+        self.mode = mode
+        # What the relay host's addresses and neighbours are on.
+        self.interface = {"shared": "relay0", "owned": "twin0"}[mode]
 
     def __enter__(self):
         subprocess.run([HERE / "lab.sh", "sweep", PREFIX], check=True)
         command = [HERE / "lab.sh", "up", self.name, "--queues", str(self.queues)]
-        subprocess.run(command + ["--nat"] * self.nat + ["--load"] * self.load, check=True)
+        command += ["--nat"] * self.nat + ["--load"] * self.load + ["--twin"] * (self.mode == "owned")
+        subprocess.run(command, check=True)
         return self
 
     def __exit__(self, *_):

@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # The lab: network namespaces with a router between a relay, a client and a peer, made for the tests and for quickstart.
 #
-#   lab.sh up NAME [--queues N] [--nat] [--load]   make it; N queues on the relay's interface, --nat adds two hosts behind
-#                                                  NATs, --load the wire of a load generator
-#   lab.sh down NAME                               end every process in it and take it away
-#   lab.sh sweep PREFIX                            take away the labs PREFIX<pid>... whose process <pid> is gone
+#   lab.sh up NAME [--queues N] [--nat] [--load] [--twin]
+#                                         make it; N queues on the relay's interface, --nat adds two hosts behind NATs,
+#                                         --load the wire of a load generator; --twin leaves relay0 to the relay whole
+#                                         and makes a TAP twin0 for the kernel
+#   lab.sh down NAME                      end every process in it and take it away
+#   lab.sh sweep PREFIX                   take away the labs PREFIX<pid>... whose process <pid> is gone
 #
 #   NAME-client   198.51.100.2, .3  2001:db8:100::2 ──┐             ┌── NAME-relay  192.0.2.1  2001:db8:2::1
 #                                                     ├── NAME-core ┤
@@ -49,6 +51,20 @@ connect() {
     in_ns "$router" ethtool -K "$router_ifname" tx off gro off gso off >/dev/null
     ip -n "$ns" link set "$ifname" up
     ip -n "$router" link set "$router_ifname" up
+}
+
+# make_twin NS: relay0 is a wire that the kernel sees and hears nothing of; a TAP stands in for it.
+make_twin() {
+    in_ns "$1" sysctl -qw net.ipv6.conf.relay0.disable_ipv6=1
+    in_ns "$1" nft -f - <<RULES
+table netdev wire {
+    chain ingress {
+        type filter hook ingress device "relay0" priority 0; policy drop;
+    }
+}
+RULES
+    ip -n "$1" tuntap add dev twin0 mode tap
+    ip -n "$1" link set twin0 up
 }
 
 # address NS IFNAME ADDRESS/LEN...
@@ -102,13 +118,14 @@ make_load() {
 }
 
 up() {
-    local name=$1 queues=1 nat=false load=false
+    local name=$1 queues=1 nat=false load=false interface=relay0
     shift
     while [ $# -gt 0 ]; do
         case $1 in
         --queues) queues=$2 && shift 2 ;;
         --nat) nat=true && shift ;;
         --load) load=true && shift ;;
+        --twin) interface=twin0 && shift ;;
         *) die "unknown option $1" ;;
         esac
     done
@@ -127,7 +144,8 @@ up() {
     address "$name-core" relay 192.0.2.254/24 2001:db8:2::fe/64
     address "$name-core" client 198.51.100.126/25 2001:db8:100::fe/64
     address "$name-core" peer 203.0.113.254/24 2001:db8:203::fe/64
-    address "$name-relay" relay0 192.0.2.1/24 2001:db8:2::1/64
+    [ $interface = relay0 ] || make_twin "$name-relay"
+    address "$name-relay" $interface 192.0.2.1/24 2001:db8:2::1/64
     address "$name-client" eth0 198.51.100.2/25 198.51.100.3/25 2001:db8:100::2/64
     address "$name-peer" eth0 203.0.113.2/24 203.0.113.3/24 2001:db8:203::2/64
     ip -n "$name-relay" route add default via 192.0.2.254
@@ -178,7 +196,7 @@ sweep() {
     done
 }
 
-[ $# -ge 2 ] || die "usage: lab.sh up|down|sweep NAME [--queues N] [--nat] [--load]"
+[ $# -ge 2 ] || die "usage: lab.sh up|down|sweep NAME [--queues N] [--nat] [--load] [--twin]"
 [ "$(id -u)" -eq 0 ] || die "network namespaces need root"
 verb=$1
 shift

@@ -9,7 +9,7 @@ import subprocess
 import time
 
 import stun
-from lab import CLIENT4, HERE, RELAY4, WORKERS
+from lab import CLIENT4, GATEWAY6, HERE, RELAY4, RELAY6, WORKERS
 
 BINARY = pathlib.Path(os.environ.get("TURNPIKE", HERE.parent.parent / "build" / "turnpike"))
 PORT = 3478
@@ -24,6 +24,13 @@ DEFAULTS = {
     # Every test comes from one source prefix: the limit of answers to strangers has a test of its own.
     "unauthenticated_rate": 0,
 }
+
+
+def owned(workers=WORKERS):
+    """What a relay with a device of its own is told beside."""
+    addresses = [{"address": RELAY4}, {"address": RELAY6}]
+    device = f"net_af_packet0,iface=relay0,qpairs={workers}"
+    return {"interface": "twin0", "device": device, "listen": addresses, "relay": addresses}
 
 
 class Group(dict):
@@ -54,7 +61,8 @@ class Relay:
 
     def __init__(self, lab, directory, check_exit=True, **settings):
         self.lab = lab
-        self.settings = {**DEFAULTS, **settings}
+        of_mode = owned(settings.get("workers", WORKERS)) if lab.mode == "owned" else {}
+        self.settings = {**DEFAULTS, **of_mode, **settings}
         self.directory = pathlib.Path(directory)
         self.config = self.directory / "turnpike.conf"
         self.log_path = self.directory / "turnpike.log"
@@ -85,9 +93,17 @@ class Relay:
         self.launch()
         try:
             self.wait_until_it_serves(timeout)
+            self.find_gateway()
         except BaseException:
             self.kill()
             raise
+
+    def wait_for_event(self, event, timeout=15):
+        """A line of its log."""
+        deadline = time.monotonic() + timeout
+        while f" {event} " not in self.log():
+            assert self.is_running and time.monotonic() < deadline, self.log_tail()
+            time.sleep(0.1)
 
     def wait_until_it_serves(self, timeout=30):
         deadline = time.monotonic() + timeout
@@ -102,6 +118,11 @@ class Relay:
                 except OSError:
                     continue
         raise AssertionError(f"the relay does not serve after {timeout} s:\n{self.log_tail()}")
+
+    def find_gateway(self):
+        """Through a TAP it takes longer than a client needs to go on, whose first packet would then be lost."""
+        if self.lab.mode == "owned":
+            self.lab.run("relay", "ping", "-c", 1, "-W", 2, GATEWAY6)
 
     def stop(self, timeout=20):
         """SIGTERM; the exit code."""

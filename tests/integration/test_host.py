@@ -104,7 +104,7 @@ def test_media_goes_on_when_the_kernel_forgets_its_neighbours(lab, relay, client
     with Media(lab, client_of, family) as media:
         time.sleep(0.2)
         # They come back faster than the command can see them all gone.
-        lab.run("relay", "ip", "neigh", "flush", "dev", "relay0", check=False)
+        lab.run("relay", "ip", "neigh", "flush", "dev", lab.interface, check=False)
         assert flows_again(media, within_s=3)
 
 

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A relay that owns its device whole makes the kernel a twin of it. That it relays, and that the host behind it lives as
+ever, is what the other files say with TURNPIKE_MODE=owned; here is what only this mode has."""
+
+import json
+
+import pytest
+
+from lab import PEER6, RELAY4, RELAY6, WORKERS, Lab
+from relay import BINARY, DEFAULTS, Relay, owned, render_config
+
+SETTINGS = {**DEFAULTS, **owned()}
+
+
+@pytest.fixture(scope="module")
+def lab():
+    with Lab(mode="owned") as the_lab:
+        yield the_lab
+
+
+@pytest.fixture
+def relay(lab, tmp_path):
+    with Relay(lab, tmp_path) as the_relay:
+        yield the_relay
+
+
+def link(lab, name):
+    output = lab.run("relay", "ip", "-j", "link", "show", "dev", name, check=False).stdout
+    return json.loads(output)[0] if output.strip() else None
+
+
+def ping(lab, host, *options):
+    return lab.run("client", "ping", "-c", 3, "-i", 0.1, "-W", 2, *options, host, check=False).stdout
+
+
+def test_the_twin_is_the_device_to_the_kernel(lab, relay):
+    twin, device = link(lab, "twin0"), link(lab, "relay0")
+    assert (twin["address"], twin["mtu"]) == (device["address"], device["mtu"])
+    assert "UP" in twin["flags"] and "LOWER_UP" in twin["flags"]
+
+
+def test_a_twin_that_was_not_there_comes_and_goes_with_the_relay(tmp_path):
+    with Lab(mode="owned") as lab:
+        lab.run("relay", "ip", "link", "delete", "twin0")
+        relay = Relay(lab, tmp_path)
+        relay.launch()
+        relay.wait_for_event("started")
+        lab.run("relay", "ip", "address", "add", "192.0.2.1/24", "dev", "twin0")
+        lab.run("relay", "ip", "route", "add", "default", "via", "192.0.2.254")
+        relay.wait_until_it_serves()
+        assert " 0% packet loss" in ping(lab, RELAY4)
+        assert relay.stop() == 0
+        assert link(lab, "twin0") is None
+
+
+def test_a_twin_that_was_there_keeps_its_addresses(lab, tmp_path):
+    for _ in range(3):
+        with Relay(lab, tmp_path):
+            assert " 0% packet loss" in ping(lab, RELAY6)
+    # And after one that was killed.
+    relay = Relay(lab, tmp_path)
+    relay.start()
+    relay.kill()
+    with Relay(lab, tmp_path):
+        assert " 0% packet loss" in ping(lab, RELAY4)
+
+
+def test_every_frame_is_accounted_for(lab, tmp_path):
+    with Relay(lab, tmp_path) as relay:
+        assert " 0% packet loss" in ping(lab, RELAY4)
+        assert " 0% packet loss" in ping(lab, RELAY6)
+        assert relay.stop() == 0
+        counts = relay.summary()
+    assert counts["frames passed to the kernel's twin of the device"] >= 6
+    assert counts["frames of the kernel taken over to be transmitted"] >= 6
+    assert relay.in_use()["buffers"] < 64
+
+
+def test_datagrams_in_fragments_reach_the_hosts_own_services(lab, relay):
+    data = bytes(i * 7 & 0xFF for i in range(5000))
+    with lab.udp("relay", RELAY6, 53) as server, lab.udp("peer", PEER6) as client:
+        client.sendto(data, (RELAY6, 53))
+        received, source = server.recvfrom(65536)
+        assert received == data
+        server.sendto(received[::-1], source)
+        assert client.recv(65536) == data[::-1]
+
+
+def test_large_pings_are_the_kernels(lab, relay):
+    assert " 0% packet loss" in ping(lab, RELAY6, "-s", 5000)
+
+
+@pytest.mark.parametrize(
+    "settings, said",
+    [
+        ({"device": "net_nothing0"}, "DPDK has no device net_nothing0"),
+        ({"device": "0000:ff:1f.7"}, "DPDK has no device 0000:ff:1f.7"),
+        ({"device": "eth0"}, '"eth0" is no device'),
+        ({"listen": []}, "device: leaves the addresses"),
+        ({"workers": WORKERS + 1}, f"{WORKERS} pairs of queues, and each of {WORKERS + 1} workers needs one"),
+        ({"interface": "relay0"}, "relay0 is there already"),
+    ],
+)
+def test_says_why_it_cannot_start(lab, tmp_path, settings, said):
+    config = tmp_path / "turnpike.conf"
+    config.write_text(render_config({**SETTINGS, **settings}))
+    result = lab.run("relay", BINARY, "-c", config, check=False, timeout=15)
+    assert result.returncode == 1, result.stderr
+    assert said in result.stderr
+
+
+def test_a_second_one_on_the_same_twin_says_so_and_harms_nothing(lab, relay, tmp_path):
+    config = tmp_path / "second.conf"
+    config.write_text(render_config(SETTINGS))
+    result = lab.run("relay", BINARY, "-c", config, check=False, timeout=15)
+    assert result.returncode == 1, result.stderr
+    assert "twin0 is there already" in result.stderr
+    relay.wait_until_it_serves()
+    assert " 0% packet loss" in ping(lab, RELAY4)
+
+
+def test_ends_when_its_twin_is_deleted(lab, tmp_path):
+    relay = Relay(lab, tmp_path, interface="twin1")
+    relay.launch()
+    relay.wait_for_event("started")
+    lab.run("relay", "ip", "link", "delete", "twin1")
+    assert relay.process.wait(10) == 1
+    assert "interface_gone" in relay.log()
