@@ -189,36 +189,46 @@ static __rte_always_inline void forward_to_wire(struct worker *worker, struct rt
         fragment_and_transmit(worker, frame, adjacency->mtu);
 }
 
+// Counts what goes on. Called before the frame is written: with nothing to do behind the last
+// call, no register is saved over it.
+typedef void forward_count(struct worker *worker, const struct packet *packet,
+                           struct channel *channel);
+
 // Of one family, a constant where this is inlined, so that it is asked for once a packet.
-static __rte_always_inline bool
+static __rte_always_inline void
 forward_by_change_as(enum ip_family family, struct worker *worker, const struct packet *packet,
                      const struct leg *any_leg, const uint8_t *prefix, size_t prefix_len,
-                     uint64_t change, uint32_t flow_label)
+                     uint64_t change, uint32_t flow_label, struct channel *channel,
+                     forward_count *count)
 {
     struct leg leg = *any_leg;
     leg.family = (uint8_t)family;
     struct forward_lens lens = forward_measure(packet, &leg, prefix_len, 0);
     if (!forward_check(worker, packet, &leg, &lens, 0))
-        return false;
+        return;
+    count(worker, packet, channel);
     // To subtract a word, add its complement (RFC 1624).
     uint64_t sum = change + (uint16_t)~packet->checksum;
     uint8_t *ip = forward_write(worker, packet, &leg, &lens, prefix, prefix_len,
                                 checksum_udp_field(sum), flow_label);
     forward_to_wire(worker, packet->mbuf, &leg, ip, lens.packet);
-    return true;
 }
 
 // As forward(), for a datagram with a checksum, to the wire. change: what its new addresses, ports,
 // lengths and prefix add to the UDP checksum, less what the old ones did.
-static __rte_always_inline bool
-forward_by_change(struct worker *worker, const struct packet *packet, const struct leg *leg,
-                  const uint8_t *prefix, size_t prefix_len, uint64_t change, uint32_t flow_label)
+static __rte_always_inline void forward_by_change(struct worker *worker,
+                                                  const struct packet *packet,
+                                                  const struct leg *leg, const uint8_t *prefix,
+                                                  size_t prefix_len, uint64_t change,
+                                                  uint32_t flow_label, struct channel *channel,
+                                                  forward_count *count)
 {
-    return leg->family == IP_FAMILY_V4
-               ? forward_by_change_as(IP_FAMILY_V4, worker, packet, leg, prefix, prefix_len, change,
-                                      flow_label)
-               : forward_by_change_as(IP_FAMILY_V6, worker, packet, leg, prefix, prefix_len, change,
-                                      flow_label);
+    if (leg->family == IP_FAMILY_V4)
+        forward_by_change_as(IP_FAMILY_V4, worker, packet, leg, prefix, prefix_len, change,
+                             flow_label, channel, count);
+    else
+        forward_by_change_as(IP_FAMILY_V6, worker, packet, leg, prefix, prefix_len, change,
+                             flow_label, channel, count);
 }
 
 // What ChannelData's header adds to the checksum by its length, which is in the UDP header and in

@@ -7,10 +7,17 @@
 
 void transmit_flush(struct worker *worker);
 
+// The same as transmit(), for a full queue, which is sent first.
+void transmit_behind(struct worker *worker, struct rte_mbuf *frame);
+
 // The frame is gone for the caller.
 static inline void transmit(struct worker *worker, struct rte_mbuf *frame)
 {
-    if (worker->tx.count == WORKER_BURST)
-        transmit_flush(worker);
-    worker->tx.frames[worker->tx.count++] = frame;
+    unsigned count = worker->tx.count;
+    if (unlikely(count == WORKER_BURST)) {
+        transmit_behind(worker, frame);
+        return;
+    }
+    worker->tx.frames[count] = frame;
+    worker->tx.count = count + 1;
 }

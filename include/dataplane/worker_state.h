@@ -95,7 +95,7 @@ static inline void worker_count_add(struct worker *worker, enum counter counter,
     worker->counters->counters[counter] += amount;
 }
 
-static inline void worker_drop(struct worker *worker, struct rte_mbuf *frame, enum drop drop)
+static __rte_cold inline void worker_drop(struct worker *worker, struct rte_mbuf *frame, enum drop drop)
 {
     worker->counters->drops[drop]++;
     rte_pktmbuf_free(frame);

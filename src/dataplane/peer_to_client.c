@@ -14,40 +14,44 @@ static inline uint32_t channel_data_header_be(const struct packet *packet,
     return htonl((uint32_t)channel->number << 16 | packet->data_len);
 }
 
+static inline void count_channel(struct worker *worker, const struct packet *packet,
+                                 struct channel *channel)
+{
+    channel->traffic.to_client_packets++;
+    channel->traffic.to_client_bytes += packet->data_len;
+    worker_count(worker, COUNTER_PEER_TO_CHANNEL);
+    worker_count_add(worker, COUNTER_TO_CLIENT_BYTES, packet->data_len);
+}
+
 // Without a checksum to go by.
-static __rte_noinline bool forward_uncommon(struct worker *worker, const struct packet *packet,
-                                            const struct channel *channel)
+static __rte_noinline void forward_uncommon(struct worker *worker, const struct packet *packet,
+                                            struct channel *channel)
 {
     struct leg leg = client_leg_of_channel(worker, channel);
     uint32_t header_be = channel_data_header_be(packet, channel);
-    return forward(worker, packet, &leg, (const uint8_t *)&header_be, sizeof(header_be), 0);
+    if (forward(worker, packet, &leg, (const uint8_t *)&header_be, sizeof(header_be), 0))
+        count_channel(worker, packet, channel);
 }
 
-static __rte_always_inline bool forward_common(struct worker *worker, const struct packet *packet,
-                                               const struct channel *channel)
+static __rte_always_inline void forward_common(struct worker *worker, const struct packet *packet,
+                                               struct channel *channel)
 {
     const struct leg leg = client_leg_of_channel(worker, channel);
     uint32_t header_be = channel_data_header_be(packet, channel);
     uint64_t change =
         channel->to_client_change + (uint64_t)htons(packet->data_len) + forward_header_change();
-    return forward_by_change(worker, packet, &leg, (const uint8_t *)&header_be, sizeof(header_be),
-                             change, channel->to_client_label);
+    forward_by_change(worker, packet, &leg, (const uint8_t *)&header_be, sizeof(header_be), change,
+                      channel->to_client_label, channel, count_channel);
 }
 
 void peer_to_channel(struct worker *worker, const struct packet *packet, struct channel *channel)
 {
-    if (unlikely(!channel->permitted)) {
+    if (unlikely(!channel->permitted))
         worker_drop(worker, packet->mbuf, DROP_NO_PERMISSION);
-        return;
-    }
-    bool went_on = likely(packet->checksum != 0) ? forward_common(worker, packet, channel)
-                                                 : forward_uncommon(worker, packet, channel);
-    if (!went_on)
-        return;
-    channel->traffic.to_client_packets++;
-    channel->traffic.to_client_bytes += packet->data_len;
-    worker_count(worker, COUNTER_PEER_TO_CHANNEL);
-    worker_count_add(worker, COUNTER_TO_CLIENT_BYTES, packet->data_len);
+    else if (likely(packet->checksum != 0))
+        forward_common(worker, packet, channel);
+    else
+        forward_uncommon(worker, packet, channel);
 }
 
 void peer_to_data(struct worker *worker, const struct packet *packet)

@@ -10,17 +10,20 @@ void transmit_flush(struct worker *worker)
     if (tx->count == 0)
         return;
     uint64_t bytes = 0; // added up first: what was sent may be gone
-    uint16_t lens[WORKER_BURST];
-    for (unsigned i = 0; i < tx->count; i++) {
-        lens[i] = (uint16_t)rte_pktmbuf_pkt_len(tx->frames[i]);
-        bytes += lens[i];
-    }
+    for (unsigned i = 0; i < tx->count; i++)
+        bytes += rte_pktmbuf_pkt_len(tx->frames[i]);
     unsigned sent = rte_eth_tx_burst(worker->port, worker->queue, tx->frames, (uint16_t)tx->count);
     for (unsigned i = sent; i < tx->count; i++) {
-        bytes -= lens[i];
+        bytes -= rte_pktmbuf_pkt_len(tx->frames[i]);
         worker_drop(worker, tx->frames[i], DROP_TX_FULL);
     }
     worker_count_add(worker, COUNTER_TX_PACKETS, sent);
     worker_count_add(worker, COUNTER_TX_BYTES, bytes);
     tx->count = 0;
+}
+
+void transmit_behind(struct worker *worker, struct rte_mbuf *frame)
+{
+    transmit_flush(worker);
+    worker->tx.frames[worker->tx.count++] = frame;
 }

@@ -82,6 +82,13 @@ static uint64_t change_of(const struct datagram *datagram, const struct leg *out
     return checksum_add_bytes(leg_flow_sum(out) + checksum_negate(taken_off), prefix, 4);
 }
 
+static void count(struct worker *worker, const struct packet *packet, struct channel *channel)
+{
+    (void)worker;
+    (void)packet;
+    channel->traffic.to_peer_packets++;
+}
+
 static void by_change_and_from_the_whole_are_the_same(void **state)
 {
     struct rig *rig = *state;
@@ -109,8 +116,10 @@ static void by_change_and_from_the_whole_are_the_same(void **state)
         rig->workers[0]->ipv4_id = id;
         uint64_t change = change_of(&datagram, &leg, prefix);
         packet_of(&datagram, rte_pktmbuf_alloc(rig_pool), &packet);
-        assert_true(forward_by_change(rig->workers[0], &packet, &leg, prefix, sizeof(prefix),
-                                      change, leg_flow_label(leg_flow_sum(&leg))));
+        struct channel channel = {.traffic.to_peer_packets = 0};
+        forward_by_change(rig->workers[0], &packet, &leg, prefix, sizeof(prefix), change,
+                          leg_flow_label(leg_flow_sum(&leg)), &channel, count);
+        assert_int_equal(channel.traffic.to_peer_packets, 1);
         rig_poll(rig);
         size_t len = rig_sent(rig, 0, first);
         assert_int_equal(rig_sent(rig, 0, second), len);
