@@ -200,6 +200,9 @@ static void run_round(struct engine *engine, const char *name, unsigned steps, u
     while (!sessions_is_over(&engine->sessions) && engine_stop < 2) {
         uint64_t now = turn(engine);
 
+        // What was allocated is still deleted.
+        if (engine_stop && !(steps & 1u << STEP_DELETE))
+            sessions_cut(&engine->sessions, now);
         device_flush(&engine->device);
         report_round_tick(&ticker, engine, name, now);
     }
@@ -307,7 +310,7 @@ int engine_run(struct engine *engine)
         return error;
     if (engine->flows.count > 0)
         run_round(engine, "allocate", setup_steps(options), options->setup_rate, &engine->setup);
-    if (options->duration_s > 0)
+    if (options->duration_s > 0 && !engine_stop)
         error = run_media(engine);
     if (options->refresh && !engine_stop)
         run_round(engine, "refresh", 1u << STEP_REFRESH, 0, &engine->refresh);

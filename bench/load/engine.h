@@ -41,7 +41,7 @@ struct engine {
     struct session_round setup, refresh, deletion; // as they ended
 };
 
-// Set by signals: 1 ends what is sent, 2 everything.
+// Counts signals: the first ends what is sent, the second everything.
 extern volatile sig_atomic_t engine_stop;
 
 // The EAL runs. Says on stderr what went wrong. 0 or -errno.

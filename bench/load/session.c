@@ -196,6 +196,13 @@ void sessions_begin(struct sessions *sessions, unsigned steps, uint64_t rate, ui
         sessions->round.ended = now;
 }
 
+void sessions_cut(struct sessions *sessions, uint64_t now)
+{
+    sessions->round.next = sessions->config.flows->count;
+    if (!sessions_is_over(sessions) && transactions_open_count(&sessions->transactions) == 0)
+        sessions->round.ended = now;
+}
+
 static void walk_due(struct sessions *sessions, uint64_t now)
 {
     struct transaction *transaction;

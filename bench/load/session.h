@@ -81,6 +81,9 @@ void sessions_done(struct sessions *sessions);
 // The round before is over. rate: flows begun a second, 0: as the window allows.
 void sessions_begin(struct sessions *sessions, unsigned steps, uint64_t rate, uint64_t now);
 
+// No flow is begun any more: the round is over when those that are have been served.
+void sessions_cut(struct sessions *sessions, uint64_t now);
+
 // Whenever there is time: begins with flows, sends again.
 void sessions_poll(struct sessions *sessions, uint64_t now);
 

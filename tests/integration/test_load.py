@@ -2,6 +2,9 @@
 """The load generator (bench/load) against the relay: it gets through what it says, and finds what is wrong."""
 
 import json
+import pathlib
+import tempfile
+import time
 
 import pytest
 
@@ -37,19 +40,24 @@ def relay(lab, tmp_path):
         yield the_relay
 
 
-def run(lab, directory, *options, family=4, password="wonderland"):
+def run_by(lab, directory, device, *options, password="wonderland"):
     """The exit code, and what it reports."""
     report = directory / "load.json"
-    server = f"[{RELAY[6]}]:{PORT}" if family == 6 else f"{RELAY[4]}:{PORT}"
-    eal = ["--no-huge", "-m", "256", "--no-pci", "--no-shconf", "--no-telemetry", "--iova-mode=va"]
-    ours = ["--local", "100.64.0.1", "--local", "2001:db8:64::1"]
-    ours += ["--next-hop", "2001:db8:64::fe" if family == 6 else "100.64.0.254"]
-    ours += ["--relay", server, "--user", f"alice:{password}", "--json", report]
-    process = lab.run("load", LOAD, *eal, "--vdev", "net_af_packet0,iface=eth0,framecnt=4096", "--", *ours, *options, check=False)
+    eal = ["--no-huge", "-m", "256", "--no-pci", "--no-shconf", "--no-telemetry", "--iova-mode=va", "--vdev", device]
+    ours = ["--user", f"alice:{password}", "--json", report]
+    process = lab.run("load", LOAD, *eal, "--", *ours, *options, check=False)
     assert report.exists(), process.stderr
     if process.returncode not in (0, 1, WRONG):
         raise AssertionError(process.stderr)
     return process.returncode, json.loads(report.read_text())
+
+
+def run(lab, directory, *options, family=4, **credentials):
+    """By way of the lab's router."""
+    link = ["--local", "100.64.0.1", "--local", "2001:db8:64::1"]
+    link += ["--next-hop", "2001:db8:64::fe" if family == 6 else "100.64.0.254"]
+    link += ["--relay", f"[{RELAY[6]}]:{PORT}" if family == 6 else f"{RELAY[4]}:{PORT}"]
+    return run_by(lab, directory, "net_af_packet0,iface=eth0,framecnt=4096", *link, *options, **credentials)
 
 
 def assert_all_came_through(way):
@@ -127,3 +135,58 @@ def test_allocations_are_kept_when_it_is_told_to(lab, relay, tmp_path):
     assert "deleted" not in report
     assert relay.stop() == 0
     assert relay.in_use()["allocations"] == 10
+
+
+@pytest.fixture
+def socket():
+    """A path short enough for a Unix socket."""
+    with tempfile.TemporaryDirectory() as directory:
+        yield pathlib.Path(directory, "memif")
+
+
+@pytest.fixture
+def memif_relay(lab, tmp_path, socket):
+    """A relay that owns its device, which is no wire but memory that it shares with the load generator."""
+    ours, theirs = "100.65.0.1", "100.65.0.2"
+    lab.run("relay", "ip", "tuntap", "add", "dev", "twin0", "mode", "tap")
+    lab.run("relay", "ip", "address", "add", f"{ours}/24", "dev", "twin0")
+    lab.run("relay", "ip", "link", "set", "twin0", "up")
+    lab.run("relay", "ip", "route", "add", "198.18.0.0/15", "via", theirs)
+    settings = {
+        "interface": "twin0",
+        "device": f"net_memif0,role=server,socket={socket},socket-abstract=no",
+        "workers": 1,
+        "listen": [{"address": ours}],
+        "relay": [{"address": ours}],
+        "allow_peer": [PEERS[4]],
+    }
+    relay = Relay(lab, tmp_path, **settings)
+    relay.launch()
+    try:
+        wait_until(lambda: " started " in relay.log(), relay)
+        relay.device = f"net_memif0,role=client,socket={socket},socket-abstract=no"
+        relay.link = ["--local", theirs, "--relay", f"{ours}:{PORT}"]
+        yield relay
+        assert relay.stop() == 0
+    finally:
+        if relay.is_running:
+            relay.kill()
+        lab.run("relay", "ip", "link", "delete", "twin0")
+
+
+def wait_until(condition, relay, timeout=30):
+    deadline = time.monotonic() + timeout
+    while not condition():
+        assert relay.is_running and time.monotonic() < deadline, relay.log_tail()
+        time.sleep(0.05)
+
+
+def test_every_payload_comes_through_a_device_of_the_relays_own(lab, memif_relay, tmp_path):
+    options = ["--allocations", ALLOCATIONS, "--duration", 2, "--rate", 500, "--payload", "24,161,1200", "--permit"]
+    code, report = run_by(lab, tmp_path, memif_relay.device, *memif_relay.link, *options)
+    assert code == 0, report
+    assert report["driver"] == "net_memif"
+    for name in ("allocated", "deleted"):
+        assert (report[name]["done"], report[name]["failed"]) == (ALLOCATIONS, 0)
+    for way in ("to_peer", "to_client"):
+        assert_all_came_through(report["media"][way])

@@ -368,6 +368,21 @@ static void deleting_asks_for_no_lifetime_and_for_what_was_allocated_alone(void 
     assert_int_equal(flows.table[0].state + flows.table[2].state, FLOW_NONE);
 }
 
+static void a_round_that_is_cut_serves_what_it_has_begun_and_no_more(void **state)
+{
+    (void)state;
+    sessions_begin(&sessions, 1u << STEP_ALLOCATE, 0, 1);
+    sessions_poll(&sessions, 1);
+    sessions_cut(&sessions, 2);
+    assert_false(sessions_is_over(&sessions));
+    serve_all(3);
+    assert_true(sessions_is_over(&sessions));
+    assert_int_equal(sessions.round.done, 2);
+    sessions_begin(&sessions, 1u << STEP_ALLOCATE, 1, 10);
+    sessions_cut(&sessions, 11);
+    assert_true(sessions_is_over(&sessions));
+}
+
 static void a_round_with_nothing_to_ask_is_over_at_once(void **state)
 {
     (void)state;
@@ -392,6 +407,7 @@ int main(void)
         CASE(a_success_with_wrong_integrity_is_none),
         CASE(a_response_at_another_client_is_none),
         CASE(deleting_asks_for_no_lifetime_and_for_what_was_allocated_alone),
+        CASE(a_round_that_is_cut_serves_what_it_has_begun_and_no_more),
         CASE(a_round_with_nothing_to_ask_is_over_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
