@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <rte_dev.h>
 #include <rte_errno.h>
-#include <rte_ethdev.h>
 #include <stdio.h>
 #include <string.h>
 

@@ -4,6 +4,7 @@
 
 #include "frame.h"
 
+#include <rte_ethdev.h>
 #include <rte_mbuf.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -13,8 +14,8 @@
 
 struct device {
     uint16_t port;
-    char name[64];
-    char driver[64];
+    char name[RTE_ETH_NAME_MAX_LEN];
+    char driver[RTE_ETH_NAME_MAX_LEN];
     uint8_t mac[ETHERNET_ADDRESS_LEN];
     struct rte_mempool *pool;
     struct rte_mbuf *queued[DEVICE_QUEUED]; // not yet taken by the port

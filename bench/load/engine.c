@@ -2,7 +2,6 @@
 // Every phase is the same loop with another end.
 #include "engine.h"
 
-#include "proto/channel_data.h"
 #include "report.h"
 
 #include <errno.h>
@@ -124,37 +123,35 @@ static void send_from_client(void *context, uint32_t flow, const uint8_t *bytes,
     device_send(&engine->device, frame, len);
 }
 
-static void send_media(struct engine *engine, uint64_t now)
+static size_t write_media(struct engine *engine, uint8_t *frame)
 {
-    unsigned room = RTE_MIN(device_room(&engine->device), (unsigned)WRITE_BURST);
-
-    for (unsigned n = pacer_take(&engine->media_pacer, now, room); n > 0; n--) {
-        struct rte_mbuf *frame = device_take(&engine->device);
-
-        if (!frame)
-            return;
-        device_queue(&engine->device, frame,
-                     media_write(&engine->media, rte_pktmbuf_mtod(frame, uint8_t *), rte_rdtsc()));
-    }
+    return media_write(&engine->media, frame, rte_rdtsc());
 }
 
-static void send_flood(struct engine *engine, uint64_t now)
+static size_t write_flood(struct engine *engine, uint8_t *frame)
+{
+    return flood_write(&engine->flood, frame, rte_rdtsc());
+}
+
+// Each frame is stamped when it is written, not when the burst began.
+static void send_due(struct engine *engine, struct pacer *pacer,
+                     size_t (*write)(struct engine *engine, uint8_t *frame), uint64_t now)
 {
     unsigned room = RTE_MIN(device_room(&engine->device), (unsigned)WRITE_BURST);
 
-    for (unsigned n = pacer_take(&engine->flood_pacer, now, room); n > 0; n--) {
+    for (unsigned n = pacer_take(pacer, now, room); n > 0; n--) {
         struct rte_mbuf *frame = device_take(&engine->device);
 
         if (!frame)
             return;
-        device_queue(&engine->device, frame,
-                     flood_write(&engine->flood, rte_pktmbuf_mtod(frame, uint8_t *), rte_rdtsc()));
+        device_queue(&engine->device, frame, write(engine, rte_pktmbuf_mtod(frame, uint8_t *)));
     }
 }
 
 // Phases
 
-static uint64_t turn(struct engine *engine)
+// Receives, and carries on with the sessions. Returns the time.
+static uint64_t poll_once(struct engine *engine)
 {
     uint64_t now;
 
@@ -198,7 +195,7 @@ static void run_round(struct engine *engine, const char *name, unsigned steps, u
     sessions_begin(&engine->sessions, steps, rate, rte_rdtsc());
     report_ticker_start(&ticker, engine);
     while (!sessions_is_over(&engine->sessions) && engine_stop < 2) {
-        uint64_t now = turn(engine);
+        uint64_t now = poll_once(engine);
 
         // What was allocated is still deleted.
         if (engine_stop && !(steps & 1u << STEP_DELETE))
@@ -261,7 +258,7 @@ static void drain(struct engine *engine)
     uint64_t end = rte_rdtsc() + ticks_of_ms(engine, engine->options->drain_ms);
 
     while ((rte_rdtsc() < end || !sessions_is_over(&engine->sessions)) && engine_stop < 2) {
-        turn(engine);
+        poll_once(engine);
         device_flush(&engine->device);
     }
 }
@@ -277,13 +274,13 @@ static void send_for_the_duration(struct engine *engine)
     pacer_init(&engine->flood_pacer, engine->hz, options->flood_rate, PACER_BACKLOG_MS, now);
     report_ticker_start(&ticker, engine);
     while (now < end && !engine_stop) {
-        now = turn(engine);
+        now = poll_once(engine);
         if (engine->has_media) {
-            send_media(engine, now);
+            send_due(engine, &engine->media_pacer, write_media, now);
             keep_alive(engine, now);
         }
         if (options->flood != FLOOD_NONE)
-            send_flood(engine, now);
+            send_due(engine, &engine->flood_pacer, write_flood, now);
         device_flush(&engine->device);
         report_media_tick(&ticker, engine, now);
     }

@@ -42,7 +42,7 @@ void json_count(struct json *json, const char *name, uint64_t value)
 void json_number(struct json *json, const char *name, double value)
 {
     begin_member(json, name);
-    fprintf(json->stream, "%.6g", value);
+    fprintf(json->stream, "%.9g", value);
 }
 
 void json_text(struct json *json, const char *name, const char *text)

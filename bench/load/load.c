@@ -6,6 +6,7 @@
 
 #include <rte_eal.h>
 #include <rte_errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -2,11 +2,9 @@
 // One table says what each option is called, how its value is read, and what --help says of it.
 #include "options.h"
 
-#include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #define RATE_MAX 1000000000.0
 
