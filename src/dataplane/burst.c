@@ -22,8 +22,10 @@
 // Which worker has this relay port; whether that is another one, and the frame may go there.
 static bool hand_to_port_owner(struct worker *worker, struct rte_mbuf *frame, uint16_t port)
 {
+    if (!worker->may_hand_on)
+        return false;
     unsigned owner = port_slice_worker(port, worker->config->worker_count);
-    if (owner == worker->id || !worker->may_hand_on)
+    if (owner == worker->id)
         return false;
     handoff_send(worker, owner, frame);
     return true;
@@ -136,19 +138,28 @@ static void first_peer(struct worker *worker, const struct worker_lookups *looku
     }
 }
 
+// What channel_is_of_peer() says of the packet's key, which is not made for this.
+static inline bool guess_is_right(const struct channel *channel, const struct packet *packet)
+{
+    bool is_same_ip = packet->family == IP_FAMILY_V4
+                          ? memcmp(channel->peer_ip, packet->source_ip, 4) == 0
+                          : memcmp(channel->peer_ip, packet->source_ip, 16) == 0;
+    return is_same_ip && channel->allocation == packet->allocation &&
+           channel->peer_port_be == packet->source_port_be &&
+           channel->peer_family == packet->family;
+}
+
 static void first_guessed(struct worker *worker)
 {
     const struct worker_packets *guessed = &worker->guessed;
     for (unsigned i = 0; i < guessed->count; i++) {
         struct packet *packet = guessed->packets[i];
         struct channel *channel = &worker->tables.channels.at[packet->guess];
-        struct flow_key *key = lookup_add(&worker->peer_lookups, packet);
-        tables_peer_key(key, packet->allocation, packet->family, packet->source_ip,
-                        packet->source_port_be);
-        if (unlikely(!channel_is_of_peer(channel, key)))
-            continue;
-        worker->peer_lookups.count--;
-        peer_to_channel(worker, packet, channel);
+        if (likely(guess_is_right(channel, packet)))
+            peer_to_channel(worker, packet, channel);
+        else
+            tables_peer_key(lookup_add(&worker->peer_lookups, packet), packet->allocation,
+                            packet->family, packet->source_ip, packet->source_port_be);
     }
 }
 
