@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "rig.h"
 
+#define OTHER_PEER_V6 "[2001:db8:e::9:9]:50000"
+
 static int set_up(void **state)
 {
     rig_set_up_clients(state);
@@ -199,6 +201,33 @@ static void two_channels_of_one_port_take_turns(void **state)
     }
 }
 
+static void peers_with_ipv6_take_turns_by_their_whole_address(void **state)
+{
+    struct rig *rig = *state;
+    struct wire_seen seen;
+    rig_permission(rig, 0, 1, "2001:db8:e::9:9");
+    set_channel(rig, COMMAND_INSTALL_CHANNEL, 0x4123, OTHER_PEER_V6);
+    for (unsigned i = 0; i < 6; i++) {
+        receive(rig, i % 2 == 0 ? PEER_V6 : OTHER_PEER_V6, "[" RELAY_V6 "]:50002", 5);
+        assert_to_client(rig, LISTENER_V4, CLIENT_V4, &seen);
+        assert_channel_data(&seen, i % 2 == 0 ? 0x4FFF : 0x4123, 5);
+    }
+}
+
+// The memory of a channel that is gone goes to the next one, and the port's guess still leads
+// there.
+static void a_channel_in_the_place_of_another_is_no_other_clients(void **state)
+{
+    struct rig *rig = *state;
+    struct wire_seen seen;
+    set_channel(rig, COMMAND_REMOVE_CHANNEL, 0x4000, PEER_V4);
+    rig_channel(rig, 0, 2, 0x4000, PEER_V4);
+    rig_poll(rig);
+    receive(rig, PEER_V4, RELAY_V4_LOCAL ":50001", 5);
+    assert_to_client(rig, LISTENER_V4, CLIENT_V4, &seen);
+    assert_data(&seen, PEER_V4, 5);
+}
+
 static void a_relay_port_that_nobody_has_swallows_all(void **state)
 {
     receive(*state, PEER_V4, RELAY_V4_LOCAL ":50002", 5); // the other family's
@@ -278,6 +307,8 @@ int main(void)
         TEST(a_channel_rests_while_its_permission_is_gone),
         TEST(what_was_unbound_comes_in_data_indications_and_what_is_bound_anew_by_its_new_number),
         TEST(two_channels_of_one_port_take_turns),
+        TEST(peers_with_ipv6_take_turns_by_their_whole_address),
+        TEST(a_channel_in_the_place_of_another_is_no_other_clients),
         TEST(a_relay_port_that_nobody_has_swallows_all),
         TEST(a_port_below_the_relay_range_is_not_ours),
         TEST(an_absent_checksum_is_absent_for_the_client_too),
