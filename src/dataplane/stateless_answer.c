@@ -74,11 +74,14 @@ void stateless_answer(struct worker *worker, const struct packet *packet)
     struct transport_address client = {
         ip_address_from_bytes((enum ip_family)packet->family, packet->source_ip),
         ntohs(packet->source_port_be)};
+    // Of a nonce, which no Binding answer has.
+    uint16_t salt =
+        message.method == STUN_METHOD_BINDING ? 0 : (uint16_t)token_stream_next(&worker->tokens);
     uint8_t answer[STATELESS_ANSWER_MAX_LEN];
     size_t answer_len = 0;
-    enum stateless_verdict verdict = stateless_process(
-        &worker->stateless, &message, &client, worker->now_s,
-        (uint16_t)token_stream_next(&worker->tokens), answer, sizeof(answer), &answer_len);
+    enum stateless_verdict verdict =
+        stateless_process(&worker->stateless, &message, &client, worker->now_s, salt, answer,
+                          sizeof(answer), &answer_len);
     if (verdict == STATELESS_PASS)
         punt_message(worker, packet, &client, message.method, (uint16_t)message.bytes.len);
     else if (!stateless_is_answer(verdict))
