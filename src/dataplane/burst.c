@@ -170,7 +170,9 @@ static void first_send(struct worker *worker, unsigned from, unsigned to,
     for (unsigned i = from; i < to; i++) {
         struct packet *packet = worker->lookups.packets[i];
         struct send_request *request = &sends[permissions->count];
-        uint32_t index = lookup_index(worker, &worker->lookups, i, false);
+        bool is_match =
+            tables_match(&worker->tables, worker->lookups.values[i], &worker->lookups.keys[i]);
+        uint32_t index = lookup_index(worker, &worker->lookups, i, is_match);
         if (index == TABLE_NONE) {
             stray_client(worker, packet, DROP_NO_ALLOCATION);
         } else if (send_to_peer_parse(worker, packet, request)) {
@@ -189,7 +191,8 @@ static void second_round(struct worker *worker, const struct send_request *sends
     lookup_all(worker, lookups);
     for (unsigned i = 0; i < lookups->count; i++) {
         struct packet *packet = lookups->packets[i];
-        uint32_t index = lookup_index(worker, lookups, i, false);
+        bool is_match = tables_match(&worker->tables, lookups->values[i], &lookups->keys[i]);
+        uint32_t index = lookup_index(worker, lookups, i, is_match);
         if (index == TABLE_NONE || !worker->tables.permissions.at[index].live)
             worker_drop(worker, packet->mbuf, DROP_NO_PERMISSION);
         else if (packet->kind == PACKET_PEER)
