@@ -10,6 +10,8 @@
 #include <string.h>
 
 #define WRITE_BURST      32
+#define PREFETCH_AHEAD   4
+#define PREFETCH_LEN     512
 #define PACER_BACKLOG_MS 10
 #define QUESTION_MS      200
 #define QUESTIONS        25
@@ -96,17 +98,30 @@ static void receive_frame(struct engine *engine, const uint8_t *frame, size_t le
     }
 }
 
+// Every byte is read, and the relay's core has just written it.
+static void prefetch(const struct rte_mbuf *frame)
+{
+    const uint8_t *bytes = rte_pktmbuf_mtod(frame, const uint8_t *);
+    unsigned len = RTE_MIN(frame->data_len, (unsigned)PREFETCH_LEN);
+
+    for (unsigned at = 0; at < len; at += RTE_CACHE_LINE_SIZE)
+        rte_prefetch0(bytes + at);
+}
+
 static void receive(struct engine *engine)
 {
     struct rte_mbuf *frames[DEVICE_BURST];
     unsigned count = device_receive(&engine->device, frames);
     uint64_t now = rte_rdtsc();
 
-    for (unsigned i = 0; i < count; i++)
-        rte_prefetch0(rte_pktmbuf_mtod(frames[i], void *));
-    for (unsigned i = 0; i < count; i++)
+    for (unsigned i = 0; i < RTE_MIN(count, (unsigned)PREFETCH_AHEAD); i++)
+        prefetch(frames[i]);
+    for (unsigned i = 0; i < count; i++) {
+        if (i + PREFETCH_AHEAD < count)
+            prefetch(frames[i + PREFETCH_AHEAD]);
         receive_frame(engine, rte_pktmbuf_mtod(frames[i], const uint8_t *), frames[i]->data_len,
                       now);
+    }
     rte_pktmbuf_free_bulk(frames, count);
 }
 
@@ -135,7 +150,7 @@ static size_t write_flood(struct engine *engine, uint8_t *frame)
 
 // Each frame is stamped when it is written, not when the burst began.
 static void send_due(struct engine *engine, struct pacer *pacer,
-                     size_t (*write)(struct engine *engine, uint8_t *frame), uint64_t now)
+                     size_t (*write_frame)(struct engine *engine, uint8_t *frame), uint64_t now)
 {
     unsigned room = RTE_MIN(device_room(&engine->device), (unsigned)WRITE_BURST);
 
@@ -144,7 +159,8 @@ static void send_due(struct engine *engine, struct pacer *pacer,
 
         if (!frame)
             return;
-        device_queue(&engine->device, frame, write(engine, rte_pktmbuf_mtod(frame, uint8_t *)));
+        device_queue(&engine->device, frame,
+                     write_frame(engine, rte_pktmbuf_mtod(frame, uint8_t *)));
     }
 }
 

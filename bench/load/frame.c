@@ -35,6 +35,11 @@ uint16_t frame_checksum(const struct ip_address *source, const struct ip_address
     return checksum_udp_field(checksum_add_bytes(sum, bytes, len));
 }
 
+static uint64_t ipv4_header_sum(const uint8_t *header)
+{
+    return checksum_add_4_bytes(checksum_add_16_bytes(0, header), header + 16);
+}
+
 static void write_ipv4(uint8_t *header, const struct ip_address *source,
                        const struct ip_address *destination, size_t payload_len)
 {
@@ -48,7 +53,7 @@ static void write_ipv4(uint8_t *header, const struct ip_address *source,
     header[9] = IPPROTO_UDP;
     memcpy(header + 12, source->bytes, 4);
     memcpy(header + 16, destination->bytes, 4);
-    checksum = checksum_field(checksum_add_bytes(0, header, IPV4_HEADER_LEN));
+    checksum = checksum_field(ipv4_header_sum(header));
     memcpy(header + 10, &checksum, sizeof(checksum));
 }
 
@@ -126,7 +131,7 @@ static enum frame_verdict read_ipv4(const uint8_t *header, size_t len,
 
     if (total_len < IPV4_HEADER_LEN || total_len > len || header[0] != 0x45)
         return FRAME_OTHER;
-    if (checksum_fold(checksum_add_bytes(0, header, IPV4_HEADER_LEN)) != 0xFFFF)
+    if (checksum_fold(ipv4_header_sum(header)) != 0xFFFF)
         return FRAME_BAD_CHECKSUM;
     if (load_be16(header + 6) & 0x3FFF)
         return FRAME_FRAGMENT;
