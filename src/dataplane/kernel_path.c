@@ -5,15 +5,9 @@
 
 #include "dataplane/transmit.h"
 
-// What came through the hairpin came from no wire, and concerns relayed addresses alone.
-static bool is_for_twin(const struct worker *worker, const struct rte_mbuf *frame)
-{
-    return worker->plane->to_kernel[worker->id] != NULL && frame->port != PACKET_PORT_LOCAL;
-}
-
 void kernel_path_send(struct worker *worker, struct rte_mbuf *frame, enum drop otherwise)
 {
-    if (!is_for_twin(worker, frame)) {
+    if (worker->plane->to_kernel[worker->id] == NULL) {
         worker_drop(worker, frame, otherwise);
         return;
     }

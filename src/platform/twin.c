@@ -32,7 +32,6 @@ struct twin {
     int fd;
     uint32_t stopping;      // set by the control thread; atomic
     struct rte_mbuf *spare; // to read into
-    bool is_gone;           // the interface: somebody has deleted it, and the relay is about to end
     pthread_t thread;
 };
 
@@ -66,7 +65,7 @@ static bool can_read(struct twin *twin)
 {
     if (!twin->spare)
         twin->spare = rte_pktmbuf_alloc(twin->pool);
-    return twin->spare && !twin->is_gone && plane_from_kernel_room(twin->plane) > 0;
+    return twin->spare && plane_from_kernel_room(twin->plane) > 0;
 }
 
 // False when the kernel has nothing to send.
@@ -103,11 +102,8 @@ static void wait_for_work(struct twin *twin)
         {.fd = reads ? twin->fd : -1, .events = POLLIN},
     };
 
-    if (!plane_twin_doorbell_arm(twin->plane))
-        return;
-    poll(fds, 2, reads ? -1 : RETRY_MS);
-    if (fds[1].revents & POLLERR)
-        twin->is_gone = true;
+    if (plane_twin_doorbell_arm(twin->plane))
+        poll(fds, 2, reads ? -1 : RETRY_MS);
 }
 
 static void *serve(void *context)

@@ -21,7 +21,7 @@ ETH_P_ALL = 3
 _libc = ctypes.CDLL(None, use_errno=True)
 
 RELAY4, RELAY6 = "192.0.2.1", "2001:db8:2::1"
-GATEWAY6 = "2001:db8:2::fe"
+GATEWAY = {4: "192.0.2.254", 6: "2001:db8:2::fe"}
 CLIENT4, CLIENT4_OTHER, CLIENT6 = "198.51.100.2", "198.51.100.3", "2001:db8:100::2"
 PEER4, PEER4_OTHER, PEER6 = "203.0.113.2", "203.0.113.3", "2001:db8:203::2"
 ANY = {4: "0.0.0.0", 6: "::"}

@@ -9,7 +9,7 @@ import subprocess
 import time
 
 import stun
-from lab import CLIENT4, GATEWAY6, HERE, RELAY4, RELAY6, WORKERS
+from lab import CLIENT4, GATEWAY, HERE, RELAY4, RELAY6, WORKERS
 
 BINARY = pathlib.Path(os.environ.get("TURNPIKE", HERE.parent.parent / "build" / "turnpike"))
 PORT = 3478
@@ -93,7 +93,7 @@ class Relay:
         self.launch()
         try:
             self.wait_until_it_serves(timeout)
-            self.find_gateway()
+            self.find_gateways()
         except BaseException:
             self.kill()
             raise
@@ -119,10 +119,11 @@ class Relay:
                     continue
         raise AssertionError(f"the relay does not serve after {timeout} s:\n{self.log_tail()}")
 
-    def find_gateway(self):
+    def find_gateways(self):
         """Through a TAP it takes longer than a client needs to go on, whose first packet would then be lost."""
         if self.lab.mode == "owned":
-            self.lab.run("relay", "ping", "-c", 1, "-W", 2, GATEWAY6)
+            for gateway in GATEWAY.values():
+                self.lab.run("relay", "ping", "-c", 1, "-W", 2, gateway)
 
     def stop(self, timeout=20):
         """SIGTERM; the exit code."""

@@ -238,6 +238,7 @@ static void the_first_worker_transmits_what_the_kernel_sends(void **state)
     static uint8_t frame[256], sent[RIG_FRAME_MAX];
     size_t len = udp(frame, HOST_V4, FAR_V4);
     assert_true(rig_from_kernel(rig, frame, len));
+    assert_int_equal(worker_poll(rig->workers[1]), 0);
     rig_poll(rig);
     assert_int_equal(rig_sent(rig, 1, sent), 0);
     assert_int_equal(rig_sent(rig, 0, sent), len);

@@ -74,10 +74,13 @@ static void samples_make(void)
     sample_add_fragment();
 }
 
-static int set_up(void **state)
+static int set_up_with(void **state, uint32_t kernel_ring_len)
 {
-    rig_set_up_two(state);
-    struct rig *rig = *state;
+    struct plane_config config;
+    rig_config(&config, 2);
+    config.kernel_ring_len = kernel_ring_len;
+    struct rig *rig = rig_create(&config);
+    *state = rig;
     // Worker 0 owns both ports: bit 6 of 50048 and 50050 is clear.
     rig_allocation(rig, 0, 1, CLIENT_V4, 50048, 50050);
     rig_allocation(rig, 0, 2, CLIENT_V6, 50052, 50054);
@@ -91,12 +94,22 @@ static int set_up(void **state)
     return 0;
 }
 
+static int set_up(void **state)
+{
+    return set_up_with(state, 0);
+}
+
+static int set_up_with_twin(void **state)
+{
+    return set_up_with(state, 64);
+}
+
 static void drain(struct rig *rig)
 {
     static uint8_t frame[RIG_FRAME_MAX];
     rig_poll(rig);
     for (unsigned worker = 0; worker < rig->plane->config.worker_count; worker++) {
-        while (rig_sent(rig, worker, frame) > 0)
+        while (rig_sent(rig, worker, frame) > 0 || rig_to_kernel(rig, worker, frame) > 0)
             ;
     }
 }
@@ -105,7 +118,8 @@ static void assert_all_accounted_for(struct rig *rig)
 {
     struct worker_usage usage;
     uint64_t out = rig_counter(rig, COUNTER_TX_PACKETS) + rig_counter(rig, COUNTER_HANDOFF_OUT) +
-                   rig_counter(rig, COUNTER_PUNTED) + rig_counter(rig, COUNTER_FRAGMENTS_MERGED);
+                   rig_counter(rig, COUNTER_TO_KERNEL) + rig_counter(rig, COUNTER_PUNTED) +
+                   rig_counter(rig, COUNTER_FRAGMENTS_MERGED);
     for (unsigned drop = 0; drop < DROP_COUNT; drop++)
         out += rig_drops(rig, (enum drop)drop);
     uint64_t in = rig_counter(rig, COUNTER_RX_PACKETS) + rig_counter(rig, COUNTER_HANDOFF_IN) +
@@ -273,6 +287,7 @@ static void destroys_with_frames_under_way(void **state)
     (void)state;
     struct plane_config config;
     rig_config(&config, 2);
+    config.kernel_ring_len = 4;
     unsigned before = rte_mempool_avail_count(rig_pool);
     struct plane *plane;
     struct worker *worker;
@@ -286,6 +301,9 @@ static void destroys_with_frames_under_way(void **state)
     command.transmit.frame = rte_pktmbuf_alloc(rig_pool);
     assert_int_equal(plane_command_send(plane, 1, &command), 0);
     assert_int_equal(rte_ring_sp_enqueue(plane->handoffs[0][1], rte_pktmbuf_alloc(rig_pool)), 0);
+    struct rte_mbuf *frame = rte_pktmbuf_alloc(rig_pool);
+    assert_int_equal(plane_to_kernel_send(plane, 0, &frame, 1), 1);
+    assert_int_equal(plane_from_kernel_send(plane, rte_pktmbuf_alloc(rig_pool)), 0);
     struct punt punt;
     memset(&punt, 0, sizeof(punt));
     punt.kind = PUNT_MESSAGE;
@@ -351,6 +369,10 @@ int main(void)
         TEST(a_packet_cut_short_anywhere_is_accounted_for),
         TEST(every_byte_at_every_extreme_is_accounted_for),
         TEST(random_damage_is_accounted_for),
+#define WITH_TWIN(test) cmocka_unit_test_setup_teardown(test, set_up_with_twin, rig_tear_down)
+        WITH_TWIN(a_frame_cut_short_anywhere_is_accounted_for),
+        WITH_TWIN(every_byte_at_every_extreme_is_accounted_for),
+        WITH_TWIN(random_damage_is_accounted_for),
         TEST(a_frame_of_several_buffers_is_taken_whole),
         TEST(counts_polls),
         cmocka_unit_test_setup_teardown(runs_until_the_plane_stops, set_up_adaptive, rig_tear_down),
