@@ -121,6 +121,15 @@ def test_strangers_are_answered(lab, relay, tmp_path, kind, family):
     assert flood["wrong"] == 0
 
 
+def test_a_stale_nonce_is_no_failure(lab, tmp_path):
+    with Relay(lab, tmp_path, allow_peer=[PEERS[4]], nonce_lifetime=1):
+        code, report = run(lab, tmp_path, "--allocations", 10, "--duration", 3, "--rate", 100, "--refresh")
+    assert code == 0
+    assert report["refreshed"]["done"] == 10
+    assert report["requests"]["stale_nonce"] >= 10
+    assert report["requests"]["errors"] == {}
+
+
 def test_a_refusal_is_told(lab, relay, tmp_path):
     code, report = run(lab, tmp_path, "--allocations", 10, password="looking-glass")
     assert code == 1
