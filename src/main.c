@@ -96,10 +96,12 @@ static int start_eal(struct relay *relay)
         .memory_mb = sizing_memory_mb(settings, buffers_len),
         .card = device_is_pci(settings->device) ? settings->device : NULL,
     };
-    int error;
+    int error = 0;
 
     memcpy(config.cpus, settings->cpus.cpus, sizeof(config.cpus));
-    error = privileges_lock_memory(buffers_len * settings->workers);
+    // Neither the kernel nor a card reaches into the buffers of a virtual device.
+    if (config.card || !settings_own_device(settings))
+        error = privileges_lock_memory(buffers_len * settings->workers);
     if (!error)
         error = eal_start(&config, &relay->hugepages);
     relay->eal_is_up = !error;

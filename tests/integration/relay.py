@@ -57,9 +57,9 @@ def render_config(settings):
 
 
 class Relay:
-    """with Relay(lab, directory, workers=2) as relay: ..."""
+    """with Relay(lab, directory, workers=2) as relay: ... under: a command that runs it."""
 
-    def __init__(self, lab, directory, check_exit=True, **settings):
+    def __init__(self, lab, directory, check_exit=True, under=(), **settings):
         self.lab = lab
         of_mode = owned(settings.get("workers", WORKERS)) if lab.mode == "owned" else {}
         self.settings = {**DEFAULTS, **of_mode, **settings}
@@ -68,6 +68,7 @@ class Relay:
         self.log_path = self.directory / "turnpike.log"
         self.stats_path = self.directory / "turnpike.stats"
         self.check_exit = check_exit
+        self.under = under
         self.process = None
 
     def __enter__(self):
@@ -85,7 +86,7 @@ class Relay:
     def launch(self):
         """Start it without waiting for it to serve."""
         self.config.write_text(render_config(self.settings))
-        command = [BINARY, "--stats", "-c", self.config]
+        command = [*self.under, BINARY, "--stats", "-c", self.config]
         with open(self.log_path, "ab") as log, open(self.stats_path, "wb") as stats:
             self.process = self.lab.popen("relay", *command, stdin=subprocess.DEVNULL, stdout=stats, stderr=log)
 

@@ -109,6 +109,13 @@ def test_says_why_it_cannot_start(lab, tmp_path, settings, said):
     assert said in result.stderr
 
 
+def test_needs_no_more_privileges_than_the_device_asks_for(lab, tmp_path):
+    # The driver locks its own rings; the packet buffers would be much more.
+    little = ["prlimit", "--memlock=8388608:8388608", "setpriv", "--bounding-set=-all,+net_admin,+net_raw"]
+    with Relay(lab, tmp_path, under=little):
+        assert " 0% packet loss" in ping(lab, RELAY4)
+
+
 def test_a_second_one_on_the_same_twin_says_so_and_harms_nothing(lab, relay, tmp_path):
     config = tmp_path / "second.conf"
     config.write_text(render_config(SETTINGS))
