@@ -2,6 +2,7 @@
 // Every phase is the same loop with another end.
 #include "engine.h"
 
+#include "pcap_file.h"
 #include "report.h"
 
 #include <errno.h>
@@ -314,6 +315,36 @@ static int run_media(struct engine *engine)
     return 0;
 }
 
+static int write_frames(struct engine *engine)
+{
+    const struct options *options = engine->options;
+    uint8_t frame[MEDIA_FRAME_MAX_LEN];
+    struct pcap_file file;
+    int error = pcap_file_create(&file, options->pcap);
+
+    if (!error) {
+        for (uint32_t i = 0; i < options->pcap_frames; i++)
+            pcap_file_write(&file, frame, media_write(&engine->media, frame, 0));
+        error = pcap_file_close(&file);
+    }
+    if (error)
+        fprintf(stderr, "load: %s: %s\n", options->pcap, strerror(-error));
+    return error;
+}
+
+// Nothing of this media was sent, and nothing is reported of it.
+static int write_media_to_file(struct engine *engine)
+{
+    int error = begin_media(engine);
+
+    if (error || !engine->has_media)
+        return error;
+    error = write_frames(engine);
+    media_done(&engine->media);
+    engine->has_media = false;
+    return error;
+}
+
 int engine_run(struct engine *engine)
 {
     const struct options *options = engine->options;
@@ -323,6 +354,8 @@ int engine_run(struct engine *engine)
         return error;
     if (engine->flows.count > 0)
         run_round(engine, "allocate", setup_steps(options), options->setup_rate, &engine->setup);
+    if (options->pcap && !engine_stop)
+        return write_media_to_file(engine);
     if (options->duration_s > 0 && !engine_stop)
         error = run_media(engine);
     if (options->refresh && !engine_stop)

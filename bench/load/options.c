@@ -266,6 +266,10 @@ static const struct option_spec specs[] = {
     {"damage", "N", parse_u32, FIELD(damage_every),
      "one wrong byte in one of N payloads: shows that the checks work; 0: none (0)"},
     {"drain", "MS", parse_u32, FIELD(drain_ms), "wait for the last packets, milliseconds (500)"},
+    {.name = "Media for another generator"},
+    {"pcap", "FILE", parse_text, FIELD(pcap),
+     "write frames there instead of sending any, and keep the allocations"},
+    {"pcap-frames", "N", parse_positive, FIELD(pcap_frames), "how many (65536)"},
     {.name = "Strangers, beside the media or alone"},
     {"flood", "KIND", parse_flood, FIELD(flood),
      "requests without credentials: binding, or allocate, which is answered 401"},
@@ -384,6 +388,8 @@ static enum options_verdict complete(FILE *errors, struct options *options)
                       "");
     if (options->allocations == 0 && options->flood == FLOOD_NONE)
         return refuse(errors, "neither --allocations nor --flood: nothing to do", "");
+    if (options->pcap && (options->allocations == 0 || options->flood != FLOOD_NONE))
+        return refuse(errors, "--pcap is for --allocations, without --flood", "");
     if (options->ring_len > 16384 || options->window > 65536)
         return refuse(errors, "--ring-len above 16384 or --window above 65536", "");
     return OPTIONS_RUN;
@@ -406,6 +412,7 @@ enum options_verdict options_parse(int argc, char **argv, FILE *output, FILE *er
         .directions = {true, true},
         .lens = {{160}, 1},
         .drain_ms = 500,
+        .pcap_frames = 65536,
         .flood_rate = 10000,
         .seed = 1,
     };

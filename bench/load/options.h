@@ -57,6 +57,9 @@ struct options {
     // Strangers
     enum flood_kind flood;
     uint64_t flood_rate;
+    // Instead of media
+    const char *pcap;
+    uint32_t pcap_frames;
     // Results
     const char *json;
     bool quiet;

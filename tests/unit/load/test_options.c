@@ -127,6 +127,17 @@ static void what_is_missing_is_named(void **state)
     assert_int_equal(PARSE(RELAY, "--allocations", "0"), OPTIONS_WRONG);
 }
 
+static void frames_for_a_file_are_of_allocations_alone(void **state)
+{
+    (void)state;
+    assert_int_equal(PARSE(RELAY, "--pcap", "a.pcap", "--pcap-frames", "1k"), OPTIONS_RUN);
+    assert_string_equal(options.pcap, "a.pcap");
+    assert_int_equal(options.pcap_frames, 1000);
+    assert_int_equal(PARSE(RELAY, "--pcap", "a.pcap", "--pcap-frames", "0"), OPTIONS_WRONG);
+    assert_int_equal(PARSE(RELAY, "--pcap", "a.pcap", "--flood", "binding"), OPTIONS_WRONG);
+    assert_non_null(strstr(said, "--pcap"));
+}
+
 static void what_is_unknown_or_too_much_is_named(void **state)
 {
     (void)state;
@@ -156,6 +167,7 @@ int main(void)
         cmocka_unit_test(flat_out_is_no_rate),
         cmocka_unit_test(what_is_wrong_is_named),
         cmocka_unit_test(what_is_missing_is_named),
+        cmocka_unit_test(frames_for_a_file_are_of_allocations_alone),
         cmocka_unit_test(what_is_unknown_or_too_much_is_named),
         cmocka_unit_test(help_fits_a_terminal_and_names_what_is_needed),
     };
