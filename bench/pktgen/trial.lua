@@ -2,14 +2,14 @@
 -- One trial (RFC 2544 section 24), and how results are shown and kept: what the scripts beside this one share.
 --
 -- Settings come from the environment:
---   PORT     Pktgen's port, which sends and receives (0)
---   SECONDS  how long a trial sends (10)
---   RESULTS  results go to this name with .json and .csv behind it (pktgen)
+--   PORT           Pktgen's port, which sends and receives (0)
+--   TRIAL_SECONDS  how long a trial sends (10)
+--   RESULTS        results go to this name with .json and .csv behind it (pktgen)
 
 local trial = {}
 
 local port = os.getenv("PORT") or "0"
-local seconds = tonumber(os.getenv("SECONDS") or "10")
+local seconds = tonumber(os.getenv("TRIAL_SECONDS") or "10")
 local results = os.getenv("RESULTS") or "pktgen"
 
 -- What is on its way, and Pktgen's counters, which it takes once a second.

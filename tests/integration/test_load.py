@@ -3,8 +3,10 @@
 
 import json
 import pathlib
+import struct
 import tempfile
 import time
+from socket import IPPROTO_UDP, PACKET_HOST
 
 import pytest
 
@@ -199,3 +201,53 @@ def test_every_payload_comes_through_a_device_of_the_relays_own(lab, memif_relay
         assert (report[name]["done"], report[name]["failed"]) == (ALLOCATIONS, 0)
     for way in ("to_peer", "to_client"):
         assert_all_came_through(report["media"][way])
+
+
+def frames_of(path):
+    """The frames of a pcap file of this machine's byte order."""
+    file = path.read_bytes()
+    magic, link_type, at = *struct.unpack_from("=I16xI", file), 24
+    assert (magic, link_type) == (0xA1B2C3D4, 1)
+    while at < len(file):
+        length = struct.unpack_from("=I", file, at + 8)[0]
+        yield file[at + 16 : at + 16 + length]
+        at += 16 + length
+
+
+def replay(lab, frames):
+    """Send frames from the load's end of the wire; the datagrams that come back there, as (destination, payload)."""
+    wire = lab.sniffer("load", timeout=1)
+    received = []
+    for number, frame in enumerate(frames):
+        wire.send(frame)
+        if number % 32 == 31:
+            received += arrivals(wire, 0.01)
+    return received + list(arrivals(wire, 1))
+
+
+def arrivals(wire, timeout):
+    wire.settimeout(timeout)
+    while True:
+        try:
+            frame, (_, _, packet_type, *_) = wire.recvfrom(2048)
+        except TimeoutError:
+            return
+        if packet_type == PACKET_HOST and frame[12:14] == b"\x08\x00" and frame[23] == IPPROTO_UDP:
+            yield frame[30:34], frame[42 : 38 + int.from_bytes(frame[38:40])]
+
+
+def test_frames_for_another_generator_are_relayed(lab, relay, tmp_path):
+    path = tmp_path / "both.pcap"
+    code, report = run(lab, tmp_path, "--allocations", 50, "--pcap", path, "--pcap-frames", 400)
+    assert code == 0
+    assert "media" not in report and "deleted" not in report
+    frames = list(frames_of(path))
+    # Clients' ChannelData and peers' datagrams take turns.
+    to_peer = [frame[42 + 4 :] for frame in frames[::2]]
+    to_client = [frame[42:] for frame in frames[1::2]]
+    received = replay(lab, frames)
+    assert sorted(to_peer) == sorted(payload for host, payload in received if host[:2] == bytes([198, 19]))
+    assert sorted(to_client) == sorted(payload[4:] for host, payload in received if host[:2] == bytes([198, 18]))
+    assert len(to_peer) == len(to_client) == 200
+    # In random order, of all flows.
+    assert len({frame[26:30] + frame[34:36] for frame in frames[::2]}) > 25
