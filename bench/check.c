@@ -131,7 +131,7 @@ static void check_data_indication(const struct departure *departure, struct span
         way_in(traffic->scenario, ROLE_PEER_TO_DATA, departure->packet->flow, traffic->flow_count);
     struct stun_message message;
     struct transport_address peer;
-    struct span data;
+    struct span data = {NULL, 0};
     expect(departure,
            stun_message_parse(content, &message) == STUN_VALID &&
                message.method == STUN_METHOD_DATA &&

@@ -48,7 +48,8 @@ struct transport_address endpoint_at(const struct endpoint_range *range, uint32_
                                         (uint16_t)(range->first_port + number / hosts)};
     // Either family's address begins with the first byte: the host part comes after the prefix.
     uint64_t high = load_be64(address.ip.bytes), low = load_be64(address.ip.bytes + 8);
-    unsigned __int128 bits = ((unsigned __int128)host << 96) >> range->prefix.length;
+    unsigned __int128 bits =
+        range->prefix.length < 128 ? ((unsigned __int128)host << 96) >> range->prefix.length : 0;
 
     store_be64(address.ip.bytes, high | (uint64_t)(bits >> 64));
     store_be64(address.ip.bytes + 8, low | (uint64_t)bits);
