@@ -213,6 +213,19 @@ int rig_set_up_clients(void **state)
     return 0;
 }
 
+int rig_set_up_channels(void **state)
+{
+    rig_set_up_clients(state);
+    struct rig *rig = *state;
+    rig_channel(rig, 0, 1, 0x4000, PEER_V4);
+    rig_channel(rig, 0, 1, 0x4001, PEER_V6);
+    rig_channel(rig, 0, 2, 0x4000, PEER_V4);
+    rig_channel(rig, 0, 2, 0x4001, PEER_V6);
+    rig_poll(rig);
+    assert_int_equal(rig_counter(rig, COUNTER_COMMAND_FAILURES), 0);
+    return 0;
+}
+
 int rig_tear_down(void **state)
 {
     rig_destroy(*state);

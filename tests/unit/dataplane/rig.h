@@ -66,10 +66,12 @@ struct rig *rig_create(const struct plane_config *config);
 void rig_destroy(struct rig *rig);
 
 // cmocka set-up and tear-down: one worker; two; one with allocation 1 of CLIENT_V4, relay ports
-// 50001 (IPv4) and 50002 (IPv6), and allocation 2 of CLIENT_V6, 50003 and 50004.
+// 50001 (IPv4) and 50002 (IPv6), and allocation 2 of CLIENT_V6, 50003 and 50004; the same, and
+// channels 0x4000 to PEER_V4 and 0x4001 to PEER_V6 of each.
 int rig_set_up(void **state);
 int rig_set_up_two(void **state);
 int rig_set_up_clients(void **state);
+int rig_set_up_channels(void **state);
 int rig_tear_down(void **state);
 
 // A UDP datagram as it stands on the wire.

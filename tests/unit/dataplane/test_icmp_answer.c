@@ -5,13 +5,7 @@ static uint8_t message[3000];
 
 static int set_up(void **state)
 {
-    rig_set_up_clients(state);
-    struct rig *rig = *state;
-    rig_channel(rig, 0, 1, 0x4000, PEER_V4);
-    rig_channel(rig, 0, 1, 0x4001, PEER_V6);
-    rig_channel(rig, 0, 2, 0x4000, PEER_V4);
-    rig_channel(rig, 0, 2, 0x4001, PEER_V6);
-    rig_poll(rig);
+    rig_set_up_channels(state);
     for (size_t i = 0; i < sizeof(message); i++)
         message[i] = (uint8_t)(i * 7);
     return 0;
