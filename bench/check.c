@@ -8,7 +8,6 @@
 #include "fail.h"
 #include "proto/channel_data.h"
 #include "proto/message.h"
-#include "subject.h"
 #include "traffic.h"
 
 #include <netinet/in.h>
@@ -16,13 +15,17 @@
 #include <string.h>
 
 #define SENT_TTL     64
+#define ASKED_FROM   7 // the last byte of the MAC address that everything comes from
 #define ETHERNET_LEN 14
 
-// A frame on its way out, and the packet it came in as.
+// A frame on its way out, the packet it came in as, and what it should bear.
 struct departure {
+    const char *forwarder;
     const struct traffic *traffic;
     const struct traffic_packet *packet;
     struct way way;
+    uint8_t hop; // HOP_TO_...
+    uint8_t ttl;
     const uint8_t *frame;
     size_t len;
 };
@@ -30,8 +33,8 @@ struct departure {
 static void expect(const struct departure *departure, bool condition, const char *what)
 {
     if (!condition)
-        fail("%s, flow %u: a packet left with %s", departure->traffic->scenario->name,
-             departure->packet->flow, what);
+        fail("%s, %s, flow %u: a packet left with %s", departure->forwarder,
+             departure->traffic->scenario->name, departure->packet->flow, what);
 }
 
 static bool is_answer(enum packet_role role)
@@ -39,20 +42,10 @@ static bool is_answer(enum packet_role role)
     return role == ROLE_BINDING || role == ROLE_UNAUTHENTICATED;
 }
 
-// An answer goes back to where its request came from, and is a new packet; a relayed datagram has
-// one hop less to go, through the hairpin two.
-static uint8_t expected_ttl(enum packet_role role)
-{
-    return is_answer(role) ? SENT_TTL : role == ROLE_HAIRPIN ? SENT_TTL - 2 : SENT_TTL - 1;
-}
-
 static void check_ethernet(const struct departure *departure)
 {
-    enum packet_role role = (enum packet_role)departure->packet->role;
     bool is_v4 = departure->way.source.ip.family == IP_FAMILY_V4;
-    bool is_to_peer = role == ROLE_CHANNEL_TO_PEER || role == ROLE_SEND_TO_PEER;
-    uint8_t last = is_answer(role) ? 7 : is_to_peer ? SUBJECT_TO_PEER : SUBJECT_TO_CLIENT;
-    uint8_t macs[12] = {2, 0, 0, 0, 0, last, 2, 0, 0, 0, 1, 0};
+    uint8_t macs[12] = {2, 0, 0, 0, 0, departure->hop, 2, 0, 0, 0, 1, 0};
     expect(departure, departure->len > ETHERNET_LEN, "no Ethernet header");
     expect(departure, memcmp(departure->frame, macs, sizeof(macs)) == 0, "wrong MAC addresses");
     expect(departure, load_be16(departure->frame + 12) == (is_v4 ? 0x0800 : 0x86DD),
@@ -64,8 +57,7 @@ static struct span check_ipv4(const struct departure *departure, const uint8_t *
     expect(departure, len >= 20 && ip[0] == 0x45 && load_be16(ip + 2) == len,
            "a wrong IPv4 header");
     expect(departure, ip[9] == IPPROTO_UDP, "no UDP datagram");
-    expect(departure, ip[8] == expected_ttl((enum packet_role)departure->packet->role),
-           "a wrong TTL");
+    expect(departure, ip[8] == departure->ttl, "a wrong TTL");
     expect(departure, checksum_fold(checksum_add_bytes(0, ip, 20)) == 0xFFFF,
            "a wrong IPv4 checksum");
     expect(departure,
@@ -80,8 +72,7 @@ static struct span check_ipv6(const struct departure *departure, const uint8_t *
     expect(departure, len >= 40 && ip[0] == 0x60 && load_be16(ip + 4) == len - 40,
            "a wrong IPv6 header");
     expect(departure, ip[6] == IPPROTO_UDP, "no UDP datagram");
-    expect(departure, ip[7] == expected_ttl((enum packet_role)departure->packet->role),
-           "a wrong hop limit");
+    expect(departure, ip[7] == departure->ttl, "a wrong hop limit");
     expect(departure,
            memcmp(ip + 8, departure->way.source.ip.bytes, 16) == 0 &&
                memcmp(ip + 24, departure->way.destination.ip.bytes, 16) == 0,
@@ -190,7 +181,8 @@ static void check_content(const struct departure *departure, struct span content
     }
 }
 
-static void check_departure(const struct departure *departure)
+// Returns what the UDP datagram carries.
+static struct span check_headers(const struct departure *departure)
 {
     check_ethernet(departure);
     const uint8_t *ip = departure->frame + ETHERNET_LEN;
@@ -198,7 +190,7 @@ static void check_departure(const struct departure *departure)
     struct span udp = departure->way.source.ip.family == IP_FAMILY_V4
                           ? check_ipv4(departure, ip, len)
                           : check_ipv6(departure, ip, len);
-    check_content(departure, check_udp(departure, udp));
+    return check_udp(departure, udp);
 }
 
 // The i-th of what was sent: which packet it is. Each leaves once.
@@ -221,21 +213,53 @@ static void check_count(struct traffic *traffic, const struct port *port, uint32
     memset(traffic->seen, 0, traffic->count);
 }
 
+static struct departure departure_of(struct traffic *traffic, struct rte_mbuf *frame,
+                                     uint32_t count)
+{
+    const struct traffic_packet *packet = &traffic->packets[packet_of(traffic, frame, count)];
+    return (struct departure){
+        .traffic = traffic,
+        .packet = packet,
+        .hop = role_next_hop((enum packet_role)packet->role),
+        .ttl = SENT_TTL - 1,
+        .frame = rte_pktmbuf_mtod(frame, const uint8_t *),
+        .len = frame->pkt_len,
+    };
+}
+
 void check_relayed(struct traffic *traffic, const struct port *port, uint32_t count)
 {
     check_count(traffic, port, count);
     for (uint32_t i = 0; i < count; i++) {
-        struct rte_mbuf *frame = port->sent[i];
-        const struct traffic_packet *packet = &traffic->packets[packet_of(traffic, frame, count)];
-        struct departure departure = {
-            .traffic = traffic,
-            .packet = packet,
-            .way = way_out(traffic->scenario, (enum packet_role)packet->role, packet->flow,
-                           traffic->flow_count),
-            .frame = rte_pktmbuf_mtod(frame, const uint8_t *),
-            .len = frame->pkt_len,
-        };
-        check_departure(&departure);
+        struct departure departure = departure_of(traffic, port->sent[i], count);
+        enum packet_role role = (enum packet_role)departure.packet->role;
+        departure.forwarder = "relay";
+        departure.way =
+            way_out(traffic->scenario, role, departure.packet->flow, traffic->flow_count);
+        // An answer goes back to where its request came from, and is a new packet; a relayed
+        // datagram has one hop less to go, through the hairpin two.
+        if (is_answer(role)) {
+            departure.hop = ASKED_FROM;
+            departure.ttl = SENT_TTL;
+        } else if (role == ROLE_HAIRPIN) {
+            departure.ttl = SENT_TTL - 2;
+        }
+        check_content(&departure, check_headers(&departure));
+    }
+}
+
+void check_routed(struct traffic *traffic, const struct port *port, uint32_t count)
+{
+    check_count(traffic, port, count);
+    for (uint32_t i = 0; i < count; i++) {
+        struct departure departure = departure_of(traffic, port->sent[i], count);
+        departure.forwarder = "l3fwd";
+        departure.way = way_in(traffic->scenario, (enum packet_role)departure.packet->role,
+                               departure.packet->flow, traffic->flow_count);
+        expect(&departure,
+               departure.len == traffic->arrivals[departure.packet - traffic->packets].len,
+               "another length");
+        check_headers(&departure);
     }
 }
 

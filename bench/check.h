@@ -12,6 +12,8 @@ struct worker_counters;
 // What the port has sent, after the first count packets of traffic have come in. Ends the process when a packet is
 // missing or wrong.
 void check_relayed(struct traffic *traffic, const struct port *port, uint32_t count);
+// The same after a router of exact match: as they came, but for the MAC addresses and one hop.
+void check_routed(struct traffic *traffic, const struct port *port, uint32_t count);
 // The same after a macswap.
 void check_swapped(struct traffic *traffic, const struct port *port);
 // before: the worker's counters then. The worker has dropped nothing since, and says so of count packets.

@@ -3,6 +3,7 @@
 // asked for. See --help.
 #include "dataplane/worker_state.h"
 #include "fail.h"
+#include "l3fwd.h"
 #include "measure.h"
 #include "options.h"
 #include "port.h"
@@ -57,40 +58,54 @@ static unsigned count_results(const struct bench_options *options)
     return count * options->allocations.count * options->draws.count * options->bursts.count;
 }
 
-static void run(struct bench *bench, struct subject *subject, const struct result *question)
+static void run(struct bench *bench, const struct stand *stand, const struct result *question)
 {
-    struct traffic *traffic = &bench->traffic;
     struct result *result = &bench->results[bench->result_count++];
     struct repetitions repetitions = {bench->options.repeat, question->burst, progress_tick};
     *result = *question;
-    result->table_len = subject->table_len;
+    result->table_len = stand->subject->table_len;
+    result->has_l3fwd = stand->l3fwd != NULL;
     progress_next();
-    traffic_begin(traffic, result->scenario, result->allocations, result->payload_len,
+    traffic_begin(stand->traffic, result->scenario, result->allocations, result->payload_len,
                   result->draw);
-    uint64_t warm = measure_warm_up(subject, traffic, &bench->port, &repetitions);
-    measure(subject, traffic, &bench->port, &repetitions, &result->measurement);
+    uint64_t warm = measure_warm_up(stand, &repetitions);
+    measure(stand, &repetitions, &result->measurement);
     result->measurement.checked += warm;
     report_result(result);
 }
 
-// All that is to be known of one table.
-static void run_table(struct bench *bench, const struct scenario *scenario, uint32_t allocations)
+static void run_stand(struct bench *bench, const struct stand *stand)
 {
     const struct bench_options *options = &bench->options;
-    struct result result = {.scenario = scenario, .allocations = allocations};
-    struct subject subject;
-    progress_table(scenario, allocations);
-    subject_create(&subject, scenario, allocations, bench->traffic.pool, progress_tick);
+    const struct scenario *scenario = stand->subject->scenario;
+    struct result result = {.scenario = scenario, .allocations = stand->subject->flow_count};
     for (unsigned draw = 0; draw < options->draws.count; draw++) {
         for (unsigned payload = 0; payload < payload_choices(options, scenario); payload++) {
             for (unsigned burst = 0; burst < options->bursts.count; burst++) {
                 result.draw = (enum traffic_draw)options->draws.values[draw];
                 result.payload_len = scenario->has_payload ? options->payloads.values[payload] : 0;
                 result.burst = options->bursts.values[burst];
-                run(bench, &subject, &result);
+                run(bench, stand, &result);
             }
         }
     }
+}
+
+// All that is to be known of one table.
+static void run_table(struct bench *bench, const struct scenario *scenario, uint32_t allocations)
+{
+    struct subject subject;
+    struct l3fwd l3fwd;
+    struct stand stand = {&subject, NULL, &bench->traffic, &bench->port};
+    progress_table(scenario, allocations);
+    subject_create(&subject, scenario, allocations, bench->traffic.pool, progress_tick);
+    if (l3fwd_can(scenario)) {
+        l3fwd_create(&l3fwd, scenario, allocations, progress_tick);
+        stand.l3fwd = &l3fwd;
+    }
+    run_stand(bench, &stand);
+    if (stand.l3fwd != NULL)
+        l3fwd_destroy(&l3fwd);
     subject_destroy(&subject);
 }
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Cycles a packet, of the worker and of the floor.
+// Cycles a packet, of the worker and of the floors.
 #include "measure.h"
 
 #include "check.h"
+#include "l3fwd.h"
 #include "macswap.h"
 #include "port.h"
 #include "subject.h"
@@ -88,53 +89,98 @@ static uint64_t time_worker(const struct subject *subject, const struct port *po
     return rte_rdtsc_precise() - start;
 }
 
-static uint64_t run_worker(struct subject *subject, struct traffic *traffic, struct port *port,
-                           uint32_t count, uint32_t burst)
+static uint64_t time_l3fwd(const struct l3fwd *l3fwd, const struct port *port)
 {
-    const struct worker_counters *counters = &subject->plane->counters[0];
-    struct worker_counters before = *counters;
-    port_load(port, traffic->arrivals, count, burst);
-    uint64_t cycles = time_worker(subject, port);
-    check_counters(traffic, &before, counters, count);
-    check_relayed(traffic, port, count);
+    uint64_t start = rte_rdtsc_precise();
+    while (port_has_more(port))
+        l3fwd_poll(l3fwd);
+    return rte_rdtsc_precise() - start;
+}
+
+// One way of forwarding the first count packets, checked: cycles.
+typedef uint64_t forwarding(const struct stand *stand, uint32_t count, uint32_t burst);
+
+static uint64_t run_floor(const struct stand *stand, uint32_t count, uint32_t burst)
+{
+    port_load(stand->port, stand->traffic->arrivals, count, burst);
+    uint64_t cycles = time_floor(stand->port);
+    check_swapped(stand->traffic, stand->port);
     return cycles;
 }
 
-uint64_t measure_warm_up(struct subject *subject, struct traffic *traffic, struct port *port,
-                         const struct repetitions *repetitions)
+static uint64_t run_l3fwd(const struct stand *stand, uint32_t count, uint32_t burst)
 {
-    for (uint32_t first = 0; first < subject->flow_count; first += traffic->count) {
-        uint32_t left = subject->flow_count - first;
+    port_load(stand->port, stand->traffic->arrivals, count, burst);
+    uint64_t cycles = time_l3fwd(stand->l3fwd, stand->port);
+    check_routed(stand->traffic, stand->port, count);
+    return cycles;
+}
+
+static uint64_t run_worker(const struct stand *stand, uint32_t count, uint32_t burst)
+{
+    const struct worker_counters *counters = &stand->subject->plane->counters[0];
+    struct worker_counters before = *counters;
+    port_load(stand->port, stand->traffic->arrivals, count, burst);
+    uint64_t cycles = time_worker(stand->subject, stand->port);
+    check_counters(stand->traffic, &before, counters, count);
+    check_relayed(stand->traffic, stand->port, count);
+    return cycles;
+}
+
+uint64_t measure_warm_up(const struct stand *stand, const struct repetitions *repetitions)
+{
+    struct traffic *traffic = stand->traffic;
+    uint32_t flow_count = stand->subject->flow_count;
+    for (uint32_t first = 0; first < flow_count; first += traffic->count) {
+        uint32_t left = flow_count - first;
         uint32_t count = left < traffic->count ? left : traffic->count;
+        if (stand->l3fwd != NULL) {
+            traffic_walk(traffic, first, count);
+            run_l3fwd(stand, count, repetitions->burst);
+        }
         traffic_walk(traffic, first, count);
-        run_worker(subject, traffic, port, count, repetitions->burst);
+        run_worker(stand, count, repetitions->burst);
         repetitions->progress();
     }
-    return subject->flow_count;
+    return flow_count;
 }
 
 struct sample {
     double cycles;
     double floor;
     double ratio;
+    double l3fwd;
+    double l3fwd_ratio;
 };
 
-// False: the machine was slow meanwhile.
-static bool take_sample(struct subject *subject, struct traffic *traffic, struct port *port,
-                        uint32_t burst, struct rest *rest, struct sample *ret_sample)
+// Cycles a packet, of packets of flows drawn anew. Clears *rested when the machine was slow
+// meanwhile.
+static double time_drawn(const struct stand *stand, forwarding *run, uint32_t burst,
+                         struct rest *rest, bool *rested)
 {
-    traffic_draw(traffic);
-    port_load(port, traffic->arrivals, traffic->count, burst);
+    uint32_t count = stand->traffic->count;
+    traffic_draw(stand->traffic);
     rest_begin(rest);
-    ret_sample->floor = (double)time_floor(port) / traffic->count;
-    bool rested = rest_lasted(rest);
-    check_swapped(traffic, port);
-    traffic_draw(traffic);
-    rest_begin(rest);
-    ret_sample->cycles =
-        (double)run_worker(subject, traffic, port, traffic->count, burst) / traffic->count;
-    ret_sample->ratio = ret_sample->cycles / ret_sample->floor;
-    return rest_lasted(rest) && rested;
+    double cycles = (double)run(stand, count, burst) / count;
+    *rested &= rest_lasted(rest);
+    return cycles;
+}
+
+// False: the machine was slow meanwhile.
+static bool take_sample(const struct stand *stand, uint32_t burst, struct rest *rest,
+                        struct sample *ret_sample)
+{
+    struct sample sample = {.cycles = 0};
+    bool rested = true;
+    sample.floor = time_drawn(stand, run_floor, burst, rest, &rested);
+    if (stand->l3fwd != NULL)
+        sample.l3fwd = time_drawn(stand, run_l3fwd, burst, rest, &rested);
+    sample.cycles = time_drawn(stand, run_worker, burst, rest, &rested);
+    sample.ratio = sample.cycles / sample.floor;
+    if (stand->l3fwd != NULL)
+        sample.l3fwd_ratio = sample.cycles / sample.l3fwd;
+    *ret_sample = sample;
+    return rested;
 }
 
 static int compare(const void *a, const void *b)
@@ -153,8 +199,8 @@ static struct figure figure_of(const struct sample *samples, uint32_t count, siz
                            values[count - 1]};
 }
 
-void measure(struct subject *subject, struct traffic *traffic, struct port *port,
-             const struct repetitions *repetitions, struct measurement *ret_measurement)
+void measure(const struct stand *stand, const struct repetitions *repetitions,
+             struct measurement *ret_measurement)
 {
     static struct sample samples[REPETITIONS_MAX];
     static struct rest rest = {.best = UINT64_MAX}; // the machine's best is of the whole run
@@ -162,11 +208,10 @@ void measure(struct subject *subject, struct traffic *traffic, struct port *port
     uint32_t tries_left = repetitions->count * TRIES_A_REPETITION;
     uint32_t kept = 0;
     while (kept < repetitions->count) {
-        bool rested =
-            take_sample(subject, traffic, port, repetitions->burst, &rest, &samples[kept]);
+        bool rested = take_sample(stand, repetitions->burst, &rest, &samples[kept]);
         bool has_time = tries_left > repetitions->count - kept;
         tries_left -= has_time;
-        result.checked += traffic->count;
+        result.checked += stand->traffic->count;
         result.slow += !rested && !has_time;
         result.discarded += !rested && has_time;
         kept += rested || !has_time;
@@ -175,5 +220,7 @@ void measure(struct subject *subject, struct traffic *traffic, struct port *port
     result.cycles = figure_of(samples, kept, offsetof(struct sample, cycles));
     result.floor = figure_of(samples, kept, offsetof(struct sample, floor));
     result.ratio = figure_of(samples, kept, offsetof(struct sample, ratio));
+    result.l3fwd = figure_of(samples, kept, offsetof(struct sample, l3fwd));
+    result.l3fwd_ratio = figure_of(samples, kept, offsetof(struct sample, l3fwd_ratio));
     *ret_measurement = result;
 }

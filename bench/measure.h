@@ -1,13 +1,22 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Cycles a packet on a machine that others use too: floor and case in turn, samples taken while the machine was slow
+// Cycles a packet on a machine that others use too: floors and case in turn, samples taken while the machine was slow
 // thrown away, medians.
 #pragma once
 
 #include <stdint.h>
 
+struct l3fwd;
 struct port;
 struct subject;
 struct traffic;
+
+// What is measured, against what, with which packets.
+struct stand {
+    struct subject *subject;
+    const struct l3fwd *l3fwd; // NULL: none, the case is not for it
+    struct traffic *traffic;
+    struct port *port;
+};
 
 struct figure {
     double median;
@@ -16,12 +25,14 @@ struct figure {
 };
 
 struct measurement {
-    struct figure cycles; // TSC cycles a packet
-    struct figure floor;  // of macswap in the same repetitions
-    struct figure ratio;  // of the two, repetition by repetition
-    uint64_t checked;     // packets that left as they should
-    uint32_t discarded;   // samples taken while the machine was slow, and taken again
-    uint32_t slow;        // repetitions kept all the same: the machine did not come to rest
+    struct figure cycles;      // TSC cycles a packet
+    struct figure floor;       // of macswap in the same repetitions
+    struct figure ratio;       // of the two, repetition by repetition
+    struct figure l3fwd;       // of exact-match routing in the same repetitions
+    struct figure l3fwd_ratio; // cycles / l3fwd, repetition by repetition
+    uint64_t checked;          // packets that left as they should
+    uint32_t discarded;        // samples taken while the machine was slow, and taken again
+    uint32_t slow;             // repetitions kept all the same: the machine did not come to rest
 };
 
 struct repetitions {
@@ -33,8 +44,7 @@ struct repetitions {
 #define REPETITIONS_MAX 1000
 
 // Have every flow seen once, and every packet checked, before anything is timed. Returns the packets checked.
-uint64_t measure_warm_up(struct subject *subject, struct traffic *traffic, struct port *port,
-                         const struct repetitions *repetitions);
+uint64_t measure_warm_up(const struct stand *stand, const struct repetitions *repetitions);
 
-void measure(struct subject *subject, struct traffic *traffic, struct port *port,
-             const struct repetitions *repetitions, struct measurement *ret_measurement);
+void measure(const struct stand *stand, const struct repetitions *repetitions,
+             struct measurement *ret_measurement);

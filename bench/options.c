@@ -42,11 +42,13 @@ static const char help_tail[] =
     "bytes alone. Not timed: a driver's rings, writing and checking packets, freeing buffers.\n"
     "\n"
     "Buffers come in random order, and are so many that a packet's bytes are in no cache near the\n"
-    "core when it arrives. Every flow has had a packet before the first sample. The floor is a "
-    "loop\n"
-    "that swaps MAC addresses, as testpmd's macswap engine, through the same port, over the same\n"
-    "buffers, before each sample. A sample is thrown away and taken anew when this thread was\n"
-    "interrupted by another, or when an arithmetic loop before or after it ran slow.\n";
+    "core when it arrives. Every flow has had a packet before the first sample. Before each\n"
+    "sample, through the same port and over the same buffers: macswap, the floor, a loop that\n"
+    "swaps MAC addresses as testpmd's engine of that name; and for IPv4 l3fwd, which looks up the\n"
+    "5-tuple of the same flows in DPDK's rte_hash (CRC32, in bulk), writes MAC addresses and\n"
+    "takes a hop off, as DPDK's example of that name does by exact match. A sample is thrown away\n"
+    "and taken anew when this thread was interrupted by another, or when an arithmetic loop\n"
+    "before or after it ran slow.\n";
 
 static const char *const draw_names[TRAFFIC_DRAW_COUNT] = {"uniform", "zipf"};
 

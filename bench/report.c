@@ -33,10 +33,12 @@ static double bytes_an_allocation(const struct result *result)
 
 void report_begin(const struct bench_options *options)
 {
-    printf("TSC %.2f GHz; cycles a packet, floor and ratio: median (least-most) of %u\n",
+    printf("TSC %.2f GHz; cycles a packet and ratios to macswap and l3fwd: median (least-most) of "
+           "%u\n",
            (double)rte_get_tsc_hz() / 1e9, options->repeat);
-    printf("%-16s %7s %-7s %7s %5s  %-19s %-16s %-17s %6s %6s %8s\n", "case", "alloc.", "draw",
-           "payload", "burst", "cycles", "floor", "ratio", "ns", "Mpps", "B/alloc.");
+    printf("%-16s %7s %-7s %7s %5s  %-19s %7s %-17s %6s %-17s %6s %6s %8s\n", "case", "alloc.",
+           "draw", "payload", "burst", "cycles", "macswap", "ratio", "l3fwd", "ratio", "ns", "Mpps",
+           "B/alloc.");
     fflush(stdout);
 }
 
@@ -47,17 +49,29 @@ static const char *figure_text(const struct figure *figure, int decimals, char t
     return text;
 }
 
+static void report_l3fwd(const struct result *result)
+{
+    char ratio[64];
+    if (result->has_l3fwd)
+        printf("%6.1f %-17s ", result->measurement.l3fwd.median,
+               figure_text(&result->measurement.l3fwd_ratio, 2, ratio));
+    else
+        printf("%6s %-17s ", "-", "-");
+}
+
 void report_result(const struct result *result)
 {
     const struct measurement *measurement = &result->measurement;
-    char cycles[64], floor[64], ratio[64];
+    char cycles[64], ratio[64];
     progress_end();
-    printf("%-16s %7u %-7s %7u %5u  %-19s %-16s %-17s %6.1f %6.1f %8.0f%s\n",
-           result->scenario->name, result->allocations, option_draw_name(result->draw),
-           result->payload_len, result->burst, figure_text(&measurement->cycles, 1, cycles),
-           figure_text(&measurement->floor, 1, floor), figure_text(&measurement->ratio, 2, ratio),
-           ns_of(measurement->cycles.median), mpps_of(measurement->cycles.median),
-           bytes_an_allocation(result), measurement->slow > 0 ? "  slow machine" : "");
+    printf("%-16s %7u %-7s %7u %5u  %-19s %7.1f %-17s ", result->scenario->name,
+           result->allocations, option_draw_name(result->draw), result->payload_len, result->burst,
+           figure_text(&measurement->cycles, 1, cycles), measurement->floor.median,
+           figure_text(&measurement->ratio, 2, ratio));
+    report_l3fwd(result);
+    printf("%6.1f %6.1f %8.0f%s\n", ns_of(measurement->cycles.median),
+           mpps_of(measurement->cycles.median), bytes_an_allocation(result),
+           measurement->slow > 0 ? "  slow machine" : "");
     fflush(stdout);
 }
 
@@ -80,6 +94,10 @@ static void json_result(FILE *file, const struct result *result)
     json_figure(file, "cycles", &measurement->cycles);
     json_figure(file, "floor_cycles", &measurement->floor);
     json_figure(file, "ratio", &measurement->ratio);
+    if (result->has_l3fwd) {
+        json_figure(file, "l3fwd_cycles", &measurement->l3fwd);
+        json_figure(file, "l3fwd_ratio", &measurement->l3fwd_ratio);
+    }
     fprintf(file,
             "\"ns\": %.3f, \"packets_per_second\": %.0f, \"bytes_per_allocation\": %.1f, "
             "\"packets_checked\": %ju, \"samples_discarded\": %u, \"slow_samples\": %u}",

@@ -5,6 +5,7 @@
 #include "measure.h"
 #include "options.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -15,6 +16,7 @@ struct result {
     uint32_t payload_len; // 0: the case has none
     uint32_t burst;
     uint64_t table_len;
+    bool has_l3fwd;
     struct measurement measurement;
 };
 

@@ -93,6 +93,12 @@ bool scenario_is_hairpin(const struct scenario *scenario)
     return scenario->roles[0] == ROLE_HAIRPIN;
 }
 
+uint8_t role_next_hop(enum packet_role role)
+{
+    bool is_to_peer = role == ROLE_CHANNEL_TO_PEER || role == ROLE_SEND_TO_PEER;
+    return is_to_peer ? HOP_TO_PEER : HOP_TO_CLIENT;
+}
+
 struct transport_address flow_peer(const struct scenario *scenario, uint32_t flow,
                                    uint32_t flow_count)
 {

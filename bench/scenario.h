@@ -45,6 +45,13 @@ struct transport_address flow_peer(const struct scenario *scenario, uint32_t flo
 uint32_t flow_partner(uint32_t flow, uint32_t flow_count);
 bool scenario_is_hairpin(const struct scenario *scenario);
 
+// Adjacencies: their MAC addresses end in these.
+#define HOP_TO_CLIENT 1
+#define HOP_TO_PEER   2
+
+// Where a packet leaves to.
+uint8_t role_next_hop(enum packet_role role);
+
 // What a packet comes with, and what is expected of it when it leaves.
 struct way {
     struct transport_address source;

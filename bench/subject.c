@@ -38,7 +38,7 @@ static void make_config(const struct subject *subject, struct plane_config *conf
     config->permissions_per_worker = subject->flow_count;
     config->channels_per_worker = subject->flow_count;
     config->steerings_per_worker = 1;
-    config->adjacencies = SUBJECT_TO_PEER + 1;
+    config->adjacencies = HOP_TO_PEER + 1;
     config->command_ring_len = COMMAND_RING_LEN;
     config->punt_ring_len = 64;
     config->handoff_ring_len = 64;
@@ -81,13 +81,13 @@ static void install(struct subject *subject, uint32_t flow)
     struct transport_address peer = flow_peer(scenario, flow, subject->flow_count);
     struct transport_address relayed = flow_relayed(scenario, flow);
     bool is_v4 = scenario->peer_family == IP_FAMILY_V4;
-    struct peer_path path = {SUBJECT_TO_PEER, RELAY_NONE};
+    struct peer_path path = {HOP_TO_PEER, RELAY_NONE};
     if (scenario_is_hairpin(scenario))
         path =
             (struct peer_path){ADJACENCY_NONE, flow_relay(flow_partner(flow, subject->flow_count))};
     struct command command = {.kind = COMMAND_INSTALL_ALLOCATION, .allocation = flow};
     command.install_allocation.client = (struct client_key){flow_client(scenario, flow), 0};
-    command.install_allocation.adjacency = SUBJECT_TO_CLIENT;
+    command.install_allocation.adjacency = HOP_TO_CLIENT;
     command.install_allocation.relay_v4 = is_v4 ? flow_relay(flow) : RELAY_NONE;
     command.install_allocation.relay_v4_port = relayed.port;
     command.install_allocation.relay_v6 = is_v4 ? RELAY_NONE : flow_relay(flow);
@@ -118,8 +118,8 @@ void subject_create(struct subject *subject, const struct scenario *scenario, ui
         fail("no worker: %u allocations need more memory than there is", flow_count);
     const struct tables *tables = &subject->worker->tables;
     subject->table_len = tables->memory.len + tables->flows.memory.len;
-    set_adjacency(subject, SUBJECT_TO_CLIENT);
-    set_adjacency(subject, SUBJECT_TO_PEER);
+    set_adjacency(subject, HOP_TO_CLIENT);
+    set_adjacency(subject, HOP_TO_PEER);
     for (uint32_t flow = 0; flow < flow_count; flow++) {
         install(subject, flow);
         if (flow % FLOWS_A_PROGRESS == 0)

@@ -10,10 +10,7 @@
 
 struct rte_mempool;
 
-// The adjacencies' MAC addresses end in these.
-#define SUBJECT_TO_CLIENT 1
-#define SUBJECT_TO_PEER   2
-#define SUBJECT_MTU       1500
+#define SUBJECT_MTU 1500
 
 struct subject {
     struct plane *plane;

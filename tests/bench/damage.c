@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A relay that errs, linked in the place of the right one: what leaves a burst is damaged as DAMAGE
-// says, so that a test sees whether the benchmark notices.
+// A relay that errs, linked in the place of the right one, and a router: what leaves a burst is
+// damaged as DAMAGE says, so that a test sees whether the benchmark notices.
 #include "dataplane/burst.h"
+#include "l3fwd.h"
+#include "port.h"
 
+#include <rte_ethdev.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +13,9 @@ void __real_burst_process(struct worker *worker, struct rte_mbuf **frames, unsig
                           bool may_hand_on);
 void __wrap_burst_process(struct worker *worker, struct rte_mbuf **frames, unsigned count,
                           bool may_hand_on);
+
+void __real_l3fwd_poll(const struct l3fwd *l3fwd);
+void __wrap_l3fwd_poll(const struct l3fwd *l3fwd);
 
 static void flip(struct rte_mbuf *frame, unsigned offset)
 {
@@ -45,4 +51,24 @@ void __wrap_burst_process(struct worker *worker, struct rte_mbuf **frames, unsig
         worker->counters->drops[DROP_NO_PERMISSION]++;
     else if (strcmp(damage, "uncounted") == 0)
         worker->counters->counters[COUNTER_TO_PEER_BYTES]--;
+}
+
+void __wrap_l3fwd_poll(const struct l3fwd *l3fwd)
+{
+    const char *damage = getenv("DAMAGE");
+    struct port *port = *rte_eth_fp_ops[PORT_ID].txq.data;
+    __real_l3fwd_poll(l3fwd);
+    if (damage == NULL)
+        return;
+    struct rte_mbuf *frame = port->sent[port->sent_count - 1];
+    if (strcmp(damage, "router's mac") == 0)
+        flip(frame, 5);
+    else if (strcmp(damage, "router's ttl") == 0)
+        flip(frame, 14 + 8);
+    else if (strcmp(damage, "router's header checksum") == 0)
+        flip(frame, 14 + 11);
+    else if (strcmp(damage, "router's length") == 0)
+        frame->data_len--, frame->pkt_len--;
+    else if (strcmp(damage, "router's lost") == 0)
+        port->sent_count--;
 }

@@ -15,6 +15,7 @@ SMALL = ["--repeat", "2", "--buffers", "128", "--allocations", "100"]
 CASES = ["channel-to-peer", "peer-to-channel", "mixed", "send-to-peer", "peer-to-data", "mixed-v6", "mixed-v4-v6", "hairpin",
          "binding", "unauthenticated"]
 WITHOUT_PAYLOAD = ["binding", "unauthenticated"]
+WITHOUT_L3FWD = ["mixed-v6", "mixed-v4-v6"]
 
 
 def run(program, *arguments, **environment):
@@ -41,7 +42,12 @@ class Forward(unittest.TestCase):
                 # 100 flows before anything is timed, then at least two samples of all buffers.
                 self.assertGreaterEqual(result["packets_checked"], 100 + 2 * 128)
                 self.assertEqual(result["payload_bytes"], 0 if result["case"] in WITHOUT_PAYLOAD else 160)
-                for name in ("cycles", "floor_cycles", "ratio"):
+                names = ["cycles", "floor_cycles", "ratio"]
+                if result["case"] in WITHOUT_L3FWD:
+                    self.assertNotIn("l3fwd_ratio", result)
+                else:
+                    names += ["l3fwd_cycles", "l3fwd_ratio"]
+                for name in names:
                     figure = result[name]
                     self.assertTrue(0 < figure["min"] <= figure["median"] <= figure["max"], (name, figure))
                 self.assertAlmostEqual(result["ns"], result["cycles"]["median"] * 1e9 / figures["tsc_hz"], places=1)
@@ -67,6 +73,16 @@ class Forward(unittest.TestCase):
                     done = run(self.damaged, *SMALL, "--case", case, DAMAGE=damage)
                     self.assertEqual(done.returncode, 1, done.stdout)
                     self.assertIn(words, done.stderr)
+
+    def test_gives_no_figures_beside_a_router_that_errs(self):
+        said = {"mac": "MAC addresses", "ttl": "TTL", "header checksum": "IPv4 checksum", "length": "another length",
+                "lost": "packets"}
+        for damage, words in said.items():
+            with self.subTest(damage):
+                done = run(self.damaged, *SMALL, "--case", "mixed", DAMAGE=f"router's {damage}")
+                self.assertEqual(done.returncode, 1, done.stdout)
+                self.assertIn(words, done.stderr)
+                self.assertIn("l3fwd" if damage != "lost" else "mixed", done.stderr)
 
     def test_the_erring_relay_is_right_when_it_does_not_err(self):
         self.assertEqual(run(self.damaged, *SMALL, "--case", "mixed").returncode, 0)

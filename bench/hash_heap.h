@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Memory for DPDK's own tables as good as what the relay's stand in: transparent huge pages.
+#pragma once
+
+#include <stddef.h>
+
+struct hash_heap {
+    int socket; // what rte_hash_create() and its like are to be told
+    void *bytes;
+    size_t len;
+};
+
+// For so many bytes of tables. One at a time. Anything that goes wrong ends the process.
+void hash_heap_create(struct hash_heap *heap, size_t len);
+// All that was taken of it has been given back.
+void hash_heap_destroy(struct hash_heap *heap);
+
+// Bytes that an rte_hash of so many entries may take.
+size_t hash_heap_len(size_t entries, size_t key_len);
