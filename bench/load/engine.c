@@ -79,7 +79,10 @@ static void receive_frame(struct engine *engine, const uint8_t *frame, size_t le
 
     switch (frame_read(frame, len, &datagram)) {
     case FRAME_UDP:
-        receive_datagram(engine, &datagram, now);
+        if (engine->options->floor && engine->has_media)
+            media_receive_swapped(&engine->media, frame, &datagram, now);
+        else
+            receive_datagram(engine, &datagram, now);
         break;
     case FRAME_NEIGHBOUR:
         receive_neighbour(engine, frame, len);
@@ -109,12 +112,27 @@ static void prefetch(const struct rte_mbuf *frame)
         rte_prefetch0(bytes + at);
 }
 
+static void receive_prepared(struct engine *engine, struct rte_mbuf **frames, unsigned count,
+                             uint64_t now)
+{
+    for (unsigned i = 0; i < count; i++) {
+        if (!prepared_receive(&engine->prepared, &engine->media, frames[i]->data_len))
+            receive_frame(engine, rte_pktmbuf_mtod(frames[i], const uint8_t *), frames[i]->data_len,
+                          now);
+    }
+    rte_pktmbuf_free_bulk(frames, count);
+}
+
 static void receive(struct engine *engine)
 {
     struct rte_mbuf *frames[DEVICE_BURST];
     unsigned count = device_receive(&engine->device, frames);
     uint64_t now = rte_rdtsc();
 
+    if (engine->has_media && engine->options->prepared) {
+        receive_prepared(engine, frames, count, now);
+        return;
+    }
     for (unsigned i = 0; i < RTE_MIN(count, (unsigned)PREFETCH_AHEAD); i++)
         prefetch(frames[i]);
     for (unsigned i = 0; i < count; i++) {
@@ -163,6 +181,14 @@ static void send_due(struct engine *engine, struct pacer *pacer,
         device_queue(&engine->device, frame,
                      write_frame(engine, rte_pktmbuf_mtod(frame, uint8_t *)));
     }
+}
+
+static void send_prepared(struct engine *engine, uint64_t now)
+{
+    unsigned room = RTE_MIN(device_room(&engine->device), (unsigned)DEVICE_BURST);
+
+    prepared_send(&engine->prepared, &engine->media, &engine->device,
+                  pacer_take(&engine->media_pacer, now, room));
 }
 
 // Phases
@@ -236,7 +262,7 @@ static void keep_alive(struct engine *engine, uint64_t now)
 {
     unsigned steps;
 
-    if (!sessions_is_over(&engine->sessions) ||
+    if (engine->options->floor || !sessions_is_over(&engine->sessions) ||
         now - engine->sessions.round.started < KEEP_ALIVE_S * engine->hz)
         return;
     steps = setup_steps(engine->options) & ~(1u << STEP_ALLOCATE);
@@ -256,6 +282,7 @@ static int begin_media(struct engine *engine)
         .zipf = options->zipf,
         .has_checksum = !options->no_checksum,
         .damage_every = options->damage_every,
+        .is_prepared = options->prepared,
         .seed = options->seed,
     };
     int error;
@@ -266,6 +293,8 @@ static int begin_media(struct engine *engine)
         return 0;
     error = media_init(&engine->media, &config);
     engine->has_media = !error;
+    if (!error && options->prepared)
+        error = prepared_fill(&engine->prepared, &engine->media, options->floor);
     return error;
 }
 
@@ -293,7 +322,10 @@ static void send_for_the_duration(struct engine *engine)
     while (now < end && !engine_stop) {
         now = poll_once(engine);
         if (engine->has_media) {
-            send_due(engine, &engine->media_pacer, write_media, now);
+            if (options->prepared)
+                send_prepared(engine, now);
+            else
+                send_due(engine, &engine->media_pacer, write_media, now);
             keep_alive(engine, now);
         }
         if (options->flood != FLOOD_NONE)
@@ -345,6 +377,13 @@ static int write_media_to_file(struct engine *engine)
     return error;
 }
 
+// Nobody is asked for anything.
+static int run_floor(struct engine *engine)
+{
+    flows_pretend(&engine->flows);
+    return engine->options->duration_s > 0 ? run_media(engine) : 0;
+}
+
 int engine_run(struct engine *engine)
 {
     const struct options *options = engine->options;
@@ -352,6 +391,8 @@ int engine_run(struct engine *engine)
 
     if (error)
         return error;
+    if (options->floor)
+        return run_floor(engine);
     if (engine->flows.count > 0)
         run_round(engine, "allocate", setup_steps(options), options->setup_rate, &engine->setup);
     if (options->pcap && !engine_stop)
@@ -423,9 +464,12 @@ int engine_open(struct engine *engine, const struct options *options)
     engine->hz = rte_get_tsc_hz();
     payload_setup(options->seed);
     error = open_tables(engine);
+    if (!error && options->prepared)
+        error = prepared_open(&engine->prepared, options->allocations, options->lens.values[0]);
     if (!error)
         error = device_open(&engine->device, (uint16_t)options->port, (uint16_t)options->ring_len);
     if (error) {
+        prepared_close(&engine->prepared);
         sessions_done(&engine->sessions);
         flows_done(&engine->flows);
         return error;
@@ -439,6 +483,7 @@ void engine_close(struct engine *engine)
     if (engine->has_media)
         media_done(&engine->media);
     device_close(&engine->device);
+    prepared_close(&engine->prepared);
     sessions_done(&engine->sessions);
     flows_done(&engine->flows);
 }

@@ -9,6 +9,7 @@
 #include "neighbour.h"
 #include "options.h"
 #include "pacer.h"
+#include "prepared.h"
 #include "session.h"
 
 #include <signal.h>
@@ -34,6 +35,7 @@ struct engine {
     struct sessions sessions;
     bool has_media;
     struct media media;
+    struct prepared prepared;
     struct flood flood;
     struct pacer media_pacer, flood_pacer;
     uint64_t media_ticks; // how long it was sent

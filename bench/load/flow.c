@@ -7,6 +7,9 @@
 #include <sys/mman.h>
 
 #define HUGE_LEN (2u << 20)
+// Of no relay; more flows than there are ports share them.
+#define PRETENDED_FIRST_PORT 4096u
+#define PRETENDED_PORTS      (65536u - PRETENDED_FIRST_PORT)
 
 // Zeroed, and in huge pages where the kernel gives them: flows are drawn at random.
 static void *table_create(uint64_t len)
@@ -54,6 +57,15 @@ void flows_gather(struct flows *flows)
     for (uint32_t i = 0; i < flows->count; i++) {
         if (flows->table[i].state == FLOW_READY)
             flows->ready[flows->ready_count++] = i;
+    }
+}
+
+void flows_pretend(struct flows *flows)
+{
+    for (uint32_t i = 0; i < flows->count; i++) {
+        uint16_t port = (uint16_t)(PRETENDED_FIRST_PORT + i % PRETENDED_PORTS);
+        flows->table[i].relayed = (struct transport_address){flows->server.ip, port};
+        flows->table[i].state = FLOW_READY;
     }
 }
 

@@ -55,6 +55,9 @@ void flows_done(struct flows *flows);
 
 void flows_gather(struct flows *flows);
 
+// Where no relay is asked: all may carry media, through relayed addresses that are the server's.
+void flows_pretend(struct flows *flows);
+
 // Neighbours in the table have different ones, so that a mix-up shows.
 static inline uint16_t flow_channel(uint32_t number)
 {

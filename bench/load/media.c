@@ -149,6 +149,12 @@ static void take(struct media *media, const struct payload *payload, size_t len,
         counts->misdirected++;
         return;
     }
+    if (media->config.is_prepared) {
+        counts->checked++;
+        counts->received++;
+        counts->received_len += len;
+        return;
+    }
     switch (sequence_receive(&flow->received[payload->direction], payload->number)) {
     case SEQUENCE_DUPLICATE:
         counts->duplicates++;
@@ -200,6 +206,38 @@ void media_receive_channel(struct media *media, const struct datagram *datagram,
     take(media, &payload, message.payload.len,
          message.channel == flow_channel(payload.flow) &&
              is_at_client(media, datagram, payload.flow),
+         now);
+}
+
+static bool is_swapped(const struct link *link, const uint8_t *frame)
+{
+    return memcmp(frame, link->own, ETHERNET_ADDRESS_LEN) == 0 &&
+           memcmp(frame + ETHERNET_ADDRESS_LEN, link->next_hop, ETHERNET_ADDRESS_LEN) == 0;
+}
+
+void media_receive_swapped(struct media *media, const uint8_t *frame,
+                           const struct datagram *datagram, uint64_t now)
+{
+    const struct flows *flows = media->config.flows;
+    bool is_to_peer = transport_address_equal(&datagram->destination, &flows->server);
+    enum direction direction = is_to_peer ? TO_PEER : TO_CLIENT;
+    struct channel_data message = {.payload = datagram->payload};
+    struct transport_address source;
+    struct payload payload;
+
+    if (is_to_peer && !channel_data_parse(datagram->payload, false, &message)) {
+        media->counts[direction].wrong++;
+        return;
+    }
+    if (!read_payload(media, direction, message.payload, &payload))
+        return;
+    source = is_to_peer ? flow_client(flows, payload.flow) : flow_peer(flows, payload.flow);
+    take(media, &payload, message.payload.len,
+         is_swapped(media->config.link, frame) &&
+             transport_address_equal(&datagram->source, &source) &&
+             (!is_to_peer || message.channel == flow_channel(payload.flow)) &&
+             (is_to_peer ||
+              transport_address_equal(&datagram->destination, &flows->table[payload.flow].relayed)),
          now);
 }
 

@@ -33,6 +33,7 @@ struct media_config {
     double zipf; // exponent; 0: uniform
     bool has_checksum;
     uint32_t damage_every; // one byte is wrong in one of so many payloads; 0: in none
+    bool is_prepared;      // frames are sent again and again: neither their numbers nor times count
     uint64_t seed;
 };
 
@@ -46,6 +47,7 @@ struct media_counts {
     uint64_t duplicates;
     uint64_t wrong;       // bytes are not those that were sent
     uint64_t misdirected; // right bytes from, or to, or in, what is not the flow's
+    uint64_t checked;     // of prepared ones: those that were looked at and were right
 };
 
 struct media {
@@ -70,6 +72,9 @@ size_t media_write(struct media *media, uint8_t *frame, uint64_t now);
 void media_receive_peer(struct media *media, const struct datagram *datagram, uint64_t now);
 // A datagram from the server that begins as ChannelData.
 void media_receive_channel(struct media *media, const struct datagram *datagram, uint64_t now);
+// What came back as it was sent, but for its MAC addresses, which should be swapped.
+void media_receive_swapped(struct media *media, const uint8_t *frame,
+                           const struct datagram *datagram, uint64_t now);
 // A Data indication from the server.
 void media_receive_data(struct media *media, const struct datagram *datagram,
                         const struct stun_message *message, uint64_t now);

@@ -213,6 +213,12 @@ static bool parse_draw(const char *text, void *field)
     return true;
 }
 
+static bool parse_floor(const char *text, void *field)
+{
+    *(bool *)field = strcmp(text, "macswap") == 0;
+    return *(bool *)field;
+}
+
 static bool parse_flood(const char *text, void *field)
 {
     *(enum flood_kind *)field = strcmp(text, "binding") == 0 ? FLOOD_BINDING : FLOOD_ALLOCATE;
@@ -265,6 +271,10 @@ static const struct option_spec specs[] = {
      "send media without UDP checksum, IPv4 only"},
     {"damage", "N", parse_u32, FIELD(damage_every),
      "one wrong byte in one of N payloads: shows that the checks work; 0: none (0)"},
+    {"prepared", NULL, parse_flag, FIELD(prepared),
+     "send frames made ahead, for fast relays: no times, and one of 63 is checked"},
+    {"floor", "KIND", parse_floor, FIELD(floor),
+     "macswap: no relay, but what returns frames with their MAC addresses swapped"},
     {"drain", "MS", parse_u32, FIELD(drain_ms), "wait for the last packets, milliseconds (500)"},
     {.name = "Media for another generator"},
     {"pcap", "FILE", parse_text, FIELD(pcap),
@@ -367,6 +377,23 @@ static void default_prefix(struct endpoint_range *range, uint16_t family, const 
         ip_prefix_parse(family == IP_FAMILY_V4 ? v4 : v6, &range->prefix);
 }
 
+// What does not go together.
+static enum options_verdict check(FILE *errors, const struct options *options)
+{
+    if (options->prepared && (options->framing != MEDIA_CHANNEL || options->lens.count > 1))
+        return refuse(errors, "--prepared is for channels and one length of payload", "");
+    if (options->floor && (options->framing != MEDIA_CHANNEL || !options->next_hop_mac.is_given))
+        return refuse(errors, "--floor is for channels and needs --next-hop-mac", "");
+    if (options->floor && (options->allocations == 0 || options->pcap || options->refresh ||
+                           options->flood != FLOOD_NONE))
+        return refuse(errors, "--floor is for --allocations, and only for media", "");
+    if (options->pcap && (options->allocations == 0 || options->flood != FLOOD_NONE))
+        return refuse(errors, "--pcap is for --allocations, without --flood", "");
+    if (options->ring_len > 16384 || options->window > 65536)
+        return refuse(errors, "--ring-len above 16384 or --window above 65536", "");
+    return OPTIONS_RUN;
+}
+
 static enum options_verdict complete(FILE *errors, struct options *options)
 {
     uint16_t family = options->relay.ip.family;
@@ -388,11 +415,7 @@ static enum options_verdict complete(FILE *errors, struct options *options)
                       "");
     if (options->allocations == 0 && options->flood == FLOOD_NONE)
         return refuse(errors, "neither --allocations nor --flood: nothing to do", "");
-    if (options->pcap && (options->allocations == 0 || options->flood != FLOOD_NONE))
-        return refuse(errors, "--pcap is for --allocations, without --flood", "");
-    if (options->ring_len > 16384 || options->window > 65536)
-        return refuse(errors, "--ring-len above 16384 or --window above 65536", "");
-    return OPTIONS_RUN;
+    return check(errors, options);
 }
 
 enum options_verdict options_parse(int argc, char **argv, FILE *output, FILE *errors,

@@ -77,6 +77,20 @@ static void those_that_are_ready_are_gathered(void **state)
     flows_done(&flows);
 }
 
+static void without_a_relay_all_are_ready(void **state)
+{
+    (void)state;
+    struct endpoint_range range = range_of("198.18.0.1", 4);
+    struct flows flows;
+    assert_int_equal(flows_init(&flows, 4, &server, &range, &range), 0);
+    flows_pretend(&flows);
+    flows_gather(&flows);
+    assert_int_equal(flows.ready_count, 4);
+    assert_true(ip_address_equal(&flows.table[1].relayed.ip, &server.ip));
+    assert_int_not_equal(flows.table[0].relayed.port, flows.table[1].relayed.port);
+    flows_done(&flows);
+}
+
 static void channels_are_of_the_range_and_neighbours_differ(void **state)
 {
     (void)state;
@@ -92,6 +106,7 @@ int main(void)
         cmocka_unit_test(every_flow_needs_a_client_and_a_peer_of_its_own),
         cmocka_unit_test(losses_are_told_by_flow),
         cmocka_unit_test(those_that_are_ready_are_gathered),
+        cmocka_unit_test(without_a_relay_all_are_ready),
         cmocka_unit_test(channels_are_of_the_range_and_neighbours_differ),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

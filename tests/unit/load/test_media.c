@@ -291,6 +291,48 @@ static void the_lengths_are_those_that_were_given(void **state)
     assert_true(is_seen[0] && is_seen[1]);
 }
 
+static void swap_macs(const struct link *link)
+{
+    memcpy(frame, link->own, ETHERNET_ADDRESS_LEN);
+    memcpy(frame + ETHERNET_ADDRESS_LEN, link->next_hop, ETHERNET_ADDRESS_LEN);
+}
+
+static void what_comes_back_with_macs_swapped_is_received(void **state)
+{
+    (void)state;
+    for (enum direction direction = TO_PEER; direction < DIRECTION_COUNT; direction++) {
+        start(MEDIA_CHANNEL, direction);
+        struct datagram datagram = write_one(1);
+        media_receive_swapped(&media, frame, &datagram, 2);
+        assert_int_equal(media.counts[direction].misdirected, 1);
+        swap_macs(&link_of);
+        media_receive_swapped(&media, frame, &datagram, 2);
+        assert_int_equal(media.counts[direction].received, 1);
+        datagram.source.port++;
+        media_receive_swapped(&media, frame, &datagram, 2);
+        assert_int_equal(media.counts[direction].misdirected, 2);
+        frame[150] ^= 1;
+        media_receive_swapped(&media, frame, &datagram, 2);
+        assert_int_equal(media.counts[direction].wrong, 1);
+        end(NULL);
+    }
+    start(MEDIA_CHANNEL, TO_PEER);
+}
+
+static void prepared_frames_may_come_again(void **state)
+{
+    (void)state;
+    start(MEDIA_CHANNEL, TO_PEER);
+    media.config.is_prepared = true;
+    struct datagram datagram = write_one(1), relayed = relay_to_peer(&datagram);
+    media_receive_peer(&media, &relayed, 2);
+    media_receive_peer(&media, &relayed, 2);
+    assert_int_equal(media.counts[TO_PEER].received, 2);
+    assert_int_equal(media.counts[TO_PEER].checked, 2);
+    assert_int_equal(media.counts[TO_PEER].duplicates, 0);
+    assert_int_equal(media.ticks[TO_PEER].count, 0);
+}
+
 #define CASE(name) cmocka_unit_test_teardown(name, end)
 
 int main(void)
@@ -306,6 +348,8 @@ int main(void)
         CASE(a_send_indication_names_the_peer),
         CASE(a_data_indication_of_the_right_peer_is_received),
         CASE(damage_is_counted_and_found),
+        CASE(what_comes_back_with_macs_swapped_is_received),
+        CASE(prepared_frames_may_come_again),
         CASE(the_lengths_are_those_that_were_given),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

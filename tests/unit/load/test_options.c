@@ -138,6 +138,29 @@ static void frames_for_a_file_are_of_allocations_alone(void **state)
     assert_non_null(strstr(said, "--pcap"));
 }
 
+static void prepared_frames_are_of_one_length_and_in_channels(void **state)
+{
+    (void)state;
+    assert_int_equal(PARSE(RELAY, "--prepared", "--payload", "160"), OPTIONS_RUN);
+    assert_true(options.prepared);
+    assert_int_equal(PARSE(RELAY, "--prepared", "--payload", "160,200"), OPTIONS_WRONG);
+    assert_int_equal(PARSE(RELAY, "--prepared", "--framing", "indication"), OPTIONS_WRONG);
+}
+
+static void a_floor_is_told_where_frames_go_and_is_asked_for_nothing(void **state)
+{
+    (void)state;
+    const char *mac = "--next-hop-mac=02:00:00:00:00:01";
+    assert_int_equal(PARSE(RELAY, "--floor", "macswap", mac), OPTIONS_RUN);
+    assert_true(options.floor);
+    assert_int_equal(PARSE(RELAY, "--floor", "io", mac), OPTIONS_WRONG);
+    assert_int_equal(PARSE(RELAY, "--floor", "macswap"), OPTIONS_WRONG);
+    assert_non_null(strstr(said, "--next-hop-mac"));
+    assert_int_equal(PARSE(RELAY, "--floor", "macswap", mac, "--refresh"), OPTIONS_WRONG);
+    assert_int_equal(PARSE(RELAY, "--floor", "macswap", mac, "--flood", "binding"), OPTIONS_WRONG);
+    assert_int_equal(PARSE(RELAY, "--floor", "macswap", mac, "--allocations", "0"), OPTIONS_WRONG);
+}
+
 static void what_is_unknown_or_too_much_is_named(void **state)
 {
     (void)state;
@@ -168,6 +191,8 @@ int main(void)
         cmocka_unit_test(what_is_wrong_is_named),
         cmocka_unit_test(what_is_missing_is_named),
         cmocka_unit_test(frames_for_a_file_are_of_allocations_alone),
+        cmocka_unit_test(prepared_frames_are_of_one_length_and_in_channels),
+        cmocka_unit_test(a_floor_is_told_where_frames_go_and_is_asked_for_nothing),
         cmocka_unit_test(what_is_unknown_or_too_much_is_named),
         cmocka_unit_test(help_fits_a_terminal_and_names_what_is_needed),
     };

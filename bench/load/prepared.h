@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Media made before it is sent, again and again as it is: for relays that are faster than frames
+// can be written and checked. All that come back are counted, by their length; a sample is checked
+// to the last byte.
+#pragma once
+
+#include "device.h"
+#include "media.h"
+
+#include <rte_mempool.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+// One frame of so many that arrive is checked: an odd number, for the directions alternate.
+#define PREPARED_CHECK_EVERY 63
+
+struct prepared {
+    struct rte_mempool *pool; // each of its buffers is a frame; the port gives them back to it
+    uint16_t sent_lens[DIRECTION_COUNT];
+    uint16_t received_lens[DIRECTION_COUNT];
+    uint32_t unchecked; // since the last one that was
+};
+
+// Before the port starts: a driver that shares its memory (memif) shares what there is then. flows:
+// how many the frames are to be drawn from. 0, -ENOMEM.
+int prepared_open(struct prepared *prepared, uint32_t flows, uint16_t longest_payload);
+void prepared_close(struct prepared *prepared);
+
+// Writes all frames: media has one length of payload and is ChannelData. is_reflected: frames come
+// back as they went. 0, -ENOMEM.
+int prepared_fill(struct prepared *prepared, struct media *media, bool is_reflected);
+
+// At most max of them, there is room for which, are queued and counted.
+void prepared_send(struct prepared *prepared, struct media *media, struct device *device,
+                   unsigned max);
+
+// True when the frame was counted and that is all; else the caller looks at it.
+static inline bool prepared_receive(struct prepared *prepared, struct media *media, uint16_t len)
+{
+    bool is_to_peer = len == prepared->received_lens[TO_PEER];
+    struct media_counts *counts = &media->counts[is_to_peer ? TO_PEER : TO_CLIENT];
+
+    if (!is_to_peer && len != prepared->received_lens[TO_CLIENT])
+        return false;
+    if (++prepared->unchecked == PREPARED_CHECK_EVERY) {
+        prepared->unchecked = 0;
+        return false;
+    }
+    counts->received++;
+    counts->received_len += media->config.lens[0];
+    return true;
+}
