@@ -27,6 +27,7 @@ class Requests(unittest.TestCase):
                 self.assertEqual(done.returncode, 0, done.stderr)
                 figures = json.loads(path.read_text())
                 self.assertEqual((figures["allocations"], figures["users"]), (2500, 7))
+                self.assertTrue(64 < figures["bytes_per_allocation"] < 4096)
                 self.assertEqual([result["request"] for result in figures["results"]], REQUESTS)
                 for result in figures["results"]:
                     cycles = result["cycles"]
