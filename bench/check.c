@@ -144,8 +144,9 @@ static void check_answer(const struct departure *departure, struct span content)
     unsigned error;
     expect(departure,
            stun_message_parse(content, &message) == STUN_VALID &&
-               message.method == (is_binding ? STUN_METHOD_BINDING : STUN_METHOD_ALLOCATE),
-           "no STUN answer");
+               message.method == (is_binding ? STUN_METHOD_BINDING : STUN_METHOD_ALLOCATE) &&
+               message.has_fingerprint,
+           "no STUN answer with a FINGERPRINT");
     if (is_binding)
         expect(departure,
                message.message_class == STUN_CLASS_SUCCESS &&

@@ -44,6 +44,7 @@ static void make_config(const struct subject *subject, struct plane_config *conf
     config->handoff_ring_len = 64;
     config->rate_limit = (struct plane_rate_limit){ANSWERS_PER_SECOND, UINT16_MAX};
     config->stateless.nonce.lifetime_s = 3600;
+    config->stateless.nonce.features = NONCE_FEATURE_PASSWORD_ALGORITHMS;
     snprintf(config->stateless.realm, sizeof(config->stateless.realm), "example.org");
     snprintf(config->stateless.software, sizeof(config->stateless.software), "turnpike");
 }

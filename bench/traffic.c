@@ -162,6 +162,7 @@ static size_t write_request(enum packet_role role, uint8_t *head)
                       (const uint8_t *)transaction_id);
     if (role == ROLE_UNAUTHENTICATED)
         stun_add_requested_transport(&builder, IPPROTO_UDP);
+    stun_add_fingerprint(&builder); // so that the answer has one too
     return stun_builder_finish(&builder);
 }
 
