@@ -3,9 +3,8 @@
 // sections 5, 14).
 #include "proto/builder.h"
 
+#include "proto/fingerprint.h"
 #include "proto/integrity.h"
-
-#include <zlib.h>
 
 // RFC 8489 section 5, figure 3: bits 4 and 8 are the class, the method's twelve bits lie around
 // them.
@@ -229,7 +228,7 @@ void stun_add_fingerprint(struct stun_builder *builder)
     // RFC 8489 section 14.7: over a header whose length includes this attribute, which add_value
     // has seen to.
     if (bytes != NULL)
-        store_be32(bytes, (uint32_t)crc32(0, builder->buffer, (uInt)offset) ^ STUN_FINGERPRINT_XOR);
+        store_be32(bytes, fingerprint(builder->buffer, offset));
 }
 
 size_t stun_builder_finish(const struct stun_builder *builder)

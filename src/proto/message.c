@@ -3,7 +3,7 @@
 // RFC 8656 section 18).
 #include "proto/message.h"
 
-#include <zlib.h>
+#include "proto/fingerprint.h"
 
 #define MAGIC_COOKIE_OFFSET   4
 #define TRANSACTION_ID_OFFSET 8
@@ -73,14 +73,10 @@ size_t stun_message_framed_len(const uint8_t *header)
 // RFC 8489 section 14.7: the last attribute, over everything before it. offset: of its header.
 static bool fingerprint_holds(struct span bytes, size_t offset, size_t value_len)
 {
-    uint32_t crc;
-
-    if (value_len != STUN_FINGERPRINT_LEN ||
-        offset + STUN_ATTRIBUTE_HEADER_LEN + STUN_FINGERPRINT_LEN != bytes.len)
-        return false;
-    crc = (uint32_t)crc32(0, bytes.data, (uInt)offset);
-    return load_be32(bytes.data + offset + STUN_ATTRIBUTE_HEADER_LEN) ==
-           (crc ^ STUN_FINGERPRINT_XOR);
+    return value_len == STUN_FINGERPRINT_LEN &&
+           offset + STUN_ATTRIBUTE_HEADER_LEN + STUN_FINGERPRINT_LEN == bytes.len &&
+           load_be32(bytes.data + offset + STUN_ATTRIBUTE_HEADER_LEN) ==
+               fingerprint(bytes.data, offset);
 }
 
 static void note_unknown(struct stun_message *message, uint16_t type)
