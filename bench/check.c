@@ -3,7 +3,7 @@
 #include "check.h"
 
 #include "base/bytes.h"
-#include "dataplane/checksum.h"
+#include "base/checksum.h"
 #include "exchange/counters.h"
 #include "fail.h"
 #include "proto/channel_data.h"

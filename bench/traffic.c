@@ -3,7 +3,7 @@
 #include "traffic.h"
 
 #include "base/bytes.h"
-#include "dataplane/checksum.h"
+#include "base/checksum.h"
 #include "fail.h"
 #include "proto/builder.h"
 #include "proto/channel_data.h"

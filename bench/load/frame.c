@@ -3,7 +3,7 @@
 // extension headers is not ours.
 #include "frame.h"
 
-#include "dataplane/checksum.h"
+#include "base/checksum.h"
 
 #include <netinet/in.h>
 

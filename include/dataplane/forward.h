@@ -4,7 +4,7 @@
 #pragma once
 
 #include "base/bytes.h"
-#include "dataplane/checksum.h"
+#include "base/checksum.h"
 #include "dataplane/fragmentation.h"
 #include "dataplane/icmp_answer.h"
 #include "dataplane/leg.h"

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "base/address.h"
-#include "dataplane/checksum.h"
+#include "base/checksum.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -40,9 +40,10 @@ static inline bool stateless_is_answer(enum stateless_verdict verdict)
     return verdict <= STATELESS_STALE_NONCE;
 }
 
-// Writes the answer to buffer and its length to *ret_len when stateless_is_answer(); the request may lie in the same
-// buffer only if it does not overlap. An answer carries FINGERPRINT when the request did. capacity is at least
-// STATELESS_ANSWER_MAX_LEN. now_s: monotonic seconds. salt: 16 unpredictable bits, for the nonce.
+// Writes the answer to buffer and its length to *ret_len when stateless_is_answer(); otherwise the buffer is left as it
+// is. The request may be what is in the buffer, from its start, and is then overwritten. An answer carries FINGERPRINT
+// when the request did. capacity is at least STATELESS_ANSWER_MAX_LEN. now_s: monotonic seconds. salt: 16 unpredictable
+// bits, for the nonce.
 enum stateless_verdict stateless_process(const struct stateless_policy *policy, const struct stun_message *message,
                                          const struct transport_address *client, uint32_t now_s, uint16_t salt,
                                          uint8_t *buffer, size_t capacity, size_t *ret_len);

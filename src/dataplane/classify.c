@@ -3,7 +3,7 @@
 #include "dataplane/classify.h"
 
 #include "base/bytes.h"
-#include "dataplane/checksum.h"
+#include "base/checksum.h"
 #include "dataplane/tables.h"
 #include "proto/channel_data.h"
 #include "proto/message.h"

@@ -3,7 +3,7 @@
 #include "dataplane/fragmentation.h"
 
 #include "base/bytes.h"
-#include "dataplane/checksum.h"
+#include "base/checksum.h"
 #include "dataplane/transmit.h"
 
 #include <netinet/in.h>

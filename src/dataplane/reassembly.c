@@ -5,8 +5,8 @@
 
 #include "base/address.h"
 #include "base/bytes.h"
+#include "base/checksum.h"
 #include "base/random.h"
-#include "dataplane/checksum.h"
 
 #include <netinet/in.h>
 #include <stddef.h>

@@ -23,10 +23,9 @@ static bool sum_is_good(const struct packet *packet)
     if (packet->checksum == 0 ||
         (packet->mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD)
         return true;
-    uint64_t sum = checksum_add_bytes(0, packet->l4, packet->l4_len);
+    uint64_t sum = htons(IPPROTO_UDP) + (uint64_t)htons(packet->l4_len);
     sum = forward_addresses_sum(sum, packet->family, packet->source_ip);
-    sum = checksum_add_u16(checksum_add_u16(sum, htons(IPPROTO_UDP)), htons(packet->l4_len));
-    return checksum_fold(sum) == 0xFFFF;
+    return checksum_fold(checksum_add_bytes(sum, packet->l4, packet->l4_len)) == 0xFFFF;
 }
 
 static bool prefix_is_within_rate(struct worker *worker, const struct packet *packet)
@@ -35,18 +34,17 @@ static bool prefix_is_within_rate(struct worker *worker, const struct packet *pa
                                worker->now_tsc);
 }
 
-static void send_answer(struct worker *worker, const struct packet *packet,
-                        enum stateless_verdict verdict, const uint8_t *answer, size_t len)
+static uint16_t message_offset(const struct packet *packet)
 {
-    struct rte_mbuf *frame = packet->mbuf;
-    uint16_t message_offset =
-        (uint16_t)(packet_payload(packet) - rte_pktmbuf_mtod(frame, uint8_t *));
-    if (reply_frame(frame, message_offset, answer, len) != 0) {
-        worker_drop(worker, frame, DROP_NO_BUFFER);
-        return;
-    }
+    return (uint16_t)(packet_payload(packet) - rte_pktmbuf_mtod(packet->mbuf, uint8_t *));
+}
+
+static void send_answer(struct worker *worker, const struct packet *packet,
+                        enum stateless_verdict verdict, size_t len)
+{
+    reply_in_place(packet->mbuf, message_offset(packet), len);
     worker_count(worker, answer_counters[verdict]);
-    transmit(worker, frame);
+    transmit(worker, packet->mbuf);
 }
 
 void stateless_answer(struct worker *worker, const struct packet *packet)
@@ -77,11 +75,15 @@ void stateless_answer(struct worker *worker, const struct packet *packet)
     // Of a nonce, which no Binding answer has.
     uint16_t salt =
         message.method == STUN_METHOD_BINDING ? 0 : (uint16_t)token_stream_next(&worker->tokens);
-    uint8_t answer[STATELESS_ANSWER_MAX_LEN];
+    size_t room = reply_room(packet->mbuf, message_offset(packet));
+    if (room < STATELESS_ANSWER_MAX_LEN) {
+        worker_drop(worker, packet->mbuf, DROP_NO_BUFFER);
+        return;
+    }
     size_t answer_len = 0;
     enum stateless_verdict verdict =
-        stateless_process(&worker->stateless, &message, &client, worker->now_s, salt, answer,
-                          sizeof(answer), &answer_len);
+        stateless_process(&worker->stateless, &message, &client, worker->now_s, salt,
+                          packet_payload(packet), room, &answer_len);
     if (verdict == STATELESS_PASS)
         punt_message(worker, packet, &client, message.method, (uint16_t)message.bytes.len);
     else if (!stateless_is_answer(verdict))
@@ -89,5 +91,5 @@ void stateless_answer(struct worker *worker, const struct packet *packet)
     else if (shows_nonce && !prefix_is_within_rate(worker, packet))
         worker_drop(worker, packet->mbuf, DROP_RATE_LIMITED);
     else
-        send_answer(worker, packet, verdict, answer, answer_len);
+        send_answer(worker, packet, verdict, answer_len);
 }

@@ -3,7 +3,11 @@
 // section 6.3.1).
 #include "exchange/reply.h"
 
+#include "base/bytes.h"
+#include "base/checksum.h"
+
 #include <errno.h>
+#include <netinet/in.h>
 #include <rte_ether.h>
 #include <rte_ip.h>
 #include <rte_mbuf.h>
@@ -11,124 +15,130 @@
 #include <stdbool.h>
 #include <string.h>
 
-// What a reply needs from the request's headers; taken before they are overwritten.
-struct request_headers {
-    struct rte_ether_hdr ethernet;
-    struct rte_udp_hdr udp;
-    union {
-        struct rte_ipv4_hdr v4;
-        struct rte_ipv6_hdr v6;
-    };
-    bool is_v4;
-};
+#define HEADERS_LEN_V4                                                                             \
+    (sizeof(struct rte_ether_hdr) + sizeof(struct rte_ipv4_hdr) + sizeof(struct rte_udp_hdr))
+#define HEADERS_LEN_V6                                                                             \
+    (sizeof(struct rte_ether_hdr) + sizeof(struct rte_ipv6_hdr) + sizeof(struct rte_udp_hdr))
 
-static bool request_headers_read(const struct rte_mbuf *frame, uint16_t message_offset,
-                                 struct request_headers *ret_headers)
+// How long the headers of a reply get; 0: there is no UDP datagram.
+static size_t headers_len(const struct rte_mbuf *frame, uint16_t message_offset)
 {
-    const uint8_t *data = rte_pktmbuf_mtod(frame, const uint8_t *);
-    struct request_headers headers;
-    memset(&headers, 0, sizeof(headers));
-    if (message_offset > rte_pktmbuf_data_len(frame))
-        return false;
-    size_t ip_offset = sizeof(struct rte_ether_hdr);
-    size_t udp_len = sizeof(struct rte_udp_hdr);
-    if (message_offset < ip_offset + sizeof(headers.v4) + udp_len)
-        return false;
-    memcpy(&headers.ethernet, data, sizeof(headers.ethernet));
-    headers.is_v4 = headers.ethernet.ether_type == rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4);
-    if (headers.is_v4) {
-        memcpy(&headers.v4, data + ip_offset, sizeof(headers.v4));
-    } else if (headers.ethernet.ether_type == rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV6) &&
-               message_offset >= ip_offset + sizeof(headers.v6) + udp_len) {
-        memcpy(&headers.v6, data + ip_offset, sizeof(headers.v6));
-    } else {
-        return false;
-    }
-    memcpy(&headers.udp, data + message_offset - udp_len, sizeof(headers.udp));
-    *ret_headers = headers;
-    return true;
+    const struct rte_ether_hdr *ethernet = rte_pktmbuf_mtod(frame, const struct rte_ether_hdr *);
+    if (message_offset < HEADERS_LEN_V4 || message_offset > rte_pktmbuf_data_len(frame))
+        return 0;
+    if (ethernet->ether_type == rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4))
+        return HEADERS_LEN_V4;
+    bool is_v6 = ethernet->ether_type == rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV6);
+    return is_v6 && message_offset >= HEADERS_LEN_V6 ? HEADERS_LEN_V6 : 0;
 }
 
-// A checksum that comes out as zero is sent as all ones (RFC 768); DPDK's functions see to that.
-static void write_v4(uint8_t *ip_bytes, const struct request_headers *request,
-                     struct rte_udp_hdr *udp, uint16_t udp_len)
+// sum: of the message and the addresses. A checksum that comes out as zero is sent as all ones (RFC
+// 768).
+static void turn_udp(uint8_t *udp, uint16_t udp_len, uint64_t sum)
 {
-    struct rte_ipv4_hdr ip = {
-        .version_ihl = RTE_IPV4_VHL_DEF,
-        .type_of_service = request->v4.type_of_service & RTE_IPV4_HDR_DSCP_MASK,
-        .total_length = rte_cpu_to_be_16((uint16_t)(sizeof(ip) + udp_len)),
-        .packet_id =
-            request->v4.packet_id, // as unlikely to be in use between these two as any other
-        .time_to_live = REPLY_TTL,
-        .next_proto_id = IPPROTO_UDP,
-        .src_addr = request->v4.dst_addr,
-        .dst_addr = request->v4.src_addr,
-    };
-    ip.hdr_checksum = rte_ipv4_cksum(&ip);
-    memcpy(ip_bytes, &ip, sizeof(ip));
-    udp->dgram_cksum = rte_ipv4_udptcp_cksum(&ip, udp);
+    uint32_t ports;
+    memcpy(&ports, udp, sizeof(ports));
+    sum += ports + 2 * (uint64_t)htons(udp_len) + htons(IPPROTO_UDP);
+    uint64_t header = (ports << 16 | ports >> 16) | (uint64_t)htons(udp_len) << 32 |
+                      (uint64_t)checksum_udp_field(sum) << 48;
+    memcpy(udp, &header, sizeof(header));
 }
 
-static void write_v6(uint8_t *ip_bytes, const struct request_headers *request,
-                     struct rte_udp_hdr *udp, uint16_t udp_len)
+// The request's header may lie where the new one goes: it is read first. The identification is the
+// request's: as unlikely to be in use between these two as any other. Returns the addresses' sum.
+static uint64_t write_ipv4(uint8_t *ip, const uint8_t *request, uint16_t udp_len)
 {
-    uint32_t dscp = rte_be_to_cpu_32(request->v6.vtc_flow) & RTE_IPV6_HDR_DSCP_MASK;
-    struct rte_ipv6_hdr ip = {
-        .vtc_flow = rte_cpu_to_be_32((6u << 28) | dscp),
-        .payload_len = rte_cpu_to_be_16(udp_len),
-        .proto = IPPROTO_UDP,
-        .hop_limits = REPLY_TTL,
-    };
-    memcpy(&ip.src_addr, &request->v6.dst_addr, sizeof(ip.src_addr));
-    memcpy(&ip.dst_addr, &request->v6.src_addr, sizeof(ip.dst_addr));
-    memcpy(ip_bytes, &ip, sizeof(ip));
-    udp->dgram_cksum = rte_ipv6_udptcp_cksum(&ip, udp);
+    uint32_t source, destination;
+    uint16_t id;
+    memcpy(&source, request + offsetof(struct rte_ipv4_hdr, src_addr), sizeof(source));
+    memcpy(&destination, request + offsetof(struct rte_ipv4_hdr, dst_addr), sizeof(destination));
+    memcpy(&id, request + offsetof(struct rte_ipv4_hdr, packet_id), sizeof(id));
+    uint64_t dscp = request[1] & RTE_IPV4_HDR_DSCP_MASK;
+    uint16_t total_len = (uint16_t)(sizeof(struct rte_ipv4_hdr) + udp_len);
+    uint64_t first =
+        RTE_IPV4_VHL_DEF | dscp << 8 | (uint64_t)htons(total_len) << 16 | (uint64_t)id << 32;
+    uint64_t second = REPLY_TTL | IPPROTO_UDP << 8 | (uint64_t)destination << 32;
+    uint64_t addresses = (uint64_t)source + destination;
+    uint64_t sum = checksum_add_u64(addresses, first) + (second & UINT32_MAX);
+    second |= (uint64_t)checksum_field(sum) << 16;
+    memcpy(ip, &first, sizeof(first));
+    memcpy(ip + 8, &second, sizeof(second));
+    memcpy(ip + 16, &source, sizeof(source));
+    return addresses;
 }
 
-// The frame becomes one segment of exactly that length. It fits: the caller has looked.
-static void frame_set_len(struct rte_mbuf *frame, uint16_t len)
+static uint64_t write_ipv6(uint8_t *ip, const uint8_t *request, uint16_t udp_len)
 {
-    if (frame->next != NULL)
+    uint8_t source[16], destination[16];
+    memcpy(source, request + offsetof(struct rte_ipv6_hdr, src_addr), sizeof(source));
+    memcpy(destination, request + offsetof(struct rte_ipv6_hdr, dst_addr), sizeof(destination));
+    uint32_t dscp = load_be32(request) & RTE_IPV6_HDR_DSCP_MASK;
+    uint64_t first = htonl(6u << 28 | dscp) | (uint64_t)htons(udp_len) << 32 |
+                     (uint64_t)IPPROTO_UDP << 48 | (uint64_t)REPLY_TTL << 56;
+    memcpy(ip, &first, sizeof(first));
+    memcpy(ip + 8, destination, sizeof(destination));
+    memcpy(ip + 24, source, sizeof(source));
+    return checksum_add_16_bytes(checksum_add_16_bytes(0, source), destination);
+}
+
+static void write_ethernet(uint8_t *at, const struct rte_ether_hdr *request)
+{
+    struct rte_ether_hdr header = {
+        .dst_addr = request->src_addr,
+        .src_addr = request->dst_addr,
+        .ether_type = request->ether_type,
+    };
+    memcpy(at, &header, sizeof(header));
+}
+
+// The frame becomes one segment from here to there. Nothing is left to the port, so it reads no
+// tx_offload; that is in the mbuf's second line, which is not touched.
+static void frame_set(struct rte_mbuf *frame, const uint8_t *start, size_t len)
+{
+    if (unlikely(frame->nb_segs > 1)) {
         rte_pktmbuf_free(frame->next);
-    frame->next = NULL;
-    frame->nb_segs = 1;
-    frame->data_len = len;
-    frame->pkt_len = len;
+        frame->next = NULL;
+        frame->nb_segs = 1;
+    }
+    frame->data_off = (uint16_t)(start - (const uint8_t *)frame->buf_addr);
+    frame->data_len = (uint16_t)len;
+    frame->pkt_len = (uint32_t)len;
     frame->ol_flags = 0;
-    frame->tx_offload = 0;
+}
+
+size_t reply_room(const struct rte_mbuf *frame, uint16_t message_offset)
+{
+    if (headers_len(frame, message_offset) == 0)
+        return 0;
+    return (size_t)(frame->buf_len - frame->data_off - message_offset);
+}
+
+void reply_in_place(struct rte_mbuf *frame, uint16_t message_offset, size_t response_len)
+{
+    uint8_t *request = rte_pktmbuf_mtod(frame, uint8_t *);
+    uint8_t *message = request + message_offset;
+    size_t len = headers_len(frame, message_offset);
+    uint8_t *start = message - len;
+    uint8_t *udp = message - sizeof(struct rte_udp_hdr);
+    uint16_t udp_len = (uint16_t)(sizeof(struct rte_udp_hdr) + response_len);
+    const uint8_t *ip = request + sizeof(struct rte_ether_hdr);
+    struct rte_ether_hdr ethernet;
+    memcpy(&ethernet, request, sizeof(ethernet));
+    uint64_t sum = len == HEADERS_LEN_V4 ? write_ipv4(start + sizeof(ethernet), ip, udp_len)
+                                         : write_ipv6(start + sizeof(ethernet), ip, udp_len);
+    turn_udp(udp, udp_len, checksum_add_bytes(sum, message, response_len));
+    write_ethernet(start, &ethernet);
+    frame_set(frame, start, len + response_len);
 }
 
 int reply_frame(struct rte_mbuf *frame, uint16_t message_offset, const uint8_t *response,
                 size_t response_len)
 {
-    struct request_headers request;
-    if (!request_headers_read(frame, message_offset, &request))
+    if (headers_len(frame, message_offset) == 0)
         return -EINVAL;
-    size_t ip_len = request.is_v4 ? sizeof(request.v4) : sizeof(request.v6);
-    size_t headers_len = sizeof(request.ethernet) + ip_len + sizeof(request.udp);
-    size_t frame_len = headers_len + response_len;
-    if (frame_len > (size_t)(frame->buf_len - frame->data_off))
+    if (response_len > reply_room(frame, message_offset))
         return -ENOSPC;
-    frame_set_len(frame, (uint16_t)frame_len);
-
-    uint8_t *data = rte_pktmbuf_mtod(frame, uint8_t *);
-    struct rte_ether_hdr ethernet = {
-        .dst_addr = request.ethernet.src_addr,
-        .src_addr = request.ethernet.dst_addr,
-        .ether_type = request.ethernet.ether_type,
-    };
-    memcpy(data, &ethernet, sizeof(ethernet));
-    memcpy(data + headers_len, response, response_len);
-
-    uint16_t udp_len = (uint16_t)(sizeof(request.udp) + response_len);
-    struct rte_udp_hdr *udp = (struct rte_udp_hdr *)(data + sizeof(ethernet) + ip_len);
-    udp->src_port = request.udp.dst_port;
-    udp->dst_port = request.udp.src_port;
-    udp->dgram_len = rte_cpu_to_be_16(udp_len);
-    udp->dgram_cksum = 0;
-    if (request.is_v4)
-        write_v4(data + sizeof(ethernet), &request, udp, udp_len);
-    else
-        write_v6(data + sizeof(ethernet), &request, udp, udp_len);
+    memcpy(rte_pktmbuf_mtod_offset(frame, uint8_t *, message_offset), response, response_len);
+    reply_in_place(frame, message_offset, response_len);
     return 0;
 }

@@ -18,9 +18,11 @@ static_assert(sizeof(offered_value) == 4 * OFFERED_COUNT, "one entry an algorith
 static void begin_answer(struct stun_builder *builder, const struct stun_message *message,
                          enum stun_class message_class, uint8_t *buffer, size_t capacity)
 {
+    uint8_t transaction_id[STUN_TRANSACTION_ID_LEN]; // the request may be in the buffer
+
     assert(capacity >= STATELESS_ANSWER_MAX_LEN);
-    stun_builder_init(builder, buffer, capacity, message_class, message->method,
-                      message->transaction_id);
+    memcpy(transaction_id, message->transaction_id, sizeof(transaction_id));
+    stun_builder_init(builder, buffer, capacity, message_class, message->method, transaction_id);
 }
 
 static size_t end_answer(struct stun_builder *builder, const struct stateless_policy *policy,

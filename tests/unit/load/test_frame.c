@@ -2,7 +2,7 @@
 // bench/load/frame.h.
 #include "frame.h"
 
-#include "dataplane/checksum.h"
+#include "base/checksum.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

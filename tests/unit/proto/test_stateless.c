@@ -201,6 +201,35 @@ static struct request with_credentials(const struct fresh_nonce *nonce)
         .username = "user", .realm = REALM, .nonce = nonce->bytes, .integrity = true};
 }
 
+// The same answer, whether it is written over its request or elsewhere.
+static void answers_in_the_buffer_of_the_request(void **state)
+{
+    static const struct request requests[] = {
+        {.method = STUN_METHOD_BINDING, .fingerprint = true},
+        {.method = STUN_METHOD_BINDING, .unknown_count = STUN_MESSAGE_UNKNOWN_MAX},
+        {.method = STUN_METHOD_REFRESH},
+        {.username = "user", .integrity = true}, // 400
+        {.username = "user", .realm = REALM, .text_nonce = "old", .integrity = true},
+    };
+    struct stateless_policy policy = usual_policy();
+    struct transport_address from = client();
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
+        struct outcome apart = process(&policy, &requests[i]);
+        uint8_t buffer[1024];
+        struct stun_message message = make(&requests[i], buffer, sizeof(buffer));
+        size_t len;
+
+        assert_true(stateless_is_answer(apart.verdict));
+        assert_int_equal(
+            stateless_process(&policy, &message, &from, NOW_S, SALT, buffer, sizeof(buffer), &len),
+            apart.verdict);
+        assert_int_equal(len, apart.len);
+        assert_memory_equal(buffer, apart.bytes, len);
+    }
+}
+
 static void answers_a_binding_request_with_the_clients_address(void **state)
 {
     struct stateless_policy policy = usual_policy();
@@ -693,6 +722,7 @@ static void writes_the_challenges_of_the_turn_server_alike(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(answers_in_the_buffer_of_the_request),
         cmocka_unit_test(answers_a_binding_request_with_the_clients_address),
         cmocka_unit_test(answers_a_binding_request_whatever_credentials_it_carries),
         cmocka_unit_test(answers_a_binding_request_of_unknown_attributes_with_420),

@@ -1,11 +1,22 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "dataplane/checksum.h"
+#include "base/checksum.h"
 
-#include "rig.h"
+#include "support.h"
 
 #include <stdlib.h>
 
 static uint8_t bytes[70000];
+
+// The plain definition of RFC 1071, byte by byte, shared with nothing that is tested.
+static uint16_t internet_checksum(const uint8_t *from, size_t len)
+{
+    uint32_t sum = 0;
+    for (size_t i = 0; i < len; i++) {
+        sum += i % 2 == 0 ? (uint32_t)from[i] << 8 : from[i];
+        sum = (sum & 0xFFFF) + (sum >> 16);
+    }
+    return (uint16_t)~sum;
+}
 
 static int set_up(void **state)
 {
@@ -27,9 +38,10 @@ static void agrees_with_the_definition_at_every_length_and_alignment(void **stat
     for (size_t offset = 0; offset < 9; offset++) {
         for (size_t len = 0; len < 300; len++)
             assert_int_equal(field_of(checksum_add_bytes(0, bytes + offset, len)),
-                             wire_checksum(bytes + offset, len, 0));
+                             internet_checksum(bytes + offset, len));
     }
-    assert_int_equal(field_of(checksum_add_bytes(0, bytes, 65535)), wire_checksum(bytes, 65535, 0));
+    assert_int_equal(field_of(checksum_add_bytes(0, bytes, 65535)),
+                     internet_checksum(bytes, 65535));
 }
 
 static void never_loses_a_carry(void **state)
@@ -38,7 +50,7 @@ static void never_loses_a_carry(void **state)
     static uint8_t ones[65536];
     memset(ones, 0xFF, sizeof(ones));
     for (size_t len = 0; len < 100; len++)
-        assert_int_equal(field_of(checksum_add_bytes(0, ones, len)), wire_checksum(ones, len, 0));
+        assert_int_equal(field_of(checksum_add_bytes(0, ones, len)), internet_checksum(ones, len));
     assert_int_equal(checksum_fold(checksum_add_bytes(0, ones, sizeof(ones))), 0xFFFF);
     assert_int_equal(checksum_fold(UINT64_MAX), 0xFFFF);
     assert_int_equal(checksum_fold(0xFFFFFFFF00000001u),
@@ -65,7 +77,7 @@ static void what_is_subtracted_was_never_there(void **state)
         uint64_t whole = checksum_add_bytes(0, bytes, 100);
         uint64_t tail = checksum_add_bytes(0, bytes + at, 100 - at);
         uint64_t head = whole + checksum_negate(at & 1 ? checksum_shift(tail) : tail);
-        assert_int_equal(field_of(head), wire_checksum(bytes, at, 0));
+        assert_int_equal(field_of(head), internet_checksum(bytes, at));
     }
 }
 
