@@ -79,6 +79,16 @@ int netlink_list_neighbours(struct netlink *netlink, uint32_t interface,
     return 0;
 }
 
+int netlink_list_prefixes(struct netlink *netlink,
+                          bool (*take)(const struct ip_prefix *prefix, bool spreads, void *context),
+                          void *context)
+{
+    (void)netlink;
+    (void)take;
+    (void)context;
+    return 0;
+}
+
 int netlink_receive(struct netlink *netlink, const struct netlink_news *news)
 {
     (void)netlink;

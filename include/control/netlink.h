@@ -58,6 +58,13 @@ int netlink_list_neighbours(struct netlink *netlink, uint32_t interface,
                             void (*take)(const struct netlink_neighbour *neighbour, void *context),
                             void *context);
 
+// Every prefix that a route or rule of either family names, in whatever table. spreads: what is in
+// it goes several ways at once, so that two addresses of it may differ. take returns false to hear
+// no more; the socket is good for nothing else then. 0 or -errno.
+int netlink_list_prefixes(struct netlink *netlink,
+                          bool (*take)(const struct ip_prefix *prefix, bool spreads, void *context),
+                          void *context);
+
 // A socket for news.
 int netlink_subscribe(struct netlink *netlink);
 
@@ -76,3 +83,5 @@ int netlink_receive(struct netlink *netlink, const struct netlink_news *news);
 bool netlink_parse_route(const struct nlmsghdr *message, struct netlink_route *ret_route);
 bool netlink_parse_neighbour(const struct nlmsghdr *message,
                              struct netlink_neighbour *ret_neighbour);
+bool netlink_parse_prefix(const struct nlmsghdr *message, struct ip_prefix *ret_prefix,
+                          bool *ret_spreads);

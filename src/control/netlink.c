@@ -3,8 +3,10 @@
 #include "control/netlink.h"
 
 #include <errno.h>
+#include <linux/fib_rules.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -321,6 +323,77 @@ int netlink_list_neighbours(struct netlink *netlink, uint32_t interface,
 
     mnl_nlmsg_put_extra_header(request, sizeof(struct ndmsg));
     return ask(netlink, request, take_listed, &list);
+}
+
+// Routes and rules begin alike: family and length of the destination; RTA_DST is FRA_DST.
+static_assert((int)RTA_DST == (int)FRA_DST && sizeof(struct rtmsg) == sizeof(struct fib_rule_hdr) &&
+                  offsetof(struct rtmsg, rtm_dst_len) == offsetof(struct fib_rule_hdr, dst_len),
+              "one reader for both");
+
+bool netlink_parse_prefix(const struct nlmsghdr *message, struct ip_prefix *ret_prefix,
+                          bool *ret_spreads)
+{
+    const struct rtmsg *header = mnl_nlmsg_get_payload(message);
+    bool is_route = message->nlmsg_type == RTM_NEWROUTE;
+    bool has_ways = false, has_group = false, has_way = false;
+    struct ip_prefix prefix = {.length = header->rtm_dst_len};
+    const struct nlattr *attribute;
+
+    if ((!is_route && message->nlmsg_type != RTM_NEWRULE) ||
+        (header->rtm_family != AF_INET && header->rtm_family != AF_INET6))
+        return false;
+    prefix.ip.family = header->rtm_family == AF_INET ? IP_FAMILY_V4 : IP_FAMILY_V6;
+    mnl_attr_for_each(attribute, message, sizeof(*header))
+    {
+        uint16_t type = mnl_attr_get_type(attribute);
+
+        if (type == RTA_DST && !parse_address(header->rtm_family, attribute, &prefix.ip))
+            return false;
+        has_ways |= is_route && type == RTA_MULTIPATH;
+        has_group |= is_route && type == RTA_NH_ID;
+        has_way |= is_route && type == RTA_OIF;
+    }
+    *ret_prefix = prefix;
+    *ret_spreads = has_ways || (has_group && !has_way);
+    return true;
+}
+
+struct prefix_list {
+    bool (*take)(const struct ip_prefix *prefix, bool spreads, void *context);
+    void *context;
+    bool is_enough;
+};
+
+static int take_prefix(const struct nlmsghdr *message, void *context)
+{
+    struct prefix_list *list = context;
+    struct ip_prefix prefix;
+    bool spreads;
+
+    if (netlink_parse_prefix(message, &prefix, &spreads))
+        list->is_enough = !list->take(&prefix, spreads, list->context);
+    return list->is_enough ? MNL_CB_STOP : MNL_CB_OK;
+}
+
+int netlink_list_prefixes(struct netlink *netlink,
+                          bool (*take)(const struct ip_prefix *prefix, bool spreads, void *context),
+                          void *context)
+{
+    static const uint8_t families[] = {AF_INET, AF_INET6};
+    static const uint16_t types[] = {RTM_GETROUTE, RTM_GETRULE};
+    struct prefix_list list = {take, context, false};
+
+    for (unsigned i = 0; i < 4 && !list.is_enough; i++) {
+        struct nlmsghdr *request = begin(netlink, types[i / 2], NLM_F_DUMP);
+        struct rtmsg *header = mnl_nlmsg_put_extra_header(request, sizeof(*header));
+
+        header->rtm_family = families[i % 2];
+        int error = ask(netlink, request, take_prefix, &list);
+        // A kernel without that family, or without rules, has no prefixes of the kind.
+        if (error && error != -EAFNOSUPPORT && error != -EOPNOTSUPP)
+            return error;
+    }
+    return 0;
 }
 
 int netlink_subscribe(struct netlink *netlink)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Destinations point to neighbours, and neighbours are adjacencies. The kernel decides both; this
-// remembers what it said, and forgets what a walk over all allocations no longer asks for.
+// remembers what it said, and forgets what a walk over all allocations no longer asks for. A
+// destination is a whole range of addresses that the routes treat alike (control/route_ranges.h),
+// or one address where the range is on the link, or where nothing is known of ranges.
 #include "control/next_hop.h"
 
 #include "base/index_map.h"
@@ -8,12 +10,16 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "control/netlink.h"
+#include "control/route_ranges.h"
 
 #include <errno.h>
 #include <linux/neighbour.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+
+// Routes that change while they are listed are listed again so many times.
+#define LISTINGS_MAX 3
 
 #define NUD_USABLE (NUD_PERMANENT | NUD_NOARP | NUD_REACHABLE | NUD_PROBE | NUD_STALE | NUD_DELAY)
 
@@ -34,21 +40,27 @@ struct neighbour {
 };
 
 struct destination_key {
-    struct ip_address ip;
+    struct ip_address ip; // of a range its start
     struct ip_address source;
+    uint32_t is_range;
 };
+
+// In place of an adjacency: workers were told nothing; a range without a gateway, each of whose
+// addresses is a destination.
+#define ADJACENCY_UNTOLD  UINT32_MAX
+#define ADJACENCY_ON_LINK (UINT32_MAX - 1)
 
 struct destination {
     struct destination_key key;
     uint32_t adjacency; // holds a reference
+    uint32_t before;    // what it was in the generation before
     uint32_t walk;      // the last one that began before it was asked for
     uint32_t route;     // generation of the answer
-    uint32_t moved;     // generation in which the adjacency changed
     bool used;
 };
 
 static_assert(sizeof(struct neighbour_key) == 20, "no padding: hashed as bytes");
-static_assert(sizeof(struct destination_key) == 36, "no padding: hashed as bytes");
+static_assert(sizeof(struct destination_key) == 40, "no padding: hashed as bytes");
 
 struct next_hops {
     struct next_hops_config config;
@@ -60,6 +72,8 @@ struct next_hops {
     struct destination *destinations;
     struct index_pool destination_pool;
     struct index_map destination_map;
+    struct route_ranges ranges;
+    struct route_ranges ranges_before; // those that workers were told by, while routes are walked
     uint32_t first_changed;
     uint32_t last_changed;
     uint32_t walk;
@@ -218,38 +232,57 @@ static void forget_neighbour(struct next_hops *hops, uint32_t index)
 // are not given anew before all is said.
 static void give_neighbour(struct next_hops *hops, uint32_t index)
 {
-    if (index != ADJACENCY_NONE && --hops->neighbours[index].references == 0 && !hops->walking)
+    if (index != ADJACENCY_NONE && index != ADJACENCY_ON_LINK &&
+        --hops->neighbours[index].references == 0 && !hops->walking)
         forget_neighbour(hops, index);
 }
 
-// Ask the kernel. Counts a reference.
-static uint32_t take_route(struct next_hops *hops, const struct ip_address *destination,
-                           const struct ip_address *source)
+// The address to ask for. Of a range it is one that is hardly anybody's, so that what the kernel
+// has learned of a single host, such as its path MTU, is not taken for the whole range's. The
+// lowest address of all means something else.
+static const struct ip_address *address_to_ask(const struct destination_key *key,
+                                               const struct ip_address *destination)
 {
+    const struct ip_address lowest = {.family = key->ip.family};
+
+    return ip_address_equal(&key->ip, &lowest) ? destination : &key->ip;
+}
+
+// Ask the kernel. Counts a reference.
+static uint32_t take_route(struct next_hops *hops, const struct destination_key *key,
+                           const struct ip_address *destination)
+{
+    const struct ip_address *asked = address_to_ask(key, destination);
     struct netlink_route route;
-    struct neighbour_key key = {};
+    struct neighbour_key neighbour = {};
     char text[IP_ADDRESS_TEXT_LEN];
-    int error = netlink_get_route(&hops->questions, destination, source, &route);
+    int error = netlink_get_route(&hops->questions, asked, &key->source, &route);
 
     // The source may be an address that is no local one, but routed to us.
     if (error == -EINVAL)
-        error = netlink_get_route(&hops->questions, destination, NULL, &route);
+        error = netlink_get_route(&hops->questions, asked, NULL, &route);
     if (error || route.interface != hops->config.interface) {
-        log_message(LOG_LEVEL_DEBUG, "no_route", "%s: %s", ip_address_format(destination, text),
+        log_message(LOG_LEVEL_DEBUG, "no_route", "%s: %s", ip_address_format(asked, text),
                     error ? strerror(-error) : "the route leaves through another interface");
         return ADJACENCY_NONE;
     }
-    key.ip = route.gateway.family == IP_FAMILY_NONE ? *destination : route.gateway;
-    key.mtu =
+    if (route.gateway.family == IP_FAMILY_NONE && key->is_range)
+        return ADJACENCY_ON_LINK;
+    neighbour.ip = route.gateway.family == IP_FAMILY_NONE ? *asked : route.gateway;
+    neighbour.mtu =
         route.mtu > 0 && route.mtu < hops->config.mtu ? (uint16_t)route.mtu : hops->config.mtu;
-    return take_neighbour(hops, &key);
+    return take_neighbour(hops, &neighbour);
 }
 
-static uint32_t find_destination(const struct next_hops *hops, const struct destination_key *key,
-                                 uint32_t hash)
+static uint32_t destination_hash(const struct next_hops *hops, const struct destination_key *key)
+{
+    return index_map_hash(&hops->destination_map, key, sizeof(*key));
+}
+
+static uint32_t find_destination(const struct next_hops *hops, const struct destination_key *key)
 {
     struct index_map_walk walk;
-    uint32_t index = index_map_first(&hops->destination_map, hash, &walk);
+    uint32_t index = index_map_first(&hops->destination_map, destination_hash(hops, key), &walk);
 
     while (index != INDEX_NONE && memcmp(&hops->destinations[index].key, key, sizeof(*key)) != 0)
         index = index_map_next(&hops->destination_map, &walk);
@@ -257,7 +290,7 @@ static uint32_t find_destination(const struct next_hops *hops, const struct dest
 }
 
 static uint32_t add_destination(struct next_hops *hops, const struct destination_key *key,
-                                uint32_t hash)
+                                const struct ip_address *destination)
 {
     uint32_t index = index_pool_take(&hops->destination_pool);
 
@@ -265,47 +298,86 @@ static uint32_t add_destination(struct next_hops *hops, const struct destination
         return INDEX_NONE;
     hops->destinations[index] = (struct destination){
         .key = *key,
-        .adjacency = take_route(hops, &key->ip, &key->source),
+        .adjacency = take_route(hops, key, destination),
+        .before = ADJACENCY_UNTOLD,
         .route = hops->route,
-        .moved = hops->route, // whoever was told in vain before, in want of room, has to know
         .used = true,
     };
-    index_map_insert(&hops->destination_map, hash, index);
+    index_map_insert(&hops->destination_map, destination_hash(hops, key), index);
     return index;
 }
 
-static void reroute_destination(struct next_hops *hops, struct destination *destination)
+static void reroute_destination(struct next_hops *hops, struct destination *found,
+                                const struct ip_address *destination)
 {
-    uint32_t before = destination->adjacency;
-
-    destination->adjacency = take_route(hops, &destination->key.ip, &destination->key.source);
-    destination->route = hops->route;
-    if (destination->adjacency != before)
-        destination->moved = hops->route;
-    give_neighbour(hops, before);
+    found->before = found->adjacency;
+    found->adjacency = take_route(hops, &found->key, destination);
+    found->route = hops->route;
+    give_neighbour(hops, found->before);
 }
 
-uint32_t next_hops_resolve(struct next_hops *hops, const struct ip_address *destination,
-                           const struct ip_address *source, bool *ret_changed)
+// ADJACENCY_NONE in want of room.
+static uint32_t ask(struct next_hops *hops, const struct destination_key *key,
+                    const struct ip_address *destination)
 {
-    const struct destination_key key = {*destination, *source};
-    uint32_t hash = index_map_hash(&hops->destination_map, &key, sizeof(key));
-    uint32_t index = find_destination(hops, &key, hash);
+    uint32_t index = find_destination(hops, key);
     struct destination *found;
 
-    *ret_changed = false;
     if (index == INDEX_NONE)
-        index = add_destination(hops, &key, hash);
+        index = add_destination(hops, key, destination);
     if (index == INDEX_NONE) {
         say_full(hops, "clients and peers");
         return ADJACENCY_NONE;
     }
     found = &hops->destinations[index];
     if (found->route != hops->route)
-        reroute_destination(hops, found);
+        reroute_destination(hops, found, destination);
     found->walk = hops->walk;
-    *ret_changed = hops->rerouting && found->moved == hops->route;
     return found->adjacency;
+}
+
+// What was said of it before the routes changed.
+static uint32_t recall(struct next_hops *hops, const struct destination_key *key,
+                       const struct ip_address *destination)
+{
+    uint32_t index = find_destination(hops, key);
+    const struct destination *found;
+
+    (void)destination;
+    if (index == INDEX_NONE)
+        return ADJACENCY_UNTOLD;
+    found = &hops->destinations[index];
+    return found->route == hops->route ? found->before : found->adjacency;
+}
+
+// By its range, if there is one, else by itself.
+static uint32_t look_up(struct next_hops *hops, const struct route_ranges *ranges,
+                        const struct ip_address *destination, const struct ip_address *source,
+                        uint32_t (*say)(struct next_hops *hops, const struct destination_key *key,
+                                        const struct ip_address *destination))
+{
+    const struct destination_key alone = {*destination, *source, false};
+    uint32_t adjacency = ADJACENCY_ON_LINK;
+
+    if (ranges->is_known) {
+        const struct destination_key range = {route_ranges_start(ranges, destination), *source,
+                                              true};
+
+        adjacency = say(hops, &range, destination);
+    }
+    return adjacency == ADJACENCY_ON_LINK ? say(hops, &alone, destination) : adjacency;
+}
+
+uint32_t next_hops_resolve(struct next_hops *hops, const struct ip_address *destination,
+                           const struct ip_address *source, bool *ret_changed)
+{
+    uint32_t before = ADJACENCY_NONE, now;
+
+    if (hops->rerouting)
+        before = look_up(hops, &hops->ranges_before, destination, source, recall);
+    now = look_up(hops, &hops->ranges, destination, source, ask);
+    *ret_changed = hops->rerouting && now != before;
+    return now;
 }
 
 bool next_hops_have_changed(const struct next_hops *hops)
@@ -402,6 +474,54 @@ static void manage_all(struct next_hops *hops)
     }
 }
 
+struct listing {
+    struct route_ranges *ranges;
+    bool is_whole;
+};
+
+static bool take_prefix(const struct ip_prefix *prefix, bool spreads, void *context)
+{
+    struct listing *listing = context;
+
+    listing->is_whole = !spreads && route_ranges_add(listing->ranges, prefix);
+    return listing->is_whole;
+}
+
+// With a socket of its own, which a list that is broken off leaves unusable.
+static int list_ranges_once(struct listing *listing)
+{
+    struct netlink netlink;
+    int error = netlink_open(&netlink);
+
+    if (error)
+        return error;
+    listing->is_whole = true;
+    route_ranges_begin(listing->ranges);
+    error = netlink_list_prefixes(&netlink, take_prefix, listing);
+    netlink_close(&netlink);
+    return error;
+}
+
+static void list_ranges(struct next_hops *hops)
+{
+    struct listing listing = {.ranges = &hops->ranges};
+    int error = -EINTR;
+
+    for (unsigned i = 0; i < LISTINGS_MAX && error == -EINTR; i++)
+        error = list_ranges_once(&listing);
+    route_ranges_end(&hops->ranges, !error && listing.is_whole);
+}
+
+// What is new since is told of by news.
+static void relist_ranges(struct next_hops *hops)
+{
+    struct route_ranges before = hops->ranges;
+
+    hops->ranges = hops->ranges_before;
+    hops->ranges_before = before;
+    list_ranges(hops);
+}
+
 void next_hops_begin_walk(struct next_hops *hops, bool reroute)
 {
     hops->walk++;
@@ -411,6 +531,7 @@ void next_hops_begin_walk(struct next_hops *hops, bool reroute)
     if (!reroute)
         return;
     hops->route++;
+    relist_ranges(hops);
     // A link that went down took its neighbours with it.
     manage_all(hops);
 }
@@ -425,10 +546,7 @@ void next_hops_end_walk(struct next_hops *hops)
         if (!destination->used || destination->walk == hops->walk)
             continue;
         give_neighbour(hops, destination->adjacency);
-        index_map_remove(
-            &hops->destination_map,
-            index_map_hash(&hops->destination_map, &destination->key, sizeof(destination->key)),
-            index);
+        index_map_remove(&hops->destination_map, destination_hash(hops, &destination->key), index);
         index_pool_give(&hops->destination_pool, index);
         destination->used = false;
     }
@@ -488,6 +606,8 @@ static int tables_init(struct next_hops *hops)
 {
     struct siphash_key key;
 
+    route_ranges_init(&hops->ranges);
+    route_ranges_init(&hops->ranges_before);
     random_fill(&random_system, &key, sizeof(key));
     hops->neighbours = calloc(hops->config.adjacencies, sizeof(*hops->neighbours));
     hops->destinations = calloc(hops->config.destinations, sizeof(*hops->destinations));
@@ -507,6 +627,8 @@ static void tables_done(struct next_hops *hops)
     index_map_done(&hops->neighbour_map);
     index_pool_done(&hops->destination_pool);
     index_pool_done(&hops->neighbour_pool);
+    route_ranges_done(&hops->ranges_before);
+    route_ranges_done(&hops->ranges);
     free(hops->destinations);
     free(hops->neighbours);
 }
@@ -550,6 +672,7 @@ int next_hops_create(const struct next_hops_config *config, struct next_hops **r
         return error;
     }
     delete_leftovers(hops);
+    list_ranges(hops);
     *ret_hops = hops;
     return 0;
 }

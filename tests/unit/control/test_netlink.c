@@ -4,6 +4,7 @@
 #include "control/netlink.h"
 
 #include <errno.h>
+#include <linux/fib_rules.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <setjmp.h>
@@ -131,6 +132,69 @@ static void a_gateway_of_the_wrong_length_is_refused(void **state)
     assert_false(netlink_parse_route(message, &route));
 }
 
+static void reads_the_prefix_of_a_route(void **state)
+{
+    struct nlmsghdr *message = make_route(AF_INET6, RTN_BLACKHOLE);
+    struct rtmsg *header = mnl_nlmsg_get_payload(message);
+    struct ip_prefix prefix;
+    struct ip_address address = ip("2001:db8::");
+    bool spreads = true;
+
+    (void)state;
+    header->rtm_dst_len = 32;
+    put_address(message, RTA_DST, "2001:db8::");
+    assert_true(netlink_parse_prefix(message, &prefix, &spreads));
+    assert_true(ip_address_equal(&prefix.ip, &address));
+    assert_int_equal(prefix.length, 32);
+    assert_false(spreads);
+    // The default route names none.
+    assert_true(netlink_parse_prefix(make_route(AF_INET, RTN_UNICAST), &prefix, &spreads));
+    assert_int_equal(prefix.ip.family, IP_FAMILY_V4);
+    assert_int_equal(prefix.length, 0);
+}
+
+static void a_route_of_several_ways_spreads(void **state)
+{
+    static const uint8_t ways[32] = {};
+    struct nlmsghdr *message = make_route(AF_INET, RTN_UNICAST);
+    struct ip_prefix prefix;
+    bool spreads;
+
+    (void)state;
+    mnl_attr_put(message, RTA_MULTIPATH, sizeof(ways), ways);
+    assert_true(netlink_parse_prefix(message, &prefix, &spreads));
+    assert_true(spreads);
+    // A nexthop object may be a group, unless the one way is told.
+    message = make_route(AF_INET, RTN_UNICAST);
+    mnl_attr_put_u32(message, RTA_NH_ID, 5);
+    assert_true(netlink_parse_prefix(message, &prefix, &spreads));
+    assert_true(spreads);
+    mnl_attr_put_u32(message, RTA_OIF, 3);
+    assert_true(netlink_parse_prefix(message, &prefix, &spreads));
+    assert_false(spreads);
+}
+
+static void reads_the_prefix_of_a_rule(void **state)
+{
+    struct nlmsghdr *message = make_route(AF_INET, 0);
+    struct rtmsg *header = mnl_nlmsg_get_payload(message);
+    struct ip_prefix prefix;
+    struct ip_address address = ip("198.51.100.0");
+    bool spreads;
+
+    (void)state;
+    message->nlmsg_type = RTM_NEWRULE;
+    header->rtm_dst_len = 24;
+    put_address(message, FRA_DST, "198.51.100.0");
+    mnl_attr_put_u32(message, FRA_PRIORITY, 100);
+    assert_true(netlink_parse_prefix(message, &prefix, &spreads));
+    assert_true(ip_address_equal(&prefix.ip, &address));
+    assert_int_equal(prefix.length, 24);
+    assert_false(spreads);
+    message->nlmsg_type = RTM_NEWADDR;
+    assert_false(netlink_parse_prefix(message, &prefix, &spreads));
+}
+
 static void reads_a_neighbour(void **state)
 {
     static const uint8_t mac[6] = {2, 0, 0, 0, 0, 9};
@@ -199,6 +263,36 @@ static void count(const struct netlink_neighbour *neighbour, void *context)
     (*(unsigned *)context)++;
 }
 
+struct told {
+    unsigned max, count;
+    bool has_loopback;
+};
+
+static bool tell(const struct ip_prefix *prefix, bool spreads, void *context)
+{
+    struct told *told = context;
+    const struct ip_address loopback = ip("127.0.0.1");
+
+    (void)spreads;
+    told->has_loopback |= ip_prefix_contains(prefix, &loopback) && prefix->length > 0;
+    return ++told->count < told->max;
+}
+
+static void the_kernel_lists_its_prefixes(void **state)
+{
+    struct told all = {.max = UINT32_MAX}, one = {.max = 1};
+    struct netlink netlink;
+
+    (void)state;
+    assert_int_equal(netlink_open(&netlink), 0);
+    assert_int_equal(netlink_list_prefixes(&netlink, tell, &all), 0);
+    // Those of the tables that it fills itself too.
+    assert_true(all.has_loopback);
+    assert_int_equal(netlink_list_prefixes(&netlink, tell, &one), 0);
+    assert_int_equal(one.count, 1);
+    netlink_close(&netlink);
+}
+
 static void the_kernel_answers(void **state)
 {
     const struct ip_address loopback = ip("127.0.0.1"), absent = ip("192.0.2.77");
@@ -255,10 +349,14 @@ int main(void)
         cmocka_unit_test(an_on_link_route_has_no_gateway),
         cmocka_unit_test(a_route_to_nowhere_or_to_this_host_is_none),
         cmocka_unit_test(a_gateway_of_the_wrong_length_is_refused),
+        cmocka_unit_test(reads_the_prefix_of_a_route),
+        cmocka_unit_test(a_route_of_several_ways_spreads),
+        cmocka_unit_test(reads_the_prefix_of_a_rule),
         cmocka_unit_test(reads_a_neighbour),
         cmocka_unit_test(an_address_that_is_no_ethernet_one_is_unknown),
         cmocka_unit_test(a_deleted_neighbour_has_no_state),
         cmocka_unit_test(what_is_no_ip_neighbour_is_none),
+        cmocka_unit_test(the_kernel_lists_its_prefixes),
         cmocka_unit_test(the_kernel_answers),
         cmocka_unit_test(news_are_read_without_waiting),
     };

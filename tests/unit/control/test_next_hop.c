@@ -32,7 +32,13 @@ static struct {
     const struct netlink_neighbour *news;
     bool route_news;
     bool news_lost;
-    uint32_t deleted; // an interface, 0: none
+    uint32_t deleted;        // an interface, 0: none
+    const char *prefixes[8]; // of routes
+    unsigned prefix_count;
+    int list_error;       // 0: the prefixes are told
+    unsigned interrupted; // so many listings are, before one is not
+    bool spreads;
+    bool has_other_gateway; // to 198.51.100.0/24
 } kernel;
 
 static struct ip_address ip(const char *text)
@@ -75,6 +81,31 @@ int netlink_get_route(struct netlink *netlink, const struct ip_address *destinat
     *ret_route = (struct netlink_route){.interface = kernel.interface, .mtu = kernel.mtu};
     if (!ip_prefix_contains(&link, destination))
         ret_route->gateway = kernel.gateway;
+    // A route of its own, where a prefix is told of it.
+    assert_int_equal(ip_prefix_parse("198.51.100.0/24", &link), 0);
+    if (kernel.has_other_gateway && ip_prefix_contains(&link, destination))
+        ret_route->gateway = ip("192.0.2.253");
+    return 0;
+}
+
+int netlink_list_prefixes(struct netlink *netlink,
+                          bool (*take)(const struct ip_prefix *prefix, bool spreads, void *context),
+                          void *context)
+{
+    struct ip_prefix prefix;
+
+    (void)netlink;
+    if (kernel.list_error)
+        return kernel.list_error;
+    for (unsigned i = 0; i < kernel.prefix_count; i++) {
+        assert_int_equal(ip_prefix_parse(kernel.prefixes[i], &prefix), 0);
+        if (!take(&prefix, kernel.spreads, context))
+            return 0;
+        if (kernel.interrupted > 0) {
+            kernel.interrupted--;
+            return -EINTR;
+        }
+    }
     return 0;
 }
 
@@ -167,6 +198,24 @@ static int set_up(void **state)
     kernel.gateway = ip("192.0.2.254");
     kernel.interface = INTERFACE;
     kernel.manages = true;
+    kernel.list_error = -EPERM;
+    return next_hops_create(&config, (struct next_hops **)state);
+}
+
+static void list(const char *prefix)
+{
+    kernel.prefixes[kernel.prefix_count++] = prefix;
+}
+
+static int set_up_ranges(void **state)
+{
+    memset(&kernel, 0, sizeof(kernel));
+    kernel.gateway = ip("192.0.2.254");
+    kernel.interface = INTERFACE;
+    kernel.manages = true;
+    list("0.0.0.0/0");
+    list("192.0.2.0/24");
+    list("192.0.2.1/32");
     return next_hops_create(&config, (struct next_hops **)state);
 }
 
@@ -525,6 +574,145 @@ static void who_found_no_room_is_told_the_way_later(void **state)
     assert_false(next_hops_lack_room(*state));
 }
 
+static void a_range_behind_a_gateway_is_one_destination(void **state)
+{
+    uint32_t index = resolve(*state, "198.51.100.1");
+
+    assert_int_not_equal(index, ADJACENCY_NONE);
+    assert_int_equal(resolve(*state, "203.0.113.1"), index);
+    assert_int_equal(resolve(*state, "198.51.100.77"), index);
+    assert_int_equal(kernel.route_questions, 1);
+    assert_int_equal(usage_of(*state).destinations, 1);
+    // What precedes the link is a range of its own.
+    assert_int_equal(resolve(*state, "100.64.0.1"), index);
+    assert_int_equal(kernel.route_questions, 2);
+}
+
+static void on_the_link_each_address_is_a_neighbour(void **state)
+{
+    uint32_t index = resolve(*state, "192.0.2.7");
+
+    assert_int_not_equal(index, ADJACENCY_NONE);
+    assert_int_not_equal(resolve(*state, "192.0.2.8"), index);
+    assert_int_equal(resolve(*state, "192.0.2.7"), index);
+    assert_non_null(find(&(struct ip_address){{192, 0, 2, 7}, IP_FAMILY_V4}));
+    assert_int_equal(kernel.neighbour_count, 2);
+    // The range, and the two.
+    assert_int_equal(kernel.route_questions, 3);
+}
+
+static void a_range_is_asked_for_once_from_each_source(void **state)
+{
+    const struct ip_address to = ip("198.51.100.1"), from = ip("192.0.2.9");
+    bool changed;
+
+    resolve(*state, "198.51.100.1");
+    next_hops_resolve(*state, &to, &from, &changed);
+    next_hops_resolve(*state, &to, &from, &changed);
+    assert_int_equal(kernel.route_questions, 2);
+}
+
+static void where_routes_spread_each_address_is_asked_for(void **state)
+{
+    next_hops_destroy(*state);
+    kernel.spreads = true;
+    assert_int_equal(next_hops_create(&config, (struct next_hops **)state), 0);
+    resolve(*state, "198.51.100.1");
+    resolve(*state, "198.51.100.2");
+    assert_int_equal(kernel.route_questions, 2);
+}
+
+static void routes_that_change_while_they_are_listed_are_listed_again(void **state)
+{
+    for (unsigned interrupted = 2; interrupted <= 3; interrupted++) {
+        next_hops_destroy(*state);
+        kernel.route_questions = 0;
+        kernel.interrupted = interrupted;
+        assert_int_equal(next_hops_create(&config, (struct next_hops **)state), 0);
+        resolve(*state, "198.51.100.1");
+        resolve(*state, "198.51.100.2");
+        assert_int_equal(kernel.route_questions, interrupted == 2 ? 1 : 2);
+    }
+}
+
+static void a_new_route_moves_those_in_it_and_no_others(void **state)
+{
+    uint32_t before = resolve(*state, "198.51.100.1");
+
+    resolve(*state, "203.0.113.1");
+    list("198.51.100.0/24");
+    kernel.has_other_gateway = true;
+    next_hops_begin_walk(*state, true);
+    assert_true(resolve_says_moved(*state, "198.51.100.1"));
+    assert_true(resolve_says_moved(*state, "198.51.100.2"));
+    assert_false(resolve_says_moved(*state, "198.18.0.1"));
+    assert_false(resolve_says_moved(*state, "203.0.113.1"));
+    assert_int_not_equal(resolve(*state, "198.51.100.1"), before);
+    assert_int_equal(resolve(*state, "203.0.113.1"), before);
+    next_hops_end_walk(*state);
+    assert_int_equal(usage_of(*state).adjacencies, 2);
+}
+
+static void a_route_that_goes_moves_those_that_were_in_it(void **state)
+{
+    uint32_t other, before;
+
+    next_hops_destroy(*state);
+    list("198.51.100.0/24");
+    kernel.has_other_gateway = true;
+    assert_int_equal(next_hops_create(&config, (struct next_hops **)state), 0);
+    other = resolve(*state, "198.51.100.1");
+    before = resolve(*state, "203.0.113.1");
+    assert_int_not_equal(other, before);
+
+    kernel.prefix_count--;
+    kernel.has_other_gateway = false;
+    next_hops_begin_walk(*state, true);
+    // Whoever is met first.
+    assert_false(resolve_says_moved(*state, "203.0.113.1"));
+    assert_true(resolve_says_moved(*state, "198.51.100.1"));
+    assert_int_equal(resolve(*state, "198.51.100.1"), before);
+    next_hops_end_walk(*state);
+    assert_int_equal(usage_of(*state).adjacencies, 1);
+    assert_int_equal(usage_of(*state).destinations, 1);
+}
+
+static void a_range_that_comes_onto_the_link_moves_its_addresses(void **state)
+{
+    kernel.gateway = ip("203.0.113.254");
+    resolve(*state, "198.51.100.1");
+    kernel.gateway = (struct ip_address){0};
+    next_hops_begin_walk(*state, true);
+    assert_true(resolve_says_moved(*state, "198.51.100.1"));
+    assert_true(resolve_says_moved(*state, "198.51.100.2"));
+    assert_int_not_equal(resolve(*state, "198.51.100.1"), resolve(*state, "198.51.100.2"));
+    next_hops_end_walk(*state);
+    // And back.
+    kernel.gateway = ip("203.0.113.254");
+    next_hops_begin_walk(*state, true);
+    assert_true(resolve_says_moved(*state, "198.51.100.2"));
+    assert_true(resolve_says_moved(*state, "198.51.100.1"));
+    assert_int_equal(resolve(*state, "198.51.100.1"), resolve(*state, "198.51.100.2"));
+    next_hops_end_walk(*state);
+    assert_int_equal(usage_of(*state).adjacencies, 1);
+}
+
+static void who_loses_its_place_in_a_walk_for_routes_is_told(void **state)
+{
+    char text[IP_ADDRESS_TEXT_LEN];
+
+    resolve(*state, "198.51.100.1");
+    kernel.gateway = (struct ip_address){0};
+    // From the range to its addresses, which are more than there is room for.
+    next_hops_begin_walk(*state, true);
+    for (unsigned i = 1; i < 2 * config.destinations; i++) {
+        snprintf(text, sizeof(text), "198.51.100.%u", i);
+        assert_true(resolve_says_moved(*state, text));
+    }
+    assert_int_equal(resolve(*state, "198.51.100.99"), ADJACENCY_NONE);
+    next_hops_end_walk(*state);
+}
+
 static void the_bounds_hold_and_everything_comes_back(void **state)
 {
     static const char *const many[] = {"192.0.2.10", "192.0.2.11", "192.0.2.12", "192.0.2.13",
@@ -544,7 +732,8 @@ static void the_bounds_hold_and_everything_comes_back(void **state)
 
 int main(void)
 {
-#define WITH_HOPS(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define WITH_HOPS(test)   cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define WITH_RANGES(test) cmocka_unit_test_setup_teardown(test, set_up_ranges, tear_down)
     const struct CMUnitTest tests[] = {
         WITH_HOPS(what_is_behind_one_gateway_has_one_adjacency),
         WITH_HOPS(the_kernel_is_asked_once_for_a_destination),
@@ -568,6 +757,15 @@ int main(void)
         WITH_HOPS(a_neighbour_that_others_take_over_is_theirs),
         WITH_HOPS(who_found_no_room_is_told_the_way_later),
         WITH_HOPS(the_bounds_hold_and_everything_comes_back),
+        WITH_RANGES(a_range_behind_a_gateway_is_one_destination),
+        WITH_RANGES(on_the_link_each_address_is_a_neighbour),
+        WITH_RANGES(a_range_is_asked_for_once_from_each_source),
+        WITH_RANGES(where_routes_spread_each_address_is_asked_for),
+        WITH_RANGES(routes_that_change_while_they_are_listed_are_listed_again),
+        WITH_RANGES(a_new_route_moves_those_in_it_and_no_others),
+        WITH_RANGES(a_route_that_goes_moves_those_that_were_in_it),
+        WITH_RANGES(a_range_that_comes_onto_the_link_moves_its_addresses),
+        WITH_RANGES(who_loses_its_place_in_a_walk_for_routes_is_told),
     };
 
     return cmocka_run_group_tests_name("control/next_hop", tests, NULL, NULL);
