@@ -2,17 +2,18 @@
 // What relaying a packet costs a worker: every case at every table size, payload and burst that was
 // asked for. See --help.
 #include "dataplane/worker_state.h"
+#include "eal.h"
 #include "fail.h"
 #include "l3fwd.h"
 #include "measure.h"
 #include "options.h"
 #include "port.h"
 #include "report.h"
+#include "rest.h"
 #include "subject.h"
 #include "traffic.h"
 
 #include <rte_eal.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,28 +22,10 @@ struct bench {
     struct bench_options options;
     struct traffic traffic;
     struct port port;
+    struct rest rest;
     struct result *results;
     unsigned result_count;
 };
-
-// On the CPU where we are: the cheapest place, and the one that the caller may have chosen.
-static void start_eal(bool hugepages)
-{
-    char lcores[32];
-    char *arguments[] = {"forward",
-                         lcores,
-                         "--no-pci",
-                         "--no-telemetry",
-                         "--log-level=4",
-                         "--no-shconf",
-                         hugepages ? "--in-memory" : "--no-huge",
-                         "-m",
-                         "256",
-                         NULL};
-    snprintf(lcores, sizeof(lcores), "--lcores=0@%d", sched_getcpu());
-    if (rte_eal_init((int)RTE_DIM(arguments) - 1, arguments) < 0)
-        fail("the EAL does not start%s", hugepages ? ": are there free huge pages?" : "");
-}
 
 static unsigned payload_choices(const struct bench_options *options,
                                 const struct scenario *scenario)
@@ -96,9 +79,16 @@ static void run_table(struct bench *bench, const struct scenario *scenario, uint
 {
     struct subject subject;
     struct l3fwd l3fwd;
-    struct stand stand = {&subject, NULL, &bench->traffic, &bench->port};
+    struct stand stand = {&subject, NULL, &bench->traffic, &bench->port, &bench->rest};
     progress_table(scenario, allocations);
-    subject_create(&subject, scenario, allocations, bench->traffic.pool, progress_tick);
+    struct subject_config config = {
+        .scenario = scenario,
+        .flow_count = allocations,
+        .worker_count = 1,
+        .pool = bench->traffic.pool,
+        .progress = progress_tick,
+    };
+    subject_create(&config, &subject);
     if (l3fwd_can(scenario)) {
         l3fwd_create(&l3fwd, scenario, allocations, progress_tick);
         stand.l3fwd = &l3fwd;
@@ -113,9 +103,10 @@ int main(int argc, char **argv)
 {
     static struct bench bench;
     options_parse(argc, argv, &bench.options);
-    start_eal(bench.options.hugepages);
+    eal_begin(bench.options.hugepages);
     traffic_create(&bench.traffic, bench.options.buffers);
-    port_open(&bench.port, bench.options.buffers);
+    port_open(&bench.port, PORT_ID, bench.options.buffers);
+    rest_init(&bench.rest);
     unsigned total = count_results(&bench.options);
     bench.results = calloc(total, sizeof(*bench.results));
     if (bench.results == NULL)

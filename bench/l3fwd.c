@@ -93,7 +93,7 @@ void l3fwd_create(struct l3fwd *l3fwd, const struct scenario *scenario, uint32_t
     for (uint8_t hop = 0; hop < RTE_DIM(l3fwd->hops); hop++)
         memcpy(l3fwd->hops[hop].macs, (uint8_t[12]){2, 0, 0, 0, 0, hop, 2, 0, 0, 0, 1, 0},
                sizeof(l3fwd->hops[hop].macs));
-    hash_heap_create(&l3fwd->heap, hash_heap_len(parameters.entries, parameters.key_len));
+    hash_heap_create(&l3fwd->heap, "l3fwd", hash_heap_len(parameters.entries, parameters.key_len));
     parameters.socket_id = l3fwd->heap.socket;
     l3fwd->routes = rte_hash_create(&parameters);
     if (l3fwd->routes == NULL)

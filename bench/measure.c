@@ -6,72 +6,13 @@
 #include "l3fwd.h"
 #include "macswap.h"
 #include "port.h"
+#include "rest.h"
 #include "subject.h"
 #include "traffic.h"
 
 #include <rte_cycles.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdlib.h>
-#include <sys/resource.h>
-
-#define CALIBRATION_ROUNDS 2000
-// A machine this much slower than it was at its best is not at rest.
-#define SLOW_MACHINE 1.12
-// Tries a repetition, on average, before a slow one is taken for want of better.
-#define TRIES_A_REPETITION 10
-
-// Independent chains of multiplications: as many as a core of one's own can have in flight, so that
-// one shared with another thread shows.
-static uint64_t calibrate(void)
-{
-    uint64_t start = rte_rdtsc_precise();
-    uint64_t a = start, b = start + 1, c = start + 2, d = start + 3;
-    for (unsigned i = 0; i < CALIBRATION_ROUNDS; i++) {
-        a = a * 6364136223846793005u + i;
-        b = b * 6364136223846793005u + i;
-        c = c * 6364136223846793005u + i;
-        d = d * 6364136223846793005u + i;
-    }
-    __asm__ volatile("" : : "r"(a), "r"(b), "r"(c), "r"(d));
-    return rte_rdtsc_precise() - start;
-}
-
-// Times that this thread had to make room for another.
-static long preemptions(void)
-{
-    struct rusage usage;
-    getrusage(RUSAGE_THREAD, &usage);
-    return usage.ru_nivcsw;
-}
-
-struct rest {
-    uint64_t best; // calibration, cycles
-    long preempted;
-    bool was_slow;
-};
-
-static void rest_observe(struct rest *rest)
-{
-    uint64_t cycles = calibrate();
-    if (cycles < rest->best)
-        rest->best = cycles;
-    if ((double)cycles > SLOW_MACHINE * (double)rest->best)
-        rest->was_slow = true;
-}
-
-static void rest_begin(struct rest *rest)
-{
-    rest->was_slow = false;
-    rest->preempted = preemptions();
-    rest_observe(rest);
-}
-
-static bool rest_lasted(struct rest *rest)
-{
-    rest_observe(rest);
-    return !rest->was_slow && preemptions() == rest->preempted;
-}
 
 static uint64_t time_floor(const struct port *port)
 {
@@ -85,7 +26,7 @@ static uint64_t time_worker(const struct subject *subject, const struct port *po
 {
     uint64_t start = rte_rdtsc_precise();
     while (port_has_more(port))
-        worker_poll(subject->worker);
+        worker_poll(subject->workers[0]);
     return rte_rdtsc_precise() - start;
 }
 
@@ -155,27 +96,25 @@ struct sample {
 
 // Cycles a packet, of packets of flows drawn anew. Clears *rested when the machine was slow
 // meanwhile.
-static double time_drawn(const struct stand *stand, forwarding *run, uint32_t burst,
-                         struct rest *rest, bool *rested)
+static double time_drawn(const struct stand *stand, forwarding *run, uint32_t burst, bool *rested)
 {
     uint32_t count = stand->traffic->count;
     traffic_draw(stand->traffic);
-    rest_begin(rest);
+    rest_begin(stand->rest);
     double cycles = (double)run(stand, count, burst) / count;
-    *rested &= rest_lasted(rest);
+    *rested &= rest_lasted(stand->rest);
     return cycles;
 }
 
 // False: the machine was slow meanwhile.
-static bool take_sample(const struct stand *stand, uint32_t burst, struct rest *rest,
-                        struct sample *ret_sample)
+static bool take_sample(const struct stand *stand, uint32_t burst, struct sample *ret_sample)
 {
     struct sample sample = {.cycles = 0};
     bool rested = true;
-    sample.floor = time_drawn(stand, run_floor, burst, rest, &rested);
+    sample.floor = time_drawn(stand, run_floor, burst, &rested);
     if (stand->l3fwd != NULL)
-        sample.l3fwd = time_drawn(stand, run_l3fwd, burst, rest, &rested);
-    sample.cycles = time_drawn(stand, run_worker, burst, rest, &rested);
+        sample.l3fwd = time_drawn(stand, run_l3fwd, burst, &rested);
+    sample.cycles = time_drawn(stand, run_worker, burst, &rested);
     sample.ratio = sample.cycles / sample.floor;
     if (stand->l3fwd != NULL)
         sample.l3fwd_ratio = sample.cycles / sample.l3fwd;
@@ -183,44 +122,34 @@ static bool take_sample(const struct stand *stand, uint32_t burst, struct rest *
     return rested;
 }
 
-static int compare(const void *a, const void *b)
+static void measurement_set(const struct sample *samples, const struct patience *patience,
+                            struct measurement *ret_measurement)
 {
-    double left = *(const double *)a, right = *(const double *)b;
-    return (left > right) - (left < right);
-}
-
-static struct figure figure_of(const struct sample *samples, uint32_t count, size_t member)
-{
-    double values[REPETITIONS_MAX];
-    for (uint32_t i = 0; i < count; i++)
-        values[i] = *(const double *)((const uint8_t *)&samples[i] + member);
-    qsort(values, count, sizeof(values[0]), compare);
-    return (struct figure){(values[(count - 1) / 2] + values[count / 2]) / 2, values[0],
-                           values[count - 1]};
+#define FIGURE_OF(member)                                                                          \
+    figure_of(samples, sizeof(*samples), patience->kept, offsetof(struct sample, member))
+    ret_measurement->cycles = FIGURE_OF(cycles);
+    ret_measurement->floor = FIGURE_OF(floor);
+    ret_measurement->ratio = FIGURE_OF(ratio);
+    ret_measurement->l3fwd = FIGURE_OF(l3fwd);
+    ret_measurement->l3fwd_ratio = FIGURE_OF(l3fwd_ratio);
+#undef FIGURE_OF
+    ret_measurement->discarded = patience->discarded;
+    ret_measurement->slow = patience->slow;
 }
 
 void measure(const struct stand *stand, const struct repetitions *repetitions,
              struct measurement *ret_measurement)
 {
     static struct sample samples[REPETITIONS_MAX];
-    static struct rest rest = {.best = UINT64_MAX}; // the machine's best is of the whole run
     struct measurement result = {.checked = 0};
-    uint32_t tries_left = repetitions->count * TRIES_A_REPETITION;
-    uint32_t kept = 0;
-    while (kept < repetitions->count) {
-        bool rested = take_sample(stand, repetitions->burst, &rest, &samples[kept]);
-        bool has_time = tries_left > repetitions->count - kept;
-        tries_left -= has_time;
+    struct patience patience;
+    patience_init(&patience, repetitions->count);
+    while (patience.kept < patience.wanted) {
+        bool rested = take_sample(stand, repetitions->burst, &samples[patience.kept]);
+        patience_keep(&patience, rested);
         result.checked += stand->traffic->count;
-        result.slow += !rested && !has_time;
-        result.discarded += !rested && has_time;
-        kept += rested || !has_time;
         repetitions->progress();
     }
-    result.cycles = figure_of(samples, kept, offsetof(struct sample, cycles));
-    result.floor = figure_of(samples, kept, offsetof(struct sample, floor));
-    result.ratio = figure_of(samples, kept, offsetof(struct sample, ratio));
-    result.l3fwd = figure_of(samples, kept, offsetof(struct sample, l3fwd));
-    result.l3fwd_ratio = figure_of(samples, kept, offsetof(struct sample, l3fwd_ratio));
+    measurement_set(samples, &patience, &result);
     *ret_measurement = result;
 }

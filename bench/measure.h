@@ -3,10 +3,13 @@
 // thrown away, medians.
 #pragma once
 
+#include "figure.h"
+
 #include <stdint.h>
 
 struct l3fwd;
 struct port;
+struct rest;
 struct subject;
 struct traffic;
 
@@ -16,12 +19,7 @@ struct stand {
     const struct l3fwd *l3fwd; // NULL: none, the case is not for it
     struct traffic *traffic;
     struct port *port;
-};
-
-struct figure {
-    double median;
-    double min;
-    double max;
+    struct rest *rest; // the machine's, of the whole run
 };
 
 struct measurement {

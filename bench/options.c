@@ -7,7 +7,6 @@
 #include "subject.h"
 
 #include <getopt.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,48 +65,6 @@ static void help(void)
     exit(EXIT_SUCCESS);
 }
 
-static void refuse(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
-
-static void refuse(const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    fprintf(stderr, "forward: ");
-    vfprintf(stderr, format, arguments);
-    fprintf(stderr, "; see --help\n");
-    va_end(arguments);
-    exit(2);
-}
-
-// 10k, 4M.
-static uint32_t read_number(const char *text, uint32_t min, uint32_t max)
-{
-    char *end;
-    unsigned long long number = strtoull(text, &end, 10);
-    bool is_read = end != text && *text != '-';
-    if (*end == 'k' && number <= max)
-        number *= 1000, end++;
-    else if (*end == 'M' && number <= max)
-        number *= 1000000, end++;
-    if (!is_read || *end != '\0' || number < min || number > max)
-        refuse("'%s' is no number from %u to %u", text, min, max);
-    return (uint32_t)number;
-}
-
-static void list_add(struct option_list *list, uint32_t value)
-{
-    if (list->count == OPTION_VALUES_MAX)
-        refuse("more than %d values", OPTION_VALUES_MAX);
-    list->values[list->count++] = value;
-}
-
-static void list_numbers(struct option_list *list, char *text, uint32_t min, uint32_t max)
-{
-    list->count = 0;
-    for (char *word = strtok(text, ","); word != NULL; word = strtok(NULL, ","))
-        list_add(list, read_number(word, min, max));
-}
-
 static void list_cases(struct option_list *list, char *text)
 {
     list->count = 0;
@@ -115,10 +72,10 @@ static void list_cases(struct option_list *list, char *text)
         unsigned before = list->count;
         for (unsigned i = 0; i < scenario_count; i++) {
             if (strcmp(word, "all") == 0 || strcmp(word, scenarios[i].name) == 0)
-                list_add(list, i);
+                option_list_add(list, i);
         }
         if (list->count == before)
-            refuse("no case '%s'", word);
+            option_refuse("no case '%s'", word);
     }
 }
 
@@ -129,19 +86,19 @@ static void list_draws(struct option_list *list, char *text)
         unsigned before = list->count;
         for (unsigned draw = 0; draw < TRAFFIC_DRAW_COUNT; draw++) {
             if (strcmp(word, draw_names[draw]) == 0)
-                list_add(list, draw);
+                option_list_add(list, draw);
         }
         if (list->count == before)
-            refuse("no draw '%s'", word);
+            option_refuse("no draw '%s'", word);
     }
 }
 
 static void list_payloads(struct option_list *list, char *text)
 {
-    list_numbers(list, text, 4, TRAFFIC_PAYLOAD_MAX_LEN);
+    option_list_read(list, text, 4, TRAFFIC_PAYLOAD_MAX_LEN);
     for (unsigned i = 0; i < list->count; i++) {
         if (list->values[i] % 4 != 0)
-            refuse("payload %u is no multiple of 4", list->values[i]);
+            option_refuse("payload %u is no multiple of 4", list->values[i]);
     }
 }
 
@@ -156,7 +113,7 @@ static void set_defaults(struct bench_options *options)
 {
     memset(options, 0, sizeof(*options));
     for (unsigned i = 0; i < scenario_count; i++)
-        list_add(&options->cases, i);
+        option_list_add(&options->cases, i);
     options->allocations = (struct option_list){{1, 1000, 10000, 100000, 1000000, 4000000}, 6};
     options->draws = (struct option_list){{TRAFFIC_UNIFORM}, 1};
     options->payloads = (struct option_list){{160}, 1};
@@ -201,7 +158,7 @@ static void set(struct bench_options *options, enum option_id id)
         list_cases(&options->cases, optarg);
         break;
     case OPTION_ALLOCATIONS:
-        list_numbers(&options->allocations, optarg, 1, subject_flows_max());
+        option_list_read(&options->allocations, optarg, 1, subject_flows_max());
         break;
     case OPTION_DRAW:
         list_draws(&options->draws, optarg);
@@ -210,13 +167,13 @@ static void set(struct bench_options *options, enum option_id id)
         list_payloads(&options->payloads, optarg);
         break;
     case OPTION_BURST:
-        list_numbers(&options->bursts, optarg, 1, WORKER_BURST);
+        option_list_read(&options->bursts, optarg, 1, WORKER_BURST);
         break;
     case OPTION_REPEAT:
-        options->repeat = read_number(optarg, 1, REPETITIONS_MAX);
+        options->repeat = option_number(optarg, 1, REPETITIONS_MAX);
         break;
     case OPTION_BUFFERS:
-        options->buffers = read_number(optarg, 64, 1000000);
+        options->buffers = option_number(optarg, 64, 1000000);
         break;
     case OPTION_HUGEPAGES:
         options->hugepages = true;
@@ -231,7 +188,7 @@ static void set(struct bench_options *options, enum option_id id)
         help();
         break;
     default:
-        refuse("bad option");
+        option_refuse("bad option");
     }
 }
 
@@ -242,13 +199,13 @@ void options_parse(int argc, char **argv, struct bench_options *ret_options)
     opterr = 0;
     while ((id = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
         if (id == '?')
-            refuse("%s: no such option, or its value is missing", argv[optind - 1]);
+            option_refuse("%s: no such option, or its value is missing", argv[optind - 1]);
         set(ret_options, (enum option_id)id);
     }
     if (optind < argc)
-        refuse("'%s' is no option", argv[optind]);
+        option_refuse("'%s' is no option", argv[optind]);
     if (ret_options->cases.count == 0 || ret_options->allocations.count == 0 ||
         ret_options->draws.count == 0 || ret_options->payloads.count == 0 ||
         ret_options->bursts.count == 0)
-        refuse("an empty list");
+        option_refuse("an empty list");
 }

@@ -2,18 +2,12 @@
 // The command line of bench/forward.
 #pragma once
 
+#include "option_list.h"
 #include "scenario.h"
 #include "traffic.h"
 
 #include <stdbool.h>
 #include <stdint.h>
-
-#define OPTION_VALUES_MAX 16
-
-struct option_list {
-    uint32_t values[OPTION_VALUES_MAX];
-    unsigned count;
-};
 
 struct bench_options {
     struct option_list cases; // indices of scenarios

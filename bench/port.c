@@ -21,7 +21,7 @@ static uint16_t receive(void *queue, struct rte_mbuf **ret_frames, uint16_t coun
         frame->data_off = RTE_PKTMBUF_HEADROOM;
         frame->refcnt = 1;
         frame->nb_segs = 1;
-        frame->port = PORT_ID;
+        frame->port = port->id;
         frame->ol_flags = 0;
         frame->packet_type = 0;
         frame->pkt_len = arrivals[i].len;
@@ -42,14 +42,15 @@ static uint16_t transmit(void *queue, struct rte_mbuf **frames, uint16_t count)
     return count;
 }
 
-void port_open(struct port *port, uint32_t capacity)
+void port_open(struct port *port, uint16_t id, uint32_t capacity)
 {
-    struct rte_eth_fp_ops *functions = &rte_eth_fp_ops[PORT_ID];
+    struct rte_eth_fp_ops *functions = &rte_eth_fp_ops[id];
     memset(port, 0, sizeof(*port));
     port->sent = calloc(capacity, sizeof(struct rte_mbuf *));
     if (port->sent == NULL)
         fail("out of memory");
     port->sent_capacity = capacity;
+    port->id = id;
     port->queues[0] = port;
     functions->rx_pkt_burst = receive;
     functions->tx_pkt_burst = transmit;

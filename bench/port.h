@@ -7,7 +7,7 @@
 
 struct rte_mbuf;
 
-#define PORT_ID 0
+#define PORT_ID 0 // of the one that most use
 
 struct port_arrival {
     struct rte_mbuf *frame;
@@ -19,6 +19,7 @@ struct port {
     uint32_t arrival_count;
     uint32_t delivered;
     uint32_t burst; // frames delivered at once
+    uint16_t id;
     struct rte_mbuf **sent;
     uint32_t sent_count;
     uint32_t sent_capacity;
@@ -26,8 +27,8 @@ struct port {
     void *callbacks[1];
 };
 
-// From now on PORT_ID is this port, queue 0. No device of the EAL has that id.
-void port_open(struct port *port, uint32_t capacity);
+// From now on the port of that id is this one, queue 0. No device of the EAL has that id. capacity: frames sent.
+void port_open(struct port *port, uint16_t id, uint32_t capacity);
 void port_close(struct port *port);
 
 // Deliver these next, in bursts; nothing has been sent. arrivals: borrowed until all are delivered.

@@ -42,13 +42,6 @@ void report_begin(const struct bench_options *options)
     fflush(stdout);
 }
 
-static const char *figure_text(const struct figure *figure, int decimals, char text[64])
-{
-    snprintf(text, 64, "%.*f (%.*f-%.*f)", decimals, figure->median, decimals, figure->min,
-             decimals, figure->max);
-    return text;
-}
-
 static void report_l3fwd(const struct result *result)
 {
     char ratio[64];
@@ -77,12 +70,6 @@ void report_result(const struct result *result)
 
 // JSON.
 
-static void json_figure(FILE *file, const char *name, const struct figure *figure)
-{
-    fprintf(file, "\"%s\": {\"median\": %.3f, \"min\": %.3f, \"max\": %.3f}, ", name,
-            figure->median, figure->min, figure->max);
-}
-
 static void json_result(FILE *file, const struct result *result)
 {
     const struct measurement *measurement = &result->measurement;
@@ -91,12 +78,12 @@ static void json_result(FILE *file, const struct result *result)
             "\"burst\": %u, ",
             result->scenario->name, result->allocations, option_draw_name(result->draw),
             result->payload_len, result->burst);
-    json_figure(file, "cycles", &measurement->cycles);
-    json_figure(file, "floor_cycles", &measurement->floor);
-    json_figure(file, "ratio", &measurement->ratio);
+    figure_json(file, "cycles", &measurement->cycles);
+    figure_json(file, "floor_cycles", &measurement->floor);
+    figure_json(file, "ratio", &measurement->ratio);
     if (result->has_l3fwd) {
-        json_figure(file, "l3fwd_cycles", &measurement->l3fwd);
-        json_figure(file, "l3fwd_ratio", &measurement->l3fwd_ratio);
+        figure_json(file, "l3fwd_cycles", &measurement->l3fwd);
+        figure_json(file, "l3fwd_ratio", &measurement->l3fwd_ratio);
     }
     fprintf(file,
             "\"ns\": %.3f, \"packets_per_second\": %.0f, \"bytes_per_allocation\": %.1f, "

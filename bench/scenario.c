@@ -83,6 +83,13 @@ struct transport_address flow_relayed(const struct scenario *scenario, uint32_t 
                                       (uint16_t)(FLOW_MIN_PORT + flow % FLOW_PORTS_A_RELAY)};
 }
 
+bool flow_lands_wrong(uint32_t flow, unsigned percent)
+{
+    uint32_t hash = flow * UINT32_C(0x9E3779B1);
+    hash = (hash ^ hash >> 15) * UINT32_C(0x85EBCA6B);
+    return (hash >> 16) % 100 < percent;
+}
+
 uint32_t flow_partner(uint32_t flow, uint32_t flow_count)
 {
     return (flow ^ 1) < flow_count ? flow ^ 1 : flow;

@@ -42,6 +42,8 @@ struct transport_address flow_client(const struct scenario *scenario, uint32_t f
 struct transport_address flow_relayed(const struct scenario *scenario, uint32_t flow);
 // The peer of the flow's channel; in the hairpin, the relayed address of flow_partner().
 struct transport_address flow_peer(const struct scenario *scenario, uint32_t flow, uint32_t flow_count);
+// Whether it is one of so many in a hundred, the same ones every time, of each worker alike.
+bool flow_lands_wrong(uint32_t flow, unsigned percent);
 uint32_t flow_partner(uint32_t flow, uint32_t flow_count);
 bool scenario_is_hairpin(const struct scenario *scenario);
 

@@ -419,7 +419,7 @@ int main(int argc, char **argv)
     bench.pool = rte_pktmbuf_pool_create("setup", 2 * SAMPLE_CHUNK, 0, PRIVATE_LEN,
                                          RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
     require(bench.pool != NULL, "no packet buffers");
-    port_open(&bench.port, SAMPLE_CHUNK);
+    port_open(&bench.port, PORT_ID, SAMPLE_CHUNK);
     for (unsigned share = 0; share < SHARE_COUNT; share++)
         samples_init(&bench.samples[share], options.allocations);
     clients_create(&bench.clients, &options, clock_wall_s());

@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What it costs that packets land on a worker that does not own them, as where a NIC cannot steer
+// by port. See --help.
+#include "../eal.h"
+#include "../fail.h"
+#include "../figure.h"
+#include "../option_list.h"
+#include "../rest.h"
+#include "pair.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <rte_cycles.h>
+#include <rte_eal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define REPETITIONS_MAX 1000
+#define PAYLOAD_LEN     160
+#define RING_LEN        32768 // of a worker that another interrupts: nothing is to be lost
+
+struct options {
+    struct option_list allocations;
+    struct option_list threads;
+    unsigned wrong_percent;
+    uint32_t repeat;
+    uint32_t buffers;
+    const char *json;
+};
+
+struct sample {
+    double right; // cycles of a worker, a packet
+    double wrong;
+    double ratio;
+};
+
+struct bench {
+    struct options options;
+    struct traffic traffic;
+    struct pair pair;
+    FILE *json;
+    unsigned result_count;
+};
+
+struct handoff_case {
+    const char *name;
+    const char *what;
+    const char *scenario;
+    bool clients_are_right;
+};
+
+static const struct handoff_case cases[] = {
+    {"peer-to-channel", "peers' packets: the port says who the owner is", "peer-to-channel", false},
+    {"mixed", "half of them from clients, which land right, half from peers", "mixed", true},
+    {"mixed-all", "the same, and the clients' land wrong as well", "mixed", false},
+    {"channel-to-peer", "clients' packets: a table says who the owner is", "channel-to-peer",
+     false},
+};
+
+#define CASE_COUNT (sizeof(cases) / sizeof(cases[0]))
+
+// Options.
+
+static void help(void)
+{
+    puts("usage: handoff [OPTION...]\n"
+         "\n"
+         "What it costs two workers that packets land on the one that does not own them, and are\n"
+         "handed over: TSC cycles of a worker, a packet, against the same when all land right.\n"
+         "Every packet that leaves is checked; a wrong one ends the run.\n"
+         "\n"
+         "  --allocations N,...   allocations of one channel each, of both workers (10k,1M)\n"
+         "  --wrong PERCENT       flows that land wrong, always (50)\n"
+         "  --threads N,...       1: the workers poll in turn, on one CPU; 2: beside each other\n"
+         "                        (both, where there are two CPUs)\n"
+         "  --repeat N            repetitions, of which the median is taken (15)\n"
+         "  --buffers N           packet buffers that are cycled through (16384)\n"
+         "  --quick               small: 1k allocations, 2048 buffers, 3 repetitions\n"
+         "  --json FILE           the figures, for programs\n"
+         "  --help\n"
+         "\n"
+         "cases:");
+    for (unsigned i = 0; i < CASE_COUNT; i++)
+        printf("  %-16s %s\n", cases[i].name, cases[i].what);
+    puts("\n"
+         "A client's packets land where its allocation was made, unless that worker had no port\n"
+         "left, or the NIC has begun to spread differently; a peer's packets land anywhere.");
+    exit(EXIT_SUCCESS);
+}
+
+enum option_id {
+    OPTION_ALLOCATIONS = 1,
+    OPTION_WRONG,
+    OPTION_THREADS,
+    OPTION_REPEAT,
+    OPTION_BUFFERS,
+    OPTION_QUICK,
+    OPTION_JSON,
+    OPTION_HELP,
+};
+
+static const struct option long_options[] = {
+    {"allocations", required_argument, NULL, OPTION_ALLOCATIONS},
+    {"wrong", required_argument, NULL, OPTION_WRONG},
+    {"threads", required_argument, NULL, OPTION_THREADS},
+    {"repeat", required_argument, NULL, OPTION_REPEAT},
+    {"buffers", required_argument, NULL, OPTION_BUFFERS},
+    {"quick", no_argument, NULL, OPTION_QUICK},
+    {"json", required_argument, NULL, OPTION_JSON},
+    {"help", no_argument, NULL, OPTION_HELP},
+    {NULL, 0, NULL, 0},
+};
+
+static void set(struct options *options, enum option_id id)
+{
+    switch (id) {
+    case OPTION_ALLOCATIONS:
+        option_list_read(&options->allocations, optarg, 1, subject_flows_max());
+        break;
+    case OPTION_WRONG:
+        options->wrong_percent = option_number(optarg, 0, 100);
+        break;
+    case OPTION_THREADS:
+        option_list_read(&options->threads, optarg, PAIR_ALTERNATING, PAIR_BESIDE);
+        break;
+    case OPTION_REPEAT:
+        options->repeat = option_number(optarg, 1, REPETITIONS_MAX);
+        break;
+    case OPTION_BUFFERS:
+        options->buffers = option_number(optarg, 64, RING_LEN - 1);
+        break;
+    case OPTION_QUICK:
+        options->allocations = (struct option_list){{1000}, 1};
+        options->buffers = 2048;
+        options->repeat = 3;
+        break;
+    case OPTION_JSON:
+        options->json = optarg;
+        break;
+    case OPTION_HELP:
+        help();
+    }
+}
+
+static void options_read(int argc, char **argv, struct options *ret_options)
+{
+    struct options options = {
+        .allocations = {{10000, 1000000}, 2},
+        .threads = {{PAIR_ALTERNATING, PAIR_BESIDE}, pair_can_be_beside() ? 2 : 1},
+        .wrong_percent = 50,
+        .repeat = 15,
+        .buffers = 16384,
+    };
+    int id;
+    opterr = 0;
+    while ((id = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+        if (id == '?')
+            option_refuse("%s: no such option, or its value is missing", argv[optind - 1]);
+        set(&options, (enum option_id)id);
+    }
+    if (optind < argc)
+        option_refuse("'%s' is no option", argv[optind]);
+    if (options.allocations.count == 0 || options.threads.count == 0)
+        option_refuse("an empty list");
+    *ret_options = options;
+}
+
+// Measuring.
+
+static void no_progress(void)
+{
+}
+
+static bool take_sample(struct bench *bench, enum pair_threads threads,
+                        const struct handoff_case *handoff_case, struct sample *ret_sample)
+{
+    const struct pair_landing none = {.wrong_percent = 0};
+    const struct pair_landing landing = {bench->options.wrong_percent,
+                                         handoff_case->clients_are_right};
+    bool rested = true;
+    ret_sample->right = pair_run(&bench->pair, threads, &none, &rested);
+    ret_sample->wrong = pair_run(&bench->pair, threads, &landing, &rested);
+    ret_sample->ratio = ret_sample->wrong / ret_sample->right;
+    return rested;
+}
+
+static void report_head(const struct bench *bench)
+{
+    printf("TSC %.2f GHz; cycles of a worker, a packet, when all land right and when %u %% land "
+           "wrong: "
+           "median (least-most) of %u\n",
+           (double)rte_get_tsc_hz() / 1e9, bench->options.wrong_percent, bench->options.repeat);
+    printf("%-16s %7s %7s  %-20s %-20s %-17s\n", "case", "alloc.", "threads", "right", "wrong",
+           "ratio");
+    fflush(stdout);
+}
+
+static void report_json(struct bench *bench, enum pair_threads threads, const char *name,
+                        const struct figure figures[3], const struct patience *patience)
+{
+    FILE *file = bench->json;
+    if (file == NULL)
+        return;
+    fprintf(file, "%s{\"case\": \"%s\", \"allocations\": %u, \"threads\": %u, ",
+            bench->result_count++ == 0 ? "\n" : ",\n", name, bench->traffic.flow_count,
+            (unsigned)threads);
+    figure_json(file, "right_cycles", &figures[0]);
+    figure_json(file, "wrong_cycles", &figures[1]);
+    figure_json(file, "ratio", &figures[2]);
+    fprintf(file, "\"samples_discarded\": %u, \"slow_samples\": %u}", patience->discarded,
+            patience->slow);
+}
+
+static void report(struct bench *bench, enum pair_threads threads, const char *name,
+                   const struct sample *samples, const struct patience *patience)
+{
+    char texts[3][64];
+    const struct figure figures[3] = {
+        figure_of(samples, sizeof(*samples), patience->kept, offsetof(struct sample, right)),
+        figure_of(samples, sizeof(*samples), patience->kept, offsetof(struct sample, wrong)),
+        figure_of(samples, sizeof(*samples), patience->kept, offsetof(struct sample, ratio)),
+    };
+    printf("%-16s %7u %7u  %-20s %-20s %-17s%s\n", name, bench->traffic.flow_count,
+           (unsigned)threads, figure_text(&figures[0], 1, texts[0]),
+           figure_text(&figures[1], 1, texts[1]), figure_text(&figures[2], 2, texts[2]),
+           patience->slow > 0 ? "  slow machine" : "");
+    fflush(stdout);
+    report_json(bench, threads, name, figures, patience);
+}
+
+static void run(struct bench *bench, enum pair_threads threads,
+                const struct handoff_case *handoff_case)
+{
+    static struct sample samples[REPETITIONS_MAX];
+    struct patience patience;
+    struct sample unused;
+    take_sample(bench, threads, handoff_case, &unused); // every flow has been seen, or nearly
+    patience_init(&patience, bench->options.repeat);
+    while (patience.kept < patience.wanted)
+        patience_keep(&patience,
+                      take_sample(bench, threads, handoff_case, &samples[patience.kept]));
+    report(bench, threads, handoff_case->name, samples, &patience);
+}
+
+static const struct scenario *scenario_named(const char *name)
+{
+    for (unsigned i = 0; i < scenario_count; i++) {
+        if (strcmp(scenarios[i].name, name) == 0)
+            return &scenarios[i];
+    }
+    fail("no case '%s'", name);
+}
+
+static void run_case(struct bench *bench, const struct handoff_case *handoff_case,
+                     uint32_t allocations)
+{
+    struct subject subject;
+    struct subject_config config = {
+        .scenario = scenario_named(handoff_case->scenario),
+        .flow_count = allocations,
+        .worker_count = PAIR_WORKERS,
+        .handoff_ring_len = RING_LEN,
+        .wrong_percent = bench->options.wrong_percent,
+        .pool = bench->traffic.pool,
+        .progress = no_progress,
+    };
+    subject_create(&config, &subject);
+    bench->pair.subject = &subject;
+    traffic_begin(&bench->traffic, config.scenario, allocations, PAYLOAD_LEN, TRAFFIC_UNIFORM);
+    for (unsigned i = 0; i < bench->options.threads.count; i++)
+        run(bench, (enum pair_threads)bench->options.threads.values[i], handoff_case);
+    subject_destroy(&subject);
+}
+
+static void json_begin(struct bench *bench)
+{
+    if (bench->options.json == NULL)
+        return;
+    bench->json = fopen(bench->options.json, "w");
+    if (bench->json == NULL)
+        fail("%s: %s", bench->options.json, strerror(errno));
+    fprintf(bench->json, "{\"tsc_hz\": %ju, \"repeat\": %u, \"wrong_percent\": %u, \"results\": [",
+            (uintmax_t)rte_get_tsc_hz(), bench->options.repeat, bench->options.wrong_percent);
+}
+
+static void json_end(struct bench *bench)
+{
+    if (bench->json == NULL)
+        return;
+    fputs("\n]}\n", bench->json);
+    bool is_written = !ferror(bench->json);
+    if (fclose(bench->json) != 0 || !is_written)
+        fail("%s: not all could be written", bench->options.json);
+}
+
+int main(int argc, char **argv)
+{
+    static struct bench bench;
+    options_read(argc, argv, &bench.options);
+    eal_begin(false);
+    traffic_create(&bench.traffic, bench.options.buffers);
+    pair_init(&bench.pair, &bench.traffic);
+    json_begin(&bench);
+    report_head(&bench);
+    for (unsigned i = 0; i < CASE_COUNT; i++) {
+        for (unsigned size = 0; size < bench.options.allocations.count; size++)
+            run_case(&bench, &cases[i], bench.options.allocations.values[size]);
+    }
+    json_end(&bench);
+    pair_done(&bench.pair);
+    traffic_destroy(&bench.traffic);
+    return rte_eal_cleanup() == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What tables are asked: the relay's keys for the channels of many clients, in bursts, and which entry each leads to.
+#pragma once
+
+#include "../load/random.h"
+#include "dataplane/flow_table.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define CONTEST_BURST 64
+#define CONTEST_KEYS  32768 // of a sample: keys in a row take no room in the caches that matter
+
+// What a lookup is for: a line of its own, as what a packet is rewritten by. number: its index, so that it is seen
+// whether the right one was read.
+struct entry {
+    struct flow_key key;
+    uint32_t number;
+} __attribute__((aligned(64)));
+
+struct contest {
+    struct table_memory memory;
+    struct entry *entries;
+    uint32_t entry_count;
+    struct random_state random;
+    uint8_t family; // enum ip_family
+    // A sample's questions and their answers.
+    struct flow_key *keys;
+    uint32_t *numbers; // FLOW_NONE: in no table
+};
+
+// Anything that goes wrong ends the process.
+void contest_init(struct contest *contest, uint8_t family, uint32_t entry_count);
+void contest_done(struct contest *contest);
+
+// Draw a sample's keys: of entries, any as likely as any other, or of clients that there are not.
+void contest_draw(struct contest *contest, bool are_there);

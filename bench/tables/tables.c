@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What the relay's table costs against DPDK's: cycles from a key to its entry, bytes of memory a
+// key. See --help.
+#include "../eal.h"
+#include "../fail.h"
+#include "../figure.h"
+#include "../option_list.h"
+#include "../rest.h"
+#include "contender.h"
+#include "contest.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <rte_cycles.h>
+#include <rte_eal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define KEYS_MAX        16000000
+#define REPETITIONS_MAX 1000
+
+static const struct contender *const contenders[] = {&contender_flow_table, &contender_rte_hash_crc,
+                                                     &contender_rte_hash_keyed};
+
+#define CONTENDER_COUNT (sizeof(contenders) / sizeof(contenders[0]))
+
+// Questions of one kind to one table.
+struct course {
+    const struct contender *contender;
+    void *table;
+    bool are_there; // the keys
+    struct patience patience;
+    double samples[REPETITIONS_MAX]; // cycles a key
+};
+
+struct options {
+    struct option_list keys;
+    uint32_t repeat;
+    const char *json;
+};
+
+struct bench {
+    struct options options;
+    struct rest rest;
+    struct course courses[2 * CONTENDER_COUNT];
+    FILE *json;
+    unsigned result_count;
+};
+
+// Options.
+
+static void help(void)
+{
+    puts("usage: tables [OPTION...]\n"
+         "\n"
+         "What finding the entries of a burst costs, in TSC cycles a key: the relay's table\n"
+         "against DPDK's. Every entry found is checked; a wrong one ends the run.\n"
+         "\n"
+         "  --keys N,...   keys in the table (1k,10k,100k,1M,4M)\n"
+         "  --repeat N     repetitions, of which the median is taken (15)\n"
+         "  --quick        small: 1k keys, 3 repetitions\n"
+         "  --json FILE    the figures, for programs\n"
+         "  --help\n"
+         "\n"
+         "tables:");
+    for (unsigned i = 0; i < CONTENDER_COUNT; i++)
+        printf("  %-14s %s\n", contenders[i]->name, contenders[i]->what);
+    puts(
+        "\n"
+        "Timed: bursts of 64 keys (a client's address and port, a listener, a channel; 32 bytes),\n"
+        "each led to its entry, a cache line elsewhere, which is fetched and read: there the\n"
+        "relay's table compares the key. hit: entries drawn over the whole table, any as likely\n"
+        "as any other; miss: keys that are not in it. Tables stand in transparent huge pages,\n"
+        "take turns, and have had other keys right before each sample. Every table has a place\n"
+        "for certain for each of its keys: rte_hash is at most 80 % full.\n"
+        "B/key: the table and the keys, wherever they stand, without the rest of the entries.");
+    exit(EXIT_SUCCESS);
+}
+
+enum option_id {
+    OPTION_KEYS = 1,
+    OPTION_REPEAT,
+    OPTION_QUICK,
+    OPTION_JSON,
+    OPTION_HELP,
+};
+
+static const struct option long_options[] = {
+    {"keys", required_argument, NULL, OPTION_KEYS},
+    {"repeat", required_argument, NULL, OPTION_REPEAT},
+    {"quick", no_argument, NULL, OPTION_QUICK},
+    {"json", required_argument, NULL, OPTION_JSON},
+    {"help", no_argument, NULL, OPTION_HELP},
+    {NULL, 0, NULL, 0},
+};
+
+static void set(struct options *options, enum option_id id)
+{
+    switch (id) {
+    case OPTION_KEYS:
+        option_list_read(&options->keys, optarg, 1, KEYS_MAX);
+        break;
+    case OPTION_REPEAT:
+        options->repeat = option_number(optarg, 1, REPETITIONS_MAX);
+        break;
+    case OPTION_QUICK:
+        options->keys = (struct option_list){{1000}, 1};
+        options->repeat = 3;
+        break;
+    case OPTION_JSON:
+        options->json = optarg;
+        break;
+    case OPTION_HELP:
+        help();
+    }
+}
+
+static void options_read(int argc, char **argv, struct options *ret_options)
+{
+    struct options options = {.keys = {{1000, 10000, 100000, 1000000, 4000000}, 5}, .repeat = 15};
+    int id;
+    opterr = 0;
+    while ((id = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+        if (id == '?')
+            option_refuse("%s: no such option, or its value is missing", argv[optind - 1]);
+        set(&options, (enum option_id)id);
+    }
+    if (optind < argc)
+        option_refuse("'%s' is no option", argv[optind]);
+    if (options.keys.count == 0)
+        option_refuse("an empty list");
+    *ret_options = options;
+}
+
+// Measuring.
+
+static void find_all(const struct course *course, const struct contest *contest, uint32_t *numbers)
+{
+    for (unsigned i = 0; i < CONTEST_KEYS; i += CONTEST_BURST)
+        course->contender->find(course->table, contest->keys + i, CONTEST_BURST, numbers + i);
+}
+
+static void check(const struct course *course, const struct contest *contest,
+                  const uint32_t *numbers)
+{
+    for (unsigned i = 0; i < CONTEST_KEYS; i++) {
+        if (numbers[i] != contest->numbers[i])
+            fail("%s: key %u led to entry %u", course->contender->name, contest->numbers[i],
+                 numbers[i]);
+    }
+}
+
+// Cycles a key.
+static double time_one(const struct course *course, struct contest *contest)
+{
+    static uint32_t numbers[CONTEST_KEYS];
+    contest_draw(contest, course->are_there);
+    find_all(course, contest, numbers);
+    check(course, contest, numbers);
+    contest_draw(contest, course->are_there);
+    uint64_t start = rte_rdtsc_precise();
+    find_all(course, contest, numbers);
+    uint64_t cycles = rte_rdtsc_precise() - start;
+    check(course, contest, numbers);
+    return (double)cycles / CONTEST_KEYS;
+}
+
+// Whether there are more to take.
+static bool take_sample(struct bench *bench, struct course *course, struct contest *contest)
+{
+    if (course->patience.kept == course->patience.wanted)
+        return false;
+    rest_begin(&bench->rest);
+    course->samples[course->patience.kept] = time_one(course, contest);
+    patience_keep(&course->patience, rest_lasted(&bench->rest));
+    return true;
+}
+
+static void run_courses(struct bench *bench, struct contest *contest)
+{
+    for (bool has_more = true; has_more;) {
+        has_more = false;
+        for (unsigned i = 0; i < 2 * CONTENDER_COUNT; i++)
+            has_more |= take_sample(bench, &bench->courses[i], contest);
+    }
+}
+
+// Reporting.
+
+static void report_head(const struct bench *bench)
+{
+    printf("TSC %.2f GHz; cycles a key: median (least-most) of %u\n",
+           (double)rte_get_tsc_hz() / 1e9, bench->options.repeat);
+    printf("%-14s %6s %8s  %-19s %-19s %6s\n", "table", "family", "keys", "hit", "miss", "B/key");
+    fflush(stdout);
+}
+
+static void report_json(struct bench *bench, const struct contest *contest,
+                        const struct course *courses, const struct figure *hit,
+                        const struct figure *miss, double bytes)
+{
+    FILE *file = bench->json;
+    if (file == NULL)
+        return;
+    fprintf(file, "%s{\"table\": \"%s\", \"family\": %u, \"keys\": %u, ",
+            bench->result_count++ == 0 ? "\n" : ",\n", courses->contender->name,
+            contest->family == IP_FAMILY_V4 ? 4 : 6, contest->entry_count);
+    figure_json(file, "hit_cycles", hit);
+    figure_json(file, "miss_cycles", miss);
+    fprintf(file, "\"bytes_per_key\": %.1f, \"samples_discarded\": %u, \"slow_samples\": %u}",
+            bytes, courses[0].patience.discarded + courses[1].patience.discarded,
+            courses[0].patience.slow + courses[1].patience.slow);
+}
+
+// courses: of hits and of misses.
+static void report(struct bench *bench, const struct contest *contest, const struct course *courses)
+{
+    char hit_text[64], miss_text[64];
+    uint32_t count = bench->options.repeat;
+    struct figure hit = figure_of(courses[0].samples, sizeof(double), count, 0);
+    struct figure miss = figure_of(courses[1].samples, sizeof(double), count, 0);
+    double bytes = (double)courses->contender->len(courses->table) / contest->entry_count;
+    printf("%-14s %6u %8u  %-19s %-19s %6.1f%s\n", courses->contender->name,
+           contest->family == IP_FAMILY_V4 ? 4 : 6, contest->entry_count,
+           figure_text(&hit, 1, hit_text), figure_text(&miss, 1, miss_text), bytes,
+           courses[0].patience.slow + courses[1].patience.slow > 0 ? "  slow machine" : "");
+    fflush(stdout);
+    report_json(bench, contest, courses, &hit, &miss, bytes);
+}
+
+static void run_contest(struct bench *bench, uint8_t family, uint32_t key_count)
+{
+    struct contest contest;
+    contest_init(&contest, family, key_count);
+    for (unsigned i = 0; i < CONTENDER_COUNT; i++) {
+        void *table = contenders[i]->create(&contest);
+        for (unsigned miss = 0; miss < 2; miss++) {
+            struct course *course = &bench->courses[2 * i + miss];
+            course->contender = contenders[i];
+            course->table = table;
+            course->are_there = miss == 0;
+            patience_init(&course->patience, bench->options.repeat);
+        }
+    }
+    run_courses(bench, &contest);
+    for (unsigned i = 0; i < CONTENDER_COUNT; i++) {
+        report(bench, &contest, &bench->courses[2 * i]);
+        contenders[i]->destroy(bench->courses[2 * i].table);
+    }
+    contest_done(&contest);
+}
+
+static void json_begin(struct bench *bench)
+{
+    if (bench->options.json == NULL)
+        return;
+    bench->json = fopen(bench->options.json, "w");
+    if (bench->json == NULL)
+        fail("%s: %s", bench->options.json, strerror(errno));
+    fprintf(bench->json, "{\"tsc_hz\": %ju, \"repeat\": %u, \"burst\": %u, \"results\": [",
+            (uintmax_t)rte_get_tsc_hz(), bench->options.repeat, CONTEST_BURST);
+}
+
+static void json_end(struct bench *bench)
+{
+    if (bench->json == NULL)
+        return;
+    fputs("\n]}\n", bench->json);
+    bool is_written = !ferror(bench->json);
+    if (fclose(bench->json) != 0 || !is_written)
+        fail("%s: not all could be written", bench->options.json);
+}
+
+int main(int argc, char **argv)
+{
+    static struct bench bench;
+    options_read(argc, argv, &bench.options);
+    eal_begin(false);
+    rest_init(&bench.rest);
+    json_begin(&bench);
+    report_head(&bench);
+    for (unsigned i = 0; i < bench.options.keys.count; i++) {
+        run_contest(&bench, IP_FAMILY_V4, bench.options.keys.values[i]);
+        run_contest(&bench, IP_FAMILY_V6, bench.options.keys.values[i]);
+    }
+    json_end(&bench);
+    return rte_eal_cleanup() == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

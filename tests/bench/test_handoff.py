@@ -1,0 +1,83 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""The benchmark of the hand-off has packets handed over, and gives no figures of one that errs: test_handoff.py HANDOFF
+DAMAGED, the second linked with damage_handoff.c. Nothing here depends on how long anything takes."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+SMALL = ["--repeat", "2", "--buffers", "256", "--allocations", "1000"]
+CASES = ["peer-to-channel", "mixed", "mixed-all", "channel-to-peer"]
+
+
+def run(program, *arguments, **environment):
+    return subprocess.run([program, *arguments], capture_output=True, text=True, timeout=200, check=False,
+                          env=os.environ | environment)
+
+
+class Handoff(unittest.TestCase):
+    program = damaged = ""
+
+    def figures(self, *arguments):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "figures.json"
+            done = run(self.program, *arguments, "--json", str(path))
+            self.assertEqual(done.returncode, 0, done.stderr)
+            return json.loads(path.read_text()), done.stdout
+
+    def test_relays_and_checks_every_case_on_one_thread_and_on_two(self):
+        figures, table = self.figures(*SMALL, "--allocations", "100,1k", "--threads", "1,2")
+        asked = [(case, flows, threads) for case in CASES for flows in (100, 1000) for threads in (1, 2)]
+        self.assertEqual([(result["case"], result["allocations"], result["threads"]) for result in figures["results"]], asked)
+        self.assertEqual([line.split()[0] for line in table.splitlines()[2:]], [case for case, _, _ in asked])
+        self.assertEqual(figures["wrong_percent"], 50)
+        for result in figures["results"]:
+            for name in ("right_cycles", "wrong_cycles", "ratio"):
+                figure = result[name]
+                self.assertTrue(0 < figure["min"] <= figure["median"] <= figure["max"], (name, figure))
+
+    def test_lands_as_many_wrong_as_it_is_told(self):
+        for percent in ("0", "1", "100"):
+            with self.subTest(percent):
+                figures, _ = self.figures(*SMALL, "--threads", "1", "--wrong", percent)
+                self.assertEqual(figures["wrong_percent"], int(percent))
+
+    def test_gives_no_figures_of_a_hand_off_that_errs(self):
+        for damage, words in {"payload": "UDP checksum", "uncounted": "were handed on"}.items():
+            for threads in ("1", "2"):
+                with self.subTest(damage, threads=threads):
+                    done = run(self.damaged, *SMALL, "--threads", threads, DAMAGE=damage)
+                    self.assertEqual(done.returncode, 1, done.stdout)
+                    self.assertIn(words, done.stderr)
+
+    def test_the_erring_hand_off_is_right_when_it_does_not_err(self):
+        self.assertEqual(run(self.damaged, *SMALL, "--threads", "1").returncode, 0)
+
+    def test_help_names_every_case(self):
+        done = run(self.program, "--help")
+        self.assertEqual(done.returncode, 0)
+        for case in CASES:
+            self.assertIn(f"\n  {case} ", done.stdout)
+
+    def test_refuses_what_it_cannot_measure(self):
+        for arguments in (["--allocations", "0"], ["--wrong", "101"], ["--threads", "3"], ["--threads", ""], ["--repeat", "0"],
+                          ["--buffers", "32768"], ["--nonsense"], ["--json"], ["extra"]):
+            with self.subTest(arguments):
+                done = run(self.program, *arguments)
+                self.assertEqual(done.returncode, 2, done.stderr)
+                self.assertIn("see --help", done.stderr)
+
+    def test_says_where_it_could_not_write(self):
+        done = run(self.program, *SMALL, "--json", "/proc/none/figures.json")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("/proc/none/figures.json: No such file", done.stderr)
+
+
+if __name__ == "__main__":
+    Handoff.program, Handoff.damaged = sys.argv[1:3]
+    unittest.main(argv=sys.argv[:1])
