@@ -1,0 +1,281 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""docs/performance.md and its plots, made of results and of what people have written (*.md beside this file)."""
+
+import pathlib
+
+from page import paper, plot
+from page.results import lookup, median
+from page.targets import TARGETS
+
+HERE = pathlib.Path(__file__).resolve().parent
+CASES = {
+    "channel-to-peer": "ChannelData to peer",
+    "peer-to-channel": "peer to ChannelData",
+    "mixed": "both, mixed",
+    "send-to-peer": "Send to peer",
+    "peer-to-data": "peer to Data",
+    "mixed-v6": "both, IPv6",
+    "mixed-v4-v6": "both, IPv4 clients and IPv6 peers",
+    "hairpin": "client to client",
+    "binding": "Binding, answered",
+    "unauthenticated": "Allocate without credentials, answered 401",
+}
+RIVAL_FIGURES = [
+    ("to peer, flat out, packets/s", ("to_peer", "media", "to_peer", "received_per_second"), False),
+    ("to client, flat out, packets/s", ("to_client", "media", "to_client", "received_per_second"), False),
+    ("Binding, flat out, answers/s", ("binding", "flood", "answered_per_second"), False),
+    ("allocated with a channel, /s", ("paced", "allocated", "per_second"), False),
+    ("refreshed, /s", ("paced", "refreshed", "per_second"), False),
+    ("latency to peer, paced, p50 us", ("paced", "media", "to_peer", "latency_us", "p50"), True),
+    ("latency to peer, paced, p99 us", ("paced", "media", "to_peer", "latency_us", "p99"), True),
+    ("latency to client, paced, p50 us", ("paced", "media", "to_client", "latency_us", "p50"), True),
+    ("latency to client, paced, p99 us", ("paced", "media", "to_client", "latency_us", "p99"), True),
+]
+NOTHING = "This run has none: it was not measured.\n"
+
+
+def table(head, rows):
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join("| " + " | ".join(str(cell) for cell in line) + " |\n" for line in lines)
+
+
+def count(number):
+    return f"{number // 1_000_000}M" if number % 1_000_000 == 0 else f"{number // 1000}k" if number >= 1000 else str(number)
+
+
+def mpps(rate):
+    return f"{rate / 1e6:.2f}" if rate else ""
+
+
+class Page:
+    def __init__(self, results):
+        self.results = results
+        self.plots = {}  # file name: SVG
+
+    def plot(self, name, what, drawing):
+        self.plots[f"{name}.svg"] = drawing
+        return f"\n![{what}](performance/{name}.svg)\n"
+
+    def text(self):
+        sections = [
+            ("", (HERE / "head.md").read_text()),
+            ("What was to be reached", self.targets()),
+            ("The machine and the commands", self.machine()),
+            ("What is timed", (HERE / "timed.md").read_text()),
+            ("What a packet costs a worker", self.forward()),
+            ("Between two processes", self.memif()),
+            ("Latency against load", self.latency()),
+            ("Setting up", self.setup()),
+            ("Memory", self.memory()),
+            ("Beside coturn", self.coturn()),
+            ("On paper: 100G, 64 cores, a million calls", paper.text(self.results, HERE / "on-paper.md")),
+            ("Pktgen-DPDK over vhost, one machine", (HERE / "pktgen.md").read_text()),
+        ]
+        return "\n".join(f"## {title}\n\n{text}" if title else text for title, text in sections)
+
+    def targets(self):
+        rows = []
+        for target in TARGETS:
+            reached, verdict = target.verdict(self.results)
+            rows.append([target.what, target.bound_text(), reached, verdict])
+        measured = [row for row in rows if row[3] != "not measured"]
+        text = table(["what", "target", "reached", ""], rows)
+        reached = sum(row[3] == "yes" for row in measured)
+        return f"{text}\n{reached} of {len(measured)} that were measured. Ratios are of one run, medians of its repetitions.\n"
+
+    def machine(self):
+        run = self.results.get("run")
+        if not run:
+            return NOTHING
+        rows = [["date", run["date"]], ["commit", f"`{run['commit']}`"], *run["machine"].items()]
+        steps = [
+            [f"`{step['command']}`" if step["command"] else step["name"], step["why"] or step["status"],
+             f"{step['seconds']} s", step["load"]]
+            for step in run["steps"]
+        ]
+        quick = "\n**A quick run: the figures are indicative.**\n" if run["quick"] else ""
+        return (
+            f"{quick}\n{table(['what', 'which'], rows)}\n{table(['command', 'outcome', 'took', 'load average before'], steps)}"
+        ).lstrip("\n")
+
+    # In process
+
+    def forward(self):
+        results = self.results.forwards()
+        if not results:
+            return NOTHING
+        sizes = sorted({result["allocations"] for result in results})
+        rows = [[name, *(self.cycles(case, size) for size in sizes)] for case, name in CASES.items()]
+        repeat = self.results.get("forward")["repeat"]
+        text = (
+            f"TSC cycles a packet of 160 bytes of payload, by allocations; in brackets, how many times what macswap costs. Medians "
+            f"of {repeat}, bursts of 64, flows drawn evenly.\n\n" + table(["case", *map(count, sizes)], rows)
+        )
+        return text + self.cost_plot(sizes) + self.rivals_in_process(sizes) + self.draws()
+
+    def cycles(self, case, size):
+        result = self.results.forward(case, size)
+        return f"{result['cycles']['median']:.0f} ({result['ratio']['median']:.1f}x)" if result else ""
+
+    def cost_plot(self, sizes):
+        def series(name, case, figure="cycles"):
+            points = [(size, self.results.forward_figure(figure, case, size)) for size in sizes]
+            return plot.Series(name, [point for point in points if point[1]])
+
+        drawn = [series(CASES[case], case) for case in ("mixed", "mixed-v6", "send-to-peer", "peer-to-data")]
+        drawn += [series("l3fwd", "mixed", "l3fwd_cycles"), series("macswap", "mixed", "floor_cycles")]
+        axes = plot.Axis("allocations", is_log=True, ticks=sizes), plot.Axis("TSC cycles a packet")
+        if len(sizes) < 2:
+            return ""
+        return self.plot("cost", "Cycles a packet by allocations", plot.lines("Cost against allocations", *axes, drawn))
+
+    def rivals_in_process(self, sizes):
+        rows = []
+        for case in ("channel-to-peer", "peer-to-channel", "mixed"):
+            figures = [self.results.forward_figure("l3fwd_ratio", case, size) for size in sizes]
+            rows.append([CASES[case], *(f"{figure:.2f}x" if figure else "" for figure in figures)])
+        if not any(cell for row in rows for cell in row[1:]):
+            return ""
+        return "\nAgainst a router that looks up the same flows by exact match (DPDK's l3fwd on rte_hash):\n\n" + table(
+            ["case", *map(count, sizes)], rows)
+
+    def draws(self):
+        extra = self.results.get("forward-draws")
+        if not extra:
+            return ""
+        rows = [
+            [CASES[one["case"]], count(one["allocations"]), one["draw"], one["payload_bytes"],
+             f"{one['cycles']['median']:.0f}", f"{one['ratio']['median']:.2f}x", mpps(one["packets_per_second"])]
+            for one in extra["results"]
+        ]
+        return "\nOther payloads, and flows by Zipf's law:\n\n" + table(
+            ["case", "allocations", "flows", "payload, bytes", "cycles", "against macswap", "Mpps"], rows)
+
+    # Two processes
+
+    def memif(self):
+        cases = self.results.memif_cases()
+        if not cases:
+            return NOTHING
+        rows = []
+        for case in cases:
+            payload, size = case["payload_bytes"], case["allocations"]
+            rates = [self.results.memif_median(who, "received_per_second", payload, size) for who in ("turnpike", "testpmd")]
+            ratio = self.results.memif_ratio(payload, size)
+            ratios = [a["received_per_second"] / b["received_per_second"] for a, b in zip(case["turnpike"], case["testpmd"])]
+            bound = any(run["is_generator_bound"] for run in case["turnpike"] + case["testpmd"])
+            rows.append([payload, payload + 46, count(size), *map(mpps, rates), f"{rates[0] * payload * 8e-9:.1f}",
+                         f"{ratio:.2f} ({min(ratios):.2f}..{max(ratios):.2f})", "yes" if bound else "no"])
+        text = (HERE / "memif.md").read_text() + "\n" + table(
+            ["payload, bytes", "ChannelData frame", "allocations", "turnpike, Mpps", "testpmd macswap, Mpps",
+             "payload relayed, Gbit/s", "turnpike / testpmd (least..most)", "generator-bound"], rows)
+        return text + self.rate_plot()
+
+    def rate_plot(self):
+        sizes = sorted({case["payload_bytes"] for case in self.results.memif_cases() if case["allocations"] == 10_000})
+        if len(sizes) < 2:
+            return ""
+        drawn = []
+        for who, name in ("testpmd", "testpmd macswap"), ("turnpike", "turnpike"):
+            rates = [(size, self.results.memif_median(who, "received_per_second", size, 10_000)) for size in sizes]
+            drawn.append(plot.Series(name, [(size, rate / 1e6) for size, rate in rates]))
+        axes = plot.Axis("payload, bytes", ticks=sizes), plot.Axis("million packets/s, both ways together")
+        return self.plot("rate", "Packets a second by payload", plot.lines("Rate against payload, memif, 10k", *axes, drawn))
+
+    def latency(self):
+        points = self.results.latencies()
+        if not points:
+            return NOTHING
+        rows = [
+            [f"{point['rate'] / 1e6:g}", mpps(point["received_per_second"]), *(f"{point[q]:.1f}" for q in QUANTILES),
+             point["lost"], point["not_due_in_time"]]
+            for point in points
+        ]
+        text = (HERE / "latency.md").read_text() + "\n" + table(
+            ["asked, Mpps", "relayed, Mpps", *(f"{q} us" for q in QUANTILES), "lost", "not sent in time"], rows)
+        if len(points) < 2:
+            return text
+        drawn = [plot.Series(q, [(point["received_per_second"] / 1e6, point[q]) for point in points]) for q in QUANTILES[:3]]
+        axes = plot.Axis("million packets/s relayed"), plot.Axis("microseconds through the relay", is_log=True)
+        return text + self.plot("latency", "Latency by load", plot.lines("Latency against load, memif", *axes, drawn))
+
+    # The control plane
+
+    def setup(self):
+        setup, requests = self.results.get("setup"), self.results.get("requests")
+        if not setup and not requests:
+            return NOTHING
+        names = [one["request"] for one in (setup or requests)["results"]]
+        rows = []
+        for name in names:
+            cells = [self.results.request("requests", name, "per_second")]
+            cells += [self.results.request("setup", name, figure) for figure in
+                      ("control_per_second", "worker_per_second", "per_second")]
+            rows.append([name, *(f"{cell:,.0f}" if cell else "" for cell in cells)])
+        text = "Requests a second of one core:\n\n" + table(
+            ["request", "TURN server alone", "control plane", "worker", "both on one core"], rows)
+        return text + self.by_packets() + self.setup_plot(names)
+
+    def by_packets(self):
+        rows = []
+        for case in self.results.memif_cases():
+            rates = [run["allocated_per_second"] for run in case["turnpike"] if run.get("allocated_per_second")]
+            if rates:
+                rows.append([count(case["allocations"]), f"{median(rates):,.0f}", f"{min(rates):,.0f}..{max(rates):,.0f}"])
+        if not rows:
+            return ""
+        return "\nOver memif, by packets: allocations with a channel a second, two requests each and one for the 401.\n\n" + table(
+            ["allocations", "a second", "least..most"], rows)
+
+    def setup_plot(self, names):
+        drawn = []
+        for title, name, figure in (
+            ("TURN server alone", "requests", "per_second"),
+            ("control plane, in process", "setup", "control_per_second"),
+            ("both planes on one core", "setup", "per_second"),
+        ):
+            points = [(request, self.results.request(name, request, figure)) for request in names]
+            drawn.append(plot.Series(title, [point for point in points if point[1]]))
+        return self.plot("setup", "Requests a second", plot.bars("Requests a second of one core", "/s", drawn))
+
+    def memory(self):
+        setup = self.results.get("setup")
+        sizes = sorted({result["allocations"] for result in self.results.forwards()})
+        if not setup and not sizes:
+            return NOTHING
+        text, drawn = "", []
+        if setup:
+            shares = setup["bytes_per_allocation"]
+            text = (
+                f"An IPv4 allocation with one permission and one channel, {setup['allocations']:,} of them, resident: "
+                f"{shares['control']:.0f} bytes in the control plane, {shares['worker']:.0f} in the worker.\n\n"
+            )
+            drawn.append(plot.Series("resident", [("control plane", shares["control"]), ("worker", shares["worker"])]))
+        rows = [[count(size), *(self.table_bytes(case, size) for case in ("mixed", "mixed-v6"))] for size in sizes]
+        text += "The worker's tables at full size, bytes an allocation:\n\n" + table(["allocations", "IPv4", "IPv6"], rows)
+        full = [(count(size), self.table_bytes("mixed", size)) for size in sizes if size >= 10_000]
+        drawn.append(plot.Series("a worker's tables at full size", [point for point in full if point[1]]))
+        return text + self.plot("memory", "Bytes an allocation", plot.bars("Memory of an allocation", "bytes", drawn))
+
+    def table_bytes(self, case, size):
+        result = self.results.forward(case, size)
+        return round(result["bytes_per_allocation"]) if result else ""
+
+    # Rivals
+
+    def coturn(self):
+        ours, theirs = (self.results.coturn_runs(name) for name in ("turnpike", "coturn"))
+        if not ours or not theirs:
+            return NOTHING
+        rows = []
+        for name, path, is_less_better in RIVAL_FIGURES:
+            figures = [median([lookup(run, path) for run in runs]) for runs in (ours, theirs)]
+            better = self.results.coturn_ratio(path, is_less_better)
+            if None not in figures and better is not None:
+                rows.append([name, *(f"{figure:,.0f}" for figure in figures), f"{better:.2f}x"])
+        rate = lookup(ours[0], ("paced", "media", "rate"))
+        return (HERE / "coturn.md").read_text().format(repeat=len(ours), rate=rate or "a fixed number of") + "\n" + table(
+            ["median of the runs", "turnpike", "coturn", "turnpike is better by"], rows)
+
+
+QUANTILES = ["p50", "p99", "p99.9", "max"]

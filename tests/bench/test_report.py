@@ -1,0 +1,120 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""The page of measured performance is what bench/report makes of the figures beside it, and it says no more than they do:
+test_report.py ROOT."""
+
+import json
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+import xml.etree.ElementTree
+from pathlib import Path
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def forward(case, allocations, ratio, **more):
+    figure = {"median": 30 * ratio, "min": 30 * ratio, "max": 30 * ratio}
+    times = {"median": ratio, "min": ratio, "max": ratio}
+    return {
+        "case": case, "allocations": allocations, "draw": "uniform", "payload_bytes": 160, "burst": 64, "cycles": figure,
+        "floor_cycles": figure, "ratio": times, "packets_per_second": 1e6, "bytes_per_allocation": 400.0,
+    } | more
+
+
+def memif_run(rate):
+    return {"received_per_second": rate, "is_generator_bound": False, "allocated": 10000, "allocated_per_second": 70000.0}
+
+
+FORWARD = {"tsc_hz": 2600000000, "repeat": 15}
+MEMIF = {
+    "cases": [{"payload_bytes": 160, "allocations": 10000, "turnpike": [memif_run(8e6), memif_run(7e6), memif_run(9e6)],
+               "testpmd": [memif_run(10e6), memif_run(14e6), memif_run(10e6)]}],
+    "latency": [],
+}
+COST = ["Allocate", "CreatePermission", "ChannelBind", "Refresh", "Refresh to 0"]
+SETUP = {
+    "allocations": 1000, "bytes_per_allocation": {"control": 300.0, "worker": 250.0},
+    "results": [{"request": name, "control_per_second": 300000, "worker_per_second": 2e6, "per_second": 200000} for name in COST],
+}
+
+
+class Report(unittest.TestCase):
+    root = Path()
+
+    def run_it(self, *arguments):
+        return subprocess.run([self.root / "bench/report", *map(str, arguments)], capture_output=True, text=True, check=False)
+
+    def page_of(self, **files):
+        """The page made of these files, and its folder, which stays until the test ends."""
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        source, made = Path(folder.name, "source"), Path(folder.name, "made")
+        source.mkdir()
+        for name, value in files.items():
+            Path(source, f"{name}.json").write_text(json.dumps(value))
+        done = self.run_it("--from", source, "--to", made)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return Path(made, "performance.md").read_text(), made
+
+    def assert_row(self, page, what, reached, verdict):
+        rows = [line for line in page.splitlines() if line.startswith(f"| {what} |")]
+        self.assertEqual(len(rows), 1, what)
+        cells = [cell.strip() for cell in rows[0].split("|")[1:-1]]
+        self.assertEqual(cells[2:], [reached, verdict])
+
+    def test_the_page_is_what_is_made_of_the_figures_beside_it(self):
+        done = self.run_it("--check")
+        self.assertEqual((done.returncode, done.stdout), (0, ""))
+
+    def test_every_plot_that_the_page_shows_is_there_and_is_xml(self):
+        docs = self.root / "docs"
+        shown = re.findall(r"!\[[^]]+\]\(([^)]+)\)", (docs / "performance.md").read_text())
+        self.assertGreaterEqual(len(shown), 3)
+        for name in shown:
+            drawing = xml.etree.ElementTree.parse(docs / name).getroot()
+            self.assertTrue(drawing.find(f"{SVG}title").text)
+            self.assertIn("prefers-color-scheme: dark", drawing.find(f"{SVG}style").text)
+        self.assertEqual({Path(name).name for name in shown}, {path.name for path in (docs / "performance").glob("*.svg")})
+
+    def test_a_change_is_noticed(self):
+        page, made = self.page_of(forward=FORWARD | {"results": [forward("mixed", 10_000, 2.5)]})
+        self.assertEqual(self.run_it("--check", "--from", made / "performance", "--to", made).returncode, 0)
+        (made / "performance.md").write_text(page.replace("2.5x", "1.5x"))
+        done = self.run_it("--check", "--from", made / "performance", "--to", made)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("performance.md", done.stdout)
+
+    def test_whether_a_target_was_reached_is_computed(self):
+        for ratio, verdict in (2.8, "yes"), (2.81, "no"):
+            page, _ = self.page_of(forward=FORWARD | {"results": [forward("mixed", 10_000, ratio)]})
+            self.assert_row(page, "both ways mixed, in process, against macswap: 10k allocations", f"{ratio:g}x", verdict)
+            self.assert_row(page, "both ways mixed, in process, against macswap: 4M allocations", "", "not measured")
+
+    def test_ratios_are_of_runs_beside_each_other(self):
+        page, _ = self.page_of(memif=MEMIF)
+        # 0.8, 0.5 and 0.9: the ratio of the medians would be 0.8, too, but for the order.
+        self.assert_row(page, "over memif, packets/s, against testpmd's macswap: 206 bytes, 10k", "0.8x", "yes")
+        self.assert_row(page, "allocations with a channel, over memif", "70,000 /s", "yes")
+
+    def test_what_is_on_paper_follows_from_what_was_measured(self):
+        results = [forward("mixed", 1_000_000, 4.0)]
+        page, _ = self.page_of(forward=FORWARD | {"results": results}, setup=SETUP, memif=MEMIF)
+        # 2.6 GHz / (30 * 4 + 40); (300 + 250) bytes a million times.
+        self.assertIn("16.2 million packets a second", page)
+        self.assertIn("550 MB in both planes", page)
+        page, _ = self.page_of(forward=FORWARD | {"results": results})
+        self.assertIn("lacks what it is computed from", page)
+
+    def test_nothing_measured_makes_no_page(self):
+        with tempfile.TemporaryDirectory() as folder:
+            done = self.run_it("--from", folder, "--to", folder)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("there are no results", done.stderr)
+
+
+if __name__ == "__main__":
+    Report.root = Path(sys.argv.pop()).resolve()
+    unittest.main()
