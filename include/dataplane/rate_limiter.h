@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define RATE_LIMITER_KEYS 5
+
 struct rate_limiter_set;
 
 struct rate_limiter {
@@ -17,8 +19,8 @@ struct rate_limiter {
     uint64_t mask;
     uint64_t interval_tsc; // one answer's share of time; 0: unlimited
     uint64_t burst_tsc;
-    struct siphash_key key;
     struct table_memory memory;
+    struct siphash_key keys[RATE_LIMITER_KEYS] __attribute__((aligned(16))); // of the hash
 };
 
 // answers_per_second 0: unlimited. 0 or -ENOMEM.

@@ -1,26 +1,33 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Values that nobody outside can foretell, one after the other, at the cost of a hash: transaction
+// Values that nobody outside can foretell, one after the other, made many at a time: transaction
 // ids of Data indications (RFC 8489 section 5), nonce salts, IPv6 fragment identifications (RFC
 // 7739).
 #pragma once
 
-#include "base/random.h"
-#include "base/siphash.h"
-
 #include <stdint.h>
 
-struct token_stream {
-    struct siphash_key key;
-    uint64_t counter;
-};
+#define TOKEN_STREAM_KEY_LEN 16
+#define TOKEN_STREAM_BATCH   32
+#define TOKEN_STREAM_KEYS    11 // of AES-128
 
-static inline void token_stream_init(struct token_stream *stream)
-{
-    random_fill(&random_system, stream, sizeof(*stream));
-}
+struct token_stream {
+    uint64_t values[TOKEN_STREAM_BATCH]; // the first `left` are still to be given out
+    uint8_t round_keys[TOKEN_STREAM_KEYS][TOKEN_STREAM_KEY_LEN];
+    uint64_t counter; // of blocks of two values
+    uint32_t left;
+} __attribute__((aligned(16)));
+
+// With a key of the system's random source.
+void token_stream_init(struct token_stream *stream);
+
+// Two streams with the same key give out the same values.
+void token_stream_start(struct token_stream *stream, const uint8_t key[TOKEN_STREAM_KEY_LEN]);
+
+void token_stream_refill(struct token_stream *stream);
 
 static inline uint64_t token_stream_next(struct token_stream *stream)
 {
-    uint64_t counter = stream->counter++;
-    return siphash(&stream->key, &counter, sizeof(counter));
+    if (__builtin_expect(stream->left == 0, 0))
+        token_stream_refill(stream);
+    return stream->values[--stream->left];
 }
