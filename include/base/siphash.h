@@ -10,3 +10,6 @@ struct siphash_key {
 };
 
 uint64_t siphash(const struct siphash_key *key, const void *bytes, size_t len);
+
+// Of count words and the lower seven bytes of last, as they lie in memory: of 8 * count + 7 bytes.
+uint64_t siphash_words(const struct siphash_key *key, const uint64_t *words, size_t count, uint64_t last);

@@ -12,6 +12,8 @@
 
 // "obMatJos2" + 4 characters of features + 20 characters of body; no terminator.
 #define NONCE_LEN 33
+#define NONCE_PREFIX_LEN 13 // all but the body: the same in all nonces of a policy
+#define NONCE_BODY_LEN (NONCE_LEN - NONCE_PREFIX_LEN)
 
 // RFC 8489 section 18.1, bit 0 the most significant of 24.
 enum nonce_feature {
@@ -41,6 +43,11 @@ struct nonce_policy {
 // now_s: monotonic seconds. salt: 16 unpredictable bits.
 void nonce_mint(const struct nonce_policy *policy, const struct transport_address *client, uint32_t now_s,
                 uint16_t salt, uint8_t ret_nonce[NONCE_LEN]);
+
+// The same in two parts.
+void nonce_write_prefix(const struct nonce_policy *policy, uint8_t ret_prefix[NONCE_PREFIX_LEN]);
+void nonce_write_body(const struct nonce_policy *policy, const struct transport_address *client, uint32_t now_s,
+                      uint16_t salt, uint8_t ret_body[NONCE_BODY_LEN]);
 
 enum nonce_verdict nonce_verify(const struct nonce_policy *policy, const struct transport_address *client,
                                 uint32_t now_s, struct span nonce);

@@ -36,14 +36,29 @@ static inline void compress(struct state *s, uint64_t word)
     s->v0 ^= word;
 }
 
-uint64_t siphash(const struct siphash_key *key, const void *bytes, size_t len)
+static struct state begin(const struct siphash_key *key)
 {
-    struct state s = {
+    return (struct state){
         .v0 = key->k[0] ^ 0x736f6d6570736575u, // "somepseudorandomlygeneratedbytes"
         .v1 = key->k[1] ^ 0x646f72616e646f6du,
         .v2 = key->k[0] ^ 0x6c7967656e657261u,
         .v3 = key->k[1] ^ 0x7465646279746573u,
     };
+}
+
+// The last word: what is left, and the length modulo 256 in its top byte.
+static uint64_t finish(struct state *s, uint64_t last, size_t len)
+{
+    compress(s, last | (uint64_t)len << 56);
+    s->v2 ^= 0xFF;
+    for (unsigned i = 0; i < 4; i++)
+        round_once(s);
+    return s->v0 ^ s->v1 ^ s->v2 ^ s->v3;
+}
+
+uint64_t siphash(const struct siphash_key *key, const void *bytes, size_t len)
+{
+    struct state s = begin(key);
     const uint8_t *next = bytes;
     size_t left = len;
     uint64_t word;
@@ -52,14 +67,18 @@ uint64_t siphash(const struct siphash_key *key, const void *bytes, size_t len)
         memcpy(&word, next, sizeof(word));
         compress(&s, word);
     }
-    // The last word: what is left, and the length modulo 256 in its top byte.
     word = 0;
     for (size_t i = 0; i < left; i++)
         word |= (uint64_t)next[i] << (8 * i);
-    compress(&s, word | (uint64_t)len << 56);
+    return finish(&s, word, len);
+}
 
-    s.v2 ^= 0xFF;
-    for (unsigned i = 0; i < 4; i++)
-        round_once(&s);
-    return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
+uint64_t siphash_words(const struct siphash_key *key, const uint64_t *words, size_t count,
+                       uint64_t last)
+{
+    struct state s = begin(key);
+
+    for (size_t i = 0; i < count; i++)
+        compress(&s, words[i]);
+    return finish(&s, last & 0x00FFFFFFFFFFFFFF, 8 * count + 7);
 }

@@ -4,6 +4,8 @@
 
 #include "support.h"
 
+#include <string.h>
+
 // Key 00..0f; entry n is the hash of the n bytes 00, 01, ..., n - 1. Entry 15 is the example that
 // the paper works through.
 static const uint64_t reference[64] = {
@@ -35,6 +37,22 @@ static void gives_the_reference_output_for_every_length_up_to_63(void **state)
     for (unsigned len = 0; len < 64; len++) {
         input[len] = (uint8_t)len;
         assert_true(siphash(&reference_key, input, len) == reference[len]);
+    }
+}
+
+static void hashes_words_like_the_bytes_that_they_are(void **state)
+{
+    uint8_t input[64];
+    uint64_t words[8];
+
+    (void)state;
+    for (unsigned i = 0; i < 64; i++)
+        input[i] = (uint8_t)i;
+    memcpy(words, input, sizeof(words));
+    for (unsigned count = 0; count < 8; count++) {
+        unsigned len = 8 * count + 7;
+
+        assert_true(siphash_words(&reference_key, words, count, words[count]) == reference[len]);
     }
 }
 
@@ -74,6 +92,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gives_the_reference_output_for_every_length_up_to_63),
+        cmocka_unit_test(hashes_words_like_the_bytes_that_they_are),
         cmocka_unit_test(reads_input_at_any_alignment),
         cmocka_unit_test(tells_inputs_apart_whose_lengths_differ_by_256),
         cmocka_unit_test(depends_on_both_halves_of_the_key),

@@ -94,6 +94,28 @@ static void refuses_another_clients_address(void **state)
     assert_int_equal(verify(&policy, "[c000:201::]:5000", NOW_S, &nonce), NONCE_FORGED);
 }
 
+static void refuses_an_ipv6_client_of_which_one_bit_or_one_character_is_another(void **state)
+{
+    struct transport_address to = address_of("[2001:db8::c000:201]:5000");
+    struct minted nonce;
+
+    (void)state;
+    nonce_mint(&policy, &to, NOW_S, 77, nonce.bytes);
+    assert_int_equal(nonce_verify(&policy, &to, NOW_S, SPAN(nonce.bytes)), NONCE_VALID);
+    for (unsigned bit = 0; bit < 128; bit++) {
+        struct transport_address other = to;
+
+        other.ip.bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        assert_int_equal(nonce_verify(&policy, &other, NOW_S, SPAN(nonce.bytes)), NONCE_FORGED);
+    }
+    for (unsigned i = 0; i < NONCE_LEN; i++) {
+        struct minted changed = nonce;
+
+        changed.bytes[i] = changed.bytes[i] == 'A' ? 'B' : 'A';
+        assert_int_not_equal(nonce_verify(&policy, &to, NOW_S, SPAN(changed.bytes)), NONCE_VALID);
+    }
+}
+
 static void refuses_another_port(void **state)
 {
     struct minted nonce = mint(NOW_S);
@@ -306,6 +328,7 @@ int main(void)
         cmocka_unit_test(takes_a_nonce_minted_by_a_clock_that_is_a_moment_ahead),
         cmocka_unit_test(counts_age_across_the_wrap_of_its_seconds),
         cmocka_unit_test(refuses_another_clients_address),
+        cmocka_unit_test(refuses_an_ipv6_client_of_which_one_bit_or_one_character_is_another),
         cmocka_unit_test(refuses_another_port),
         cmocka_unit_test(refuses_another_key_of_the_same_id),
         cmocka_unit_test(takes_a_nonce_of_the_previous_key),
