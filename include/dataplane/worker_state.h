@@ -69,7 +69,7 @@ struct worker {
 
     struct token_stream tokens;
     struct rate_limiter rate_limiter;
-    struct stateless_policy stateless;
+    struct stateless_answers stateless;
     uint64_t clock_due_tsc; // when the monotonic clock is read next
     uint32_t now_s;         // monotonic seconds
 

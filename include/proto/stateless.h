@@ -23,6 +23,28 @@ struct stateless_policy {
     char software[STATELESS_TEXT_MAX_LEN + 1]; // empty: no SOFTWARE attribute
 };
 
+// The longest template: a 401, its texts at their longest.
+#define STATELESS_TEMPLATE_MAX_LEN 368
+
+// An answer but for what differs from one to the next: the method, the transaction id, and an address or a nonce's
+// body. FINGERPRINT stands behind it, without its value.
+struct stateless_template {
+    uint16_t len;            // bytes, without FINGERPRINT
+    uint16_t changes_offset; // of the address or body
+    uint8_t bytes[STATELESS_TEMPLATE_MAX_LEN] __attribute__((aligned(16)));
+};
+
+// A policy made ready to answer with. Plain data: copied as bytes.
+struct stateless_answers {
+    struct stateless_policy policy;
+    struct stateless_template binding_v4;
+    struct stateless_template binding_v6;
+    struct stateless_template unauthenticated;
+    struct stateless_template stale_nonce;
+};
+
+void stateless_answers_init(struct stateless_answers *answers, const struct stateless_policy *policy);
+
 enum stateless_verdict {
     STATELESS_BINDING,           // answered: Binding success
     STATELESS_BAD_REQUEST,       // answered: 400
@@ -44,11 +66,11 @@ static inline bool stateless_is_answer(enum stateless_verdict verdict)
 // is. The request may be what is in the buffer, from its start, and is then overwritten. An answer carries FINGERPRINT
 // when the request did. capacity is at least STATELESS_ANSWER_MAX_LEN. now_s: monotonic seconds. salt: 16 unpredictable
 // bits, for the nonce.
-enum stateless_verdict stateless_process(const struct stateless_policy *policy, const struct stun_message *message,
+enum stateless_verdict stateless_process(const struct stateless_answers *answers, const struct stun_message *message,
                                          const struct transport_address *client, uint32_t now_s, uint16_t salt,
                                          uint8_t *buffer, size_t capacity, size_t *ret_len);
 
 // A 401 or 438 as stateless_process writes it, for the TURN server's own refusals. Its length in bytes.
-size_t stateless_write_challenge(const struct stateless_policy *policy, const struct stun_message *message,
+size_t stateless_write_challenge(const struct stateless_answers *answers, const struct stun_message *message,
                                  const struct transport_address *client, unsigned error, uint32_t now_s, uint16_t salt,
                                  uint8_t *buffer, size_t capacity);

@@ -18,6 +18,7 @@
 
 struct turn_server {
     struct turn_config config;
+    struct stateless_answers stateless; // the configuration's policy
     struct allocation_table allocations;
     struct permission_table permissions;
     struct channel_table channels;

@@ -77,7 +77,7 @@ static int apply(struct worker *worker, const struct command *command)
         transmit(worker, command->transmit.frame);
         return 0;
     case COMMAND_SET_STATELESS:
-        worker->stateless = *command->set_stateless.policy;
+        stateless_answers_init(&worker->stateless, command->set_stateless.policy);
         return 0;
     default:
         return -EINVAL;

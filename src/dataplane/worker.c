@@ -83,7 +83,7 @@ int worker_create(const struct worker_config *config, struct worker **ret_worker
     worker->queue = config->queue;
     worker->pool = config->pool;
     worker->tsc_hz = rte_get_tsc_hz();
-    worker->stateless = config->plane->config.stateless;
+    stateless_answers_init(&worker->stateless, &config->plane->config.stateless);
     token_stream_init(&worker->tokens);
     worker->ipv4_id = (uint16_t)token_stream_next(&worker->tokens);
     error = parts_create(worker, config->socket);

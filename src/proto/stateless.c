@@ -4,6 +4,7 @@
 #include "proto/stateless.h"
 
 #include "proto/builder.h"
+#include "proto/fingerprint.h"
 
 // What we offer, in order of preference (RFC 8489 section 9.2.4), and the bytes of that
 // PASSWORD-ALGORITHMS value.
@@ -15,14 +16,166 @@ static const uint8_t offered_value[] = {0x00, 0x02, 0x00, 0x00, 0x00, 0x01, 0x00
 
 static_assert(sizeof(offered_value) == 4 * OFFERED_COUNT, "one entry an algorithm");
 
+#define FINGERPRINT_ATTRIBUTE_LEN (STUN_ATTRIBUTE_HEADER_LEN + STUN_FINGERPRINT_LEN)
+// Templates are copied in pieces of this size.
+#define PIECE_LEN 16
+
+static_assert(STATELESS_TEMPLATE_MAX_LEN % PIECE_LEN == 0, "no piece sticks out");
+
+static void begin_template(struct stun_builder *builder, struct stateless_template *template,
+                           enum stun_class message_class)
+{
+    static const uint8_t no_transaction[STUN_TRANSACTION_ID_LEN];
+
+    memset(template, 0, sizeof(*template));
+    stun_builder_init(builder, template->bytes, sizeof(template->bytes), message_class, 0,
+                      no_transaction);
+}
+
+static void end_template(struct stun_builder *builder, struct stateless_template *template,
+                         const struct stateless_policy *policy)
+{
+    if (policy->software[0] != '\0')
+        stun_add_string(builder, STUN_ATTRIBUTE_SOFTWARE, policy->software);
+    template->len = (uint16_t)stun_builder_finish(builder);
+    stun_add_u32(builder, STUN_ATTRIBUTE_FINGERPRINT, 0);
+    assert(!builder->overflow);
+}
+
+// RFC 8489 section 6.3.1.1.
+static void make_binding(struct stateless_template *template, const struct stateless_policy *policy,
+                         enum ip_family family)
+{
+    const struct transport_address nobody = {.ip = {.family = family}};
+    struct stun_builder builder;
+
+    begin_template(&builder, template, STUN_CLASS_SUCCESS);
+    template->changes_offset = (uint16_t)(builder.len + STUN_ATTRIBUTE_HEADER_LEN);
+    stun_add_xor_address(&builder, STUN_ATTRIBUTE_XOR_MAPPED_ADDRESS, &nobody);
+    end_template(&builder, template, policy);
+}
+
+static void make_challenge(struct stateless_template *template,
+                           const struct stateless_policy *policy, unsigned error)
+{
+    uint8_t nonce[NONCE_LEN] = {0};
+    struct stun_builder builder;
+
+    nonce_write_prefix(&policy->nonce, nonce);
+    begin_template(&builder, template, STUN_CLASS_ERROR);
+    stun_add_error_code(&builder, error);
+    stun_add_string(&builder, STUN_ATTRIBUTE_REALM, policy->realm);
+    template->changes_offset =
+        (uint16_t)(builder.len + STUN_ATTRIBUTE_HEADER_LEN + NONCE_PREFIX_LEN);
+    stun_add_bytes(&builder, STUN_ATTRIBUTE_NONCE, nonce, sizeof(nonce));
+    if ((policy->nonce.features & NONCE_FEATURE_PASSWORD_ALGORITHMS) != 0)
+        stun_add_password_algorithms(&builder, offered_algorithms, OFFERED_COUNT);
+    end_template(&builder, template, policy);
+}
+
+void stateless_answers_init(struct stateless_answers *answers,
+                            const struct stateless_policy *policy)
+{
+    answers->policy = *policy;
+    make_binding(&answers->binding_v4, policy, IP_FAMILY_V4);
+    make_binding(&answers->binding_v6, policy, IP_FAMILY_V6);
+    make_challenge(&answers->unauthenticated, policy, STUN_ERROR_UNAUTHENTICATED);
+    make_challenge(&answers->stale_nonce, policy, STUN_ERROR_STALE_NONCE);
+}
+
+// What an answer takes from its request; read before it is written over it.
+struct transaction {
+    uint16_t type;
+    uint64_t mask[2]; // cookie and transaction id: what addresses are masked with
+    bool has_fingerprint;
+};
+
+static struct transaction transaction_of(const struct stun_message *message)
+{
+    struct transaction transaction = {
+        .type = load_be16(message->bytes.data),
+        .has_fingerprint = message->has_fingerprint,
+    };
+
+    memcpy(transaction.mask, message->bytes.data + 4, sizeof(transaction.mask));
+    return transaction;
+}
+
+// A request's class is two zero bits in its type: the template's are put there.
+static void copy_template(const struct stateless_template *template,
+                          const struct transaction *transaction, uint8_t *buffer)
+{
+    size_t fingerprint_len = transaction->has_fingerprint ? FINGERPRINT_ATTRIBUTE_LEN : 0;
+    size_t len = template->len + fingerprint_len;
+
+    for (size_t offset = 0; offset < len; offset += PIECE_LEN)
+        memcpy(buffer + offset, template->bytes + offset, PIECE_LEN);
+    store_be16(buffer, transaction->type | load_be16(template->bytes));
+    store_be16(buffer + 2, (uint16_t)(len - STUN_HEADER_LEN));
+    memcpy(buffer + 4, transaction->mask, sizeof(transaction->mask));
+}
+
+static size_t end_copy(const struct stateless_template *template,
+                       const struct transaction *transaction, uint8_t *buffer)
+{
+    if (!transaction->has_fingerprint)
+        return template->len;
+    store_be32(buffer + template->len + STUN_ATTRIBUTE_HEADER_LEN,
+               fingerprint(buffer, template->len));
+    return template->len + FINGERPRINT_ATTRIBUTE_LEN;
+}
+
+// RFC 8489 section 14.2. The family is in the template.
+static void write_xor_address(const struct transport_address *address, const uint64_t mask[2],
+                              uint8_t *value)
+{
+    uint64_t ip[2];
+
+    memcpy(ip, address->ip.bytes, sizeof(ip));
+    store_be16(value + 2, address->port ^ (STUN_MAGIC_COOKIE >> 16));
+    ip[0] ^= mask[0];
+    ip[1] ^= mask[1];
+    memcpy(value + 4, ip, address->ip.family == IP_FAMILY_V4 ? 4 : sizeof(ip));
+}
+
+static size_t write_binding(const struct stateless_answers *answers,
+                            const struct stun_message *message,
+                            const struct transport_address *client, uint8_t *buffer)
+{
+    struct transaction transaction = transaction_of(message);
+    const struct stateless_template *template =
+        client->ip.family == IP_FAMILY_V4 ? &answers->binding_v4 : &answers->binding_v6;
+
+    copy_template(template, &transaction, buffer);
+    write_xor_address(client, transaction.mask, buffer + template->changes_offset);
+    return end_copy(template, &transaction, buffer);
+}
+
+size_t stateless_write_challenge(const struct stateless_answers *answers,
+                                 const struct stun_message *message,
+                                 const struct transport_address *client, unsigned error,
+                                 uint32_t now_s, uint16_t salt, uint8_t *buffer, size_t capacity)
+{
+    struct transaction transaction = transaction_of(message);
+    const struct stateless_template *template =
+        error == STUN_ERROR_STALE_NONCE ? &answers->stale_nonce : &answers->unauthenticated;
+
+    assert(capacity >= STATELESS_ANSWER_MAX_LEN);
+    copy_template(template, &transaction, buffer);
+    nonce_write_body(&answers->policy.nonce, client, now_s, salt,
+                     buffer + template->changes_offset);
+    return end_copy(template, &transaction, buffer);
+}
+
+// The answers that are given seldom are put together one attribute after the other.
+
 static void begin_answer(struct stun_builder *builder, const struct stun_message *message,
-                         enum stun_class message_class, uint8_t *buffer, size_t capacity)
+                         uint8_t *buffer, size_t capacity)
 {
     uint8_t transaction_id[STUN_TRANSACTION_ID_LEN]; // the request may be in the buffer
 
-    assert(capacity >= STATELESS_ANSWER_MAX_LEN);
     memcpy(transaction_id, message->transaction_id, sizeof(transaction_id));
-    stun_builder_init(builder, buffer, capacity, message_class, message->method, transaction_id);
+    stun_builder_init(builder, buffer, capacity, STUN_CLASS_ERROR, message->method, transaction_id);
 }
 
 static size_t end_answer(struct stun_builder *builder, const struct stateless_policy *policy,
@@ -35,24 +188,6 @@ static size_t end_answer(struct stun_builder *builder, const struct stateless_po
     return stun_builder_finish(builder);
 }
 
-size_t stateless_write_challenge(const struct stateless_policy *policy,
-                                 const struct stun_message *message,
-                                 const struct transport_address *client, unsigned error,
-                                 uint32_t now_s, uint16_t salt, uint8_t *buffer, size_t capacity)
-{
-    struct stun_builder builder;
-    uint8_t nonce[NONCE_LEN];
-
-    nonce_mint(&policy->nonce, client, now_s, salt, nonce);
-    begin_answer(&builder, message, STUN_CLASS_ERROR, buffer, capacity);
-    stun_add_error_code(&builder, error);
-    stun_add_string(&builder, STUN_ATTRIBUTE_REALM, policy->realm);
-    stun_add_bytes(&builder, STUN_ATTRIBUTE_NONCE, nonce, sizeof(nonce));
-    if ((policy->nonce.features & NONCE_FEATURE_PASSWORD_ALGORITHMS) != 0)
-        stun_add_password_algorithms(&builder, offered_algorithms, OFFERED_COUNT);
-    return end_answer(&builder, policy, message);
-}
-
 // RFC 8489 section 9.2.4: a 400 carries neither realm nor nonce.
 static size_t write_bad_request(const struct stateless_policy *policy,
                                 const struct stun_message *message, uint8_t *buffer,
@@ -60,7 +195,7 @@ static size_t write_bad_request(const struct stateless_policy *policy,
 {
     struct stun_builder builder;
 
-    begin_answer(&builder, message, STUN_CLASS_ERROR, buffer, capacity);
+    begin_answer(&builder, message, buffer, capacity);
     stun_add_error_code(&builder, STUN_ERROR_BAD_REQUEST);
     return end_answer(&builder, policy, message);
 }
@@ -72,22 +207,9 @@ static size_t write_unknown_attributes(const struct stateless_policy *policy,
 {
     struct stun_builder builder;
 
-    begin_answer(&builder, message, STUN_CLASS_ERROR, buffer, capacity);
+    begin_answer(&builder, message, buffer, capacity);
     stun_add_error_code(&builder, STUN_ERROR_UNKNOWN_ATTRIBUTE);
     stun_add_unknown_attributes(&builder, message->unknown, message->unknown_count);
-    return end_answer(&builder, policy, message);
-}
-
-// RFC 8489 section 6.3.1.1.
-static size_t write_binding(const struct stateless_policy *policy,
-                            const struct stun_message *message,
-                            const struct transport_address *client, uint8_t *buffer,
-                            size_t capacity)
-{
-    struct stun_builder builder;
-
-    begin_answer(&builder, message, STUN_CLASS_SUCCESS, buffer, capacity);
-    stun_add_xor_address(&builder, STUN_ATTRIBUTE_XOR_MAPPED_ADDRESS, client);
     return end_answer(&builder, policy, message);
 }
 
@@ -182,17 +304,19 @@ static enum stateless_verdict classify(const struct stateless_policy *policy,
     return STATELESS_IGNORED;
 }
 
-enum stateless_verdict stateless_process(const struct stateless_policy *policy,
+enum stateless_verdict stateless_process(const struct stateless_answers *answers,
                                          const struct stun_message *message,
                                          const struct transport_address *client, uint32_t now_s,
                                          uint16_t salt, uint8_t *buffer, size_t capacity,
                                          size_t *ret_len)
 {
+    const struct stateless_policy *policy = &answers->policy;
     enum stateless_verdict verdict = classify(policy, message, client, now_s);
 
+    assert(capacity >= STATELESS_ANSWER_MAX_LEN);
     switch (verdict) {
     case STATELESS_BINDING:
-        *ret_len = write_binding(policy, message, client, buffer, capacity);
+        *ret_len = write_binding(answers, message, client, buffer);
         break;
     case STATELESS_BAD_REQUEST:
         *ret_len = write_bad_request(policy, message, buffer, capacity);
@@ -201,12 +325,12 @@ enum stateless_verdict stateless_process(const struct stateless_policy *policy,
         *ret_len = write_unknown_attributes(policy, message, buffer, capacity);
         break;
     case STATELESS_UNAUTHENTICATED:
-        *ret_len = stateless_write_challenge(policy, message, client, STUN_ERROR_UNAUTHENTICATED,
+        *ret_len = stateless_write_challenge(answers, message, client, STUN_ERROR_UNAUTHENTICATED,
                                              now_s, salt, buffer, capacity);
         break;
     case STATELESS_STALE_NONCE:
-        *ret_len = stateless_write_challenge(policy, message, client, STUN_ERROR_STALE_NONCE, now_s,
-                                             salt, buffer, capacity);
+        *ret_len = stateless_write_challenge(answers, message, client, STUN_ERROR_STALE_NONCE,
+                                             now_s, salt, buffer, capacity);
         break;
     default:
         break;

@@ -99,6 +99,7 @@ int turn_server_create(const struct turn_config *config, struct turn_server **re
     if (server == NULL)
         return -ENOMEM;
     server->config = *config;
+    stateless_answers_init(&server->stateless, &config->stateless);
     int error = init_tables(server);
     if (error != 0) {
         turn_server_destroy(server);
@@ -127,6 +128,7 @@ void turn_server_destroy(struct turn_server *server)
 void turn_server_set_stateless(struct turn_server *server, const struct stateless_policy *policy)
 {
     server->config.stateless = *policy;
+    stateless_answers_init(&server->stateless, policy);
 }
 
 void turn_server_set_access(struct turn_server *server, const struct credentials *credentials,
@@ -178,7 +180,7 @@ static void challenge(const struct turn_request *request)
 {
     struct turn_output *output = request->output;
     output->response_len = stateless_write_challenge(
-        &request->server->config.stateless, &request->message, &request->packet->five_tuple.client,
+        &request->server->stateless, &request->message, &request->packet->five_tuple.client,
         STUN_ERROR_UNAUTHENTICATED, now_s(request->now), random_salt(request->server),
         output->response, sizeof(output->response));
     output->response_error = STUN_ERROR_UNAUTHENTICATED;
@@ -205,7 +207,7 @@ static bool passes_stateless(struct turn_request *request)
 {
     struct turn_output *output = request->output;
     enum stateless_verdict verdict = stateless_process(
-        &request->server->config.stateless, &request->message, &request->packet->five_tuple.client,
+        &request->server->stateless, &request->message, &request->packet->five_tuple.client,
         now_s(request->now), random_salt(request->server), output->response,
         sizeof(output->response), &output->response_len);
     output->response_error = stateless_error(verdict);

@@ -137,9 +137,9 @@ static void check_answer_content(const struct stateless_policy *policy,
             (verdict == STATELESS_UNKNOWN_ATTRIBUTE));
 }
 
-static void check_answer(const struct stateless_policy *policy, const struct stun_message *message,
-                         const struct transport_address *client, enum stateless_verdict verdict,
-                         struct span bytes)
+static void check_answer(const struct stateless_answers *answers,
+                         const struct stun_message *message, const struct transport_address *client,
+                         enum stateless_verdict verdict, struct span bytes)
 {
     struct stun_message answer;
     uint8_t again[STATELESS_ANSWER_MAX_LEN];
@@ -152,9 +152,9 @@ static void check_answer(const struct stateless_policy *policy, const struct stu
     REQUIRE(memcmp(answer.transaction_id, message->transaction_id, STUN_TRANSACTION_ID_LEN) == 0);
     REQUIRE(answer.has_fingerprint == message->has_fingerprint);
     REQUIRE(answer.unknown_count == 0);
-    check_answer_content(policy, &answer, client, verdict);
+    check_answer_content(&answers->policy, &answer, client, verdict);
     // Our own answer, should it come back to us, is not answered.
-    REQUIRE(stateless_process(policy, &answer, client, NOW_S, SALT, again, sizeof(again),
+    REQUIRE(stateless_process(answers, &answer, client, NOW_S, SALT, again, sizeof(again),
                               &again_len) == STATELESS_IGNORED);
     REQUIRE(again_len == 0);
 }
@@ -163,17 +163,19 @@ static void check(const uint8_t *choices, const struct stun_message *message)
 {
     struct stateless_policy policy = choose_policy(choices);
     struct transport_address client = choose_client(choices);
+    struct stateless_answers answers;
     uint8_t buffer[STATELESS_ANSWER_MAX_LEN];
     enum stateless_verdict verdict;
     size_t len = 0;
 
+    stateless_answers_init(&answers, &policy);
     memset(buffer, 0xA5, sizeof(buffer));
     verdict =
-        stateless_process(&policy, message, &client, NOW_S, SALT, buffer, sizeof(buffer), &len);
+        stateless_process(&answers, message, &client, NOW_S, SALT, buffer, sizeof(buffer), &len);
     REQUIRE(verdict < STATELESS_VERDICT_COUNT);
     REQUIRE((len != 0) == stateless_is_answer(verdict));
     if (stateless_is_answer(verdict))
-        check_answer(&policy, message, &client, verdict, (struct span){buffer, len});
+        check_answer(&answers, message, &client, verdict, (struct span){buffer, len});
     else
         check_silence(&policy, message, &client, verdict);
 }

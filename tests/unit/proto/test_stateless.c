@@ -108,9 +108,11 @@ static struct outcome process(const struct stateless_policy *policy, const struc
     uint8_t buffer[1024];
     struct stun_message message = make(request, buffer, sizeof(buffer));
     struct transport_address from = client();
+    struct stateless_answers answers;
     struct outcome outcome = {.len = 0};
 
-    outcome.verdict = stateless_process(policy, &message, &from, NOW_S, SALT, outcome.bytes,
+    stateless_answers_init(&answers, policy);
+    outcome.verdict = stateless_process(&answers, &message, &from, NOW_S, SALT, outcome.bytes,
                                         sizeof(outcome.bytes), &outcome.len);
     assert_int_equal(outcome.len != 0, stateless_is_answer(outcome.verdict));
     return outcome;
@@ -213,8 +215,10 @@ static void answers_in_the_buffer_of_the_request(void **state)
     };
     struct stateless_policy policy = usual_policy();
     struct transport_address from = client();
+    struct stateless_answers answers;
 
     (void)state;
+    stateless_answers_init(&answers, &policy);
     for (unsigned i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
         struct outcome apart = process(&policy, &requests[i]);
         uint8_t buffer[1024];
@@ -223,7 +227,7 @@ static void answers_in_the_buffer_of_the_request(void **state)
 
         assert_true(stateless_is_answer(apart.verdict));
         assert_int_equal(
-            stateless_process(&policy, &message, &from, NOW_S, SALT, buffer, sizeof(buffer), &len),
+            stateless_process(&answers, &message, &from, NOW_S, SALT, buffer, sizeof(buffer), &len),
             apart.verdict);
         assert_int_equal(len, apart.len);
         assert_memory_equal(buffer, apart.bytes, len);
@@ -706,13 +710,15 @@ static void writes_the_challenges_of_the_turn_server_alike(void **state)
     struct transport_address to = client();
     uint8_t buffer[1024];
     struct stun_message message = make(&request, buffer, sizeof(buffer));
+    struct stateless_answers answers;
 
     (void)state;
+    stateless_answers_init(&answers, &policy);
     for (unsigned i = 0; i < 2; i++) {
         struct outcome outcome;
         struct stun_message answer;
 
-        outcome.len = stateless_write_challenge(&policy, &message, &to, errors[i], NOW_S, SALT,
+        outcome.len = stateless_write_challenge(&answers, &message, &to, errors[i], NOW_S, SALT,
                                                 outcome.bytes, sizeof(outcome.bytes));
         answer = answer_of(&outcome);
         assert_challenge(&policy, &answer, errors[i]);
