@@ -17,7 +17,7 @@ struct index_map_slot {
 
 struct index_map {
     struct index_map_slot *slots;
-    uint32_t mask;
+    uint32_t slot_count;
     uint32_t count;
     uint32_t capacity;
     struct siphash_key key;

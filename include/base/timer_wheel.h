@@ -10,10 +10,11 @@
 
 struct timer_wheel_timer {
     uint32_t next;     // id + 1 in the same slot; 0: last
-    uint32_t previous; // id + 1; 0: first
-    uint32_t slot;     // slot + 1; 0: idle
+    uint32_t previous; // id + 1; of the first TIMER_WHEEL_FIRST and the slot; 0: idle
     uint32_t deadline_s;
 };
+
+#define TIMER_WHEEL_FIRST (1u << 31) // above every id
 
 struct timer_wheel {
     struct timer_wheel_timer *timers;
@@ -24,7 +25,7 @@ struct timer_wheel {
     uint32_t count;     // timers that run
 };
 
-// Timers 0..timer_count-1, none running. span_s: the longest time ahead that a timer is set as a
+// Timers 0..timer_count-1, at most 2^31 - 1, none running. span_s: the longest time ahead that a timer is set as a
 // rule; one set further ahead works too and costs a little more. 0, -ENOMEM.
 int timer_wheel_init(struct timer_wheel *wheel, uint32_t timer_count, uint32_t span_s);
 void timer_wheel_done(struct timer_wheel *wheel);
@@ -37,7 +38,7 @@ void timer_wheel_cancel(struct timer_wheel *wheel, uint32_t timer);
 
 static inline bool timer_wheel_runs(const struct timer_wheel *wheel, uint32_t timer)
 {
-    return wheel->timers[timer].slot != 0;
+    return wheel->timers[timer].previous != 0;
 }
 
 // Of one that runs.

@@ -11,7 +11,9 @@
 #include <stdint.h>
 
 enum expiry_kind {
-    EXPIRY_RELAYED, // index: expiry_relayed(); each relayed address has a time of its own (RFC 8656 section 6)
+    EXPIRY_RELAYED_V4, // index: the allocation's id; each relayed address has a time of its own
+                       // (RFC 8656 section 6)
+    EXPIRY_RELAYED_V6,
     EXPIRY_PERMISSION,
     EXPIRY_CHANNEL,
     EXPIRY_RESERVATION,
@@ -30,9 +32,9 @@ int expiry_init(struct expiry *expiry, const uint64_t counts[EXPIRY_KIND_COUNT],
                 uint32_t max_lifetime_s);
 void expiry_done(struct expiry *expiry);
 
-static inline uint32_t expiry_relayed(uint32_t allocation, enum relayed_slot slot)
+static inline enum expiry_kind expiry_relayed(enum relayed_slot slot)
 {
-    return allocation * RELAYED_COUNT + slot;
+    return slot == RELAYED_V4 ? EXPIRY_RELAYED_V4 : EXPIRY_RELAYED_V6;
 }
 
 // Start or restart. It lasts lifetime_s and what is left of the current second.

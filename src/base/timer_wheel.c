@@ -59,27 +59,33 @@ static void link_timer(struct timer_wheel *wheel, uint32_t id)
     uint32_t slot = slot_of(wheel, timer->deadline_s);
     uint32_t first = wheel->slots[slot];
     timer->next = first;
-    timer->previous = 0;
-    timer->slot = slot + 1;
+    timer->previous = TIMER_WHEEL_FIRST | slot;
     if (first != 0)
         wheel->timers[first - 1].previous = id + 1;
     wheel->slots[slot] = id + 1;
     wheel->occupied[slot / 64] |= 1ull << (slot % 64);
 }
 
+static void unlink_first(struct timer_wheel *wheel, uint32_t slot, uint32_t next)
+{
+    wheel->slots[slot] = next;
+    if (next != 0)
+        wheel->timers[next - 1].previous = TIMER_WHEEL_FIRST | slot;
+    else
+        wheel->occupied[slot / 64] &= ~(1ull << (slot % 64));
+}
+
 static void unlink_timer(struct timer_wheel *wheel, uint32_t id)
 {
     struct timer_wheel_timer *timer = &wheel->timers[id];
-    uint32_t slot = timer->slot - 1;
-    if (timer->next != 0)
-        wheel->timers[timer->next - 1].previous = timer->previous;
-    if (timer->previous != 0)
+    if (timer->previous & TIMER_WHEEL_FIRST) {
+        unlink_first(wheel, timer->previous & ~TIMER_WHEEL_FIRST, timer->next);
+    } else {
         wheel->timers[timer->previous - 1].next = timer->next;
-    else
-        wheel->slots[slot] = timer->next;
-    if (wheel->slots[slot] == 0)
-        wheel->occupied[slot / 64] &= ~(1ull << (slot % 64));
-    timer->slot = 0;
+        if (timer->next != 0)
+            wheel->timers[timer->next - 1].previous = timer->previous;
+    }
+    timer->previous = 0;
 }
 
 void timer_wheel_set(struct timer_wheel *wheel, uint32_t timer, uint32_t now_s, uint32_t deadline_s)

@@ -334,9 +334,8 @@ static void start_relayed(struct turn_request *request, const struct wish *wish,
 {
     for (unsigned slot = 0; slot < RELAYED_COUNT; slot++) {
         if (allocation->relayed[slot].state == RELAYED_LIVE)
-            expiry_set(&request->server->expiry, EXPIRY_RELAYED,
-                       expiry_relayed(allocation->id, (enum relayed_slot)slot), request->now,
-                       wish->lifetime_s);
+            expiry_set(&request->server->expiry, expiry_relayed((enum relayed_slot)slot),
+                       allocation->id, request->now, wish->lifetime_s);
     }
 }
 
@@ -413,8 +412,8 @@ static uint32_t lifetime_left_s(const struct turn_request *request,
         if (allocation->relayed[slot].state != RELAYED_LIVE)
             continue;
         uint32_t left_s =
-            expiry_left_s(&request->server->expiry, EXPIRY_RELAYED,
-                          expiry_relayed(allocation->id, (enum relayed_slot)slot), request->now);
+            expiry_left_s(&request->server->expiry, expiry_relayed((enum relayed_slot)slot),
+                          allocation->id, request->now);
         if (left_s > longest_s)
             longest_s = left_s;
     }

@@ -58,9 +58,8 @@ static void extend_slots(struct turn_request *request, const bool slots[RELAYED_
 {
     for (unsigned slot = 0; slot < RELAYED_COUNT; slot++) {
         if (slots[slot])
-            expiry_set(&request->server->expiry, EXPIRY_RELAYED,
-                       expiry_relayed(request->allocation->id, (enum relayed_slot)slot),
-                       request->now, lifetime_s);
+            expiry_set(&request->server->expiry, expiry_relayed((enum relayed_slot)slot),
+                       request->allocation->id, request->now, lifetime_s);
     }
 }
 

@@ -52,7 +52,8 @@ static int init_expiry(struct turn_server *server)
     const struct turn_limits *limits = &server->config.limits;
     uint64_t workers = server->config.worker_count;
     const uint64_t counts[EXPIRY_KIND_COUNT] = {
-        [EXPIRY_RELAYED] = (uint64_t)limits->allocations * RELAYED_COUNT,
+        [EXPIRY_RELAYED_V4] = limits->allocations,
+        [EXPIRY_RELAYED_V6] = limits->allocations,
         [EXPIRY_PERMISSION] = limits->permissions_per_worker * workers,
         [EXPIRY_CHANNEL] = limits->channels_per_worker * workers,
         [EXPIRY_RESERVATION] = limits->allocations,
@@ -278,16 +279,14 @@ void turn_server_receive(struct turn_server *server, const struct turn_time *now
     integrity_key_cleanse(&request.key);
 }
 
-static void expire_relayed(struct turn_server *server, const struct turn_time *now, uint32_t index,
-                           struct turn_output *output)
+static void expire_relayed(struct turn_server *server, const struct turn_time *now, uint32_t id,
+                           enum relayed_slot slot, struct turn_output *output)
 {
-    struct allocation *allocation = &server->allocations.at[index / RELAYED_COUNT];
-    enum relayed_slot slot = (enum relayed_slot)(index % RELAYED_COUNT);
+    struct allocation *allocation = &server->allocations.at[id];
     enum relayed_slot other = relayed_other(slot);
     // Two that are due together go in one command.
     if (allocation->relayed[other].state == RELAYED_LIVE &&
-        expiry_due_ms(&server->expiry, EXPIRY_RELAYED, expiry_relayed(allocation->id, other)) <=
-            now->monotonic_ms)
+        expiry_due_ms(&server->expiry, expiry_relayed(other), allocation->id) <= now->monotonic_ms)
         teardown_allocation(server, allocation, output);
     else
         teardown_relayed(server, allocation, slot, output);
@@ -303,8 +302,11 @@ bool turn_server_expire(struct turn_server *server, const struct turn_time *now,
     for (unsigned i = 0;
          i < TURN_OUTPUT_COMMANDS_MAX && expiry_pop(&server->expiry, now, &kind, &index); i++) {
         switch (kind) {
-        case EXPIRY_RELAYED:
-            expire_relayed(server, now, index, output);
+        case EXPIRY_RELAYED_V4:
+            expire_relayed(server, now, index, RELAYED_V4, output);
+            break;
+        case EXPIRY_RELAYED_V6:
+            expire_relayed(server, now, index, RELAYED_V6, output);
             break;
         case EXPIRY_PERMISSION:
             teardown_permission(server, index, output);

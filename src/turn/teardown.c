@@ -62,7 +62,7 @@ static void end_relayed(struct turn_server *server, struct allocation *allocatio
                         enum relayed_slot slot, enum relayed_state state)
 {
     forget_family(server, allocation, relayed_family(slot));
-    expiry_cancel(&server->expiry, EXPIRY_RELAYED, expiry_relayed(allocation->id, slot));
+    expiry_cancel(&server->expiry, expiry_relayed(slot), allocation->id);
     allocation->relayed[slot].state = (uint16_t)state;
 }
 

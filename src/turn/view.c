@@ -77,8 +77,8 @@ static uint64_t expires_ms(const struct turn_server *server, const struct alloca
     for (unsigned slot = 0; slot < RELAYED_COUNT; slot++) {
         if (allocation->relayed[slot].state != RELAYED_LIVE)
             continue;
-        uint64_t due_ms = expiry_due_ms(&server->expiry, EXPIRY_RELAYED,
-                                        expiry_relayed(allocation->id, (enum relayed_slot)slot));
+        uint64_t due_ms =
+            expiry_due_ms(&server->expiry, expiry_relayed((enum relayed_slot)slot), allocation->id);
         if (due_ms > last_ms)
             last_ms = due_ms;
     }

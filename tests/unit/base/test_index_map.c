@@ -21,6 +21,12 @@ static bool holds(const struct index_map *map, uint32_t hash, uint32_t index)
     return at == index;
 }
 
+// A hash whose home is this slot, the nth of them.
+static uint32_t hash_of_slot(const struct index_map *map, uint32_t slot, uint32_t n)
+{
+    return (uint32_t)(((uint64_t)slot << 32) / map->slot_count) + 1 + n;
+}
+
 static void finds_what_was_inserted_and_nothing_else(void **state)
 {
     (void)state;
@@ -56,13 +62,17 @@ static void removal_in_the_middle_of_a_run_loses_nobody(void **state)
 {
     (void)state;
     struct index_map map;
-    // 16 slots: a run of three homes that wraps round the end.
-    static const uint32_t hashes[] = {14, 14, 15, 14, 15, 0, 1, 14};
-    enum { COUNT = sizeof(hashes) / sizeof(hashes[0]) };
+    // Twelve slots: a run of four homes that wraps round the end.
+    static const uint32_t homes[] = {10, 10, 11, 10, 11, 0, 1, 10};
+    enum { COUNT = sizeof(homes) / sizeof(homes[0]) };
+    uint32_t hashes[COUNT];
     for (uint32_t removed = 0; removed < COUNT; removed++) {
         assert_int_equal(index_map_init(&map, COUNT, &map_key), 0);
-        for (uint32_t i = 0; i < COUNT; i++)
+        assert_int_equal(map.slot_count, 12);
+        for (uint32_t i = 0; i < COUNT; i++) {
+            hashes[i] = hash_of_slot(&map, homes[i], i % 2);
             index_map_insert(&map, hashes[i], i);
+        }
         index_map_remove(&map, hashes[removed], removed);
         for (uint32_t i = 0; i < COUNT; i++)
             assert_int_equal(holds(&map, hashes[i], i), i != removed);
@@ -77,18 +87,21 @@ static void stays_right_through_random_churn(void **state)
     enum { COUNT = 64, STEPS = 20000 };
     struct index_map map;
     bool present[COUNT] = {false};
+    uint32_t hashes[COUNT];
     unsigned seed = 1;
     assert_int_equal(index_map_init(&map, COUNT, &map_key), 0);
+    // Crowded, and across the end.
+    for (unsigned i = 0; i < COUNT; i++)
+        hashes[i] = hash_of_slot(&map, (map.slot_count - 8 + i % 13) % map.slot_count, i % 3);
     for (unsigned step = 0; step < STEPS; step++) {
         uint32_t i = (uint32_t)rand_r(&seed) % COUNT;
-        uint32_t hash = i % 13 + 120; // crowded, and across the end of 128 slots
         if (present[i])
-            index_map_remove(&map, hash, i);
+            index_map_remove(&map, hashes[i], i);
         else
-            index_map_insert(&map, hash, i);
+            index_map_insert(&map, hashes[i], i);
         present[i] = !present[i];
         uint32_t probe = (uint32_t)rand_r(&seed) % COUNT;
-        assert_int_equal(holds(&map, probe % 13 + 120, probe), present[probe]);
+        assert_int_equal(holds(&map, hashes[probe], probe), present[probe]);
     }
     index_map_done(&map);
 }

@@ -8,7 +8,7 @@
 
 static int setup(void **state)
 {
-    static const uint64_t counts[EXPIRY_KIND_COUNT] = {4, 4, 4, 4};
+    static const uint64_t counts[EXPIRY_KIND_COUNT] = {4, 4, 4, 4, 4};
     struct expiry *expiry = test_malloc(sizeof(*expiry));
     assert_int_equal(expiry_init(expiry, counts, 3600), 0);
     *state = expiry;
@@ -67,12 +67,12 @@ static void counts_the_seconds_that_are_left(void **state)
 {
     struct expiry *expiry = *state;
     struct turn_time now = at_ms(100000500);
-    expiry_set(expiry, EXPIRY_RELAYED, 0, &now, 600);
-    assert_int_equal(expiry_left_s(expiry, EXPIRY_RELAYED, 0, &now), 600);
+    expiry_set(expiry, EXPIRY_RELAYED_V4, 0, &now, 600);
+    assert_int_equal(expiry_left_s(expiry, EXPIRY_RELAYED_V4, 0, &now), 600);
     now.monotonic_ms += 10000;
-    assert_int_equal(expiry_left_s(expiry, EXPIRY_RELAYED, 0, &now), 590);
+    assert_int_equal(expiry_left_s(expiry, EXPIRY_RELAYED_V4, 0, &now), 590);
     now.monotonic_ms += 600000;
-    assert_int_equal(expiry_left_s(expiry, EXPIRY_RELAYED, 0, &now), 0);
+    assert_int_equal(expiry_left_s(expiry, EXPIRY_RELAYED_V4, 0, &now), 0);
 }
 
 static void what_is_cancelled_is_never_due(void **state)
