@@ -6,10 +6,11 @@
 #include "base/index_map.h"
 #include "base/index_pool.h"
 #include "proto/five_tuple.h"
-#include "proto/integrity.h"
 #include "proto/stun.h"
+#include "turn/address_store.h"
 #include "turn/command.h"
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -43,8 +44,9 @@ enum relayed_state {
 
 struct relayed {
     struct turn_relayed_address address;
-    uint16_t state;   // enum relayed_state
-    uint16_t refused; // the ADDRESS-ERROR-CODE that the Allocate answered for this family, 0: none
+    uint16_t state : 4; // enum relayed_state
+    uint16_t
+        refused : 12; // the ADDRESS-ERROR-CODE that the Allocate answered for this family, 0: none
 };
 
 enum allocation_state {
@@ -53,30 +55,46 @@ enum allocation_state {
     ALLOCATION_RETIRED, // out of every lookup; its id waits for acknowledgements
 };
 
-struct allocation {
-    struct five_tuple five_tuple;
-    uint32_t id;
-    struct relayed relayed[RELAYED_COUNT];
-    uint16_t worker;      // owner of the ports
-    uint16_t received_by; // worker that gets the client's packets
-    uint32_t permissions; // first of its list, INDEX_NONE
-    uint32_t channels;
-    uint32_t permission_count;
-    uint32_t channel_count;
-    uint32_t username; // in turn_server.usernames
-    uint32_t user;     // in turn_server.quota
-    uint64_t created_ms;
-    struct integrity_key key; // never the password (RFC 8656 section 6)
-    uint8_t state;            // enum allocation_state
-    uint8_t algorithm;        // enum stun_password_algorithm: what the key was made with
-    uint8_t acknowledgements; // that are awaited
-    bool has_reservation;     // the Allocate answered with reservation_token
-    uint8_t reservation_token[8];
-    uint8_t transaction_id[STUN_TRANSACTION_ID_LEN]; // of the Allocate that made it: to know its retransmissions
+// A 5-tuple with its addresses in the address store.
+struct allocation_tuple {
+    uint32_t client;
+    uint32_t server;
+    uint16_t client_port;
+    uint16_t server_port;
+    uint8_t client_family;
+    uint8_t server_family;
+    uint8_t transport; // enum five_tuple_transport
+    uint8_t zero;
 };
 
+static_assert(sizeof(struct allocation_tuple) == 16, "no padding: hashed as bytes");
+
+struct allocation {
+    struct allocation_tuple tuple;
+    uint32_t id;
+    struct relayed relayed[RELAYED_COUNT];
+    uint8_t worker;           // owner of the ports
+    uint8_t received_by;      // worker that gets the client's packets
+    uint8_t state;            // enum allocation_state
+    uint8_t acknowledgements; // that are awaited
+    uint32_t permissions;     // first of its list, INDEX_NONE
+    uint32_t channels;
+    uint16_t permission_count;
+    uint16_t channel_count;
+    uint32_t identity;    // in turn_server.identities
+    uint32_t user;        // in turn_server.quota
+    bool has_reservation; // the Allocate answered with reservation_token
+    uint8_t reservation_token[8];
+    uint8_t transaction_id[STUN_TRANSACTION_ID_LEN]; // of the Allocate that made it: to know its
+                                                     // retransmissions
+};
+
+// What a million of them cost is this.
+static_assert(sizeof(struct allocation) == 80, "no padding but the last three bytes");
+
 struct allocation_table {
-    struct allocation *at; // by id
+    struct allocation *at;           // by id
+    struct address_store *addresses; // borrowed
     struct index_pool ids;
     struct index_map by_five_tuple;
     uint32_t *count_by_worker; // retired ones included: the worker may still hold them
@@ -87,7 +105,7 @@ struct allocation_table {
 // 0, -ENOMEM.
 int allocation_table_init(struct allocation_table *table, uint32_t capacity,
                           uint32_t limit_per_worker, uint16_t worker_count,
-                          const struct siphash_key *key);
+                          struct address_store *addresses, const struct siphash_key *key);
 void allocation_table_done(struct allocation_table *table);
 
 // The live allocation of this client, or NULL.
@@ -101,7 +119,9 @@ bool allocation_table_has_room(const struct allocation_table *table, uint16_t wo
 // its lists are empty.
 struct allocation *allocation_create(struct allocation_table *table,
                                      const struct five_tuple *five_tuple, uint16_t worker);
-// Its lists are empty. The key is cleansed.
+struct five_tuple allocation_five_tuple(const struct allocation_table *table,
+                                        const struct allocation *allocation);
+// Its lists are empty.
 void allocation_retire(struct allocation_table *table, struct allocation *allocation);
 // Nothing is awaited any more: the id may be used again.
 void allocation_release(struct allocation_table *table, struct allocation *allocation);

@@ -10,17 +10,23 @@
 
 struct channel {
     uint32_t allocation; // INDEX_NONE: free
-    struct transport_address peer;
-    uint32_t number;
-    uint32_t next; // of the same allocation, INDEX_NONE
+    uint32_t peer;       // in the address store
+    uint16_t peer_port;
+    uint16_t peer_family; // the end of the key, which is hashed as bytes
+    uint32_t next;        // of the same allocation, INDEX_NONE
     uint32_t previous;
+    uint16_t number;
 };
+
+// What a million of them cost is this.
+static_assert(sizeof(struct channel) == 24, "no padding but the last two bytes");
 
 struct channel_table {
     struct channel *at;
     struct index_pool pool;
     struct index_map by_number;
     struct index_map by_peer;
+    struct address_store *addresses; // borrowed
     uint32_t *count_by_worker;
     uint32_t limit_per_worker;
     uint32_t limit_per_allocation;
@@ -29,7 +35,7 @@ struct channel_table {
 // 0, -ENOMEM.
 int channel_table_init(struct channel_table *table, uint32_t limit_per_worker,
                        uint32_t limit_per_allocation, uint16_t worker_count,
-                       const struct siphash_key *key);
+                       struct address_store *addresses, const struct siphash_key *key);
 void channel_table_done(struct channel_table *table);
 
 // INDEX_NONE when the allocation has none of this number, or none to this peer.
@@ -43,6 +49,8 @@ bool channel_table_has_room(const struct channel_table *table, const struct allo
 uint32_t channel_create(struct channel_table *table, struct allocation *allocation, uint16_t number,
                         const struct transport_address *peer);
 void channel_destroy(struct channel_table *table, struct allocation *allocation, uint32_t channel);
+
+struct transport_address channel_peer(const struct channel_table *table, uint32_t channel);
 
 static inline bool channel_is_live(const struct channel_table *table, uint32_t channel)
 {

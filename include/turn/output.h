@@ -4,8 +4,6 @@
 #pragma once
 
 #include "turn/allocation.h"
-#include "turn/channel.h"
-#include "turn/permission.h"
 #include "turn/server.h"
 
 #include <stdbool.h>
@@ -18,13 +16,15 @@ static inline bool turn_output_has_room(const struct turn_output *output)
 }
 
 void turn_output_install_allocation(struct turn_output *output,
+                                    const struct allocation_table *table,
                                     const struct allocation *allocation);
-void turn_output_remove_allocation(struct turn_output *output, const struct allocation *allocation);
+void turn_output_remove_allocation(struct turn_output *output, const struct allocation_table *table,
+                                   const struct allocation *allocation);
 void turn_output_remove_relay(struct turn_output *output, const struct allocation *allocation,
                               enum relayed_slot slot);
 // kind: TURN_COMMAND_INSTALL_ or TURN_COMMAND_REMOVE_PERMISSION, _CHANNEL.
 void turn_output_permission(struct turn_output *output, enum turn_command_kind kind,
-                            const struct allocation *allocation,
-                            const struct permission *permission);
+                            const struct allocation *allocation, const struct ip_address *peer);
 void turn_output_channel(struct turn_output *output, enum turn_command_kind kind,
-                         const struct allocation *allocation, const struct channel *channel);
+                         const struct allocation *allocation, uint16_t number,
+                         const struct transport_address *peer);

@@ -10,16 +10,20 @@
 
 struct permission {
     uint32_t allocation; // INDEX_NONE: free
-    struct ip_address peer;
-    uint16_t zero; // pads the key, which is hashed as bytes
-    uint32_t next; // of the same allocation, INDEX_NONE
+    uint32_t peer;       // in the address store
+    uint32_t family;     // of the peer: the end of the key, which is hashed as bytes
+    uint32_t next;       // of the same allocation, INDEX_NONE
     uint32_t previous;
 };
+
+// What a million of them cost is this.
+static_assert(sizeof(struct permission) == 20, "no padding");
 
 struct permission_table {
     struct permission *at;
     struct index_pool pool;
     struct index_map by_peer;
+    struct address_store *addresses; // borrowed
     uint32_t *count_by_worker;
     uint32_t limit_per_worker;
     uint32_t limit_per_allocation;
@@ -28,7 +32,7 @@ struct permission_table {
 // 0, -ENOMEM.
 int permission_table_init(struct permission_table *table, uint32_t limit_per_worker,
                           uint32_t limit_per_allocation, uint16_t worker_count,
-                          const struct siphash_key *key);
+                          struct address_store *addresses, const struct siphash_key *key);
 void permission_table_done(struct permission_table *table);
 
 // INDEX_NONE when the allocation has none for this peer.
@@ -42,6 +46,8 @@ uint32_t permission_create(struct permission_table *table, struct allocation *al
                            const struct ip_address *peer);
 void permission_destroy(struct permission_table *table, struct allocation *allocation,
                         uint32_t permission);
+
+struct ip_address permission_peer(const struct permission_table *table, uint32_t permission);
 
 static inline bool permission_is_live(const struct permission_table *table, uint32_t permission)
 {

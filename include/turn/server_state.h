@@ -6,7 +6,7 @@
 #include "turn/allocation.h"
 #include "turn/channel.h"
 #include "turn/expiry.h"
-#include "turn/name_table.h"
+#include "turn/identity.h"
 #include "turn/permission.h"
 #include "turn/quota.h"
 #include "turn/relay_ports.h"
@@ -19,12 +19,13 @@
 struct turn_server {
     struct turn_config config;
     struct stateless_answers stateless; // the configuration's policy
+    struct address_store addresses;
     struct allocation_table allocations;
     struct permission_table permissions;
     struct channel_table channels;
     struct reservation_table reservations;
     struct relay_ports relay_ports;
-    struct name_table usernames; // of live allocations
+    struct identity_table identities; // of live allocations
     struct quota quota;
     struct expiry expiry;
     uint32_t pending_removals; // acknowledgements that are awaited

@@ -34,7 +34,6 @@ struct turn_allocation_view {
     const char *username;
     struct transport_address relayed_v4; // advertised; family NONE when absent
     struct transport_address relayed_v6;
-    uint64_t created_ms;
     uint64_t expires_ms;
 };
 bool turn_server_view(const struct turn_server *server, uint32_t allocation, struct turn_allocation_view *ret_view);

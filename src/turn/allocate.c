@@ -34,7 +34,7 @@ struct grant {
     unsigned slots;  // bits, of those wished for
     uint16_t worker; // whose ports these are
     struct relayed relayed[RELAYED_COUNT];
-    uint32_t username;
+    uint32_t identity;
     uint32_t user;
     uint32_t reserving_user; // for the pair's other port, or INDEX_NONE
 };
@@ -276,16 +276,17 @@ static void take_ports(struct turn_request *request, const struct wish *wish, st
         if ((grant->slots & SLOT_BIT(slot)) != 0)
             take_slot(request, wish, grant, (enum relayed_slot)slot, &grant->relayed[slot]);
         else if ((wish->slots & SLOT_BIT(slot)) != 0)
-            grant->relayed[slot].refused = family_is_served(request->server, family)
-                                               ? STUN_ERROR_INSUFFICIENT_CAPACITY
-                                               : STUN_ERROR_ADDRESS_FAMILY_NOT_SUPPORTED;
+            grant->relayed[slot].refused = (family_is_served(request->server, family)
+                                                ? STUN_ERROR_INSUFFICIENT_CAPACITY
+                                                : STUN_ERROR_ADDRESS_FAMILY_NOT_SUPPORTED) &
+                                           0xFFF;
     }
 }
 
 static void give_names(struct turn_server *server, const struct grant *grant)
 {
-    if (grant->username != INDEX_NONE)
-        name_table_give(&server->usernames, grant->username);
+    if (grant->identity != INDEX_NONE)
+        identity_give(&server->identities, grant->identity);
     if (grant->user != INDEX_NONE)
         quota_give(&server->quota, QUOTA_ALLOCATIONS, grant->user);
     if (grant->reserving_user != INDEX_NONE)
@@ -300,11 +301,12 @@ static bool take_names(struct turn_request *request, const struct wish *wish, st
     struct span username = {.data = (const uint8_t *)request->username,
                             .len = strlen(request->username)};
     bool reserves = wish->ports == RELAY_PORT_PAIR;
-    grant->username = name_table_take(&server->usernames, username);
+    grant->identity =
+        identity_take(&server->identities, username, request->algorithm, &request->key);
     grant->user = quota_take(&server->quota, QUOTA_ALLOCATIONS, user);
     grant->reserving_user =
         reserves ? quota_take(&server->quota, QUOTA_RESERVATIONS, user) : INDEX_NONE;
-    if (grant->username != INDEX_NONE && grant->user != INDEX_NONE &&
+    if (grant->identity != INDEX_NONE && grant->user != INDEX_NONE &&
         reserves == (grant->reserving_user != INDEX_NONE))
         return true;
     give_names(server, grant);
@@ -365,18 +367,15 @@ static struct allocation *create(struct turn_request *request, const struct wish
 
     memcpy(allocation->relayed, grant->relayed, sizeof(allocation->relayed));
     allocation->received_by = request->packet->worker;
-    allocation->username = grant->username;
+    allocation->identity = grant->identity;
     allocation->user = grant->user;
-    allocation->created_ms = request->now->monotonic_ms;
-    allocation->key = request->key;
-    allocation->algorithm = (uint8_t)request->algorithm;
     memcpy(allocation->transaction_id, request->message.transaction_id, STUN_TRANSACTION_ID_LEN);
     start_relayed(request, wish, allocation);
     if (wish->reservation != INDEX_NONE)
         teardown_redeem(server, wish->reservation);
     if (wish->ports == RELAY_PORT_PAIR)
         reserve_next_port(request, wish, grant, allocation);
-    turn_output_install_allocation(request->output, allocation);
+    turn_output_install_allocation(request->output, &server->allocations, allocation);
     return allocation;
 }
 
@@ -431,7 +430,7 @@ static void answer(struct turn_request *request, const struct allocation *alloca
         stun_add_bytes(&builder, STUN_ATTRIBUTE_RESERVATION_TOKEN, allocation->reservation_token,
                        RESERVATION_TOKEN_LEN);
     stun_add_xor_address(&builder, STUN_ATTRIBUTE_XOR_MAPPED_ADDRESS,
-                         &allocation->five_tuple.client);
+                         &request->packet->five_tuple.client);
     add_address_errors(allocation, &builder);
     response_end(request, &builder);
 }

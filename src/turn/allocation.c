@@ -9,12 +9,13 @@
 
 int allocation_table_init(struct allocation_table *table, uint32_t capacity,
                           uint32_t limit_per_worker, uint16_t worker_count,
-                          const struct siphash_key *key)
+                          struct address_store *addresses, const struct siphash_key *key)
 {
     struct allocation_table made = {
         .at = calloc(capacity ? capacity : 1, sizeof(*made.at)),
         .count_by_worker = calloc(worker_count, sizeof(*made.count_by_worker)),
         .limit_per_worker = limit_per_worker,
+        .addresses = addresses,
     };
     if (made.at == NULL || made.count_by_worker == NULL ||
         index_pool_init(&made.ids, capacity) != 0 ||
@@ -28,8 +29,6 @@ int allocation_table_init(struct allocation_table *table, uint32_t capacity,
 
 void allocation_table_done(struct allocation_table *table)
 {
-    for (uint32_t id = 0; id < table->ids.fresh; id++)
-        integrity_key_cleanse(&table->at[id].key);
     free(table->at);
     free(table->count_by_worker);
     index_pool_done(&table->ids);
@@ -37,17 +36,33 @@ void allocation_table_done(struct allocation_table *table)
     memset(table, 0, sizeof(*table));
 }
 
-static uint32_t hash_of(const struct allocation_table *table, const struct five_tuple *five_tuple)
+static uint32_t hash_of(const struct allocation_table *table, const struct allocation_tuple *tuple)
 {
-    return index_map_hash(&table->by_five_tuple, five_tuple, sizeof(*five_tuple));
+    return index_map_hash(&table->by_five_tuple, tuple, sizeof(*tuple));
+}
+
+// All but the addresses.
+static struct allocation_tuple begin_tuple(const struct five_tuple *five_tuple)
+{
+    return (struct allocation_tuple){
+        .client_port = five_tuple->client.port,
+        .server_port = five_tuple->server.port,
+        .client_family = (uint8_t)five_tuple->client.ip.family,
+        .server_family = (uint8_t)five_tuple->server.ip.family,
+        .transport = (uint8_t)five_tuple->transport,
+    };
 }
 
 struct allocation *allocation_find(const struct allocation_table *table,
                                    const struct five_tuple *five_tuple)
 {
+    struct allocation_tuple tuple = begin_tuple(five_tuple);
+    if (!address_store_find(table->addresses, &five_tuple->client.ip, &tuple.client) ||
+        !address_store_find(table->addresses, &five_tuple->server.ip, &tuple.server))
+        return NULL;
     struct index_map_walk walk;
-    uint32_t id = index_map_first(&table->by_five_tuple, hash_of(table, five_tuple), &walk);
-    while (id != INDEX_NONE && !five_tuple_equal(&table->at[id].five_tuple, five_tuple))
+    uint32_t id = index_map_first(&table->by_five_tuple, hash_of(table, &tuple), &walk);
+    while (id != INDEX_NONE && memcmp(&table->at[id].tuple, &tuple, sizeof(tuple)) != 0)
         id = index_map_next(&table->by_five_tuple, &walk);
     return id == INDEX_NONE ? NULL : &table->at[id];
 }
@@ -70,24 +85,40 @@ struct allocation *allocation_create(struct allocation_table *table,
     assert(id != INDEX_NONE);
     struct allocation *allocation = &table->at[id];
     *allocation = (struct allocation){
-        .five_tuple = *five_tuple,
+        .tuple = begin_tuple(five_tuple),
         .id = id,
-        .worker = worker,
+        .worker = (uint8_t)worker,
         .permissions = INDEX_NONE,
         .channels = INDEX_NONE,
         .state = ALLOCATION_LIVE,
     };
-    index_map_insert(&table->by_five_tuple, hash_of(table, five_tuple), id);
+    allocation->tuple.client = address_store_take(table->addresses, &five_tuple->client.ip);
+    allocation->tuple.server = address_store_take(table->addresses, &five_tuple->server.ip);
+    index_map_insert(&table->by_five_tuple, hash_of(table, &allocation->tuple), id);
     table->count_by_worker[worker]++;
     table->live_count++;
     return allocation;
 }
 
+struct five_tuple allocation_five_tuple(const struct allocation_table *table,
+                                        const struct allocation *allocation)
+{
+    const struct allocation_tuple *tuple = &allocation->tuple;
+    return (struct five_tuple){
+        .client = {address_store_get(table->addresses, tuple->client_family, tuple->client),
+                   tuple->client_port},
+        .server = {address_store_get(table->addresses, tuple->server_family, tuple->server),
+                   tuple->server_port},
+        .transport = tuple->transport,
+    };
+}
+
 void allocation_retire(struct allocation_table *table, struct allocation *allocation)
 {
-    index_map_remove(&table->by_five_tuple, hash_of(table, &allocation->five_tuple),
-                     allocation->id);
-    integrity_key_cleanse(&allocation->key);
+    const struct allocation_tuple *tuple = &allocation->tuple;
+    index_map_remove(&table->by_five_tuple, hash_of(table, tuple), allocation->id);
+    address_store_give(table->addresses, tuple->client_family, tuple->client);
+    address_store_give(table->addresses, tuple->server_family, tuple->server);
     allocation->state = ALLOCATION_RETIRED;
     table->live_count--;
 }

@@ -27,9 +27,11 @@ static void read_algorithm(struct turn_request *request)
 // run out, and after its user is gone from the configuration.
 static bool check_stored_key(struct turn_request *request, const char *username)
 {
-    if (!credentials_mac_matches(&request->message, &request->allocation->key))
+    identity_get_key(&request->server->identities, request->allocation->identity, &request->key);
+    if (!credentials_mac_matches(&request->message, &request->key)) {
+        integrity_key_cleanse(&request->key);
         return false;
-    request->key = request->allocation->key;
+    }
     strcpy(request->username, username);
     return true;
 }
@@ -44,9 +46,11 @@ bool authentication_check(struct turn_request *request)
         return false;
     read_algorithm(request);
     if (request->allocation != NULL) {
-        const char *username = name_table_text(&server->usernames, request->allocation->username);
+        const struct identity_table *identities = &server->identities;
+        uint32_t identity = request->allocation->identity;
+        const char *username = identity_name(identities, identity);
         bool same_user = credentials_names(credentials, &request->message, username);
-        if (same_user && request->algorithm == request->allocation->algorithm)
+        if (same_user && request->algorithm == identity_algorithm(identities, identity))
             return check_stored_key(request, username);
         if (same_user)
             wall_s = 0; // the other algorithm's key for a call that goes on

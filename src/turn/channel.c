@@ -8,12 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PEER_KEY_LEN offsetof(struct channel, number)
-static_assert(PEER_KEY_LEN == 24, "the key has no hidden padding");
+#define PEER_KEY_LEN offsetof(struct channel, next)
+static_assert(PEER_KEY_LEN == 12, "the key has no hidden padding");
 
 int channel_table_init(struct channel_table *table, uint32_t limit_per_worker,
                        uint32_t limit_per_allocation, uint16_t worker_count,
-                       const struct siphash_key *key)
+                       struct address_store *addresses, const struct siphash_key *key)
 {
     uint32_t capacity = limit_per_worker * worker_count;
     struct channel_table made = {
@@ -21,6 +21,7 @@ int channel_table_init(struct channel_table *table, uint32_t limit_per_worker,
         .count_by_worker = calloc(worker_count, sizeof(*made.count_by_worker)),
         .limit_per_worker = limit_per_worker,
         .limit_per_allocation = limit_per_allocation,
+        .addresses = addresses,
     };
     if (made.at == NULL || made.count_by_worker == NULL ||
         index_pool_init(&made.pool, capacity) != 0 ||
@@ -69,7 +70,10 @@ uint32_t channel_find_number(const struct channel_table *table, const struct all
 uint32_t channel_find_peer(const struct channel_table *table, const struct allocation *allocation,
                            const struct transport_address *peer)
 {
-    struct channel key = {.allocation = allocation->id, .peer = *peer};
+    struct channel key = {
+        .allocation = allocation->id, .peer_port = peer->port, .peer_family = peer->ip.family};
+    if (!address_store_find(table->addresses, &peer->ip, &key.peer))
+        return INDEX_NONE;
     struct index_map_walk walk;
     uint32_t at = index_map_first(&table->by_peer, hash_peer(table, &key), &walk);
     while (at != INDEX_NONE && memcmp(&table->at[at], &key, PEER_KEY_LEN) != 0)
@@ -92,7 +96,9 @@ uint32_t channel_create(struct channel_table *table, struct allocation *allocati
     struct channel *at = &table->at[channel];
     *at = (struct channel){
         .allocation = allocation->id,
-        .peer = *peer,
+        .peer = address_store_take(table->addresses, &peer->ip),
+        .peer_port = peer->port,
+        .peer_family = peer->ip.family,
         .number = number,
         .next = allocation->channels,
         .previous = INDEX_NONE,
@@ -118,8 +124,16 @@ void channel_destroy(struct channel_table *table, struct allocation *allocation,
         table->at[at->previous].next = at->next;
     else
         allocation->channels = at->next;
+    address_store_give(table->addresses, at->peer_family, at->peer);
     at->allocation = INDEX_NONE;
     allocation->channel_count--;
     table->count_by_worker[allocation->worker]--;
     index_pool_give(&table->pool, channel);
+}
+
+struct transport_address channel_peer(const struct channel_table *table, uint32_t channel)
+{
+    const struct channel *at = &table->at[channel];
+    return (struct transport_address){
+        address_store_get(table->addresses, at->peer_family, at->peer), at->peer_port};
 }

@@ -53,7 +53,7 @@ static void install_channel(struct turn_request *request, const struct binding *
     if (channel == INDEX_NONE) {
         channel = channel_create(table, request->allocation, binding->number, &binding->peer);
         turn_output_channel(request->output, TURN_COMMAND_INSTALL_CHANNEL, request->allocation,
-                            &table->at[channel]);
+                            binding->number, &binding->peer);
     }
     expiry_set(&request->server->expiry, EXPIRY_CHANNEL, channel, request->now,
                TURN_CHANNEL_LIFETIME_S);

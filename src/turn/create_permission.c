@@ -69,7 +69,7 @@ void turn_install_permission(struct turn_request *request, const struct ip_addre
     if (permission == INDEX_NONE) {
         permission = permission_create(table, request->allocation, peer);
         turn_output_permission(request->output, TURN_COMMAND_INSTALL_PERMISSION,
-                               request->allocation, &table->at[permission]);
+                               request->allocation, peer);
     }
     expiry_set(&request->server->expiry, EXPIRY_PERMISSION, permission, request->now,
                TURN_PERMISSION_LIFETIME_S);

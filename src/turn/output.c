@@ -30,23 +30,27 @@ static struct turn_relayed_address live_address(const struct allocation *allocat
 }
 
 static void append_allocation(struct turn_output *output, enum turn_command_kind kind,
+                              const struct allocation_table *table,
                               const struct allocation *allocation)
 {
     struct turn_command *command = append(output, kind, allocation);
-    command->allocation_info.five_tuple = allocation->five_tuple;
+    command->allocation_info.five_tuple = allocation_five_tuple(table, allocation);
     command->allocation_info.received_by = allocation->received_by;
     command->allocation_info.relayed_v4 = live_address(allocation, RELAYED_V4);
     command->allocation_info.relayed_v6 = live_address(allocation, RELAYED_V6);
 }
 
-void turn_output_install_allocation(struct turn_output *output, const struct allocation *allocation)
+void turn_output_install_allocation(struct turn_output *output,
+                                    const struct allocation_table *table,
+                                    const struct allocation *allocation)
 {
-    append_allocation(output, TURN_COMMAND_INSTALL_ALLOCATION, allocation);
+    append_allocation(output, TURN_COMMAND_INSTALL_ALLOCATION, table, allocation);
 }
 
-void turn_output_remove_allocation(struct turn_output *output, const struct allocation *allocation)
+void turn_output_remove_allocation(struct turn_output *output, const struct allocation_table *table,
+                                   const struct allocation *allocation)
 {
-    append_allocation(output, TURN_COMMAND_REMOVE_ALLOCATION, allocation);
+    append_allocation(output, TURN_COMMAND_REMOVE_ALLOCATION, table, allocation);
 }
 
 void turn_output_remove_relay(struct turn_output *output, const struct allocation *allocation,
@@ -57,16 +61,16 @@ void turn_output_remove_relay(struct turn_output *output, const struct allocatio
 }
 
 void turn_output_permission(struct turn_output *output, enum turn_command_kind kind,
-                            const struct allocation *allocation,
-                            const struct permission *permission)
+                            const struct allocation *allocation, const struct ip_address *peer)
 {
-    append(output, kind, allocation)->permission = permission->peer;
+    append(output, kind, allocation)->permission = *peer;
 }
 
 void turn_output_channel(struct turn_output *output, enum turn_command_kind kind,
-                         const struct allocation *allocation, const struct channel *channel)
+                         const struct allocation *allocation, uint16_t number,
+                         const struct transport_address *peer)
 {
     struct turn_command *command = append(output, kind, allocation);
-    command->channel.number = (uint16_t)channel->number;
-    command->channel.peer = channel->peer;
+    command->channel.number = number;
+    command->channel.peer = *peer;
 }

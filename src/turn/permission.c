@@ -9,11 +9,11 @@
 #include <string.h>
 
 #define KEY_LEN offsetof(struct permission, next)
-static_assert(KEY_LEN == 24, "the key has no hidden padding");
+static_assert(KEY_LEN == 12, "the key has no hidden padding");
 
 int permission_table_init(struct permission_table *table, uint32_t limit_per_worker,
                           uint32_t limit_per_allocation, uint16_t worker_count,
-                          const struct siphash_key *key)
+                          struct address_store *addresses, const struct siphash_key *key)
 {
     uint32_t capacity = limit_per_worker * worker_count;
     struct permission_table made = {
@@ -21,6 +21,7 @@ int permission_table_init(struct permission_table *table, uint32_t limit_per_wor
         .count_by_worker = calloc(worker_count, sizeof(*made.count_by_worker)),
         .limit_per_worker = limit_per_worker,
         .limit_per_allocation = limit_per_allocation,
+        .addresses = addresses,
     };
     if (made.at == NULL || made.count_by_worker == NULL ||
         index_pool_init(&made.pool, capacity) != 0 ||
@@ -44,7 +45,9 @@ void permission_table_done(struct permission_table *table)
 uint32_t permission_find(const struct permission_table *table, const struct allocation *allocation,
                          const struct ip_address *peer)
 {
-    struct permission key = {.allocation = allocation->id, .peer = *peer};
+    struct permission key = {.allocation = allocation->id, .family = peer->family};
+    if (!address_store_find(table->addresses, peer, &key.peer))
+        return INDEX_NONE;
     struct index_map_walk walk;
     uint32_t at =
         index_map_first(&table->by_peer, index_map_hash(&table->by_peer, &key, KEY_LEN), &walk);
@@ -69,7 +72,8 @@ uint32_t permission_create(struct permission_table *table, struct allocation *al
     struct permission *at = &table->at[permission];
     *at = (struct permission){
         .allocation = allocation->id,
-        .peer = *peer,
+        .peer = address_store_take(table->addresses, peer),
+        .family = peer->family,
         .next = allocation->permissions,
         .previous = INDEX_NONE,
     };
@@ -93,8 +97,15 @@ void permission_destroy(struct permission_table *table, struct allocation *alloc
         table->at[at->previous].next = at->next;
     else
         allocation->permissions = at->next;
+    address_store_give(table->addresses, (uint16_t)at->family, at->peer);
     at->allocation = INDEX_NONE;
     allocation->permission_count--;
     table->count_by_worker[allocation->worker]--;
     index_pool_give(&table->pool, permission);
+}
+
+struct ip_address permission_peer(const struct permission_table *table, uint32_t permission)
+{
+    const struct permission *at = &table->at[permission];
+    return address_store_get(table->addresses, (uint16_t)at->family, at->peer);
 }

@@ -38,7 +38,9 @@ static bool config_is_valid(const struct turn_config *config)
     if (config->worker_count == 0 || config->worker_count > PORT_SLICE_COUNT ||
         config->relay_count == 0 || config->relay_count > TURN_RELAYS_MAX ||
         limits->allocations == 0 || limits->default_lifetime_s == 0 ||
-        limits->max_lifetime_s < limits->default_lifetime_s)
+        limits->max_lifetime_s < limits->default_lifetime_s ||
+        limits->permissions_per_allocation > UINT16_MAX ||
+        limits->channels_per_allocation > UINT16_MAX)
         return false;
     for (uint16_t relay = 0; relay < config->relay_count; relay++) {
         if (!relay_is_valid(config, relay))
@@ -61,6 +63,16 @@ static int init_expiry(struct turn_server *server)
     return expiry_init(&server->expiry, counts, limits->max_lifetime_s);
 }
 
+// As many as there can be: two of each 5-tuple, one of each permission and channel.
+static int init_addresses(struct turn_server *server, const struct siphash_key *key)
+{
+    const struct turn_limits *limits = &server->config.limits;
+    uint32_t workers = server->config.worker_count;
+    uint32_t count = 2 * limits->allocations +
+                     (limits->permissions_per_worker + limits->channels_per_worker) * workers;
+    return address_store_init(&server->addresses, count, key);
+}
+
 // The expiry first: it refuses numbers that are too much for a table too.
 static int init_tables(struct turn_server *server)
 {
@@ -71,21 +83,26 @@ static int init_tables(struct turn_server *server)
 
     int error = init_expiry(server);
     if (error == 0)
+        error = init_addresses(server, &key);
+    if (error == 0)
         error = relay_ports_init(&server->relay_ports, server->config.relays,
                                  server->config.relay_count, workers);
     if (error == 0)
         error = allocation_table_init(&server->allocations, limits->allocations,
-                                      limits->allocations_per_worker, workers, &key);
+                                      limits->allocations_per_worker, workers, &server->addresses,
+                                      &key);
     if (error == 0)
         error = permission_table_init(&server->permissions, limits->permissions_per_worker,
-                                      limits->permissions_per_allocation, workers, &key);
+                                      limits->permissions_per_allocation, workers,
+                                      &server->addresses, &key);
     if (error == 0)
-        error = channel_table_init(&server->channels, limits->channels_per_worker,
-                                   limits->channels_per_allocation, workers, &key);
+        error =
+            channel_table_init(&server->channels, limits->channels_per_worker,
+                               limits->channels_per_allocation, workers, &server->addresses, &key);
     if (error == 0)
         error = reservation_table_init(&server->reservations, limits->allocations, &key);
     if (error == 0)
-        error = name_table_init(&server->usernames, limits->allocations, &key);
+        error = identity_table_init(&server->identities, limits->allocations, &key);
     if (error == 0)
         error =
             quota_init(&server->quota, 2 * limits->allocations, limits->allocations_per_user, &key);
@@ -119,9 +136,10 @@ void turn_server_destroy(struct turn_server *server)
     channel_table_done(&server->channels);
     reservation_table_done(&server->reservations);
     relay_ports_done(&server->relay_ports);
-    name_table_done(&server->usernames);
+    identity_table_done(&server->identities);
     quota_done(&server->quota);
     expiry_done(&server->expiry);
+    address_store_done(&server->addresses);
     OPENSSL_cleanse(server, sizeof(*server));
     free(server);
 }
@@ -145,12 +163,16 @@ static void revoke_one(struct turn_server *server, const struct server_place *pl
     const struct peer_policy *policy = server->config.peer_policy;
     uint32_t index = place->index;
 
-    if (place->table == SERVER_PERMISSIONS && permission_is_live(&server->permissions, index) &&
-        !peer_verdict_allows(peer_policy_check_ip(policy, &server->permissions.at[index].peer)))
-        teardown_permission(server, index, output);
-    if (place->table == SERVER_CHANNELS && channel_is_live(&server->channels, index) &&
-        !peer_verdict_allows(peer_policy_check(policy, &server->channels.at[index].peer)))
-        teardown_channel(server, index, output);
+    if (place->table == SERVER_PERMISSIONS && permission_is_live(&server->permissions, index)) {
+        struct ip_address peer = permission_peer(&server->permissions, index);
+        if (!peer_verdict_allows(peer_policy_check_ip(policy, &peer)))
+            teardown_permission(server, index, output);
+    }
+    if (place->table == SERVER_CHANNELS && channel_is_live(&server->channels, index)) {
+        struct transport_address peer = channel_peer(&server->channels, index);
+        if (!peer_verdict_allows(peer_policy_check(policy, &peer)))
+            teardown_channel(server, index, output);
+    }
 }
 
 bool turn_server_revoke(struct turn_server *server, uint64_t *cursor, struct turn_output *output)
@@ -220,15 +242,16 @@ static void follow_client(struct turn_request *request)
 {
     if (request->allocation->received_by == request->packet->worker)
         return;
-    request->allocation->received_by = request->packet->worker;
-    turn_output_install_allocation(request->output, request->allocation);
+    request->allocation->received_by = (uint8_t)request->packet->worker;
+    turn_output_install_allocation(request->output, &request->server->allocations,
+                                   request->allocation);
 }
 
 static bool is_owner(const struct turn_request *request)
 {
     return request->allocation != NULL &&
            strcmp(request->username,
-                  name_table_text(&request->server->usernames, request->allocation->username)) == 0;
+                  identity_name(&request->server->identities, request->allocation->identity)) == 0;
 }
 
 // RFC 8656 section 5: what holds for every method, then the method.

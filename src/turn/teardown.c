@@ -25,12 +25,12 @@ static void forget_family(struct turn_server *server, struct allocation *allocat
     uint32_t next;
     for (uint32_t at = allocation->permissions; at != INDEX_NONE; at = next) {
         next = server->permissions.at[at].next;
-        if (server->permissions.at[at].peer.family == family)
+        if (server->permissions.at[at].family == family)
             forget_permission(server, allocation, at);
     }
     for (uint32_t at = allocation->channels; at != INDEX_NONE; at = next) {
         next = server->channels.at[at].next;
-        if (server->channels.at[at].peer.ip.family == family)
+        if (server->channels.at[at].peer_family == family)
             forget_channel(server, allocation, at);
     }
 }
@@ -40,7 +40,8 @@ void teardown_permission(struct turn_server *server, uint32_t permission,
 {
     const struct permission *at = &server->permissions.at[permission];
     struct allocation *allocation = &server->allocations.at[at->allocation];
-    turn_output_permission(output, TURN_COMMAND_REMOVE_PERMISSION, allocation, at);
+    struct ip_address peer = permission_peer(&server->permissions, permission);
+    turn_output_permission(output, TURN_COMMAND_REMOVE_PERMISSION, allocation, &peer);
     forget_permission(server, allocation, permission);
 }
 
@@ -48,7 +49,8 @@ void teardown_channel(struct turn_server *server, uint32_t channel, struct turn_
 {
     const struct channel *at = &server->channels.at[channel];
     struct allocation *allocation = &server->allocations.at[at->allocation];
-    turn_output_channel(output, TURN_COMMAND_REMOVE_CHANNEL, allocation, at);
+    struct transport_address peer = channel_peer(&server->channels, channel);
+    turn_output_channel(output, TURN_COMMAND_REMOVE_CHANNEL, allocation, at->number, &peer);
     forget_channel(server, allocation, channel);
 }
 
@@ -63,18 +65,18 @@ static void end_relayed(struct turn_server *server, struct allocation *allocatio
 {
     forget_family(server, allocation, relayed_family(slot));
     expiry_cancel(&server->expiry, expiry_relayed(slot), allocation->id);
-    allocation->relayed[slot].state = (uint16_t)state;
+    allocation->relayed[slot].state = state & 0xF;
 }
 
 void teardown_allocation(struct turn_server *server, struct allocation *allocation,
                          struct turn_output *output)
 {
-    turn_output_remove_allocation(output, allocation);
+    turn_output_remove_allocation(output, &server->allocations, allocation);
     for (unsigned slot = 0; slot < RELAYED_COUNT; slot++) {
         if (allocation->relayed[slot].state == RELAYED_LIVE)
             end_relayed(server, allocation, (enum relayed_slot)slot, RELAYED_RETIRED);
     }
-    name_table_give(&server->usernames, allocation->username);
+    identity_give(&server->identities, allocation->identity);
     quota_give(&server->quota, QUOTA_ALLOCATIONS, allocation->user);
     await_acknowledgement(server, allocation);
     allocation_retire(&server->allocations, allocation);

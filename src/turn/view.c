@@ -11,25 +11,31 @@ static void walk_one(const struct turn_server *server, const struct server_place
                      struct turn_output *output)
 {
     const struct allocation *allocations = server->allocations.at;
-    const struct permission *permission;
-    const struct channel *channel;
+    const struct permission_table *permissions = &server->permissions;
+    const struct channel_table *channels = &server->channels;
+    uint32_t index = place->index;
+    struct ip_address permitted;
+    struct transport_address bound;
 
     switch (place->table) {
     case SERVER_ALLOCATIONS:
-        if (allocation_get(&server->allocations, place->index) != NULL)
-            turn_output_install_allocation(output, &allocations[place->index]);
+        if (allocation_get(&server->allocations, index) != NULL)
+            turn_output_install_allocation(output, &server->allocations, &allocations[index]);
         break;
     case SERVER_PERMISSIONS:
-        permission = &server->permissions.at[place->index];
-        if (permission_is_live(&server->permissions, place->index))
-            turn_output_permission(output, TURN_COMMAND_INSTALL_PERMISSION,
-                                   &allocations[permission->allocation], permission);
+        if (!permission_is_live(permissions, index))
+            break;
+        permitted = permission_peer(permissions, index);
+        turn_output_permission(output, TURN_COMMAND_INSTALL_PERMISSION,
+                               &allocations[permissions->at[index].allocation], &permitted);
         break;
     default:
-        channel = &server->channels.at[place->index];
-        if (channel_is_live(&server->channels, place->index))
-            turn_output_channel(output, TURN_COMMAND_INSTALL_CHANNEL,
-                                &allocations[channel->allocation], channel);
+        if (!channel_is_live(channels, index))
+            break;
+        bound = channel_peer(channels, index);
+        turn_output_channel(output, TURN_COMMAND_INSTALL_CHANNEL,
+                            &allocations[channels->at[index].allocation],
+                            channels->at[index].number, &bound);
         break;
     }
 }
@@ -92,11 +98,10 @@ bool turn_server_view(const struct turn_server *server, uint32_t id,
     if (allocation == NULL)
         return false;
     *ret_view = (struct turn_allocation_view){
-        .five_tuple = allocation->five_tuple,
-        .username = name_table_text(&server->usernames, allocation->username),
+        .five_tuple = allocation_five_tuple(&server->allocations, allocation),
+        .username = identity_name(&server->identities, allocation->identity),
         .relayed_v4 = advertised_address(server, &allocation->relayed[RELAYED_V4]),
         .relayed_v6 = advertised_address(server, &allocation->relayed[RELAYED_V6]),
-        .created_ms = allocation->created_ms,
         .expires_ms = expires_ms(server, allocation),
     };
     return true;

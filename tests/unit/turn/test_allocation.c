@@ -6,6 +6,22 @@
 
 static const struct siphash_key key = {{1, 2}};
 
+static struct address_store addresses;
+
+static int setup(void **state)
+{
+    (void)state;
+    return address_store_init(&addresses, 8, &key);
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    assert_int_equal(index_pool_used(&addresses.pool), 0);
+    address_store_done(&addresses);
+    return 0;
+}
+
 static struct five_tuple tuple(uint16_t port)
 {
     return client_make(port).five_tuple;
@@ -17,7 +33,7 @@ static void is_found_by_five_tuple_and_id_while_it_lives(void **state)
     struct allocation_table table;
     struct five_tuple one = tuple(1);
     struct five_tuple other = tuple(2);
-    assert_int_equal(allocation_table_init(&table, 4, 4, 2, &key), 0);
+    assert_int_equal(allocation_table_init(&table, 4, 4, 2, &addresses, &key), 0);
     struct allocation *allocation = allocation_create(&table, &one, 1);
     assert_ptr_equal(allocation_find(&table, &one), allocation);
     assert_ptr_equal(allocation_get(&table, allocation->id), allocation);
@@ -34,13 +50,18 @@ static void every_part_of_the_five_tuple_counts(void **state)
     (void)state;
     struct allocation_table table;
     struct five_tuple base = tuple(1);
-    assert_int_equal(allocation_table_init(&table, 4, 4, 2, &key), 0);
+    assert_int_equal(allocation_table_init(&table, 4, 4, 2, &addresses, &key), 0);
     allocation_create(&table, &base, 0);
-    for (size_t i = 0; i < sizeof(base); i++) {
-        struct five_tuple changed = base;
-        ((uint8_t *)&changed)[i] ^= 1;
-        assert_null(allocation_find(&table, &changed));
-    }
+    struct five_tuple changed[6] = {base, base, base, base, base, base};
+    changed[0].client.ip.bytes[3] ^= 1;
+    changed[1].client.port ^= 1;
+    changed[2].client.ip.family = IP_FAMILY_V6;
+    changed[3].server.ip.bytes[0] ^= 1;
+    changed[4].server.port ^= 0x100;
+    changed[5].transport = FIVE_TUPLE_TCP;
+    for (unsigned i = 0; i < 6; i++)
+        assert_null(allocation_find(&table, &changed[i]));
+    assert_non_null(allocation_find(&table, &base));
     allocation_table_done(&table);
 }
 
@@ -49,7 +70,7 @@ static void an_id_and_its_room_come_back_with_the_release_not_before(void **stat
     (void)state;
     struct allocation_table table;
     struct five_tuple one = tuple(1);
-    assert_int_equal(allocation_table_init(&table, 1, 1, 1, &key), 0);
+    assert_int_equal(allocation_table_init(&table, 1, 1, 1, &addresses, &key), 0);
     struct allocation *allocation = allocation_create(&table, &one, 0);
     assert_false(allocation_table_has_room(&table, 0));
     allocation_retire(&table, allocation);
@@ -65,35 +86,47 @@ static void each_worker_has_its_own_limit(void **state)
     (void)state;
     struct allocation_table table;
     struct five_tuple one = tuple(1);
-    assert_int_equal(allocation_table_init(&table, 4, 1, 2, &key), 0);
+    assert_int_equal(allocation_table_init(&table, 4, 1, 2, &addresses, &key), 0);
     allocation_create(&table, &one, 0);
     assert_false(allocation_table_has_room(&table, 0));
     assert_true(allocation_table_has_room(&table, 1));
     allocation_table_done(&table);
 }
 
-static void the_key_is_wiped_when_it_ends(void **state)
+static void comes_back_as_it_was_whatever_its_families(void **state)
 {
     (void)state;
-    static const uint8_t zero[INTEGRITY_KEY_MAX_LEN];
     struct allocation_table table;
-    struct five_tuple one = tuple(1);
-    assert_int_equal(allocation_table_init(&table, 1, 1, 1, &key), 0);
-    struct allocation *allocation = allocation_create(&table, &one, 0);
-    memset(allocation->key.bytes, 0xAA, sizeof(allocation->key.bytes));
-    allocation_retire(&table, allocation);
-    assert_memory_equal(allocation->key.bytes, zero, sizeof(zero));
+    struct five_tuple tuples[3] = {tuple(1), tuple(1), tuple(2)};
+    struct allocation *made[3];
+    tuples[1].client = address("[2600::1]:7");
+    tuples[1].server = tuples[2].server = address("[2600::2]:3478");
+    tuples[2].client = address("[2600::3]:7");
+    assert_int_equal(allocation_table_init(&table, 3, 3, 1, &addresses, &key), 0);
+    for (unsigned i = 0; i < 3; i++)
+        made[i] = allocation_create(&table, &tuples[i], 0);
+    assert_int_equal(index_pool_used(&addresses.pool), 3);
+    for (unsigned i = 0; i < 3; i++) {
+        struct five_tuple kept = allocation_five_tuple(&table, made[i]);
+        assert_true(five_tuple_equal(&kept, &tuples[i]));
+        assert_ptr_equal(allocation_find(&table, &tuples[i]), made[i]);
+        allocation_retire(&table, made[i]);
+        assert_null(allocation_find(&table, &tuples[i]));
+    }
     allocation_table_done(&table);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(is_found_by_five_tuple_and_id_while_it_lives),
-        cmocka_unit_test(every_part_of_the_five_tuple_counts),
-        cmocka_unit_test(an_id_and_its_room_come_back_with_the_release_not_before),
-        cmocka_unit_test(each_worker_has_its_own_limit),
-        cmocka_unit_test(the_key_is_wiped_when_it_ends),
+        cmocka_unit_test_setup_teardown(comes_back_as_it_was_whatever_its_families, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(is_found_by_five_tuple_and_id_while_it_lives, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(every_part_of_the_five_tuple_counts, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_id_and_its_room_come_back_with_the_release_not_before,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(each_worker_has_its_own_limit, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

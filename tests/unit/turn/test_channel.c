@@ -5,6 +5,7 @@
 #include "turn_fixture.h"
 
 struct tables {
+    struct address_store addresses;
     struct allocation_table allocations;
     struct channel_table channels;
     struct allocation *one;
@@ -18,8 +19,10 @@ static int setup(void **state)
     struct tables *tables = test_malloc(sizeof(*tables));
     struct five_tuple one = client_make(1).five_tuple;
     struct five_tuple other = client_make(2).five_tuple;
-    assert_int_equal(allocation_table_init(&tables->allocations, 8, 8, 2, &key), 0);
-    assert_int_equal(channel_table_init(&tables->channels, 3, 2, 2, &key), 0);
+    assert_int_equal(address_store_init(&tables->addresses, 16, &key), 0);
+    assert_int_equal(allocation_table_init(&tables->allocations, 8, 8, 2, &tables->addresses, &key),
+                     0);
+    assert_int_equal(channel_table_init(&tables->channels, 3, 2, 2, &tables->addresses, &key), 0);
     tables->one = allocation_create(&tables->allocations, &one, 0);
     tables->other = allocation_create(&tables->allocations, &other, 0);
     *state = tables;
@@ -31,6 +34,7 @@ static int teardown(void **state)
     struct tables *tables = *state;
     channel_table_done(&tables->channels);
     allocation_table_done(&tables->allocations);
+    address_store_done(&tables->addresses);
     test_free(tables);
     return 0;
 }
@@ -47,6 +51,26 @@ static void is_found_by_number_and_by_peer_in_its_allocation_only(void **state)
     assert_int_equal(channel_find_peer(&tables->channels, tables->one, &other_port), INDEX_NONE);
     assert_int_equal(channel_find_number(&tables->channels, tables->other, 0x4001), INDEX_NONE);
     assert_int_equal(channel_find_peer(&tables->channels, tables->other, &peer), INDEX_NONE);
+    struct transport_address kept = channel_peer(&tables->channels, channel);
+    assert_true(transport_address_equal(&kept, &peer));
+}
+
+static void an_ipv6_peer_is_kept_as_long_as_its_channel(void **state)
+{
+    struct tables *tables = *state;
+    struct transport_address peer = address("[2600::1]:5000");
+    struct transport_address as_v4 = address("0.0.0.0:5000");
+    uint32_t one = channel_create(&tables->channels, tables->one, 0x4001, &peer);
+    uint32_t other = channel_create(&tables->channels, tables->other, 0x4001, &peer);
+    assert_int_equal(channel_find_peer(&tables->channels, tables->one, &peer), one);
+    // The first place of the store, and the IPv4 address of that number.
+    assert_int_equal(channel_find_peer(&tables->channels, tables->one, &as_v4), INDEX_NONE);
+    channel_destroy(&tables->channels, tables->one, one);
+    assert_int_equal(channel_find_peer(&tables->channels, tables->one, &peer), INDEX_NONE);
+    struct transport_address kept = channel_peer(&tables->channels, other);
+    assert_true(transport_address_equal(&kept, &peer));
+    channel_destroy(&tables->channels, tables->other, other);
+    assert_int_equal(index_pool_used(&tables->addresses.pool), 0);
 }
 
 static void is_gone_from_both_lookups_when_destroyed(void **state)
@@ -133,6 +157,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(is_found_by_number_and_by_peer_in_its_allocation_only,
                                         setup, teardown),
+        cmocka_unit_test_setup_teardown(an_ipv6_peer_is_kept_as_long_as_its_channel, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(is_gone_from_both_lookups_when_destroyed, setup, teardown),
         cmocka_unit_test_setup_teardown(destroying_any_of_a_list_keeps_the_rest, setup, teardown),
         cmocka_unit_test_setup_teardown(a_list_of_three_is_whole_in_whatever_order_it_ends, setup,

@@ -4,33 +4,50 @@
 
 #include "turn_fixture.h"
 
-static struct allocation make_allocation(void)
+static struct address_store addresses;
+static struct allocation_table table;
+
+static int setup(void **state)
 {
-    return (struct allocation){
-        .five_tuple = client_make(1000).five_tuple,
-        .id = 7,
-        .worker = 3,
-        .received_by = 5,
-        .relayed = {[RELAYED_V4] = {.address = {.relay = 1, .port = 50000}, .state = RELAYED_LIVE},
-                    [RELAYED_V6] = {.address = {.relay = 2, .port = 50002}, .state = RELAYED_LIVE}},
-    };
+    static const struct siphash_key key = {{1, 2}};
+    struct five_tuple tuple = client_make(1000).five_tuple;
+    assert_int_equal(address_store_init(&addresses, 4, &key), 0);
+    assert_int_equal(allocation_table_init(&table, 8, 8, 4, &addresses, &key), 0);
+    for (unsigned i = 0; i < 8; i++) {
+        tuple.client.port = (uint16_t)(1000 + i);
+        struct allocation *allocation = allocation_create(&table, &tuple, 3);
+        allocation->received_by = 5;
+        allocation->relayed[RELAYED_V4] =
+            (struct relayed){.address = {.relay = 1, .port = 50000}, .state = RELAYED_LIVE};
+        allocation->relayed[RELAYED_V6] =
+            (struct relayed){.address = {.relay = 2, .port = 50002}, .state = RELAYED_LIVE};
+    }
+    *state = &table.at[7];
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    allocation_table_done(&table);
+    address_store_done(&addresses);
+    return 0;
 }
 
 static void commands_name_allocation_and_owner(void **state)
 {
-    (void)state;
+    struct allocation *allocation = *state;
     static struct turn_output output;
-    struct allocation allocation = make_allocation();
-    struct permission permission = {.peer = ip("8.8.8.8")};
-    struct channel channel = {.number = 0x4000, .peer = address("8.8.8.8:5000")};
+    struct ip_address permitted = ip("8.8.8.8");
+    struct transport_address bound = address("8.8.8.8:5000");
     turn_output_reset(&output);
-    turn_output_install_allocation(&output, &allocation);
-    turn_output_permission(&output, TURN_COMMAND_INSTALL_PERMISSION, &allocation, &permission);
-    turn_output_channel(&output, TURN_COMMAND_INSTALL_CHANNEL, &allocation, &channel);
-    turn_output_channel(&output, TURN_COMMAND_REMOVE_CHANNEL, &allocation, &channel);
-    turn_output_permission(&output, TURN_COMMAND_REMOVE_PERMISSION, &allocation, &permission);
-    turn_output_remove_relay(&output, &allocation, RELAYED_V6);
-    turn_output_remove_allocation(&output, &allocation);
+    turn_output_install_allocation(&output, &table, allocation);
+    turn_output_permission(&output, TURN_COMMAND_INSTALL_PERMISSION, allocation, &permitted);
+    turn_output_channel(&output, TURN_COMMAND_INSTALL_CHANNEL, allocation, 0x4000, &bound);
+    turn_output_channel(&output, TURN_COMMAND_REMOVE_CHANNEL, allocation, 0x4000, &bound);
+    turn_output_permission(&output, TURN_COMMAND_REMOVE_PERMISSION, allocation, &permitted);
+    turn_output_remove_relay(&output, allocation, RELAYED_V6);
+    turn_output_remove_allocation(&output, &table, allocation);
     static const enum turn_command_kind kinds[] = {
         TURN_COMMAND_INSTALL_ALLOCATION, TURN_COMMAND_INSTALL_PERMISSION,
         TURN_COMMAND_INSTALL_CHANNEL,    TURN_COMMAND_REMOVE_CHANNEL,
@@ -43,6 +60,11 @@ static void commands_name_allocation_and_owner(void **state)
         assert_int_equal(output.commands[i].allocation, 7);
         assert_int_equal(output.commands[i].worker, 3);
     }
+    struct five_tuple tuple = client_make(1007).five_tuple;
+    assert_true(five_tuple_equal(&output.commands[0].allocation_info.five_tuple, &tuple));
+    assert_true(ip_address_equal(&output.commands[1].permission, &permitted));
+    assert_int_equal(output.commands[2].channel.number, 0x4000);
+    assert_true(transport_address_equal(&output.commands[2].channel.peer, &bound));
     assert_int_equal(output.commands[5].removed_relay.relay, 2);
     assert_int_equal(output.commands[5].removed_relay.port, 50002);
     assert_int_equal(output.commands[6].allocation_info.received_by, 5);
@@ -50,25 +72,23 @@ static void commands_name_allocation_and_owner(void **state)
 
 static void only_live_relayed_addresses_are_named(void **state)
 {
-    (void)state;
+    struct allocation *allocation = *state;
     static struct turn_output output;
-    struct allocation allocation = make_allocation();
-    allocation.relayed[RELAYED_V4].state = RELAYED_REMOVING;
+    allocation->relayed[RELAYED_V4].state = RELAYED_REMOVING;
     turn_output_reset(&output);
-    turn_output_install_allocation(&output, &allocation);
+    turn_output_install_allocation(&output, &table, allocation);
     assert_int_equal(output.commands[0].allocation_info.relayed_v4.port, 0);
     assert_int_equal(output.commands[0].allocation_info.relayed_v6.port, 50002);
 }
 
 static void reset_empties_it_and_room_ends_at_the_maximum(void **state)
 {
-    (void)state;
+    struct allocation *allocation = *state;
     static struct turn_output output;
-    struct allocation allocation = make_allocation();
     turn_output_reset(&output);
     for (unsigned i = 0; i < TURN_OUTPUT_COMMANDS_MAX; i++) {
         assert_true(turn_output_has_room(&output));
-        turn_output_install_allocation(&output, &allocation);
+        turn_output_install_allocation(&output, &table, allocation);
     }
     assert_false(turn_output_has_room(&output));
     output.response_len = 5;
@@ -84,9 +104,10 @@ static void reset_empties_it_and_room_ends_at_the_maximum(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(commands_name_allocation_and_owner),
-        cmocka_unit_test(only_live_relayed_addresses_are_named),
-        cmocka_unit_test(reset_empties_it_and_room_ends_at_the_maximum),
+        cmocka_unit_test_setup_teardown(commands_name_allocation_and_owner, setup, teardown),
+        cmocka_unit_test_setup_teardown(only_live_relayed_addresses_are_named, setup, teardown),
+        cmocka_unit_test_setup_teardown(reset_empties_it_and_room_ends_at_the_maximum, setup,
+                                        teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,6 +5,7 @@
 #include "turn_fixture.h"
 
 struct tables {
+    struct address_store addresses;
     struct allocation_table allocations;
     struct permission_table permissions;
     struct allocation *one;
@@ -18,8 +19,11 @@ static int setup(void **state)
     struct tables *tables = test_malloc(sizeof(*tables));
     struct five_tuple one = client_make(1).five_tuple;
     struct five_tuple other = client_make(2).five_tuple;
-    assert_int_equal(allocation_table_init(&tables->allocations, 8, 8, 2, &key), 0);
-    assert_int_equal(permission_table_init(&tables->permissions, 3, 2, 2, &key), 0);
+    assert_int_equal(address_store_init(&tables->addresses, 16, &key), 0);
+    assert_int_equal(allocation_table_init(&tables->allocations, 8, 8, 2, &tables->addresses, &key),
+                     0);
+    assert_int_equal(permission_table_init(&tables->permissions, 3, 2, 2, &tables->addresses, &key),
+                     0);
     tables->one = allocation_create(&tables->allocations, &one, 0);
     tables->other = allocation_create(&tables->allocations, &other, 0);
     *state = tables;
@@ -31,6 +35,7 @@ static int teardown(void **state)
     struct tables *tables = *state;
     permission_table_done(&tables->permissions);
     allocation_table_done(&tables->allocations);
+    address_store_done(&tables->addresses);
     test_free(tables);
     return 0;
 }
@@ -44,6 +49,8 @@ static void belongs_to_one_allocation_and_one_address(void **state)
     assert_int_equal(permission_find(&tables->permissions, tables->one, &peer), permission);
     assert_int_equal(permission_find(&tables->permissions, tables->one, &other_peer), INDEX_NONE);
     assert_int_equal(permission_find(&tables->permissions, tables->other, &peer), INDEX_NONE);
+    struct ip_address kept = permission_peer(&tables->permissions, permission);
+    assert_true(ip_address_equal(&kept, &peer));
 }
 
 static void destroying_any_of_a_list_keeps_the_rest(void **state)
