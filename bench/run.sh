@@ -19,13 +19,13 @@ plots of what they measured. Some twelve minutes; nothing else should run meanwh
   --no-build         take what has been built there
   --help
 
-forward, draws, requests and setup need no root. memif needs root and Debian's dpdk-dev (testpmd); huge pages are
+forward, draws, handoff, tables, requests and setup need no root. memif needs root and Debian's dpdk-dev (testpmd); huge pages are
 reserved for it and given back. coturn needs root and Debian's coturn. What cannot run is skipped, and why is said
 here and on the page.
 HELP
 }
 
-STEPS=(forward draws requests setup memif coturn)
+STEPS=(forward draws handoff tables requests setup memif coturn)
 cd "$(dirname "$0")/.." || exit 1
 results='' build=build-bench only=("${STEPS[@]}") quick=false publish=false no_build=false nice=0
 die() {
@@ -125,7 +125,8 @@ why_not() {
 failed=false
 build() {
     [ -f "$build/build.ninja" ] || meson setup "$build" --buildtype=release || return
-    ninja -C "$build" turnpike bench/forward bench/requests bench/setup bench/load/load
+    ninja -C "$build" turnpike bench/forward bench/handoff/handoff bench/tables/tables bench/requests \
+        bench/setup bench/load/load
 }
 
 if ! $no_build; then
@@ -136,6 +137,8 @@ fi
 if $quick; then
     forward=(--allocations "10k,1M" --repeat 5)
     draws=(--case mixed --allocations 10k --draw zipf --payload "160,1200" --repeat 5)
+    handoff=(--allocations 10k --repeat 5)
+    tables=(--keys "10k,1M" --repeat 3)
     requests=(--allocations 20000)
     setup=(--allocations 100000)
     memif=(--case 24x10k --case 160x10k --case 1200x10k --repeat 2 --duration 0.5 --latency-duration 1
@@ -145,12 +148,14 @@ if $quick; then
 else
     forward=()
     draws=(--case mixed --allocations "10k,1M" --draw "uniform,zipf" --payload "160,1200")
-    requests=() setup=(--allocations 1000000) memif=() coturn=()
+    handoff=() tables=() requests=() setup=(--allocations 1000000) memif=() coturn=()
     huge=2048
 fi
 
 wants forward && run forward "$build/bench/forward" "${forward[@]}"
 wants draws && run forward-draws "$build/bench/forward" "${draws[@]}"
+wants handoff && run handoff "$build/bench/handoff/handoff" "${handoff[@]}"
+wants tables && run tables "$build/bench/tables/tables" "${tables[@]}"
 wants requests && run requests "$build/bench/requests" "${requests[@]}"
 wants setup && run setup "$build/bench/setup" "${setup[@]}"
 if wants memif; then

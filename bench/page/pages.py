@@ -20,7 +20,14 @@ CASES = {
     "binding": "Binding, answered",
     "unauthenticated": "Allocate without credentials, answered 401",
 }
+HANDOFFS = {
+    "peer-to-channel": "peers' packets",
+    "mixed": "peers' packets, clients' on the right one",
+    "mixed-all": "both",
+    "channel-to-peer": "clients' packets",
+}
 RIVAL_FIGURES = [
+    ("both ways, flat out, packets/s", ("both", "media", "received_per_second"), False),
     ("to peer, flat out, packets/s", ("to_peer", "media", "to_peer", "received_per_second"), False),
     ("to client, flat out, packets/s", ("to_client", "media", "to_client", "received_per_second"), False),
     ("Binding, flat out, answers/s", ("binding", "flood", "answered_per_second"), False),
@@ -63,6 +70,8 @@ class Page:
             ("The machine and the commands", self.machine()),
             ("What is timed", (HERE / "timed.md").read_text()),
             ("What a packet costs a worker", self.forward()),
+            ("Two workers", self.handoff()),
+            ("The table", self.tables()),
             ("Between two processes", self.memif()),
             ("Latency against load", self.latency()),
             ("Setting up", self.setup()),
@@ -150,6 +159,30 @@ class Page:
         ]
         return "\nOther payloads, and flows by Zipf's law:\n\n" + table(
             ["case", "allocations", "flows", "payload, bytes", "cycles", "against macswap", "Mpps"], rows)
+
+    def handoff(self):
+        handoff = self.results.get("handoff")
+        if not handoff:
+            return NOTHING
+        rows = [
+            [HANDOFFS[one["case"]], count(one["allocations"]), one["threads"], f"{one['right_cycles']['median']:.0f}",
+             f"{one['wrong_cycles']['median']:.0f}", f"{one['ratio']['median']:.2f}x"]
+            for one in handoff["results"]
+        ]
+        return (HERE / "handoff.md").read_text().format(**handoff) + "\n" + table(
+            ["on the wrong worker", "allocations", "threads", "cycles, all right", "cycles, some wrong", "cost"], rows)
+
+    def tables(self):
+        tables = self.results.get("tables")
+        if not tables:
+            return NOTHING
+        rows = [
+            [f"`{one['table']}`", f"IPv{one['family']}", count(one["keys"]), f"{one['hit_cycles']['median']:.0f}",
+             f"{one['miss_cycles']['median']:.0f}", f"{one['bytes_per_key']:.0f}"]
+            for one in tables["results"]
+        ]
+        return (HERE / "tables.md").read_text() + "\n" + table(
+            ["table", "keys of", "how many", "cycles, found", "cycles, not there", "bytes a key"], rows)
 
     # Two processes
 

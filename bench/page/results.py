@@ -5,7 +5,7 @@ import json
 import pathlib
 import statistics
 
-NAMES = ["run", "forward", "forward-draws", "requests", "setup", "memif", "coturn"]
+NAMES = ["run", "forward", "forward-draws", "handoff", "tables", "requests", "setup", "memif", "coturn"]
 # Of a load generator's report: not told on the page.
 UNTOLD = {"requests", "frames", "flows_used", "flows_with_loss", "flows_reordered", "flows_with_duplicates",
           "most_lost_by_one_flow", "sent_bytes", "received_bytes", "damaged"}
@@ -63,6 +63,12 @@ class Results:
     def forward_figure(self, figure, case, allocations, **which):
         result = self.forward(case, allocations, **which)
         return result[figure]["median"] if result and figure in result else None
+
+    def handoff(self, case, allocations):
+        """Two threads where there were two CPUs."""
+        found = [result for result in self.files.get("handoff", {}).get("results", [])
+                 if (result["case"], result["allocations"]) == (case, allocations)]
+        return max(found, key=lambda result: result["threads"], default=None)
 
     def request(self, name, request, figure):
         for result in self.files.get(name, {}).get("results", []):

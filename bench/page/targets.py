@@ -6,6 +6,7 @@ import typing
 
 from page.results import lookup, median
 
+BOTH = ("both", "media", "received_per_second")
 TO_PEER = ("to_peer", "media", "to_peer", "received_per_second")
 TO_CLIENT = ("to_client", "media", "to_client", "received_per_second")
 
@@ -59,9 +60,17 @@ def was_set_up(case):
     return all(run.get("allocated") == case["allocations"] for run in case["turnpike"])
 
 
+def handoff_ratio(allocations):
+    def ratio_of(results):
+        result = results.handoff("mixed-all", allocations)
+        return result["ratio"]["median"] if result else None
+
+    return ratio_of
+
+
 def coturn_peak(results):
     """Packets a second that coturn delivers at its best, whichever way."""
-    ways = [median([lookup(run, path) for run in results.coturn_runs("coturn")]) for path in (TO_PEER, TO_CLIENT)]
+    ways = [median([lookup(run, path) for run in results.coturn_runs("coturn")]) for path in (BOTH, TO_PEER, TO_CLIENT)]
     return max((way for way in ways if way), default=None)
 
 
@@ -71,8 +80,9 @@ def memif_against_coturn(results):
 
 
 def veth_against_coturn(results):
-    """The worse of both ways."""
-    return min((way for way in map(results.coturn_ratio, (TO_PEER, TO_CLIENT)) if way), default=None)
+    """Both ways together, or else the worse of them."""
+    both = results.coturn_ratio(BOTH)
+    return both or min((way for way in map(results.coturn_ratio, (TO_PEER, TO_CLIENT)) if way), default=None)
 
 
 def latency_against_coturn(results):
@@ -109,6 +119,10 @@ TARGETS = [
     Target("p99 latency there at half of coturn's peak: coturn's against ours", 4, "x", True, latency_against_coturn),
     Target("a Binding answer, with FINGERPRINT and software checksums", 160, "cycles", False, cycles("binding")),
     Target("a 401 answer, the same", 200, "cycles", False, cycles("unauthenticated")),
+    *(
+        Target(f"two workers, half of all packets on the wrong one, against none: {name}", 1.25, "x", False, handoff_ratio(count))
+        for name, count in (("10k", 10_000), ("1M", 1_000_000))
+    ),
     Target("Allocate, through the control plane, in process", 250_000, "/s", True,
            lambda results: results.request("setup", "Allocate", "control_per_second")),
     Target("allocations with a channel, over memif", 60_000, "/s", True, allocates_by_packets),

@@ -18,6 +18,8 @@ import sys
 import tempfile
 import time
 
+from rivals.niceness import niceness
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 RELAYS = [f"100.65.0.{number}" for number in range(1, 65)]
 LOAD, LOAD_PREFIX = "100.65.255.1", 16
@@ -247,8 +249,7 @@ def main(words):
     arguments = parse_arguments(words)
     if os.geteuid() != 0 or not shutil.which("dpdk-testpmd"):
         raise SystemExit("compare memif: needs root and dpdk-testpmd (Debian's package dpdk-dev)")
-    os.nice(arguments.nice)
-    with tempfile.TemporaryDirectory(prefix="compare") as folder:
+    with niceness(arguments.nice), tempfile.TemporaryDirectory(prefix="compare") as folder:
         lab = Lab(arguments, pathlib.Path(folder))
         if not lab.has_huge_pages:
             say("too few free huge pages: the generator copies, and may be what is measured")
