@@ -465,7 +465,8 @@ int engine_open(struct engine *engine, const struct options *options)
     payload_setup(options->seed);
     error = open_tables(engine);
     if (!error && options->prepared)
-        error = prepared_open(&engine->prepared, options->allocations, options->lens.values[0]);
+        error =
+            prepared_open(&engine->prepared, (uint16_t)options->ring_len, options->lens.values[0]);
     if (!error)
         error = device_open(&engine->device, (uint16_t)options->port, (uint16_t)options->ring_len);
     if (error) {

@@ -104,18 +104,35 @@ static size_t write_to_client(struct media *media, uint8_t *frame, size_t len,
                        len, config->has_checksum);
 }
 
+static size_t write_frame(struct media *media, uint8_t *frame, size_t len,
+                          const struct payload *payload)
+{
+    if (payload->direction == TO_PEER)
+        return write_to_peer(media, frame, len, payload);
+    return write_to_client(media, frame, len, payload);
+}
+
+size_t media_write_unnumbered(struct media *media, uint8_t *frame, uint32_t flow,
+                              enum direction direction)
+{
+    struct payload payload = {.flow = flow, .direction = direction, .has_common_pattern = true};
+
+    return write_frame(media, frame, media->config.lens[0], &payload);
+}
+
 size_t media_write(struct media *media, uint8_t *frame, uint64_t now)
 {
     const struct flows *flows = media->config.flows;
     enum direction direction = choose_direction(media);
     uint32_t number = flows->ready[picker_draw(&media->picker)];
-    struct payload payload = {number, flows->table[number].sent[direction]++, now, direction};
-    size_t len = choose_len(media), frame_len;
+    struct payload payload = {
+        .flow = number,
+        .number = flows->table[number].sent[direction]++,
+        .sent = now,
+        .direction = direction,
+    };
+    size_t len = choose_len(media), frame_len = write_frame(media, frame, len, &payload);
 
-    if (direction == TO_PEER)
-        frame_len = write_to_peer(media, frame, len, &payload);
-    else
-        frame_len = write_to_client(media, frame, len, &payload);
     media->written++;
     media->counts[direction].sent++;
     media->counts[direction].sent_len += len;

@@ -68,6 +68,11 @@ void media_done(struct media *media);
 // measured on. Returns the frame's length.
 size_t media_write(struct media *media, uint8_t *frame, uint64_t now);
 
+// A packet of that flow as it would be, but without number and time, so that all of one direction
+// differ in their headers and the head of their payload alone. Not counted.
+size_t media_write_unnumbered(struct media *media, uint8_t *frame, uint32_t flow,
+                              enum direction direction);
+
 // Any datagram that arrived from elsewhere than the server: a peer should have got it.
 void media_receive_peer(struct media *media, const struct datagram *datagram, uint64_t now);
 // A datagram from the server that begins as ChannelData.

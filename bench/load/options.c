@@ -380,8 +380,9 @@ static void default_prefix(struct endpoint_range *range, uint16_t family, const 
 // What does not go together.
 static enum options_verdict check(FILE *errors, const struct options *options)
 {
-    if (options->prepared && (options->framing != MEDIA_CHANNEL || options->lens.count > 1))
-        return refuse(errors, "--prepared is for channels and one length of payload", "");
+    if (options->prepared &&
+        (options->framing != MEDIA_CHANNEL || options->lens.count > 1 || options->damage_every > 0))
+        return refuse(errors, "--prepared is for channels, one length of payload, no --damage", "");
     if (options->floor && (options->framing != MEDIA_CHANNEL || !options->next_hop_mac.is_given))
         return refuse(errors, "--floor is for channels and needs --next-hop-mac", "");
     if (options->floor && (options->allocations == 0 || options->pcap || options->refresh ||

@@ -11,6 +11,8 @@
 #define HEAD_LEN  PAYLOAD_MIN_LEN
 #define PLACES    4096
 #define TABLE_LEN (PLACES + PAYLOAD_MAX_LEN)
+// Beside the direction.
+#define COMMON_PATTERN 0x80
 
 static_assert(HEAD_LEN == 8 + 8 + 8, "three words");
 
@@ -26,9 +28,9 @@ void payload_setup(uint64_t seed)
     check_seed = random_next(&random);
 }
 
-static const uint8_t *pattern(uint64_t check)
+static const uint8_t *pattern(uint64_t check, bool is_common)
 {
-    return table + check % PLACES;
+    return table + (is_common ? 0 : check % PLACES);
 }
 
 static uint64_t mix(uint64_t hash, uint64_t word)
@@ -48,12 +50,13 @@ static uint64_t checksum(uint64_t which, uint64_t sent, size_t len, uint8_t dire
 void payload_write(uint8_t *bytes, size_t len, const struct payload *payload)
 {
     uint64_t which = (uint64_t)payload->flow << 32 | payload->number;
-    uint64_t check = checksum(which, payload->sent, len, payload->direction);
+    uint8_t kind = payload->direction | (payload->has_common_pattern ? COMMON_PATTERN : 0);
+    uint64_t check = checksum(which, payload->sent, len, kind);
 
     store_be64(bytes, which);
     store_be64(bytes + 8, payload->sent);
-    store_be64(bytes + 16, (uint64_t)payload->direction << 56 | check);
-    memcpy(bytes + HEAD_LEN, pattern(check), len - HEAD_LEN);
+    store_be64(bytes + 16, (uint64_t)kind << 56 | check);
+    memcpy(bytes + HEAD_LEN, pattern(check, payload->has_common_pattern), len - HEAD_LEN);
 }
 
 bool payload_read(const uint8_t *bytes, size_t len, struct payload *ret_payload)
@@ -61,11 +64,18 @@ bool payload_read(const uint8_t *bytes, size_t len, struct payload *ret_payload)
     if (len < PAYLOAD_MIN_LEN || len > PAYLOAD_MAX_LEN)
         return false;
     uint64_t which = load_be64(bytes), sent = load_be64(bytes + 8), last = load_be64(bytes + 16);
-    uint8_t direction = (uint8_t)(last >> 56);
-    uint64_t check = checksum(which, sent, len, direction);
+    uint8_t kind = (uint8_t)(last >> 56);
+    bool is_common = kind & COMMON_PATTERN;
+    uint64_t check = checksum(which, sent, len, kind);
     if (check != (last & (UINT64_MAX >> 8)) ||
-        memcmp(bytes + HEAD_LEN, pattern(check), len - HEAD_LEN) != 0)
+        memcmp(bytes + HEAD_LEN, pattern(check, is_common), len - HEAD_LEN) != 0)
         return false;
-    *ret_payload = (struct payload){(uint32_t)(which >> 32), (uint32_t)which, sent, direction};
+    *ret_payload = (struct payload){
+        .flow = (uint32_t)(which >> 32),
+        .number = (uint32_t)which,
+        .sent = sent,
+        .direction = kind & ~COMMON_PATTERN,
+        .has_common_pattern = is_common,
+    };
     return true;
 }

@@ -15,6 +15,7 @@ struct payload {
     uint32_t number;
     uint64_t sent; // on the sender's clock
     uint8_t direction;
+    bool has_common_pattern; // the same for all, else one that is seldom another packet's
 };
 
 // Once, before all else.

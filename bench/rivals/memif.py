@@ -121,7 +121,7 @@ users = ( {{ name = "load"; password = "load"; }} ); allow_peer = [ "198.19.0.0/
 """)
         log = lab.folder / "turnpike.log"
         command = ["ip", "netns", "exec", lab.namespace, lab.arguments.build / "turnpike", "-c", config]
-        with started(command, log, lambda: " started " in log.read_text()):
+        with started(lab, command, log, lambda: " started " in log.read_text()):
             yield ["--relay", f"{RELAYS[0]}:3478", "--local", LOAD]
     finally:
         subprocess.run(["ip", "netns", "delete", lab.namespace], check=False)
@@ -137,14 +137,15 @@ def testpmd(lab, _allocations):
           "--disable-link-check"),
     ]
     log = lab.folder / "testpmd.log"
-    lab.socket.unlink(missing_ok=True)
     # It writes nothing before its buffer is full.
-    with started(command, log, lab.socket.exists):
+    with started(lab, command, log, lab.socket.exists):
         yield ["--relay", f"{RELAYS[0]}:3478", "--next-hop-mac", MAC, "--floor", "macswap"]
 
 
 @contextlib.contextmanager
-def started(command, log, is_ready):
+def started(lab, command, log, is_ready):
+    # A program that was killed leaves it behind.
+    lab.socket.unlink(missing_ok=True)
     with log.open("w") as output:
         process = subprocess.Popen([*map(str, command)], stdin=subprocess.PIPE, stdout=output, stderr=output)
     try:

@@ -145,6 +145,7 @@ static void prepared_frames_are_of_one_length_and_in_channels(void **state)
     assert_true(options.prepared);
     assert_int_equal(PARSE(RELAY, "--prepared", "--payload", "160,200"), OPTIONS_WRONG);
     assert_int_equal(PARSE(RELAY, "--prepared", "--framing", "indication"), OPTIONS_WRONG);
+    assert_int_equal(PARSE(RELAY, "--prepared", "--damage", "10"), OPTIONS_WRONG);
 }
 
 static void a_floor_is_told_where_frames_go_and_is_asked_for_nothing(void **state)

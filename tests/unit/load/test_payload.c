@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-static const struct payload sent = {0x01020304, 0xFFFFFFFE, UINT64_C(0x123456789ABCDEF0), 1};
+static const struct payload sent = {0x01020304, 0xFFFFFFFE, UINT64_C(0x123456789ABCDEF0), 1, false};
 
 static int set_up(void **state)
 {
@@ -73,6 +73,25 @@ static void two_packets_have_different_patterns(void **state)
                             sizeof(first) - PAYLOAD_MIN_LEN);
 }
 
+static void what_has_the_common_pattern_differs_in_its_head_alone(void **state)
+{
+    (void)state;
+    uint8_t first[160], second[160];
+    struct payload common = sent, next, read;
+    common.has_common_pattern = true;
+    next = common;
+    next.flow++;
+    payload_write(first, sizeof(first), &common);
+    payload_write(second, sizeof(second), &next);
+    assert_memory_equal(first + PAYLOAD_MIN_LEN, second + PAYLOAD_MIN_LEN,
+                        sizeof(first) - PAYLOAD_MIN_LEN);
+    assert_true(payload_read(second, sizeof(second), &read));
+    assert_int_equal(read.flow, next.flow);
+    assert_int_equal(read.direction, next.direction);
+    second[159] ^= 1;
+    assert_false(payload_read(second, sizeof(second), &read));
+}
+
 static void another_run_is_not_taken_for_this_one(void **state)
 {
     (void)state;
@@ -90,6 +109,7 @@ int main(void)
         cmocka_unit_test_setup(every_bit_is_checked, set_up),
         cmocka_unit_test_setup(a_byte_more_or_less_is_wrong, set_up),
         cmocka_unit_test_setup(two_packets_have_different_patterns, set_up),
+        cmocka_unit_test_setup(what_has_the_common_pattern_differs_in_its_head_alone, set_up),
         cmocka_unit_test_setup(another_run_is_not_taken_for_this_one, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,13 +7,15 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
-#define FLOWS   5
-#define PAYLOAD 160
-#define IN_LEN  (14 + 20 + 8 + 4 + PAYLOAD) // ChannelData
-#define OUT_LEN (14 + 20 + 8 + PAYLOAD)
+#define FLOWS    5
+#define PAYLOAD  160
+#define RING_LEN 128
+#define IN_LEN   (14 + 20 + 8 + 4 + PAYLOAD) // ChannelData
+#define OUT_LEN  (14 + 20 + 8 + PAYLOAD)
 
 static const struct link link_of = {{2, 0, 0, 0, 0, 1}, {2, 0, 0, 0, 0, 2}};
 
@@ -44,8 +46,9 @@ static int begin(void **state)
         return -1;
     flows_pretend(&flows);
     flows_gather(&flows);
-    return media_init(&media, &config) == 0 && prepared_open(&prepared, FLOWS, PAYLOAD) == 0 ? 0
-                                                                                             : -1;
+    return media_init(&media, &config) == 0 && prepared_open(&prepared, RING_LEN, PAYLOAD) == 0
+               ? 0
+               : -1;
 }
 
 static int end(void **state)
@@ -56,6 +59,23 @@ static int end(void **state)
     media_done(&media);
     flows_done(&flows);
     return 0;
+}
+
+// As macswap returns it.
+static void receive_reflected(const struct rte_mbuf *frame, bool ret_is_seen[][DIRECTION_COUNT])
+{
+    uint8_t bytes[MEDIA_FRAME_MAX_LEN];
+    struct datagram datagram;
+    memcpy(bytes, rte_pktmbuf_mtod(frame, const uint8_t *), frame->data_len);
+    memcpy(bytes, link_of.own, ETHERNET_ADDRESS_LEN);
+    memcpy(bytes + ETHERNET_ADDRESS_LEN, link_of.next_hop, ETHERNET_ADDRESS_LEN);
+    assert_int_equal(frame_read(bytes, frame->data_len, &datagram), FRAME_UDP);
+    for (uint32_t i = 0; i < FLOWS; i++) {
+        struct transport_address client = flow_client(&flows, i), peer = flow_peer(&flows, i);
+        ret_is_seen[i][TO_PEER] |= transport_address_equal(&datagram.source, &client);
+        ret_is_seen[i][TO_CLIENT] |= transport_address_equal(&datagram.source, &peer);
+    }
+    media_receive_swapped(&media, bytes, &datagram, 1);
 }
 
 static void give_back(void)
@@ -83,39 +103,54 @@ static void every_frame_is_a_whole_one_of_either_direction(void **state)
     assert_int_equal(media.counts[TO_CLIENT].sent_len, DEVICE_BURST / 2 * PAYLOAD);
 }
 
-static void what_was_given_back_is_sent_again_after_all_others(void **state)
+// Whatever was in the buffer before: every flow's frame is right to the last byte.
+static void every_frame_is_a_flows_own_again_and_again(void **state)
 {
     (void)state;
-    assert_int_equal(prepared_fill(&prepared, &media, false), 0);
-    unsigned bursts = rte_mempool_avail_count(prepared.pool) / DEVICE_BURST;
-    struct rte_mbuf *first = NULL;
-    unsigned seen = 0;
-    for (unsigned i = 0; i < bursts + 1; i++) {
-        prepared_send(&prepared, &media, &device, DEVICE_BURST);
-        assert_int_equal(device.queued_count, DEVICE_BURST);
-        if (i == 0)
-            first = device.queued[0];
-        for (unsigned j = 0; j < DEVICE_BURST; j++)
-            seen += device.queued[j] == first;
-        assert_int_equal(seen, i < bursts ? 1 : 2);
+    bool is_seen[FLOWS][DIRECTION_COUNT] = {0};
+    assert_int_equal(prepared_fill(&prepared, &media, true), 0);
+    for (unsigned i = 0; i < 100; i++) {
+        unsigned count = i % 2 == 0 ? 1 : DEVICE_BURST;
+        prepared_send(&prepared, &media, &device, count);
+        assert_int_equal(device.queued_count, count);
+        for (unsigned j = 0; j < device.queued_count; j++)
+            receive_reflected(device.queued[j], is_seen);
         give_back();
+    }
+    for (unsigned i = 0; i < FLOWS; i++)
+        assert_true(is_seen[i][TO_PEER] && is_seen[i][TO_CLIENT]);
+    for (unsigned i = 0; i < DIRECTION_COUNT; i++) {
+        assert_int_equal(media.counts[i].received, media.counts[i].sent);
+        assert_int_equal(media.counts[i].checked, media.counts[i].sent);
     }
 }
 
-static void no_more_are_sent_than_there_are(void **state)
+static void one_direction_alone_is_sent_alone(void **state)
 {
     (void)state;
+    media.config.directions[TO_PEER] = false;
     assert_int_equal(prepared_fill(&prepared, &media, false), 0);
-    unsigned count = rte_mempool_avail_count(prepared.pool);
-    struct rte_mbuf **kept = calloc(count, sizeof(*kept));
-    assert_non_null(kept);
-    assert_int_equal(rte_mempool_get_bulk(prepared.pool, (void **)kept, count - 3), 0);
     prepared_send(&prepared, &media, &device, DEVICE_BURST);
-    assert_int_equal(device.queued_count, 3);
+    assert_int_equal(media.counts[TO_CLIENT].sent, DEVICE_BURST);
+    for (unsigned i = 0; i < DEVICE_BURST; i++)
+        assert_int_equal(device.queued[i]->data_len, OUT_LEN);
+}
+
+static void nothing_is_sent_while_the_port_has_all_frames(void **state)
+{
+    (void)state;
+    struct rte_mbuf *kept[2 * RING_LEN];
+    unsigned count;
+    assert_int_equal(prepared_fill(&prepared, &media, false), 0);
+    count = rte_mempool_avail_count(prepared.pools[TO_CLIENT]);
+    assert_int_equal(rte_mempool_get_bulk(prepared.pools[TO_CLIENT], (void **)kept, count), 0);
     prepared_send(&prepared, &media, &device, DEVICE_BURST);
-    assert_int_equal(device.queued_count, 3);
-    rte_mempool_put_bulk(prepared.pool, (void **)kept, count - 3);
-    free(kept);
+    assert_int_equal(device.queued_count, 0);
+    assert_int_equal(media.counts[TO_PEER].sent, 0);
+    assert_int_equal(rte_mempool_avail_count(prepared.pools[TO_PEER]), count);
+    rte_mempool_put_bulk(prepared.pools[TO_CLIENT], (void **)kept, count);
+    prepared_send(&prepared, &media, &device, DEVICE_BURST);
+    assert_int_equal(device.queued_count, DEVICE_BURST);
 }
 
 // A relay takes ChannelData's header off on the way to the peer.
@@ -153,8 +188,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(every_frame_is_a_whole_one_of_either_direction),
-        CASE(what_was_given_back_is_sent_again_after_all_others),
-        CASE(no_more_are_sent_than_there_are),
+        CASE(every_frame_is_a_flows_own_again_and_again),
+        CASE(one_direction_alone_is_sent_alone),
+        CASE(nothing_is_sent_while_the_port_has_all_frames),
         CASE(what_arrives_is_told_by_its_length),
         CASE(one_of_so_many_is_left_to_be_checked),
     };
