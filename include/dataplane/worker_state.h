@@ -64,6 +64,7 @@ struct worker {
     struct worker_lookups lookups;            // first round
     struct worker_lookups peer_lookups;       // peer packets whose guess was wrong
     struct worker_lookups permission_lookups; // second round
+    struct worker_lookups stray_lookups;      // clients that are not this worker's
 
     uint64_t icmp_due_tsc; // when the bucket of ICMP errors is full again
 

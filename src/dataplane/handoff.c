@@ -2,6 +2,7 @@
 // Frames handed between workers, gathered for each owner so that a ring is touched once a poll.
 #include "dataplane/handoff.h"
 
+#include <rte_prefetch.h>
 #include <rte_ring.h>
 
 static void flush_to(struct worker *worker, unsigned owner)
@@ -41,6 +42,9 @@ unsigned handoff_receive(struct worker *worker, unsigned from, struct rte_mbuf *
 {
     unsigned count = rte_ring_sc_dequeue_burst(worker->plane->handoffs[from][worker->id],
                                                (void **)ret_frames, WORKER_BURST, NULL);
+    // Another core wrote them last.
+    for (unsigned i = 0; i < count; i++)
+        rte_prefetch0(ret_frames[i]);
     worker_count_add(worker, COUNTER_HANDOFF_IN, count);
     return count;
 }

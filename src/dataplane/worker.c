@@ -8,6 +8,7 @@
 #include "dataplane/handoff.h"
 #include "dataplane/kernel_path.h"
 #include "dataplane/punting.h"
+#include "dataplane/stray_client.h"
 #include "dataplane/transmit.h"
 #include "dataplane/worker_state.h"
 
@@ -171,6 +172,7 @@ static void process(struct worker *worker, struct rte_mbuf **frames, unsigned co
 {
     struct rte_mbuf *turned[WORKER_BURST];
     burst_process(worker, frames, count, may_hand_on);
+    stray_clients_settle(worker);
     unsigned turned_count = queue_take(&worker->turned, turned);
     if (turned_count > 0)
         burst_process(worker, turned, turned_count, false);
