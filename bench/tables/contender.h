@@ -20,5 +20,6 @@ struct contender {
 };
 
 extern const struct contender contender_flow_table;
+extern const struct contender contender_array;
 extern const struct contender contender_rte_hash_crc;
 extern const struct contender contender_rte_hash_keyed;

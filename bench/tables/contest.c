@@ -30,8 +30,9 @@ void contest_init(struct contest *contest, uint8_t family, uint32_t entry_count)
         fail("no memory for %u entries", entry_count);
     contest->entries = contest->memory.bytes;
     contest->keys = aligned_alloc(64, CONTEST_KEYS * sizeof(*contest->keys));
+    contest->places = calloc(CONTEST_KEYS, sizeof(*contest->places));
     contest->numbers = calloc(CONTEST_KEYS, sizeof(*contest->numbers));
-    if (contest->keys == NULL || contest->numbers == NULL)
+    if (contest->keys == NULL || contest->places == NULL || contest->numbers == NULL)
         fail("out of memory");
     for (uint32_t i = 0; i < entry_count; i++) {
         key_of(family, i, &contest->entries[i].key);
@@ -43,6 +44,7 @@ void contest_done(struct contest *contest)
 {
     table_memory_give(&contest->memory);
     free(contest->keys);
+    free(contest->places);
     free(contest->numbers);
 }
 
@@ -51,7 +53,7 @@ void contest_draw(struct contest *contest, bool are_there)
     for (unsigned i = 0; i < CONTEST_KEYS; i++) {
         uint32_t number = random_below(&contest->random, contest->entry_count);
         contest->numbers[i] = are_there ? number : FLOW_NONE;
-        key_of(contest->family, are_there ? number : contest->entry_count + number,
-               &contest->keys[i]);
+        contest->places[i] = are_there ? number : contest->entry_count + number;
+        key_of(contest->family, contest->places[i], &contest->keys[i]);
     }
 }

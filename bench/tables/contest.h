@@ -26,6 +26,7 @@ struct contest {
     uint8_t family; // enum ip_family
     // A sample's questions and their answers.
     struct flow_key *keys;
+    uint32_t *places; // in an array of all clients that a key can name, as the relay ports' is
     uint32_t *numbers; // FLOW_NONE: in no table
 };
 

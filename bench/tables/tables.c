@@ -21,7 +21,7 @@
 #define REPETITIONS_MAX 1000
 
 static const struct contender *const contenders[] = {&contender_flow_table, &contender_rte_hash_crc,
-                                                     &contender_rte_hash_keyed};
+                                                     &contender_rte_hash_keyed, &contender_array};
 
 #define CONTENDER_COUNT (sizeof(contenders) / sizeof(contenders[0]))
 
