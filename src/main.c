@@ -180,6 +180,7 @@ static int start_workers(struct relay *relay)
             .queue = relay->ports.queues[i],
             .socket = -1, // any
             .pool = relay->ports.pool,
+            .wait_fd = relay->filter ? xdp_filter_socket(relay->filter, i) : 0,
         };
 
         error = worker_create(&config, &relay->workers[i]);

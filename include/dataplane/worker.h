@@ -16,6 +16,7 @@ struct worker_config {
     uint16_t queue;      // its rx and tx queue there
     int socket;          // NUMA node of its memory, or SOCKET_ID_ANY
     struct rte_mempool *pool; // buffers for fragments
+    int wait_fd; // readable when its port has a packet, to wait for when idle; 0: none
 };
 
 // Allocates every table at its full size. 0, -ENOMEM, -EINVAL, -ENOTSUP (a CPU without AES instructions). Control

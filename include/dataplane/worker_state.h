@@ -48,6 +48,7 @@ struct worker {
     uint16_t port;
     uint16_t queue;
     uint16_t ipv4_id;
+    int wait_fd;      // of an idle worker; negative: none
     bool may_hand_on; // the burst in work came from the wire
     struct adjacency *adjacencies;
     struct local_addresses local_v4;

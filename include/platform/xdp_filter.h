@@ -32,6 +32,8 @@ int xdp_filter_attach(struct xdp_filter *filter, const char *interface, enum xdp
 
 // From now on an AF_XDP socket gets what is the relay's of a queue. 0 or -errno.
 int xdp_filter_add_socket(struct xdp_filter *filter, uint32_t queue, int fd);
+// That socket, readable when it has packets; -1: the queue has none.
+int xdp_filter_socket(const struct xdp_filter *filter, uint32_t queue);
 
 // File descriptor of the program, owned by the filter.
 int xdp_filter_program(const struct xdp_filter *filter);

@@ -82,6 +82,7 @@ int worker_create(const struct worker_config *config, struct worker **ret_worker
     worker->id = config->id;
     worker->port = config->port;
     worker->queue = config->queue;
+    worker->wait_fd = config->wait_fd > 0 ? config->wait_fd : -1;
     worker->pool = config->pool;
     worker->tsc_hz = rte_get_tsc_hz();
     stateless_answers_init(&worker->stateless, &config->plane->config.stateless);
@@ -243,7 +244,7 @@ int worker_run(void *argument)
 {
     struct worker *worker = argument;
     bool spins = worker->config->idle == PLANE_IDLE_SPIN;
-    idle_init(&worker->idle, spins ? 0 : worker->config->idle_sleep_us);
+    idle_init(&worker->idle, spins ? 0 : worker->config->idle_sleep_us, worker->wait_fd);
     while (__atomic_load_n(&worker->plane->running, __ATOMIC_RELAXED)) {
         if (worker_poll(worker) > 0)
             idle_found_work(&worker->idle);

@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "base/port_slice.h"
 #include "platform/xdp_filter_rules.h"
 
 #include <bpf/bpf.h>
@@ -32,6 +33,7 @@ struct xdp_filter {
     int sockets_fd; // xsks_map, of the object
     int link_fd;    // -1: not attached
     enum xdp_filter_mode mode;
+    int sockets[PORT_SLICE_COUNT]; // of the queues; -1: none
     unsigned socket_count;
     unsigned zero_copy_count;
 };
@@ -161,6 +163,7 @@ int xdp_filter_create(const struct plane_config *config, struct xdp_filter **ret
     filter->program_fd = bpf_program__fd(bpf_object__next_program(filter->object, NULL));
     filter->sockets_fd = bpf_object__find_map_fd_by_name(filter->object, "xsks_map");
     filter->link_fd = -1;
+    memset(filter->sockets, -1, sizeof(filter->sockets));
     *ret_filter = filter;
     return 0;
 }
@@ -220,13 +223,22 @@ static bool socket_is_zero_copy(int fd)
 
 int xdp_filter_add_socket(struct xdp_filter *filter, uint32_t queue, int fd)
 {
-    int error = bpf_map_update_elem(filter->sockets_fd, &queue, &fd, 0);
+    int error;
 
+    if (queue >= PORT_SLICE_COUNT)
+        return -ERANGE;
+    error = bpf_map_update_elem(filter->sockets_fd, &queue, &fd, 0);
     if (error)
         return error;
+    filter->sockets[queue] = fd;
     filter->socket_count++;
     filter->zero_copy_count += socket_is_zero_copy(fd);
     return 0;
+}
+
+int xdp_filter_socket(const struct xdp_filter *filter, uint32_t queue)
+{
+    return queue < PORT_SLICE_COUNT ? filter->sockets[queue] : -1;
 }
 
 int xdp_filter_program(const struct xdp_filter *filter)

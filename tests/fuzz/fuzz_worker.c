@@ -236,8 +236,13 @@ static void run_start(struct run *run)
     REQUIRE(plane_create(&plane_config, &run->plane) == 0);
     REQUIRE(turn_server_create(&turn_config, &run->server) == 0);
     for (unsigned worker = 0; worker < WORKERS; worker++) {
-        struct worker_config config = {run->plane, (uint16_t)worker, ports[worker],
-                                       0,          SOCKET_ID_ANY,    pool};
+        struct worker_config config = {
+            .plane = run->plane,
+            .id = (uint16_t)worker,
+            .port = ports[worker],
+            .socket = SOCKET_ID_ANY,
+            .pool = pool,
+        };
 
         REQUIRE(worker_create(&config, &run->workers[worker]) == 0);
         memset(&adjacency, 0, sizeof(adjacency));

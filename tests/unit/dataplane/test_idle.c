@@ -3,16 +3,20 @@
 
 #include "rig.h"
 
+#include <poll.h>
 #include <sys/prctl.h>
 #include <time.h>
 
 static struct timespec slept[64];
+static struct pollfd waited_for;
 static unsigned sleep_count;
 
 // In place of the C library's: remembers and returns at once.
-int nanosleep(const struct timespec *wanted, struct timespec *left)
+int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *wanted, const sigset_t *signals)
 {
-    (void)left;
+    (void)signals;
+    assert_int_equal(count, 1);
+    waited_for = fds[0];
     slept[sleep_count++ % 64] = *wanted;
     return 0;
 }
@@ -30,7 +34,7 @@ static void spins_first_and_then_sleeps_ever_longer_up_to_the_limit(void **state
 {
     (void)state;
     struct idle idle;
-    idle_init(&idle, 100);
+    idle_init(&idle, 100, -1);
     assert_true(spin(&idle) >= 100);
     for (unsigned i = 1; i < 12; i++)
         assert_true(idle_found_nothing(&idle));
@@ -47,7 +51,7 @@ static void work_starts_it_all_over(void **state)
 {
     (void)state;
     struct idle idle;
-    idle_init(&idle, 100);
+    idle_init(&idle, 100, -1);
     unsigned polls = spin(&idle);
     for (unsigned i = 0; i < 10; i++)
         (void)idle_found_nothing(&idle);
@@ -61,17 +65,27 @@ static void without_a_limit_it_never_sleeps(void **state)
     (void)state;
     struct idle idle;
     sleep_count = 0;
-    idle_init(&idle, 0);
+    idle_init(&idle, 0, -1);
     for (unsigned i = 0; i < 100000; i++)
         assert_false(idle_found_nothing(&idle));
     assert_int_equal(sleep_count, 0);
+}
+
+static void a_sleep_ends_when_a_packet_comes(void **state)
+{
+    (void)state;
+    struct idle idle;
+    idle_init(&idle, 100, 7);
+    (void)spin(&idle);
+    assert_int_equal(waited_for.fd, 7);
+    assert_int_equal(waited_for.events, POLLIN);
 }
 
 static void long_sleeps_are_told_in_seconds(void **state)
 {
     (void)state;
     struct idle idle;
-    idle_init(&idle, 2500000);
+    idle_init(&idle, 2500000, -1);
     (void)spin(&idle);
     for (unsigned i = 0; i < 30; i++)
         (void)idle_found_nothing(&idle);
@@ -83,7 +97,7 @@ static void asks_for_sleeps_as_short_as_wished(void **state)
 {
     (void)state;
     struct idle idle;
-    idle_init(&idle, 100);
+    idle_init(&idle, 100, -1);
     assert_int_equal(prctl(PR_GET_TIMERSLACK, 0UL, 0UL, 0UL, 0UL), 1);
 }
 
@@ -93,6 +107,7 @@ int main(void)
         cmocka_unit_test(spins_first_and_then_sleeps_ever_longer_up_to_the_limit),
         cmocka_unit_test(work_starts_it_all_over),
         cmocka_unit_test(without_a_limit_it_never_sleeps),
+        cmocka_unit_test(a_sleep_ends_when_a_packet_comes),
         cmocka_unit_test(long_sleeps_are_told_in_seconds),
         cmocka_unit_test(asks_for_sleeps_as_short_as_wished),
     };

@@ -8,6 +8,7 @@
 #include "platform/xdp_filter_rules.h"
 
 #include <bpf/bpf.h>
+#include <errno.h>
 #include <linux/bpf.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -471,9 +472,22 @@ static void loads_as_many_rules_as_there_can_be(void **state)
     xdp_filter_destroy(filter);
 }
 
+static void knows_the_socket_of_a_queue(void **state)
+{
+    struct xdp_filter *filter = *state;
+
+    if (!filter)
+        skip();
+    assert_int_equal(xdp_filter_socket(filter, 0), socket_fd);
+    assert_int_equal(xdp_filter_socket(filter, 1), -1);
+    assert_int_equal(xdp_filter_socket(filter, UINT32_MAX), -1);
+    assert_int_equal(xdp_filter_add_socket(filter, UINT32_MAX, socket_fd), -ERANGE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(knows_the_socket_of_a_queue),
         cmocka_unit_test(rules_hold_every_listener_and_relay),
         cmocka_unit_test(takes_udp_to_listeners_and_relay_ranges),
         cmocka_unit_test(leaves_other_ports_and_addresses_to_the_kernel),
