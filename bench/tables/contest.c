@@ -18,7 +18,8 @@ static void key_of(uint8_t family, uint32_t client, struct flow_key *ret_key)
     uint8_t ip[16] = {0x20, 0x01, 0x0D, 0xB8};
     store_be32(family == IP_FAMILY_V4 ? ip : ip + 12, 0x0B000000 + client / CLIENTS_AN_ADDRESS);
     uint16_t port = (uint16_t)(FIRST_PORT + client % CLIENTS_AN_ADDRESS);
-    flow_key_set(ret_key, FLOW_KEY_CLIENT, family, 0, ip, htons(port), htons(TURN_CHANNEL_MIN));
+    flow_key_set(ret_key, FLOW_KEY_CLIENT, family, (struct flow_end){0, htons(3478)}, ip,
+                 htons(port), htons(TURN_CHANNEL_MIN));
 }
 
 void contest_init(struct contest *contest, uint8_t family, uint32_t entry_count)

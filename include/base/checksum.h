@@ -4,6 +4,7 @@
 // end (RFC 1071, RFC 1624).
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -17,6 +18,13 @@ static inline uint16_t checksum_fold(uint64_t sum)
 {
     uint32_t half = (uint32_t)((sum + (sum << 32 | sum >> 32)) >> 32);
     return (uint16_t)((half + (half << 16 | half >> 16)) >> 16);
+}
+
+// What is right sums up to nothing, that is, to a multiple of 65535. (A number is a multiple of an
+// odd one when its product with the inverse is no more than the largest number of times that fits.)
+static inline bool checksum_is_right(uint64_t sum)
+{
+    return sum * UINT64_C(0xFFFEFFFEFFFEFFFF) <= UINT64_C(0x0001000100010001);
 }
 
 // To subtract a sum, add its negation.
@@ -81,4 +89,10 @@ static inline uint16_t checksum_udp_field(uint64_t sum)
 {
     uint16_t field = checksum_field(sum);
     return field != 0 ? field : 0xFFFF;
+}
+
+// checksum_fold() of a sum of a few words. Of anything but 0 it is not 0.
+static inline uint16_t checksum_fold_u32(uint32_t sum)
+{
+    return (uint16_t)((sum + (sum << 16 | sum >> 16)) >> 16);
 }

@@ -5,6 +5,7 @@
 
 #include "dataplane/table_memory.h"
 #include "dataplane/table_value.h"
+#include "dataplane/token_bucket.h"
 #include "exchange/command.h"
 #include "exchange/plane.h"
 #include "exchange/punt.h"
@@ -28,7 +29,8 @@ struct allocation {
     uint32_t adjacency; // towards the client
     struct table_relayed relayed[TABLE_FAMILIES];
     struct allocation_traffic
-        traffic; // of Send and Data indications, and of channels that are gone
+        traffic;                    // of Send and Data indications, and of channels that are gone
+    struct token_bucket buckets[2]; // bandwidth, by enum direction
     // From here on: commands only.
     uint32_t id;
     uint32_t channels[TABLE_FAMILIES];    // firsts of lists, by the peers' family
@@ -39,7 +41,8 @@ struct allocation {
 } __attribute__((aligned(64)));
 
 static_assert(sizeof(struct allocation) == 128, "two cache lines an allocation");
-static_assert(offsetof(struct allocation, id) == 64, "packets touch the first line only");
+static_assert(offsetof(struct allocation, buckets) == 64,
+              "packets touch the first line only, unless there is a limit to bandwidth");
 
 struct allocation_table {
     struct allocation *at;

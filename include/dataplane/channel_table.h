@@ -3,6 +3,7 @@
 // section 12). Written and read by that worker alone.
 #pragma once
 
+#include "dataplane/flow_table.h"
 #include "dataplane/table_memory.h"
 #include "dataplane/table_value.h"
 #include "exchange/command.h"
@@ -16,32 +17,34 @@
 
 struct tables;
 
-// The first line forwards in both directions; the second counts.
+// One direction of a channel.
+struct channel_way {
+    uint32_t adjacency;
+    int32_t allowance;  // see dataplane/allowance.h
+    uint16_t packets;   // the same
+    uint16_t ip_change; // what a rewrite adds to IPv4's checksum, as a number: for the addresses,
+                        // the length of ChannelData's header, a hop
+};
+
+// The first line forwards IPv4 in both directions and says whether the entry is the one that was
+// asked for; the second counts.
 struct channel {
-    uint8_t client_ip[16];
-    uint8_t peer_ip[16];
-    uint16_t client_port_be;
-    uint16_t peer_port_be;
-    uint16_t number;
-    uint16_t relay_port_be; // ours towards the peer
+    uint64_t client[2]; // the key that leads here from the client, but for IPv6 addresses
+    // What the peer's packets say: IPv4 source and destination, source port, our port; and the
+    // allocation.
+    uint64_t peer[2];
+    struct channel_way to_peer;
+    struct channel_way to_client;
+    uint16_t udp_change; // what a rewrite towards the client adds to UDP's checksum, and one towards
+                         // the peer takes off, as a number
     uint8_t relay;
-    uint8_t hairpin; // index of the relay that has the peer's address, TABLE_RELAY_NONE
-    uint8_t listener;
-    uint8_t client_family;
-    uint8_t peer_family;
-    uint8_t permitted; // its permission is live
-    uint32_t peer_adjacency;
-    uint32_t client_adjacency;
-    uint32_t allocation;
-    // What a rewrite changes about the UDP checksum, lengths apart: addresses, ports and channel
-    // number.
-    uint16_t to_peer_change;
-    uint16_t to_client_change;
-    struct allocation_traffic traffic;
-    uint32_t to_peer_label; // IPv6 flow labels
-    uint32_t to_client_label;
-    uint32_t permission; // from here on: commands only
-    uint32_t next;       // of the allocation's
+    uint8_t hairpin;     // index of the relay that has the peer's address, TABLE_RELAY_NONE
+    uint8_t peer_family; // enum ip_family; IP_FAMILY_NONE: the channel is gone
+    bool permitted : 1;  // its permission is live
+    bool is_plain : 1;   // permitted, and nothing about it is special: see dataplane/media.h
+    struct allocation_traffic traffic __attribute__((aligned(64))); // see dataplane/allowance.h
+    uint32_t permission;                                            // from here on: commands only
+    uint32_t next;                                                  // of the allocation's
     uint32_t previous;
     uint32_t next_of_permission;
     uint32_t previous_of_permission;
@@ -50,10 +53,83 @@ struct channel {
 static_assert(sizeof(struct channel) == 128, "two cache lines a channel");
 static_assert(offsetof(struct channel, traffic) == 64, "what forwards is in the first line");
 
+// IPv6 addresses are too long for that line.
+struct channel_ips {
+    uint8_t client[16];
+    uint8_t peer[16];
+};
+
 struct channel_table {
     struct channel *at;
+    struct channel_ips *ips; // of the same index; NULL without any IPv6 in the configuration
     struct index_pool pool;
 };
+
+// What an entry's words hold.
+
+static inline uint8_t channel_client_family(const struct channel *channel)
+{
+    return flow_key_family(channel->client[1]);
+}
+
+static inline uint16_t channel_number_be(const struct channel *channel)
+{
+    return (uint16_t)(channel->client[1] >> FLOW_KEY_NUMBER_SHIFT);
+}
+
+static inline uint16_t channel_number(const struct channel *channel)
+{
+    return __builtin_bswap16(channel_number_be(channel));
+}
+
+static inline uint16_t channel_client_port_be(const struct channel *channel)
+{
+    return (uint16_t)channel->client[1];
+}
+
+static inline uint16_t channel_listener_port_be(const struct channel *channel)
+{
+    return (uint16_t)(channel->client[1] >> 16);
+}
+
+static inline uint16_t channel_peer_port_be(const struct channel *channel)
+{
+    return (uint16_t)channel->peer[1];
+}
+
+static inline uint16_t channel_relay_port_be(const struct channel *channel)
+{
+    return (uint16_t)(channel->peer[1] >> 16);
+}
+
+static inline const uint8_t *channel_listener_ip(const struct plane_config *config,
+                                                 const struct channel *channel)
+{
+    return channel_client_family(channel) == IP_FAMILY_V6
+               ? config->listeners[channel->client[0] >> 32].ip.bytes
+               : (const uint8_t *)channel->client + 4;
+}
+
+// Its index.
+static inline uint32_t channel_allocation(const struct channel *channel)
+{
+    return (uint32_t)(channel->peer[1] >> 32);
+}
+
+// As many bytes as the family has; an IPv4 address comes first in its words.
+static inline const uint8_t *channel_client_ip(const struct channel_table *table,
+                                               const struct channel *channel)
+{
+    return channel_client_family(channel) == IP_FAMILY_V6 ? table->ips[channel - table->at].client
+                                                          : (const uint8_t *)channel->client;
+}
+
+static inline const uint8_t *channel_peer_ip(const struct channel_table *table,
+                                             const struct channel *channel)
+{
+    return channel->peer_family == IP_FAMILY_V6 ? table->ips[channel - table->at].peer
+                                                : (const uint8_t *)channel->peer;
+}
 
 // Its part of the tables' block; done twice, see struct table_cutter.
 void channel_table_cut(struct channel_table *table, const struct plane_config *config,

@@ -24,17 +24,16 @@ static inline struct leg client_leg_of_allocation(const struct worker *worker,
 }
 
 // The same, of the channel's entry alone.
-static __rte_always_inline struct leg client_leg_of_channel(const struct worker *worker,
-                                                            const struct channel *channel)
+static inline struct leg client_leg_of_channel(const struct worker *worker,
+                                               const struct channel *channel)
 {
-    const struct transport_address *listener = &worker->config->listeners[channel->listener];
     return (struct leg){
-        .source_ip = listener->ip.bytes,
-        .destination_ip = channel->client_ip,
-        .source_port_be = htons(listener->port),
-        .destination_port_be = channel->client_port_be,
-        .family = channel->client_family,
+        .source_ip = channel_listener_ip(worker->config, channel),
+        .destination_ip = channel_client_ip(&worker->tables.channels, channel),
+        .source_port_be = channel_listener_port_be(channel),
+        .destination_port_be = channel_client_port_be(channel),
+        .family = channel_client_family(channel),
         .hairpin = TABLE_RELAY_NONE,
-        .adjacency = channel->client_adjacency,
+        .adjacency = channel->to_client.adjacency,
     };
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/address.h"
+#include "dataplane/flow_hash.h"
 #include "dataplane/table_memory.h"
 
 #include <assert.h>
@@ -19,42 +20,66 @@
 #define FLOW_PROBES_MAX 32
 
 enum flow_key_kind {
-    FLOW_KEY_CLIENT = 1, // scope: listener; number: the channel, 0 for the allocation
+    FLOW_KEY_CLIENT = 1, // scope: listener's IPv4 address, or its index; number: the channel, 0 for
+                         // the allocation
     FLOW_KEY_PEER,       // scope: allocation; port 0 for the permission
-    FLOW_KEY_STEERING,   // scope: listener
+    FLOW_KEY_STEERING,   // scope: as of a client
 };
 
-// Four words, made in registers and stored whole: the hash loads 16 bytes at a time, and a load of
-// what was just stored in smaller pieces waits until all have left the store buffer.
+// The first two words are, for a client with IPv4, what its packets say: source and destination
+// address, source and destination port; then the channel number, in network order, and what the key
+// is for. An IPv6 address stands in the last two.
 struct flow_key {
-    uint64_t ip[2]; // an IPv4 address has zeros behind it
-    uint64_t place; // scope, port (network order) and number
-    uint64_t kind;  // enum flow_key_kind, and the family
+    uint64_t words[2];
+    uint64_t ip[2];
 } __attribute__((aligned(32)));
 
 static_assert(sizeof(struct flow_key) == 32, "two AES blocks");
 
+// In the second word.
+#define FLOW_KEY_NUMBER_SHIFT 32
+#define FLOW_KEY_KIND_SHIFT   48
+#define FLOW_KEY_FAMILY_SHIFT 56
+
+// Whom a key is of, and our end of it: scope and local_port_be.
+struct flow_end {
+    uint32_t scope; // as its kind says
+    uint16_t local_port_be;
+};
+
+// What its kind and family make of the second word.
+static inline uint64_t flow_key_type(enum flow_key_kind kind, uint8_t family)
+{
+    return (uint64_t)kind << FLOW_KEY_KIND_SHIFT | (uint64_t)family << FLOW_KEY_FAMILY_SHIFT;
+}
+
+static inline uint8_t flow_key_family(uint64_t second_word)
+{
+    return (uint8_t)(second_word >> FLOW_KEY_FAMILY_SHIFT);
+}
+
 // ip: as many bytes as the family has.
 static inline void flow_key_set(struct flow_key *key, enum flow_key_kind kind, uint8_t family,
-                                uint32_t scope, const uint8_t *ip, uint16_t port_be,
-                                uint16_t number)
+                                struct flow_end end, const uint8_t *ip, uint16_t port_be,
+                                uint16_t number_be)
 {
+    uint32_t ipv4 = 0;
     if (family == IP_FAMILY_V4) {
-        uint32_t v4;
-        memcpy(&v4, ip, sizeof(v4));
-        key->ip[0] = v4;
+        memcpy(&ipv4, ip, sizeof(ipv4));
+        key->ip[0] = 0;
         key->ip[1] = 0;
     } else {
         memcpy(key->ip, ip, sizeof(key->ip));
     }
-    key->place = scope | (uint64_t)port_be << 32 | (uint64_t)number << 48;
-    key->kind = kind | (uint64_t)family << 8;
+    key->words[0] = ipv4 | (uint64_t)end.scope << 32;
+    key->words[1] = port_be | (uint64_t)end.local_port_be << 16 |
+                    (uint64_t)number_be << FLOW_KEY_NUMBER_SHIFT | flow_key_type(kind, family);
 }
 
 static inline bool flow_key_equal(const struct flow_key *a, const struct flow_key *b)
 {
-    return ((a->ip[0] ^ b->ip[0]) | (a->ip[1] ^ b->ip[1]) | (a->place ^ b->place) |
-            (a->kind ^ b->kind)) == 0;
+    return ((a->ip[0] ^ b->ip[0]) | (a->ip[1] ^ b->ip[1]) | (a->words[0] ^ b->words[0]) |
+            (a->words[1] ^ b->words[1])) == 0;
 }
 
 struct flow_bucket {
@@ -67,8 +92,8 @@ static_assert(sizeof(struct flow_bucket) == 64, "one cache line a bucket");
 
 struct flow_table {
     struct flow_bucket *buckets;
-    uint64_t mask;
-    uint8_t round_keys[8][16] __attribute__((aligned(16)));
+    uint64_t bucket_count;
+    struct flow_hash_keys hash_keys;
     uint32_t count;
     uint32_t capacity;
     struct table_memory memory;
@@ -80,6 +105,48 @@ typedef bool flow_match(const void *context, uint32_t value, const struct flow_k
 // capacity: keys that fit for certain. The hash key is random. 0 or -ENOMEM.
 int flow_table_init(struct flow_table *table, uint32_t capacity, int socket);
 void flow_table_done(struct flow_table *table);
+
+static inline uint64_t flow_table_hash_of(const struct flow_table *table,
+                                          const struct flow_key *key)
+{
+    if (flow_key_family(key->words[1]) == IP_FAMILY_V4)
+        return flow_hash_short(&table->hash_keys, key->words[0], key->words[1]);
+    return flow_hash_long(&table->hash_keys, key->words[0], key->words[1], key->ip);
+}
+
+// Where the key with that hash is, unless it had no room there. Any number of buckets will do, so
+// that a table is no larger than it has to be.
+static inline struct flow_bucket *flow_table_home(const struct flow_table *table, uint64_t hash)
+{
+    return &table->buckets[((hash & UINT32_MAX) * table->bucket_count) >> 32];
+}
+
+static inline uint16_t flow_table_tag(uint64_t hash)
+{
+    return (uint16_t)(hash >> 48) | 1; // no empty slot's
+}
+
+// One bit for each slot whose tag is this one, and six above them that mean nothing.
+static inline unsigned flow_bucket_compare(const struct flow_bucket *bucket, uint16_t tag)
+{
+    __m128i wanted = _mm_set1_epi16((short)tag);
+    const uint8_t *bytes = (const uint8_t *)bucket;
+    __m128i first = _mm_cmpeq_epi16(_mm_load_si128((const __m128i *)bytes), wanted);
+    __m128i second = _mm_cmpeq_epi16(_mm_load_si128((const __m128i *)(bytes + 16)), wanted);
+    return (unsigned)_mm_movemask_epi8(_mm_packs_epi16(first, second));
+}
+
+static inline unsigned flow_bucket_hits(const struct flow_bucket *bucket, uint16_t tag)
+{
+    return flow_bucket_compare(bucket, tag) & ((1u << FLOW_BUCKET_SLOTS) - 1);
+}
+
+// The first value with this tag; any other when there is none.
+static inline uint32_t flow_bucket_first(const struct flow_bucket *bucket, uint16_t tag)
+{
+    unsigned hits = flow_bucket_compare(bucket, tag) | 1u << (FLOW_BUCKET_SLOTS - 1);
+    return bucket->values[(unsigned)__builtin_ctz(hits)];
+}
 
 // The stages of a burst: hash all and fetch their buckets; then, for each, the first value whose
 // tag fits, or FLOW_NONE. Whoever finds that an entry does not match goes on with

@@ -6,6 +6,7 @@
 #include "exchange/plane.h"
 
 #include <assert.h>
+#include <rte_branch_prediction.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -30,6 +31,16 @@ struct local_address {
     uint8_t next; // of the same bucket: index + 1 into the entries; 0: last
 };
 
+// One of our IP addresses, to be asked in few steps which of its ports are a relay's.
+struct local_host {
+    uint8_t ip[16];
+    const struct relay_slot *slots; // from min_port on
+    uint16_t min_port;
+    bool is_mixed;                 // there are listeners among the relay ports
+    uint32_t port_count;           // from min_port on; 0: no relay
+    const struct local_host *next; // of the same bucket
+};
+
 #define LOCAL_ADDRESSES_MAX     (PLANE_LISTENERS_MAX + PLANE_RELAYS_MAX)
 #define LOCAL_ADDRESSES_BUCKETS 256
 
@@ -41,6 +52,9 @@ struct local_addresses {
     uint8_t buckets[LOCAL_ADDRESSES_BUCKETS]; // first of a list: index + 1; 0: empty
     struct local_address entries[LOCAL_ADDRESSES_MAX];
     unsigned count;
+    const struct local_host *host_buckets[LOCAL_ADDRESSES_BUCKETS]; // lists, nobody's the last
+    struct local_host hosts[LOCAL_ADDRESSES_MAX + 1]; // nobody's, with no ports, first
+    unsigned host_count;
 };
 
 // slots: of each relay, or NULL.
@@ -54,8 +68,8 @@ static inline unsigned local_addresses_bucket(const uint8_t *ip, size_t ip_len)
     return (unsigned)(((words[0] ^ words[1]) * 0x9E3779B97F4A7C15u) >> 56);
 }
 
-static inline const struct local_address *local_addresses_at(const struct local_addresses *addresses,
-                                                             uint8_t place)
+static inline const struct local_address *
+local_addresses_at(const struct local_addresses *addresses, uint8_t place)
 {
     return place == 0 ? NULL : &addresses->entries[place - 1];
 }
@@ -67,10 +81,20 @@ local_addresses_find(const struct local_addresses *addresses, const uint8_t *ip,
 {
     uint8_t first = addresses->buckets[local_addresses_bucket(ip, ip_len)];
     const struct local_address *entry = local_addresses_at(addresses, first);
-    while (entry != NULL && (port < entry->min_port || port > entry->max_port ||
-                             memcmp(entry->ip, ip, ip_len) != 0))
+    while (entry != NULL &&
+           (port < entry->min_port || port > entry->max_port || memcmp(entry->ip, ip, ip_len) != 0))
         entry = local_addresses_at(addresses, entry->next);
     return entry;
+}
+
+// The one with this address, or one without relay ports.
+static inline const struct local_host *local_host_find(const struct local_addresses *addresses,
+                                                       const uint8_t *ip, size_t ip_len)
+{
+    const struct local_host *host = addresses->host_buckets[local_addresses_bucket(ip, ip_len)];
+    while (unlikely(memcmp(host->ip, ip, ip_len) != 0 && host->next != NULL))
+        host = host->next;
+    return host;
 }
 
 // Whatever the port.

@@ -20,8 +20,8 @@ struct removal_reports {
 void removal_reports_init(struct removal_reports *reports);
 
 // Removals go in steps of *budget entries, so that no allocation is too big to be removed between
-// two bursts. True when nothing is left of it but the report, by *ret_error -ENOENT when nothing was
-// there; until then, call again with the same command and apply no other.
+// two bursts. True when nothing is left of it but the report, by *ret_error -ENOENT when nothing
+// was there; until then, call again with the same command and apply no other.
 bool removal_step_allocation(struct tables *tables, const struct command *command, unsigned *budget,
                              int *ret_error);
 bool removal_step_relay(struct tables *tables, const struct command *command, unsigned *budget,

@@ -47,22 +47,35 @@ void tables_done(struct tables *tables);
 
 // Keys. ip: as many bytes as the family has.
 
-static inline void tables_client_key(struct flow_key *key, uint8_t listener, uint8_t family,
-                                     const uint8_t *ip, uint16_t port_be, uint16_t channel)
+static inline struct flow_end tables_listener_end(const struct tables *tables, uint8_t listener)
 {
-    flow_key_set(key, FLOW_KEY_CLIENT, family, listener, ip, port_be, channel);
+    const struct transport_address *address = &tables->config->listeners[listener];
+    struct flow_end end = {listener, __builtin_bswap16(address->port)};
+    if (address->ip.family == IP_FAMILY_V4)
+        memcpy(&end.scope, address->ip.bytes, sizeof(end.scope));
+    return end;
+}
+
+static inline void tables_client_key(const struct tables *tables, struct flow_key *key,
+                                     uint8_t listener, uint8_t family, const uint8_t *ip,
+                                     uint16_t port_be, uint16_t channel)
+{
+    flow_key_set(key, FLOW_KEY_CLIENT, family, tables_listener_end(tables, listener), ip, port_be,
+                 __builtin_bswap16(channel));
 }
 
 static inline void tables_peer_key(struct flow_key *key, uint32_t allocation, uint8_t family,
                                    const uint8_t *ip, uint16_t port_be)
 {
-    flow_key_set(key, FLOW_KEY_PEER, family, allocation, ip, port_be, 0);
+    flow_key_set(key, FLOW_KEY_PEER, family, (struct flow_end){allocation, 0}, ip, port_be, 0);
 }
 
-static inline void tables_steering_key(struct flow_key *key, uint8_t listener, uint8_t family,
-                                       const uint8_t *ip, uint16_t port_be)
+static inline void tables_steering_key(const struct tables *tables, struct flow_key *key,
+                                       uint8_t listener, uint8_t family, const uint8_t *ip,
+                                       uint16_t port_be)
 {
-    flow_key_set(key, FLOW_KEY_STEERING, family, listener, ip, port_be, 0);
+    flow_key_set(key, FLOW_KEY_STEERING, family, tables_listener_end(tables, listener), ip, port_be,
+                 0);
 }
 
 // The flow_match of these tables.
@@ -89,22 +102,23 @@ static inline struct relay_slot *tables_relay_slot(const struct tables *tables, 
 }
 
 // Is a channel the one that a client key, or a peer key, asks for?
-static inline bool channel_is_of_client(const struct channel *channel, const struct flow_key *key)
+static inline bool channel_is_of_client(const struct channel_table *table,
+                                        const struct channel *channel, const struct flow_key *key)
 {
-    struct flow_key own;
-    tables_client_key(&own, channel->listener, IP_FAMILY_V6, channel->client_ip,
-                      channel->client_port_be, channel->number);
-    // The family is the listener's.
-    return ((own.ip[0] ^ key->ip[0]) | (own.ip[1] ^ key->ip[1]) | (own.place ^ key->place)) == 0;
+    return channel->client[0] == key->words[0] && channel->client[1] == key->words[1] &&
+           (channel_client_family(channel) == IP_FAMILY_V4 ||
+            memcmp(table->ips[channel - table->at].client, key->ip, sizeof(key->ip)) == 0);
 }
 
-static inline bool channel_is_of_peer(const struct channel *channel, const struct flow_key *key)
+static inline bool channel_is_of_peer(const struct channel_table *table,
+                                      const struct channel *channel, const struct flow_key *key)
 {
     struct flow_key own;
-    tables_peer_key(&own, channel->allocation, IP_FAMILY_V6, channel->peer_ip,
-                    channel->peer_port_be);
-    return ((own.ip[0] ^ key->ip[0]) | (own.ip[1] ^ key->ip[1]) | (own.place ^ key->place)) == 0 &&
-           channel->peer_family == key->kind >> 8;
+    if (channel->peer_family == IP_FAMILY_NONE)
+        return false;
+    tables_peer_key(&own, channel_allocation(channel), channel->peer_family,
+                    channel_peer_ip(table, channel), channel_peer_port_be(channel));
+    return flow_key_equal(&own, key);
 }
 
 // Is the path's relay one that there is?

@@ -10,6 +10,13 @@ void transmit_flush(struct worker *worker);
 // The same as transmit(), for a full queue, which is sent first.
 void transmit_behind(struct worker *worker, struct rte_mbuf *frame);
 
+// Room for so many in the queue, WORKER_BURST at most.
+static inline void transmit_reserve(struct worker *worker, unsigned count)
+{
+    if (unlikely(worker->tx.count + count > WORKER_BURST))
+        transmit_flush(worker);
+}
+
 // The frame is gone for the caller.
 static inline void transmit(struct worker *worker, struct rte_mbuf *frame)
 {
@@ -20,4 +27,5 @@ static inline void transmit(struct worker *worker, struct rte_mbuf *frame)
     }
     worker->tx.frames[count] = frame;
     worker->tx.count = count + 1;
+    worker->tx_bytes += rte_pktmbuf_pkt_len(frame);
 }

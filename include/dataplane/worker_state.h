@@ -8,6 +8,7 @@
 #include "dataplane/rate_limiter.h"
 #include "dataplane/reassembly.h"
 #include "dataplane/tables.h"
+#include "dataplane/token_bucket.h"
 #include "dataplane/token_stream.h"
 #include "dataplane/worker.h"
 #include "exchange/adjacency.h"
@@ -56,6 +57,7 @@ struct worker {
     struct tables tables;
 
     struct worker_queue tx;
+    uint64_t tx_bytes; // in it
     struct worker_queue to_kernel;
     struct worker_queue turned;      // came through the hairpin, to be looked up as peer packets
     struct worker_queue reassembled; // to be classified again
@@ -69,6 +71,7 @@ struct worker {
 
     uint64_t icmp_due_tsc; // when the bucket of ICMP errors is full again
 
+    struct token_rate bandwidth; // of an allocation, each direction apart
     struct token_stream tokens;
     struct rate_limiter rate_limiter;
     struct stateless_answers stateless;
@@ -97,7 +100,8 @@ static inline void worker_count_add(struct worker *worker, enum counter counter,
     worker->counters->counters[counter] += amount;
 }
 
-static __rte_cold inline void worker_drop(struct worker *worker, struct rte_mbuf *frame, enum drop drop)
+static __rte_cold inline void worker_drop(struct worker *worker, struct rte_mbuf *frame,
+                                          enum drop drop)
 {
     worker->counters->drops[drop]++;
     rte_pktmbuf_free(frame);

@@ -65,6 +65,7 @@
     X(NO_ALLOCATION, no_allocation, "Send indication without an allocation")                                           \
     X(BAD_SEND, bad_send, "Send indication without its attributes, or with unknown ones")                              \
     X(NO_PERMISSION, no_permission, "no permission for this peer")                                                     \
+    X(BANDWIDTH, bandwidth, "allocation above its bandwidth")                                                          \
     X(NO_RELAYED_ADDRESS, no_relayed_address, "relay port that no allocation has")                                     \
     X(NO_NEIGHBOUR, no_neighbour, "next hop not resolved")                                                             \
     X(BAD_ICMP, bad_icmp, "ICMP that is not relayed, or about no live relayed address")                                \

@@ -60,6 +60,7 @@ struct plane_config {
     uint32_t handoff_ring_len;
     uint32_t kernel_ring_len; // a power of two; 0: the kernel keeps the interface, and there is no twin
     struct plane_rate_limit rate_limit;
+    uint64_t max_bps; // bytes a second of an allocation, each direction apart; 0: unlimited
     struct stateless_policy stateless;
 };
 

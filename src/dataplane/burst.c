@@ -9,6 +9,7 @@
 #include "dataplane/handoff.h"
 #include "dataplane/icmp_to_client.h"
 #include "dataplane/kernel_path.h"
+#include "dataplane/media.h"
 #include "dataplane/peer_to_client.h"
 #include "dataplane/send_to_peer.h"
 #include "dataplane/stateless_answer.h"
@@ -38,19 +39,13 @@ static inline struct flow_key *lookup_add(struct worker_lookups *lookups, struct
     return &lookups->keys[lookups->count++];
 }
 
-static inline void prefetch_channel(const struct tables *tables, uint32_t index)
-{
-    rte_prefetch0(&tables->channels.at[index]);
-    rte_prefetch0(&tables->channels.at[index].traffic);
-}
-
 static inline void prefetch_entry(const struct tables *tables, uint32_t value)
 {
     uint32_t index = table_value_index(value);
     switch (table_value_kind(value)) {
     case TABLE_VALUE_CHANNEL_OF_CLIENT:
     case TABLE_VALUE_CHANNEL_OF_PEER:
-        prefetch_channel(tables, index);
+        rte_prefetch0(&tables->channels.at[index]);
         break;
     case TABLE_VALUE_ALLOCATION:
         rte_prefetch0(&tables->allocations.at[index]);
@@ -106,7 +101,8 @@ static void first_channel_data(struct worker *worker, unsigned from, unsigned to
     for (unsigned i = from; i < to; i++) {
         uint32_t value = lookups->values[i];
         bool is_match = table_value_kind(value) == TABLE_VALUE_CHANNEL_OF_CLIENT &&
-                        channel_is_of_client(&worker->tables.channels.at[table_value_index(value)],
+                        channel_is_of_client(&worker->tables.channels,
+                                             &worker->tables.channels.at[table_value_index(value)],
                                              &lookups->keys[i]);
         uint32_t index = lookup_index(worker, lookups, i, is_match);
         if (unlikely(index == TABLE_NONE))
@@ -123,7 +119,8 @@ static void first_peer(struct worker *worker, const struct worker_lookups *looku
         struct packet *packet = lookups->packets[i];
         uint32_t value = lookups->values[i];
         bool is_match = table_value_kind(value) == TABLE_VALUE_CHANNEL_OF_PEER &&
-                        channel_is_of_peer(&worker->tables.channels.at[table_value_index(value)],
+                        channel_is_of_peer(&worker->tables.channels,
+                                           &worker->tables.channels.at[table_value_index(value)],
                                            &lookups->keys[i]);
         uint32_t index = lookup_index(worker, lookups, i, is_match);
         if (likely(index != TABLE_NONE)) {
@@ -138,28 +135,19 @@ static void first_peer(struct worker *worker, const struct worker_lookups *looku
     }
 }
 
-// What channel_is_of_peer() says of the packet's key, which is not made for this.
-static inline bool guess_is_right(const struct channel *channel, const struct packet *packet)
-{
-    bool is_same_ip = packet->family == IP_FAMILY_V4
-                          ? memcmp(channel->peer_ip, packet->source_ip, 4) == 0
-                          : memcmp(channel->peer_ip, packet->source_ip, 16) == 0;
-    return is_same_ip && channel->allocation == packet->allocation &&
-           channel->peer_port_be == packet->source_port_be &&
-           channel->peer_family == packet->family;
-}
-
 static void first_guessed(struct worker *worker)
 {
     const struct worker_packets *guessed = &worker->guessed;
     for (unsigned i = 0; i < guessed->count; i++) {
         struct packet *packet = guessed->packets[i];
         struct channel *channel = &worker->tables.channels.at[packet->guess];
-        if (likely(guess_is_right(channel, packet)))
+        struct flow_key key;
+        tables_peer_key(&key, packet->allocation, packet->family, packet->source_ip,
+                        packet->source_port_be);
+        if (likely(channel_is_of_peer(&worker->tables.channels, channel, &key)))
             peer_to_channel(worker, packet, channel);
         else
-            tables_peer_key(lookup_add(&worker->peer_lookups, packet), packet->allocation,
-                            packet->family, packet->source_ip, packet->source_port_be);
+            *lookup_add(&worker->peer_lookups, packet) = key;
     }
 }
 
@@ -208,8 +196,8 @@ static void start_channel_data(struct worker *worker, const struct worker_packet
 {
     for (unsigned i = 0; i < list->count; i++) {
         struct packet *packet = list->packets[i];
-        tables_client_key(lookup_add(&worker->lookups, packet), packet->local, packet->family,
-                          packet->source_ip, packet->source_port_be,
+        tables_client_key(&worker->tables, lookup_add(&worker->lookups, packet), packet->local,
+                          packet->family, packet->source_ip, packet->source_port_be,
                           load_be16(packet_payload(packet)));
     }
 }
@@ -218,8 +206,8 @@ static void start_send(struct worker *worker, const struct worker_packets *list)
 {
     for (unsigned i = 0; i < list->count; i++) {
         struct packet *packet = list->packets[i];
-        tables_client_key(lookup_add(&worker->lookups, packet), packet->local, packet->family,
-                          packet->source_ip, packet->source_port_be, 0);
+        tables_client_key(&worker->tables, lookup_add(&worker->lookups, packet), packet->local,
+                          packet->family, packet->source_ip, packet->source_port_be, 0);
     }
 }
 
@@ -236,7 +224,7 @@ static void start_peer(struct worker *worker, const struct worker_packets *list)
         if (unlikely(packet->allocation == TABLE_NONE)) {
             worker_drop(worker, packet->mbuf, DROP_NO_RELAYED_ADDRESS);
         } else if (likely(packet->guess != TABLE_NONE)) {
-            prefetch_channel(&worker->tables, packet->guess);
+            rte_prefetch0(&worker->tables.channels.at[packet->guess]);
             worker->guessed.packets[worker->guessed.count++] = packet;
         } else {
             tables_peer_key(lookup_add(&worker->lookups, packet), packet->allocation,
@@ -380,6 +368,9 @@ void burst_process(struct worker *worker, struct rte_mbuf **frames, unsigned cou
                    bool may_hand_on)
 {
     struct send_request sends[WORKER_BURST];
+    count = media_forward(worker, frames, count);
+    if (likely(count == 0))
+        return;
     worker->may_hand_on = may_hand_on;
     worker->lookups.count = 0;
     worker->peer_lookups.count = 0;

@@ -2,6 +2,7 @@
 // What each channel is bound to, and all that its rewrites need (RFC 8656 section 12).
 #include "dataplane/channel_table.h"
 
+#include "dataplane/allowance.h"
 #include "dataplane/leg.h"
 #include "dataplane/tables.h"
 #include "proto/channel_data.h"
@@ -9,33 +10,51 @@
 #include <errno.h>
 #include <string.h>
 
+static bool has_ipv6(const struct plane_config *config)
+{
+    for (unsigned i = 0; i < config->listener_count; i++) {
+        if (config->listeners[i].ip.family == IP_FAMILY_V6)
+            return true;
+    }
+    for (unsigned i = 0; i < config->relay_count; i++) {
+        if (config->relays[i].local.family == IP_FAMILY_V6)
+            return true;
+    }
+    return false;
+}
+
 void channel_table_cut(struct channel_table *table, const struct plane_config *config,
                        struct table_cutter *cutter)
 {
     uint32_t capacity = config->channels_per_worker;
     table->at = table_cut(cutter, sizeof(struct channel), capacity);
+    if (has_ipv6(config))
+        table->ips = table_cut(cutter, sizeof(struct channel_ips), capacity);
     index_pool_init_in(&table->pool, table_cut(cutter, sizeof(uint32_t), capacity), capacity);
 }
 
-static void traffic_add(struct allocation_traffic *sum, const struct allocation_traffic *more)
+static void traffic_add(struct allocation_traffic *sum, const struct channel *channel)
 {
-    sum->to_peer_packets += more->to_peer_packets;
-    sum->to_peer_bytes += more->to_peer_bytes;
-    sum->to_client_packets += more->to_client_packets;
-    sum->to_client_bytes += more->to_client_bytes;
+    struct allocation_traffic more;
+    allowance_traffic(channel, &more);
+    sum->to_peer_packets += more.to_peer_packets;
+    sum->to_peer_bytes += more.to_peer_bytes;
+    sum->to_client_packets += more.to_client_packets;
+    sum->to_client_bytes += more.to_client_bytes;
 }
 
 static uint32_t find(const struct tables *tables, const struct allocation *owner, uint16_t number)
 {
     struct flow_key key;
-    tables_client_key(&key, owner->listener, owner->client_family, owner->client_ip,
+    tables_client_key(tables, &key, owner->listener, owner->client_family, owner->client_ip,
                       owner->client_port_be, number);
     return tables_find(tables, &key);
 }
 
 static uint32_t *list_of(struct tables *tables, const struct channel *entry)
 {
-    return &tables->allocations.at[entry->allocation].channels[table_family(entry->peer_family)];
+    return &tables->allocations.at[channel_allocation(entry)]
+                .channels[table_family(entry->peer_family)];
 }
 
 static void link_in(struct tables *tables, uint32_t index)
@@ -88,6 +107,7 @@ static int insert_keys(struct tables *tables, uint32_t index)
 static void give(struct tables *tables, uint32_t index)
 {
     tables->channels.at[index].peer_family = IP_FAMILY_NONE;
+    tables->channels.at[index].is_plain = false;
     index_pool_give(&tables->channels.pool, index);
 }
 
@@ -97,7 +117,7 @@ void channel_table_drop(struct tables *tables, uint32_t index)
     tables_remove(tables, TABLE_VALUE_CHANNEL_OF_CLIENT, index);
     tables_remove(tables, TABLE_VALUE_CHANNEL_OF_PEER, index);
     link_out(tables, entry);
-    traffic_add(&tables->allocations.at[entry->allocation].traffic, &entry->traffic);
+    traffic_add(&tables->allocations.at[channel_allocation(entry)].traffic, entry);
     permission_table_release(tables, entry->permission);
     give(tables, index);
 }
@@ -106,55 +126,77 @@ void channel_table_set_client_adjacency(struct channel_table *table, uint32_t fi
                                         uint32_t adjacency)
 {
     for (uint32_t at = first; at != TABLE_NONE; at = table->at[at].next)
-        table->at[at].client_adjacency = adjacency;
+        table->at[at].to_client.adjacency = adjacency;
+}
+
+// After any change to what it depends on.
+static void set_plain(struct channel *entry)
+{
+    entry->is_plain = entry->permitted && entry->hairpin == TABLE_RELAY_NONE &&
+                      channel_client_family(entry) == entry->peer_family;
 }
 
 void channel_table_set_permitted(struct channel_table *table, uint32_t first, bool permitted)
 {
-    for (uint32_t at = first; at != TABLE_NONE; at = table->at[at].next_of_permission)
+    for (uint32_t at = first; at != TABLE_NONE; at = table->at[at].next_of_permission) {
         table->at[at].permitted = permitted;
+        set_plain(&table->at[at]);
+    }
 }
 
-static void set_client(struct channel *entry, const struct allocation *owner)
+static void set_client(struct tables *tables, uint32_t index, const struct flow_key *key)
 {
-    memcpy(entry->client_ip, owner->client_ip, sizeof(entry->client_ip));
-    entry->client_port_be = owner->client_port_be;
-    entry->client_family = owner->client_family;
-    entry->listener = owner->listener;
-    entry->client_adjacency = owner->adjacency;
+    struct channel *entry = &tables->channels.at[index];
+    memcpy(entry->client, key->words, sizeof(entry->client));
+    if (tables->channels.ips != NULL)
+        memcpy(tables->channels.ips[index].client, key->ip, sizeof(key->ip));
 }
 
-static void set_peer(struct channel *entry, const struct transport_address *peer)
+static void set_peer(struct tables *tables, uint32_t index, uint32_t allocation,
+                     const struct transport_address *peer)
 {
-    memcpy(entry->peer_ip, peer->ip.bytes, sizeof(entry->peer_ip));
-    entry->peer_port_be = __builtin_bswap16(peer->port);
+    struct channel *entry = &tables->channels.at[index];
+    const struct table_relayed *relayed =
+        &tables->allocations.at[allocation].relayed[table_family(peer->ip.family)];
+    uint32_t peer_ipv4 = 0, relay_ipv4 = 0;
+    entry->relay = (uint8_t)relayed->relay;
     entry->peer_family = (uint8_t)peer->ip.family;
+    if (peer->ip.family == IP_FAMILY_V4) {
+        memcpy(&peer_ipv4, peer->ip.bytes, sizeof(peer_ipv4));
+        memcpy(&relay_ipv4, tables->config->relays[relayed->relay].local.bytes, sizeof(relay_ipv4));
+    } else {
+        memcpy(tables->channels.ips[index].peer, peer->ip.bytes, sizeof(peer->ip.bytes));
+    }
+    entry->peer[0] = peer_ipv4 | (uint64_t)relay_ipv4 << 32;
+    entry->peer[1] = __builtin_bswap16(peer->port) | (uint64_t)relayed->port_be << 16 |
+                     (uint64_t)allocation << 32;
 }
 
-// Everything that a rewrite adds to the UDP checksum, less everything it takes away (RFC 1624).
-static void set_sums(const struct tables *tables, struct channel *entry)
+// What changes about every packet of a channel alike (RFC 1624). A checksum is the complement of a
+// sum: what goes from that is added to it.
+static void set_changes(const struct tables *tables, struct channel *entry, uint8_t listener)
 {
-    const struct transport_address *listener = &tables->config->listeners[entry->listener];
-    uint16_t listener_port_be = __builtin_bswap16(listener->port);
+    const uint8_t *listener_ip = tables->config->listeners[listener].ip.bytes;
     const uint8_t *relay_ip = tables->config->relays[entry->relay].local.bytes;
-    struct leg from_client = {.source_ip = entry->client_ip,
-                              .destination_ip = listener->ip.bytes,
-                              .source_port_be = entry->client_port_be,
-                              .destination_port_be = listener_port_be,
-                              .family = entry->client_family};
-    struct leg from_peer = {.source_ip = entry->peer_ip,
-                            .destination_ip = relay_ip,
-                            .source_port_be = entry->peer_port_be,
-                            .destination_port_be = entry->relay_port_be,
-                            .family = entry->peer_family};
+    const uint8_t *client_ip = channel_client_ip(&tables->channels, entry);
+    const uint8_t *peer_ip = channel_peer_ip(&tables->channels, entry);
+    uint8_t client_family = channel_client_family(entry);
     // Sums do not tell source from destination: each leg's is that of its way back, too.
-    uint64_t client_sum = leg_flow_sum(&from_client);
-    uint64_t peer_sum = leg_flow_sum(&from_peer);
-    uint16_t number_be = __builtin_bswap16(entry->number);
-    entry->to_peer_change = checksum_fold(peer_sum + checksum_negate(client_sum + number_be));
-    entry->to_client_change = checksum_fold(client_sum + number_be + checksum_negate(peer_sum));
-    entry->to_peer_label = leg_flow_label(peer_sum);
-    entry->to_client_label = leg_flow_label(client_sum);
+    uint64_t client_ips = leg_address_sum(0, client_family, client_ip);
+    uint64_t peer_ips = leg_address_sum(0, entry->peer_family, peer_ip);
+    client_ips = leg_address_sum(client_ips, client_family, listener_ip);
+    peer_ips = leg_address_sum(peer_ips, entry->peer_family, relay_ip);
+    uint64_t hop = 1; // the TTL comes first in its word
+    uint64_t header_len = __builtin_bswap16(CHANNEL_DATA_HEADER_LEN);
+    uint64_t client_sum = client_ips + channel_client_port_be(entry) +
+                          channel_listener_port_be(entry) + channel_number_be(entry) +
+                          2 * header_len; // in the header and in the pseudo-header (RFC 768)
+    uint64_t peer_sum = peer_ips + channel_peer_port_be(entry) + channel_relay_port_be(entry);
+    entry->to_peer.ip_change =
+        __builtin_bswap16(checksum_fold(client_ips + header_len + checksum_negate(peer_ips) + hop));
+    entry->to_client.ip_change =
+        __builtin_bswap16(checksum_fold(peer_ips + checksum_negate(client_ips + header_len) + hop));
+    entry->udp_change = __builtin_bswap16(checksum_fold(peer_sum + checksum_negate(client_sum)));
 }
 
 static int add(struct tables *tables, uint32_t allocation, const struct command *command,
@@ -165,7 +207,9 @@ static int add(struct tables *tables, uint32_t allocation, const struct command 
     const struct table_relayed *relayed = &owner->relayed[table_family(peer->ip.family)];
     if (relayed->relay == RELAY_NONE)
         return -EINVAL;
-    struct flow_key peer_key;
+    struct flow_key client_key, peer_key;
+    tables_client_key(tables, &client_key, owner->listener, owner->client_family, owner->client_ip,
+                      owner->client_port_be, command->channel.number);
     tables_peer_key(&peer_key, allocation, (uint8_t)peer->ip.family, peer->ip.bytes,
                     __builtin_bswap16(peer->port));
     if (tables_lookup(tables, &peer_key) != FLOW_NONE)
@@ -181,15 +225,12 @@ static int add(struct tables *tables, uint32_t allocation, const struct command 
     }
     struct channel *entry = &tables->channels.at[index];
     memset(entry, 0, sizeof(*entry));
-    set_client(entry, owner);
-    set_peer(entry, peer);
-    entry->number = command->channel.number;
-    entry->relay = (uint8_t)relayed->relay;
-    entry->relay_port_be = relayed->port_be;
-    entry->allocation = allocation;
+    set_client(tables, index, &client_key);
+    set_peer(tables, index, allocation, peer);
+    entry->to_client.adjacency = owner->adjacency;
     entry->permission = permission;
     entry->permitted = tables->permissions.at[permission].live;
-    set_sums(tables, entry);
+    set_changes(tables, entry, owner->listener);
     error = insert_keys(tables, index);
     if (error != 0) {
         give(tables, index);
@@ -205,11 +246,13 @@ static int add(struct tables *tables, uint32_t allocation, const struct command 
     return 0;
 }
 
-static bool is_to(const struct channel *entry, const struct transport_address *peer)
+static bool is_to(const struct tables *tables, const struct channel *entry,
+                  const struct transport_address *peer)
 {
-    return entry->peer_family == peer->ip.family &&
-           entry->peer_port_be == __builtin_bswap16(peer->port) &&
-           memcmp(entry->peer_ip, peer->ip.bytes, sizeof(entry->peer_ip)) == 0;
+    struct flow_key key;
+    tables_peer_key(&key, channel_allocation(entry), (uint8_t)peer->ip.family, peer->ip.bytes,
+                    __builtin_bswap16(peer->port));
+    return channel_is_of_peer(&tables->channels, entry, &key);
 }
 
 static bool command_is_valid(const struct tables *tables, const struct command *command)
@@ -234,11 +277,13 @@ int channel_table_install(struct tables *tables, const struct command *command)
         int error = add(tables, allocation, command, &index);
         if (error != 0)
             return error;
-    } else if (!is_to(&tables->channels.at[index], &command->channel.peer)) {
+    } else if (!is_to(tables, &tables->channels.at[index], &command->channel.peer)) {
         return -EINVAL;
     }
-    tables->channels.at[index].peer_adjacency = command->channel.path.adjacency;
-    tables->channels.at[index].hairpin = tables_path_hairpin(&command->channel.path);
+    struct channel *entry = &tables->channels.at[index];
+    entry->to_peer.adjacency = command->channel.path.adjacency;
+    entry->hairpin = tables_path_hairpin(&command->channel.path);
+    set_plain(entry);
     return 0;
 }
 

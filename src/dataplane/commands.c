@@ -37,6 +37,8 @@ static int set_adjacency(struct worker *worker, const struct command *command)
     // A worker sends through its own port: what lies behind another is out of its reach.
     if (command->set_adjacency.adjacency.port != worker->port)
         adjacency->resolved = 0;
+    if (!adjacency->resolved)
+        adjacency->mtu = 0; // lets nothing pass, whoever forgets to ask
     return 0;
 }
 

@@ -6,20 +6,18 @@
 #include "base/random.h"
 
 #include <errno.h>
-#include <immintrin.h>
 #include <rte_prefetch.h>
 #include <string.h>
 
 // Keys a bucket on average when the table is as full as it gets: past this, overflow would be
 // common.
 #define FLOW_BUCKET_LOAD 6.5
+#define FLOW_BUCKETS_MIN 64
 
 static uint64_t bucket_count(uint32_t capacity)
 {
-    uint64_t buckets = 64;
-    while ((double)buckets * FLOW_BUCKET_LOAD < capacity)
-        buckets *= 2;
-    return buckets;
+    uint64_t buckets = (uint64_t)((double)capacity / FLOW_BUCKET_LOAD) + 1;
+    return buckets < FLOW_BUCKETS_MIN ? FLOW_BUCKETS_MIN : buckets;
 }
 
 int flow_table_init(struct flow_table *table, uint32_t capacity, int socket)
@@ -30,9 +28,9 @@ int flow_table_init(struct flow_table *table, uint32_t capacity, int socket)
     if (error != 0)
         return error;
     table->buckets = table->memory.bytes;
-    table->mask = buckets - 1;
+    table->bucket_count = buckets;
     table->capacity = capacity;
-    random_fill(&random_system, table->round_keys, sizeof(table->round_keys));
+    random_fill(&random_system, &table->hash_keys, sizeof(table->hash_keys));
     return 0;
 }
 
@@ -41,66 +39,27 @@ void flow_table_done(struct flow_table *table)
     table_memory_give(&table->memory);
 }
 
-// AES rounds under secret round keys: three between the two halves of the key, four after them. Not
-// a cipher, and nobody sees its output: what it must resist is a sender who picks addresses that
-// fall into one bucket.
-static inline uint64_t hash_one(const __m128i *round_keys, const struct flow_key *key)
+static struct flow_bucket *next_bucket(const struct flow_table *table, struct flow_bucket *bucket)
 {
-    const __m128i *halves = (const __m128i *)key;
-    __m128i state = _mm_xor_si128(_mm_load_si128(halves), round_keys[0]);
-    state = _mm_aesenc_si128(state, round_keys[1]);
-    state = _mm_aesenc_si128(state, round_keys[2]);
-    state = _mm_aesenc_si128(state, round_keys[3]);
-    state = _mm_xor_si128(state, _mm_load_si128(halves + 1));
-    state = _mm_aesenc_si128(state, round_keys[4]);
-    state = _mm_aesenc_si128(state, round_keys[5]);
-    state = _mm_aesenc_si128(state, round_keys[6]);
-    state = _mm_aesenc_si128(state, round_keys[7]);
-    return (uint64_t)_mm_cvtsi128_si64(state);
-}
-
-static inline uint16_t hash_tag(uint64_t hash)
-{
-    uint16_t tag = (uint16_t)(hash >> 48);
-    return tag != 0 ? tag : 1;
-}
-
-static inline uint64_t hash_home(const struct flow_table *table, uint64_t hash)
-{
-    return hash & table->mask;
+    return bucket + 1 == table->buckets + table->bucket_count ? table->buckets : bucket + 1;
 }
 
 void flow_table_hash(const struct flow_table *table, const struct flow_key *keys, unsigned count,
                      uint64_t *ret_hashes)
 {
-    __m128i round_keys[8];
-    for (unsigned i = 0; i < 8; i++)
-        round_keys[i] = _mm_load_si128((const __m128i *)table->round_keys[i]);
     for (unsigned i = 0; i < count; i++) {
-        ret_hashes[i] = hash_one(round_keys, &keys[i]);
-        rte_prefetch0(&table->buckets[hash_home(table, ret_hashes[i])]);
+        ret_hashes[i] = flow_table_hash_of(table, &keys[i]);
+        rte_prefetch0(flow_table_home(table, ret_hashes[i]));
     }
-}
-
-// One bit for each slot whose tag is this one. The second load takes what lies behind the tags
-// along: masked away.
-static inline unsigned bucket_hits(const struct flow_bucket *bucket, uint16_t tag)
-{
-    __m128i wanted = _mm_set1_epi16((short)tag);
-    const uint8_t *bytes = (const uint8_t *)bucket;
-    __m128i first = _mm_cmpeq_epi16(_mm_load_si128((const __m128i *)bytes), wanted);
-    __m128i second = _mm_cmpeq_epi16(_mm_load_si128((const __m128i *)(bytes + 16)), wanted);
-    unsigned hits = (unsigned)_mm_movemask_epi8(_mm_packs_epi16(first, second));
-    return hits & ((1u << FLOW_BUCKET_SLOTS) - 1);
 }
 
 static uint32_t find_from(const struct flow_table *table, uint64_t hash)
 {
-    uint16_t tag = hash_tag(hash);
-    uint64_t at = hash_home(table, hash);
-    for (unsigned probe = 0; probe < FLOW_PROBES_MAX; probe++) {
-        const struct flow_bucket *bucket = &table->buckets[(at + probe) & table->mask];
-        unsigned hits = bucket_hits(bucket, tag);
+    uint16_t tag = flow_table_tag(hash);
+    struct flow_bucket *bucket = flow_table_home(table, hash);
+    for (unsigned probe = 0; probe < FLOW_PROBES_MAX;
+         probe++, bucket = next_bucket(table, bucket)) {
+        unsigned hits = flow_bucket_hits(bucket, tag);
         if (hits != 0)
             return bucket->values[__builtin_ctz(hits)];
         if (bucket->passed == 0)
@@ -119,11 +78,11 @@ void flow_table_find(const struct flow_table *table, const uint64_t *hashes, uns
 uint32_t flow_table_lookup(const struct flow_table *table, const struct flow_key *key,
                            uint64_t hash, flow_match *match, const void *context)
 {
-    uint16_t tag = hash_tag(hash);
-    uint64_t at = hash_home(table, hash);
-    for (unsigned probe = 0; probe < FLOW_PROBES_MAX; probe++) {
-        const struct flow_bucket *bucket = &table->buckets[(at + probe) & table->mask];
-        for (unsigned hits = bucket_hits(bucket, tag); hits != 0; hits &= hits - 1) {
+    uint16_t tag = flow_table_tag(hash);
+    struct flow_bucket *bucket = flow_table_home(table, hash);
+    for (unsigned probe = 0; probe < FLOW_PROBES_MAX;
+         probe++, bucket = next_bucket(table, bucket)) {
+        for (unsigned hits = flow_bucket_hits(bucket, tag); hits != 0; hits &= hits - 1) {
             uint32_t value = bucket->values[__builtin_ctz(hits)];
             if (match(context, value, key))
                 return value;
@@ -134,27 +93,29 @@ uint32_t flow_table_lookup(const struct flow_table *table, const struct flow_key
     return FLOW_NONE;
 }
 
-// Every bucket from home to the one before `end` has been passed by one key more, or less.
-static void passed_add(struct flow_table *table, uint64_t home, unsigned end, uint32_t amount)
+// Every bucket from its home to the one before `end` has been passed by one key more, or less.
+static void passed_add(const struct flow_table *table, uint64_t hash, const struct flow_bucket *end,
+                       uint32_t amount)
 {
-    for (unsigned probe = 0; probe < end; probe++)
-        table->buckets[(home + probe) & table->mask].passed += amount;
+    struct flow_bucket *bucket = flow_table_home(table, hash);
+    for (; bucket != end; bucket = next_bucket(table, bucket))
+        bucket->passed += amount;
 }
 
 int flow_table_insert(struct flow_table *table, uint64_t hash, uint32_t value)
 {
     if (table->count == table->capacity)
         return -ENOSPC;
-    uint64_t home = hash_home(table, hash);
-    for (unsigned probe = 0; probe < FLOW_PROBES_MAX; probe++) {
-        struct flow_bucket *bucket = &table->buckets[(home + probe) & table->mask];
-        unsigned empty = bucket_hits(bucket, 0);
+    struct flow_bucket *bucket = flow_table_home(table, hash);
+    for (unsigned probe = 0; probe < FLOW_PROBES_MAX;
+         probe++, bucket = next_bucket(table, bucket)) {
+        unsigned empty = flow_bucket_hits(bucket, 0);
         if (empty == 0)
             continue;
         unsigned slot = (unsigned)__builtin_ctz(empty);
-        bucket->tags[slot] = hash_tag(hash);
+        bucket->tags[slot] = flow_table_tag(hash);
         bucket->values[slot] = value;
-        passed_add(table, home, probe, 1);
+        passed_add(table, hash, bucket, 1);
         table->count++;
         return 0;
     }
@@ -163,16 +124,16 @@ int flow_table_insert(struct flow_table *table, uint64_t hash, uint32_t value)
 
 void flow_table_remove(struct flow_table *table, uint64_t hash, uint32_t value)
 {
-    uint16_t tag = hash_tag(hash);
-    uint64_t home = hash_home(table, hash);
-    for (unsigned probe = 0; probe < FLOW_PROBES_MAX; probe++) {
-        struct flow_bucket *bucket = &table->buckets[(home + probe) & table->mask];
-        for (unsigned hits = bucket_hits(bucket, tag); hits != 0; hits &= hits - 1) {
+    uint16_t tag = flow_table_tag(hash);
+    struct flow_bucket *bucket = flow_table_home(table, hash);
+    for (unsigned probe = 0; probe < FLOW_PROBES_MAX;
+         probe++, bucket = next_bucket(table, bucket)) {
+        for (unsigned hits = flow_bucket_hits(bucket, tag); hits != 0; hits &= hits - 1) {
             unsigned slot = (unsigned)__builtin_ctz(hits);
             if (bucket->values[slot] != value)
                 continue;
             bucket->tags[slot] = 0;
-            passed_add(table, home, probe, UINT32_MAX);
+            passed_add(table, hash, bucket, UINT32_MAX);
             table->count--;
             return;
         }

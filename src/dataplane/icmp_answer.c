@@ -2,8 +2,12 @@
 // ICMP errors to whoever sent a datagram that cannot go on.
 #include "dataplane/icmp_answer.h"
 
+#include "base/bytes.h"
 #include "dataplane/forward.h"
+#include "dataplane/transmit.h"
 #include "exchange/reply.h"
+
+#include <netinet/in.h>
 
 #define ICMP_HEADER_LEN 8
 // The longest error: RFC 1812 section 4.3.2.3, RFC 4443 section 2.4.

@@ -25,10 +25,44 @@ static void add(struct local_addresses *addresses, const struct ip_address *ip, 
     bucket_append(addresses, &addresses->buckets[bucket], (uint8_t)addresses->count);
 }
 
+static struct local_host *host_add(struct local_addresses *addresses, const struct ip_address *ip)
+{
+    unsigned bucket = local_addresses_bucket(ip->bytes, ip_address_len(ip));
+    struct local_host *host = &addresses->hosts[++addresses->host_count];
+    memcpy(host->ip, ip->bytes, sizeof(host->ip));
+    host->next = addresses->host_buckets[bucket];
+    addresses->host_buckets[bucket] = host;
+    return host;
+}
+
+static bool is_mixed(const struct plane_config *config, const struct plane_relay *relay)
+{
+    for (unsigned i = 0; i < config->listener_count; i++) {
+        const struct transport_address *listener = &config->listeners[i];
+        if (ip_address_equal(&listener->ip, &relay->local) && listener->port >= relay->min_port &&
+            listener->port <= relay->max_port)
+            return true;
+    }
+    return false;
+}
+
+// Of several ranges of one address the first is found here, the others by local_addresses_find().
+static void host_add_relay(struct local_addresses *addresses, const struct plane_config *config,
+                           const struct plane_relay *relay, const struct relay_slot *slots)
+{
+    struct local_host *host = host_add(addresses, &relay->local);
+    host->slots = slots;
+    host->min_port = relay->min_port;
+    host->is_mixed = is_mixed(config, relay);
+    host->port_count = slots == NULL ? 0 : (uint32_t)(relay->max_port - relay->min_port) + 1;
+}
+
 void local_addresses_init(struct local_addresses *addresses, const struct plane_config *config,
                           enum ip_family family, const struct relay_slot *const *slots)
 {
     memset(addresses, 0, sizeof(*addresses));
+    for (unsigned i = 0; i < LOCAL_ADDRESSES_BUCKETS; i++)
+        addresses->host_buckets[i] = &addresses->hosts[0];
     for (unsigned i = 0; i < config->listener_count; i++) {
         const struct transport_address *listener = &config->listeners[i];
         if (listener->ip.family != family)
@@ -38,8 +72,10 @@ void local_addresses_init(struct local_addresses *addresses, const struct plane_
     }
     for (unsigned i = 0; i < config->relay_count; i++) {
         const struct plane_relay *relay = &config->relays[i];
-        if (relay->local.family == family)
-            add(addresses, &relay->local, relay->min_port, relay->max_port, LOCAL_RELAY, i,
-                slots != NULL ? slots[i] : NULL);
+        if (relay->local.family != family)
+            continue;
+        const struct relay_slot *its_slots = slots != NULL ? slots[i] : NULL;
+        add(addresses, &relay->local, relay->min_port, relay->max_port, LOCAL_RELAY, i, its_slots);
+        host_add_relay(addresses, config, relay, its_slots);
     }
 }

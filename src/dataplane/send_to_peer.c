@@ -2,8 +2,12 @@
 // Send indications from a client to any peer it has a permission for (RFC 8656 section 11.2).
 #include "dataplane/send_to_peer.h"
 
+#include "dataplane/allowance.h"
 #include "dataplane/forward.h"
+#include "base/bytes.h"
 #include "proto/message.h"
+
+#include <netinet/in.h>
 
 static enum drop parse(struct packet *packet, struct send_request *ret_request)
 {
@@ -62,6 +66,10 @@ void send_to_peer(struct worker *worker, const struct packet *packet,
     if (permission->hairpin != TABLE_RELAY_NONE) {
         leg.source_ip = relays[relayed->relay].advertised.bytes;
         leg.destination_ip = relays[permission->hairpin].local.bytes;
+    }
+    if (!allowance_spend_direct(worker, allocation, DIRECTION_TO_PEER, packet->data_len)) {
+        worker_drop(worker, packet->mbuf, DROP_BANDWIDTH);
+        return;
     }
     if (!forward(worker, packet, &leg, NULL, 0, 0))
         return;

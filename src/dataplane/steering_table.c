@@ -15,11 +15,11 @@ void steering_table_cut(struct steering_table *table, const struct plane_config 
     index_pool_init_in(&table->pool, table_cut(cutter, sizeof(uint32_t), capacity), capacity);
 }
 
-static struct flow_key key_of_command(const struct command *command)
+static struct flow_key key_of_command(const struct tables *tables, const struct command *command)
 {
     const struct client_key *client = &command->steering.client;
     struct flow_key key;
-    tables_steering_key(&key, (uint8_t)client->listener, (uint8_t)client->address.ip.family,
+    tables_steering_key(tables, &key, (uint8_t)client->listener, (uint8_t)client->address.ip.family,
                         client->address.ip.bytes, __builtin_bswap16(client->address.port));
     return key;
 }
@@ -29,7 +29,7 @@ int steering_table_install(struct tables *tables, const struct command *command)
     const struct client_key *client = &command->steering.client;
     if (client->listener >= PLANE_LISTENERS_MAX)
         return -EINVAL;
-    struct flow_key key = key_of_command(command);
+    struct flow_key key = key_of_command(tables, command);
     uint32_t index = tables_find(tables, &key);
     if (index != TABLE_NONE) {
         tables->steerings.at[index].owner = command->steering.owner;
@@ -54,7 +54,7 @@ int steering_table_remove(struct tables *tables, const struct command *command)
 {
     if (command->steering.client.listener >= PLANE_LISTENERS_MAX)
         return -EINVAL;
-    struct flow_key key = key_of_command(command);
+    struct flow_key key = key_of_command(tables, command);
     uint32_t index = tables_find(tables, &key);
     if (index == TABLE_NONE)
         return -ENOENT;

@@ -22,7 +22,7 @@ static unsigned home_of(const struct worker *worker, const struct packet *packet
 static bool is_known(const struct worker *worker, const struct packet *packet)
 {
     struct flow_key key;
-    tables_client_key(&key, packet->local, packet->family, packet->source_ip,
+    tables_client_key(&worker->tables, &key, packet->local, packet->family, packet->source_ip,
                       packet->source_port_be, 0);
     return tables_lookup(&worker->tables, &key) != FLOW_NONE;
 }

@@ -73,9 +73,10 @@ void tables_done(struct tables *tables)
 
 // Keys and lookup.
 
-static void allocation_key(struct flow_key *key, const struct allocation *entry)
+static void allocation_key(const struct tables *tables, struct flow_key *key,
+                           const struct allocation *entry)
 {
-    tables_client_key(key, entry->listener, entry->client_family, entry->client_ip,
+    tables_client_key(tables, key, entry->listener, entry->client_family, entry->client_ip,
                       entry->client_port_be, 0);
 }
 
@@ -84,21 +85,26 @@ static void permission_key(struct flow_key *key, const struct permission *entry)
     tables_peer_key(key, entry->allocation, entry->peer_family, entry->peer_ip, 0);
 }
 
-static void channel_client_key(struct flow_key *key, const struct channel *entry)
+static void channel_client_key(struct flow_key *key, const struct channel_table *table,
+                               const struct channel *entry)
 {
-    tables_client_key(key, entry->listener, entry->client_family, entry->client_ip,
-                      entry->client_port_be, entry->number);
+    memset(key->ip, 0, sizeof(key->ip));
+    memcpy(key->words, entry->client, sizeof(key->words));
+    if (channel_client_family(entry) == IP_FAMILY_V6)
+        memcpy(key->ip, channel_client_ip(table, entry), sizeof(key->ip));
 }
 
-static void channel_peer_key(struct flow_key *key, const struct channel *entry)
+static void channel_peer_key(struct flow_key *key, const struct channel_table *table,
+                             const struct channel *entry)
 {
-    tables_peer_key(key, entry->allocation, entry->peer_family, entry->peer_ip,
-                    entry->peer_port_be);
+    tables_peer_key(key, channel_allocation(entry), entry->peer_family,
+                    channel_peer_ip(table, entry), channel_peer_port_be(entry));
 }
 
-static void steering_key(struct flow_key *key, const struct steering *entry)
+static void steering_key(const struct tables *tables, struct flow_key *key,
+                         const struct steering *entry)
 {
-    tables_steering_key(key, entry->listener, entry->client_family, entry->client_ip,
+    tables_steering_key(tables, key, entry->listener, entry->client_family, entry->client_ip,
                         entry->client_port_be);
 }
 
@@ -108,19 +114,19 @@ static inline bool key_of(const struct tables *tables, uint32_t value, struct fl
     uint32_t index = table_value_index(value);
     switch (table_value_kind(value)) {
     case TABLE_VALUE_ALLOCATION:
-        allocation_key(ret_key, &tables->allocations.at[index]);
+        allocation_key(tables, ret_key, &tables->allocations.at[index]);
         return true;
     case TABLE_VALUE_PERMISSION:
         permission_key(ret_key, &tables->permissions.at[index]);
         return true;
     case TABLE_VALUE_CHANNEL_OF_CLIENT:
-        channel_client_key(ret_key, &tables->channels.at[index]);
+        channel_client_key(ret_key, &tables->channels, &tables->channels.at[index]);
         return true;
     case TABLE_VALUE_CHANNEL_OF_PEER:
-        channel_peer_key(ret_key, &tables->channels.at[index]);
+        channel_peer_key(ret_key, &tables->channels, &tables->channels.at[index]);
         return true;
     case TABLE_VALUE_STEERING:
-        steering_key(ret_key, &tables->steerings.at[index]);
+        steering_key(tables, ret_key, &tables->steerings.at[index]);
         return true;
     default:
         return false;

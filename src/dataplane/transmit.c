@@ -9,9 +9,7 @@ void transmit_flush(struct worker *worker)
     struct worker_queue *tx = &worker->tx;
     if (tx->count == 0)
         return;
-    uint64_t bytes = 0; // added up first: what was sent may be gone
-    for (unsigned i = 0; i < tx->count; i++)
-        bytes += rte_pktmbuf_pkt_len(tx->frames[i]);
+    uint64_t bytes = worker->tx_bytes;
     unsigned sent = rte_eth_tx_burst(worker->port, worker->queue, tx->frames, (uint16_t)tx->count);
     for (unsigned i = sent; i < tx->count; i++) {
         bytes -= rte_pktmbuf_pkt_len(tx->frames[i]);
@@ -20,10 +18,11 @@ void transmit_flush(struct worker *worker)
     worker_count_add(worker, COUNTER_TX_PACKETS, sent);
     worker_count_add(worker, COUNTER_TX_BYTES, bytes);
     tx->count = 0;
+    worker->tx_bytes = 0;
 }
 
 void transmit_behind(struct worker *worker, struct rte_mbuf *frame)
 {
     transmit_flush(worker);
-    worker->tx.frames[worker->tx.count++] = frame;
+    transmit(worker, frame);
 }

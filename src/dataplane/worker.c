@@ -16,12 +16,14 @@
 #include <rte_cpuflags.h>
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
+#include <rte_prefetch.h>
 #include <rte_ring.h>
 #include <rte_ring_elem.h>
 #include <stdio.h>
 
 // Datagrams longer than a packet buffer that a worker has in hand at once.
-#define WORKER_JUMBOS 31
+#define WORKER_JUMBOS              31
+#define WORKER_BANDWIDTH_BURST_MIN 131072 // bytes
 
 static int jumbo_create(struct worker *worker, int socket)
 {
@@ -66,6 +68,12 @@ static int parts_create(struct worker *worker, int socket)
     return error;
 }
 
+// A quarter of a second, but never less than the largest datagram and a bit.
+static uint64_t burst_bytes(uint64_t max_bps)
+{
+    return max_bps / 4 > WORKER_BANDWIDTH_BURST_MIN ? max_bps / 4 : WORKER_BANDWIDTH_BURST_MIN;
+}
+
 int worker_create(const struct worker_config *config, struct worker **ret_worker)
 {
     if (rte_cpu_get_flag_enabled(RTE_CPUFLAG_AES) != 1)
@@ -86,6 +94,8 @@ int worker_create(const struct worker_config *config, struct worker **ret_worker
     worker->pool = config->pool;
     worker->tsc_hz = rte_get_tsc_hz();
     stateless_answers_init(&worker->stateless, &config->plane->config.stateless);
+    worker->bandwidth = token_rate_make(worker->config->max_bps,
+                                        burst_bytes(worker->config->max_bps), worker->tsc_hz);
     token_stream_init(&worker->tokens);
     worker->ipv4_id = (uint16_t)token_stream_next(&worker->tokens);
     error = parts_create(worker, config->socket);
@@ -211,6 +221,7 @@ static unsigned poll_port(struct worker *worker)
     unsigned count = rte_eth_rx_burst(worker->port, worker->queue, frames, WORKER_BURST);
     uint64_t bytes = 0;
     for (unsigned i = 0; i < count; i++) {
+        rte_prefetch0(rte_pktmbuf_mtod(frames[i], void *));
         bytes += rte_pktmbuf_pkt_len(frames[i]);
         frames[i]->port = worker->port; // not every driver does, and the hairpin's mark is there
     }

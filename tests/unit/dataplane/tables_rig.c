@@ -132,7 +132,7 @@ struct channel *tables_rig_channel(const struct tables *tables, uint16_t client_
                                    uint16_t number)
 {
     struct flow_key key;
-    tables_client_key(&key, RIG_LISTENER_V4, IP_FAMILY_V4, client_ip,
+    tables_client_key(tables, &key, RIG_LISTENER_V4, IP_FAMILY_V4, client_ip,
                       __builtin_bswap16(client_port), number);
     uint32_t index = tables_find(tables, &key);
     return index == TABLE_NONE ? NULL : &tables->channels.at[index];

@@ -82,7 +82,7 @@ static void all_channels_follow_a_client_to_its_new_next_hop(void **state)
     assert_int_equal(tables_rig_install_channel(tables, 1, 0x4002, "[2001:db8::]:5"), 0);
     assert_int_equal(install(tables, 50001, 7), 0);
     for (uint16_t number = 0x4000; number < 0x4003; number++)
-        assert_int_equal(tables_rig_channel(tables, 1000, number)->client_adjacency, 7);
+        assert_int_equal(tables_rig_channel(tables, 1000, number)->to_client.adjacency, 7);
 }
 
 int main(void)

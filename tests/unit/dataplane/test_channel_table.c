@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "dataplane/channel_table.h"
 
+#include "dataplane/allowance.h"
 #include "tables_rig.h"
 
 #include <errno.h>
@@ -74,6 +75,21 @@ static void the_last_channel_of_a_peer_takes_a_permission_along_that_is_not_live
     assert_int_equal(index_pool_used(&tables->permissions.pool), 0);
 }
 
+// One that has carried this and has 1000 bytes left for more.
+static struct channel has_carried(const struct channel *channel, struct allocation_traffic carried)
+{
+    struct channel copy = *channel;
+    copy.to_peer.packets = copy.to_client.packets = 1;
+    copy.to_peer.allowance = copy.to_client.allowance = 1000;
+    copy.traffic.to_peer_packets = carried.to_peer_packets - 1;
+    copy.traffic.to_client_packets = carried.to_client_packets - 1;
+    copy.traffic.to_peer_bytes =
+        carried.to_peer_bytes + carried.to_peer_packets * ALLOWANCE_PACKET_LEN + 1000;
+    copy.traffic.to_client_bytes =
+        carried.to_client_bytes + carried.to_client_packets * ALLOWANCE_PACKET_LEN + 1000;
+    return copy;
+}
+
 static void what_a_channel_has_relayed_stays_counted_when_it_goes(void **state)
 {
     struct tables *tables = *state;
@@ -81,9 +97,11 @@ static void what_a_channel_has_relayed_stays_counted_when_it_goes(void **state)
     assert_int_equal(tables_rig_install_allocation(tables, 1, 1000), 0);
     assert_int_equal(tables_rig_install_channel(tables, 1, 0x4000, "192.0.2.1:5"), 0);
     assert_int_equal(tables_rig_install_channel(tables, 1, 0x4001, "192.0.2.1:6"), 0);
-    tables_rig_channel(tables, 1000, 0x4000)->traffic = (struct allocation_traffic){1, 20, 3, 40};
-    tables_rig_channel(tables, 1000, 0x4001)->traffic =
-        (struct allocation_traffic){100, 2000, 300, 4000};
+    *tables_rig_channel(tables, 1000, 0x4000) = has_carried(
+        tables_rig_channel(tables, 1000, 0x4000), (struct allocation_traffic){1, 20, 3, 40});
+    *tables_rig_channel(tables, 1000, 0x4001) =
+        has_carried(tables_rig_channel(tables, 1000, 0x4001),
+                    (struct allocation_traffic){100, 2000, 300, 4000});
     assert_int_equal(tables_rig_remove_channel(tables, 1, 0x4000), 0);
     assert_null(tables_rig_channel(tables, 1000, 0x4000));
     assert_int_equal(tables_rig_remove_allocation(tables, 1), 0);
@@ -107,9 +125,9 @@ static void a_port_guesses_its_first_channel_and_none_that_is_gone(void **state)
     assert_int_equal(tables_rig_install_channel(tables, 1, 0x4001, "192.0.2.2:5"), 0);
     assert_ptr_equal(&tables->channels.at[slot->guess], first);
     tables_peer_key(&key, slot->allocation, IP_FAMILY_V4, peer, __builtin_bswap16(5));
-    assert_true(channel_is_of_peer(first, &key));
+    assert_true(channel_is_of_peer(&tables->channels, first, &key));
     assert_int_equal(tables_rig_remove_channel(tables, 1, 0x4000), 0);
-    assert_false(channel_is_of_peer(first, &key));
+    assert_false(channel_is_of_peer(&tables->channels, first, &key));
 }
 
 int main(void)

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What a channel may still carry in one direction before it asks its allocation for more. Bytes
+// come from the allocation's bucket in large pieces, so that a packet touches nothing but the first
+// line of its channel's entry; and since every piece is written down, they count the traffic as
+// well.
+#pragma once
+
+#include "dataplane/worker_state.h"
+#include "proto/channel_data.h"
+
+// Charged to every packet, as on the wire its ChannelData header is. So a piece is used up before
+// its packets are more than 16 bits count.
+#define ALLOWANCE_PACKET_LEN CHANNEL_DATA_HEADER_LEN
+// A piece, bytes. With a limit it is a smaller one: what a channel that falls silent keeps is lost
+// to the others.
+#define ALLOWANCE_PIECE_LEN         65536
+#define ALLOWANCE_LIMITED_PIECE_LEN 4096
+
+static_assert(ALLOWANCE_PIECE_LEN / ALLOWANCE_PACKET_LEN <= UINT16_MAX, "packets cannot overflow");
+
+enum direction {
+    DIRECTION_TO_PEER,
+    DIRECTION_TO_CLIENT,
+};
+
+// A piece that `charge` fits into. False: the allocation is above its bandwidth.
+bool allowance_take(struct worker *worker, struct channel *channel, enum direction direction,
+                    int32_t charge);
+
+// One packet. False: the allocation is above its bandwidth, nothing is counted. direction: a
+// constant where this is inlined.
+static __rte_always_inline bool allowance_spend(struct worker *worker, struct channel *channel,
+                                                enum direction direction, size_t data_len)
+{
+    struct channel_way *way =
+        direction == DIRECTION_TO_PEER ? &channel->to_peer : &channel->to_client;
+    int32_t charge = (int32_t)data_len + ALLOWANCE_PACKET_LEN;
+    if (unlikely(way->allowance < charge) && !allowance_take(worker, channel, direction, charge))
+        return false;
+    way->allowance -= charge;
+    way->packets++;
+    return true;
+}
+
+// The packet did not go on after all.
+static inline void allowance_give_back(struct channel *channel, enum direction direction,
+                                       size_t data_len)
+{
+    struct channel_way *way =
+        direction == DIRECTION_TO_PEER ? &channel->to_peer : &channel->to_client;
+    way->allowance += (int32_t)data_len + ALLOWANCE_PACKET_LEN;
+    way->packets--;
+}
+
+// What the channel has carried so far.
+void allowance_traffic(const struct channel *channel, struct allocation_traffic *ret_traffic);
+
+// One packet without a channel, from the allocation's bucket itself.
+static inline bool allowance_spend_direct(struct worker *worker, struct allocation *allocation,
+                                          enum direction direction, size_t data_len)
+{
+    return token_bucket_take(&allocation->buckets[direction], &worker->bandwidth, worker->now_tsc,
+                             (uint32_t)data_len + ALLOWANCE_PACKET_LEN);
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Token buckets, eight bytes each: a bucket is the time at which it will be full again.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define TOKEN_RATE_FRACTION_BITS 16
+
+// What many buckets have in common.
+struct token_rate {
+    uint64_t cycles_per_byte; // fixed point; 0: unlimited
+    uint64_t burst_cycles;    // to fill an empty bucket
+};
+
+struct token_bucket {
+    uint64_t full_tsc;
+};
+
+// bytes_per_second: 0: unlimited. burst_bytes: what an idle bucket holds.
+static inline struct token_rate token_rate_make(uint64_t bytes_per_second, uint64_t burst_bytes,
+                                                uint64_t tsc_hz)
+{
+    struct token_rate rate = {0, 0};
+    if (bytes_per_second == 0)
+        return rate;
+    rate.cycles_per_byte =
+        (uint64_t)((double)tsc_hz * (1 << TOKEN_RATE_FRACTION_BITS) / (double)bytes_per_second);
+    rate.cycles_per_byte += rate.cycles_per_byte == 0;
+    rate.burst_cycles = (burst_bytes * rate.cycles_per_byte) >> TOKEN_RATE_FRACTION_BITS;
+    return rate;
+}
+
+// False: there are not so many bytes in it, and none is taken. bytes: less than 2^32.
+static inline bool token_bucket_take(struct token_bucket *bucket, const struct token_rate *rate,
+                                     uint64_t now_tsc, uint32_t bytes)
+{
+    if (rate->cycles_per_byte == 0)
+        return true;
+    uint64_t from = bucket->full_tsc > now_tsc ? bucket->full_tsc : now_tsc;
+    uint64_t full = from + ((bytes * rate->cycles_per_byte) >> TOKEN_RATE_FRACTION_BITS);
+    if (full - now_tsc > rate->burst_cycles)
+        return false;
+    bucket->full_tsc = full;
+    return true;
+}

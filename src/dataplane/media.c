@@ -1,0 +1,576 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Channels' datagrams in as few steps as can be (RFC 8656 sections 12.6, 12.7, 13, 14). The whole
+// burst goes through one stage after the other, so that what one stage fetches from memory is there
+// in the next; and where packets differ in an unpredictable way, in their direction, they are told
+// apart without a branch.
+//
+// A datagram goes this way when its headers are as they nearly always are: no options, no fragment,
+// a checksum, lengths that fit exactly, hops left. Then what is written is, but for addresses,
+// ports and lengths, what was read, and its checksums are the old ones with what changes.
+#include "dataplane/media.h"
+
+#include "base/bytes.h"
+#include "base/checksum.h"
+#include "dataplane/allowance.h"
+#include "dataplane/leg.h"
+#include "dataplane/transmit.h"
+
+#include <netinet/in.h>
+#include <rte_byteorder.h>
+#include <rte_mbuf.h>
+#include <rte_prefetch.h>
+
+#define ETHERNET_TYPE_IPV6_BE 0xDD86
+
+// Eight bytes from the Ethernet header's type on, and the next eight, as numbers: type, version,
+// class, total length, id; fragment, TTL, protocol, checksum and the source's first half.
+#define IPV4_FIRST_MASK    UINT64_C(0xFFFFFF0000000000)
+#define IPV4_FIRST_COMMON  UINT64_C(0x0800450000000000)
+#define IPV4_SECOND_MASK   UINT64_C(0x3FFF00FF00000000)
+#define IPV4_SECOND_COMMON UINT64_C(0x0000001100000000) // UDP, no fragment
+#define IPV4_SECOND_KEPT   UINT64_C(0x4000FFFF00000000)
+#define IPV4_DONT_FRAGMENT UINT64_C(0x4000000000000000)
+#define IPV4_TTL_SHIFT     40
+#define IPV4_SUM_SHIFT     16
+#define IPV4_LEN_SHIFT     16
+
+// The first eight bytes of an IPv6 header, as a number: version, class, label; length, next header,
+// hop limit.
+#define IPV6_MASK        UINT64_C(0xF00000000000FF00)
+#define IPV6_COMMON      UINT64_C(0x6000000000001100)
+#define IPV6_CLASS_SHIFT 52
+#define IPV6_LABEL_SHIFT 32
+#define IPV6_LEN_SHIFT   16
+
+// What is known of a client's datagram on its way to a peer.
+struct media_client {
+    uint64_t words[2]; // of its key
+    uint64_t hash;
+    struct flow_bucket *bucket;
+    struct channel *channel; // that it may be of
+};
+
+// Of one family.
+struct media {
+    unsigned client_count;
+    unsigned peer_count;
+    struct rte_mbuf *client_frames[WORKER_BURST];
+    struct rte_mbuf *peer_frames[WORKER_BURST];
+    const struct relay_slot *peer_slots[WORKER_BURST];
+    struct media_client clients[WORKER_BURST];
+};
+
+// What goes the long way.
+struct media_rest {
+    struct rte_mbuf **frames;
+    unsigned count;
+};
+
+// As in memory, to be compared or copied. Numbers are read by load_be*().
+
+static inline uint64_t load_u64(const uint8_t *bytes)
+{
+    uint64_t word;
+    memcpy(&word, bytes, sizeof(word));
+    return word;
+}
+
+static inline uint32_t load_u32(const uint8_t *bytes)
+{
+    uint32_t word;
+    memcpy(&word, bytes, sizeof(word));
+    return word;
+}
+
+static inline uint16_t load_u16(const uint8_t *bytes)
+{
+    uint16_t word;
+    memcpy(&word, bytes, sizeof(word));
+    return word;
+}
+
+// The other's source is the one's destination.
+static inline uint64_t swap_halves_u64(uint64_t word)
+{
+    return word << 32 | word >> 32;
+}
+
+static inline uint32_t swap_halves_u32(uint32_t word)
+{
+    return word << 16 | word >> 16;
+}
+
+static __rte_always_inline uint32_t ip_header_len(enum ip_family family)
+{
+    return family == IP_FAMILY_V4 ? PACKET_IPV4_LEN : PACKET_IPV6_LEN;
+}
+
+static __rte_always_inline size_t source_offset(enum ip_family family)
+{
+    return family == IP_FAMILY_V4 ? 12 : 8;
+}
+
+static __rte_always_inline size_t address_len(enum ip_family family)
+{
+    return family == IP_FAMILY_V4 ? 4 : 16;
+}
+
+static inline uint8_t *ip_of(const struct rte_mbuf *frame)
+{
+    return rte_pktmbuf_mtod_offset(frame, uint8_t *, PACKET_ETHERNET_LEN);
+}
+
+// First stage: what it is.
+
+static __rte_always_inline bool ipv4_sum_is_right(const struct rte_mbuf *frame, const uint8_t *ip)
+{
+    uint64_t verdict = frame->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK;
+    if (verdict != RTE_MBUF_F_RX_IP_CKSUM_UNKNOWN)
+        return verdict == RTE_MBUF_F_RX_IP_CKSUM_GOOD;
+    uint64_t sum = checksum_carry_u64(load_u64(ip), load_u64(ip + 8));
+    return checksum_is_right(checksum_carry_u64(sum, load_u32(ip + 16)));
+}
+
+// Whether the headers are as usual. len: from ip on; enough for them.
+static __rte_always_inline bool ipv4_is_common(const struct rte_mbuf *frame, const uint8_t *ip,
+                                               uint32_t len)
+{
+    const uint64_t first_mask = rte_be_to_cpu_64(IPV4_FIRST_MASK);
+    const uint64_t first_common = rte_be_to_cpu_64(IPV4_FIRST_COMMON);
+    const uint64_t second_mask = rte_be_to_cpu_64(IPV4_SECOND_MASK);
+    const uint64_t second_common = rte_be_to_cpu_64(IPV4_SECOND_COMMON);
+    uint64_t first = load_u64(ip - 2), second = load_u64(ip + 6);
+    uint32_t udp_len = load_be16(ip + PACKET_IPV4_LEN + 4);
+    uint32_t total_len = load_be16(ip + 2);
+    return (((first & first_mask) ^ first_common) | ((second & second_mask) ^ second_common)) ==
+               0 &&
+           ip[8] > 1 && total_len == PACKET_IPV4_LEN + udp_len && total_len <= len &&
+           likely(ipv4_sum_is_right(frame, ip));
+}
+
+static __rte_always_inline bool ipv6_is_common(const uint8_t *ip, uint32_t len)
+{
+    uint64_t first = load_be64(ip);
+    uint32_t udp_len = load_be16(ip + PACKET_IPV6_LEN + 4);
+    return load_u16(ip - 2) == ETHERNET_TYPE_IPV6_BE && (first & IPV6_MASK) == IPV6_COMMON &&
+           (uint8_t)first > 1 && (uint16_t)(first >> IPV6_LEN_SHIFT) == udp_len &&
+           PACKET_IPV6_LEN + udp_len <= len;
+}
+
+static __rte_always_inline const struct local_address *
+local_of(enum ip_family family, const struct local_addresses *locals, const uint8_t *ip)
+{
+    return local_addresses_find(locals, ip + source_offset(family) + address_len(family),
+                                address_len(family), load_be16(ip + ip_header_len(family) + 2));
+}
+
+static __rte_noinline bool is_listener(enum ip_family family, const struct local_addresses *locals,
+                                       const uint8_t *ip)
+{
+    const struct local_address *local = local_of(family, locals, ip);
+    return local != NULL && local->kind == LOCAL_LISTENER;
+}
+
+// Whose it is: of a relay port, or else, when its payload begins with 64..127 as ChannelData does,
+// of a client. Which listeners and numbers there are, the lookup knows. False: neither.
+static __rte_always_inline bool sort_datagram(enum ip_family family, struct media *media,
+                                              const struct local_addresses *locals,
+                                              struct rte_mbuf *frame, const uint8_t *ip)
+{
+    const uint8_t *udp = ip + ip_header_len(family);
+    const struct local_host *host = local_host_find(
+        locals, ip + source_offset(family) + address_len(family), address_len(family));
+    uint32_t place = (uint32_t)load_be16(udp + 2) - host->min_port;
+    uint32_t of_peer = place < host->port_count;
+    if (unlikely(host->is_mixed))
+        of_peer &= !is_listener(family, locals, ip);
+    uint32_t of_client = (of_peer ^ 1) & (udp[PACKET_UDP_LEN] >> 6 == 1);
+    const struct relay_slot *slot = host->slots + (place & -of_peer);
+    rte_prefetch0(slot);
+    media->client_frames[media->client_count] = frame;
+    media->peer_frames[media->peer_count] = frame;
+    media->peer_slots[media->peer_count] = slot;
+    media->client_count += of_client;
+    media->peer_count += of_peer;
+    return (of_client | of_peer) != 0;
+}
+
+#define LEAST_LEN (PACKET_ETHERNET_LEN + PACKET_UDP_LEN + CHANNEL_DATA_HEADER_LEN)
+
+static __rte_noinline bool sort_ipv6(const struct worker *worker, struct media *media,
+                                     struct rte_mbuf *frame)
+{
+    const uint8_t *ip = ip_of(frame);
+    uint32_t len = rte_pktmbuf_data_len(frame);
+    return len >= LEAST_LEN + PACKET_IPV6_LEN && ipv6_is_common(ip, len - PACKET_ETHERNET_LEN) &&
+           load_u16(ip + PACKET_IPV6_LEN + 6) != 0 &&
+           sort_datagram(IP_FAMILY_V6, media, &worker->local_v6, frame, ip);
+}
+
+static __rte_always_inline bool sort_frame(const struct worker *worker, struct media *ipv4,
+                                           struct media *ipv6, struct rte_mbuf *frame)
+{
+    const uint8_t *ip = ip_of(frame);
+    uint32_t len = rte_pktmbuf_data_len(frame);
+    if (unlikely(len < LEAST_LEN + PACKET_IPV4_LEN || frame->nb_segs != 1 ||
+                 (ip[-PACKET_ETHERNET_LEN] & 1) || (frame->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_BAD)))
+        return false;
+    if (unlikely(!ipv4_is_common(frame, ip, len - PACKET_ETHERNET_LEN)))
+        return sort_ipv6(worker, ipv6, frame);
+    return load_u16(ip + PACKET_IPV4_LEN + 6) != 0 &&
+           sort_datagram(IP_FAMILY_V4, ipv4, &worker->local_v4, frame, ip);
+}
+
+static __rte_always_inline void sort(const struct worker *worker, struct media *ipv4,
+                                     struct media *ipv6, struct rte_mbuf **frames, unsigned count,
+                                     struct media_rest *rest)
+{
+    for (unsigned i = 0; i < count; i++) {
+        struct rte_mbuf *frame = frames[i];
+        if (unlikely(!sort_frame(worker, ipv4, ipv6, frame)))
+            rest->frames[rest->count++] = frame;
+    }
+}
+
+// Then: where its channel is.
+
+// The key of a client's packet, but for an IPv6 address; see struct flow_key.
+static __rte_always_inline uint64_t client_first_word(enum ip_family family,
+                                                      const struct worker *worker,
+                                                      const uint8_t *ip)
+{
+    if (family == IP_FAMILY_V4)
+        return load_u64(ip + 12);
+    const struct local_address *local = local_of(family, &worker->local_v6, ip);
+    bool is_listener = local != NULL && local->kind == LOCAL_LISTENER;
+    return (uint64_t)(is_listener ? local->index : UINT32_MAX) << 32;
+}
+
+static __rte_always_inline uint64_t client_second_word(enum ip_family family, const uint8_t *ip)
+{
+    const uint8_t *udp = ip + ip_header_len(family);
+    uint32_t last = load_u16(udp + PACKET_UDP_LEN) |
+                    (uint32_t)(flow_key_type(FLOW_KEY_CLIENT, family) >> FLOW_KEY_NUMBER_SHIFT);
+    return load_u32(udp) | (uint64_t)last << FLOW_KEY_NUMBER_SHIFT;
+}
+
+static __rte_always_inline void clients_hash(enum ip_family family, const struct worker *worker,
+                                             struct media *media)
+{
+    const struct flow_table *flows = &worker->tables.flows;
+    for (unsigned i = 0; i < media->client_count; i++) {
+        struct media_client *client = &media->clients[i];
+        const uint8_t *ip = ip_of(media->client_frames[i]);
+        uint64_t first = client_first_word(family, worker, ip);
+        uint64_t second = client_second_word(family, ip);
+        client->words[0] = first;
+        client->words[1] = second;
+        client->hash = family == IP_FAMILY_V4 ? flow_hash_short(&flows->hash_keys, first, second)
+                                              : flow_hash_long(&flows->hash_keys, first, second,
+                                                               ip + source_offset(family));
+        client->bucket = flow_table_home(flows, client->hash);
+        rte_prefetch0(client->bucket);
+    }
+}
+
+static __rte_always_inline void
+prefetch_channel(enum ip_family family, const struct channel_table *channels, uint32_t index)
+{
+    rte_prefetch0(&channels->at[index]);
+    if (family == IP_FAMILY_V6)
+        rte_prefetch0(&channels->ips[index]);
+}
+
+static __rte_always_inline void
+peers_fetch(enum ip_family family, const struct channel_table *channels, const struct media *media)
+{
+    for (unsigned i = 0; i < media->peer_count; i++)
+        prefetch_channel(family, channels, media->peer_slots[i]->guess);
+}
+
+// What is found may be another's, or no channel at all: then it will not match.
+static __rte_always_inline void clients_find(enum ip_family family, const struct tables *tables,
+                                             struct media *media)
+{
+    for (unsigned i = 0; i < media->client_count; i++) {
+        struct media_client *client = &media->clients[i];
+        uint32_t value = flow_bucket_first(client->bucket, flow_table_tag(client->hash));
+        uint32_t index = value ^ table_value(TABLE_VALUE_CHANNEL_OF_CLIENT, 0);
+        index = index < tables->channels.pool.capacity ? index : 0;
+        client->channel = &tables->channels.at[index];
+        prefetch_channel(family, &tables->channels, index);
+    }
+}
+
+// Last: the rewrite.
+
+struct media_sum {
+    struct rte_mbuf **sent; // the end of what is to be transmitted
+    uint64_t bytes;
+};
+
+// What a datagram gets. Constants where it is inlined: the first two.
+struct media_turn {
+    enum ip_family family;
+    enum direction direction;
+    struct channel_way *way;
+    uint64_t addresses;       // IPv4: source and destination, as in memory
+    const uint8_t *source_ip; // IPv6
+    const uint8_t *destination_ip;
+    uint32_t ports;      // source and destination, as in memory
+    uint32_t udp_change; // of UDP's checksum
+    uint16_t number;     // of the channel, towards the client
+};
+
+// The headers of a datagram, as numbers: an IPv4 header's first two words, as above, or an IPv6
+// header's first; UDP's length and checksum.
+struct media_headers {
+    uint64_t first;
+    uint64_t second;
+    uint32_t udp;
+};
+
+static __rte_always_inline struct media_headers headers_load(enum ip_family family,
+                                                             const uint8_t *ip)
+{
+    return (struct media_headers){
+        .first = load_be64(family == IP_FAMILY_V4 ? ip - 2 : ip),
+        .second = family == IP_FAMILY_V4 ? load_be64(ip + 6) : 0,
+        .udp = load_be32(ip + ip_header_len(family) + 4),
+    };
+}
+
+// The header is made of what was there; only what may be cut up needs an id (RFC 6864).
+static __rte_always_inline void write_ipv4(struct worker *worker, uint8_t *ip,
+                                           const struct media_headers *headers,
+                                           const struct media_turn *turn, int grows)
+{
+    uint16_t old_id = (uint16_t)headers->first, id = 0;
+    uint64_t first = headers->first + ((uint64_t)(int64_t)grows << IPV4_LEN_SHIFT) - old_id;
+    uint64_t second = headers->second;
+    if (!(second & IPV4_DONT_FRAGMENT)) {
+        id = worker->ipv4_id++;
+        first |= id;
+    }
+    uint32_t sum = (uint16_t)(second >> IPV4_SUM_SHIFT) + (uint32_t)turn->way->ip_change + old_id +
+                   (uint16_t)~id;
+    uint16_t checksum = checksum_fold_u32(sum);
+    checksum = checksum == UINT16_MAX ? 0 : checksum;
+    second = ((second & IPV4_SECOND_KEPT) - (UINT64_C(1) << IPV4_TTL_SHIFT)) |
+             (uint64_t)checksum << IPV4_SUM_SHIFT;
+    store_be64(ip - 2, first);
+    store_be64(ip + 6, second); // the addresses come over its end
+    memcpy(ip + 12, &turn->addresses, sizeof(turn->addresses));
+}
+
+static __rte_always_inline void write_ipv6(uint8_t *ip, const struct media_headers *headers,
+                                           const struct media_turn *turn, int grows)
+{
+    uint64_t addresses[4];
+    memcpy(addresses, turn->source_ip, 16);
+    memcpy(addresses + 2, turn->destination_ip, 16);
+    uint64_t sum = checksum_add_u64(checksum_add_u64(0, addresses[0]), addresses[1]);
+    sum = checksum_add_u64(checksum_add_u64(sum, addresses[2]), addresses[3]);
+    sum += (turn->ports & UINT16_MAX) + (turn->ports >> 16);
+    uint64_t label_mask = UINT64_C(0xFFFFF) << IPV6_LABEL_SHIFT;
+    uint64_t first = (headers->first & ~label_mask) | (uint64_t)leg_flow_label(sum)
+                                                          << IPV6_LABEL_SHIFT;
+    uint16_t type_be = ETHERNET_TYPE_IPV6_BE;
+    memcpy(ip - 2, &type_be, sizeof(type_be));
+    store_be64(ip, first + ((uint64_t)(int64_t)grows << IPV6_LEN_SHIFT) - 1); // a hop less
+    memcpy(ip + 8, addresses, sizeof(addresses));
+}
+
+// RFC 1624, on the checksum itself, which is the complement of a sum. It is not 0, so that what
+// comes out is not either.
+static __rte_always_inline void write_udp(uint8_t *udp, const struct media_headers *headers,
+                                          const struct media_turn *turn, uint32_t data_len,
+                                          int grows)
+{
+    uint32_t sum = (uint16_t)headers->udp + turn->udp_change +
+                   (turn->direction == DIRECTION_TO_PEER ? data_len : (uint16_t)~data_len);
+    uint32_t second = (headers->udp & 0xFFFF0000) + ((uint32_t)grows << 16);
+    second |= checksum_fold_u32(sum);
+    uint64_t header = turn->ports | (uint64_t)__builtin_bswap32(second) << 32;
+    memcpy(udp, &header, sizeof(header));
+}
+
+// False: the frame is as it was, and goes the long way.
+static __rte_always_inline bool turn(struct worker *worker, const struct adjacency *adjacencies,
+                                     struct rte_mbuf *frame, uint8_t *ip, struct channel *channel,
+                                     const struct media_turn *turn, struct media_sum *sum)
+{
+    bool to_peer = turn->direction == DIRECTION_TO_PEER;
+    int grows = to_peer ? -CHANNEL_DATA_HEADER_LEN : CHANNEL_DATA_HEADER_LEN;
+    uint32_t ip_len = ip_header_len(turn->family);
+    const struct adjacency *adjacency = &adjacencies[turn->way->adjacency];
+    uint8_t *udp = ip + ip_len;
+    struct media_headers headers = headers_load(turn->family, ip);
+    uint32_t udp_len = (headers.udp >> 16) + (uint32_t)grows;
+    uint32_t data_len = udp_len - PACKET_UDP_LEN - (to_peer ? 0 : CHANNEL_DATA_HEADER_LEN);
+    // What is not resolved lets nothing pass: its MTU is 0 (see commands_apply()).
+    if (unlikely(ip_len + udp_len > adjacency->mtu ||
+                 (to_peer ? load_be16(udp + PACKET_UDP_LEN + 2) != data_len
+                          : frame->data_off < CHANNEL_DATA_HEADER_LEN)))
+        return false;
+    if (unlikely(!allowance_spend(worker, channel, turn->direction, data_len))) {
+        worker_drop(worker, frame, DROP_BANDWIDTH);
+        return true;
+    }
+    if (!to_peer)
+        store_be32(udp + PACKET_UDP_LEN - CHANNEL_DATA_HEADER_LEN,
+                   (uint32_t)turn->number << 16 | data_len);
+    ip -= grows;
+    memcpy(ip - PACKET_ETHERNET_LEN, adjacency, 12); // destination, source
+    if (turn->family == IP_FAMILY_V4)
+        write_ipv4(worker, ip, &headers, turn, grows);
+    else
+        write_ipv6(ip, &headers, turn, grows);
+    write_udp(ip + ip_len, &headers, turn, data_len, grows);
+    uint32_t frame_len = PACKET_ETHERNET_LEN + ip_len + udp_len;
+    frame->data_off = (uint16_t)(frame->data_off - grows);
+    frame->data_len = (uint16_t)frame_len;
+    frame->pkt_len = frame_len;
+    // Nothing is left to the port, so it reads no tx_offload; that is in the mbuf's second line,
+    // which is not touched.
+    frame->ol_flags = 0;
+    *sum->sent++ = frame;
+    sum->bytes += data_len;
+    return true;
+}
+
+static __rte_always_inline bool
+client_turn(enum ip_family family, struct worker *worker, const struct adjacency *adjacencies,
+            struct rte_mbuf *frame, const struct media_client *client, struct media_sum *sum)
+{
+    struct channel *channel = client->channel;
+    uint8_t *ip = ip_of(frame);
+    if (unlikely(channel->client[0] != client->words[0] || channel->client[1] != client->words[1] ||
+                 !channel->is_plain))
+        return false;
+    struct media_turn how = {
+        .family = family,
+        .direction = DIRECTION_TO_PEER,
+        .way = &channel->to_peer,
+        .addresses = swap_halves_u64(channel->peer[0]),
+        .ports = swap_halves_u32((uint32_t)channel->peer[1]),
+        .udp_change = UINT16_MAX - channel->udp_change,
+    };
+    if (family == IP_FAMILY_V6) {
+        const struct channel_table *channels = &worker->tables.channels;
+        const struct channel_ips *ips = &channels->ips[channel - channels->at];
+        if (memcmp(ip + source_offset(family), ips->client, 16) != 0)
+            return false;
+        how.source_ip = worker->config->relays[channel->relay].local.bytes;
+        how.destination_ip = ips->peer;
+    }
+    return turn(worker, adjacencies, frame, ip, channel, &how, sum);
+}
+
+static __rte_always_inline bool peer_turn(enum ip_family family, struct worker *worker,
+                                          const struct adjacency *adjacencies,
+                                          struct rte_mbuf *frame, const struct relay_slot *slot,
+                                          struct media_sum *sum)
+{
+    const struct channel_table *channels = &worker->tables.channels;
+    uint32_t index = slot->guess;
+    struct channel *channel = &channels->at[index];
+    uint8_t *ip = ip_of(frame);
+    uint64_t addresses = family == IP_FAMILY_V4 ? load_u64(ip + 12) : 0;
+    if (unlikely(index == TABLE_NONE || channel->peer[0] != addresses ||
+                 (uint32_t)channel->peer[1] != load_u32(ip + ip_header_len(family)) ||
+                 !channel->is_plain))
+        return false;
+    struct media_turn how = {
+        .family = family,
+        .direction = DIRECTION_TO_CLIENT,
+        .way = &channel->to_client,
+        .addresses = swap_halves_u64(channel->client[0]),
+        .ports = swap_halves_u32((uint32_t)channel->client[1]),
+        .udp_change = channel->udp_change,
+        .number = channel_number(channel),
+    };
+    if (family == IP_FAMILY_V6) {
+        if (channel_allocation(channel) != slot->allocation ||
+            memcmp(ip + source_offset(family), channels->ips[index].peer, 16) != 0)
+            return false;
+        how.source_ip = channel_listener_ip(worker->config, channel);
+        how.destination_ip = channels->ips[index].client;
+    }
+    return turn(worker, adjacencies, frame, ip, channel, &how, sum);
+}
+
+static struct media_sum sum_begin(struct worker *worker)
+{
+    return (struct media_sum){worker->tx.frames + worker->tx.count, 0};
+}
+
+static void sum_end(struct worker *worker, enum ip_family family, enum direction direction,
+                    const struct media_sum *sum)
+{
+    bool to_peer = direction == DIRECTION_TO_PEER;
+    unsigned sent = (unsigned)(sum->sent - worker->tx.frames);
+    uint32_t packets = sent - worker->tx.count;
+    uint32_t headers_len = PACKET_ETHERNET_LEN + ip_header_len(family) + PACKET_UDP_LEN +
+                           (to_peer ? 0 : CHANNEL_DATA_HEADER_LEN);
+    worker->tx.count = sent;
+    worker->tx_bytes += sum->bytes + (uint64_t)packets * headers_len;
+    worker_count_add(worker, to_peer ? COUNTER_CHANNEL_TO_PEER : COUNTER_PEER_TO_CHANNEL, packets);
+    worker_count_add(worker, to_peer ? COUNTER_TO_PEER_BYTES : COUNTER_TO_CLIENT_BYTES, sum->bytes);
+}
+
+static __rte_always_inline void clients_forward(enum ip_family family, struct worker *worker,
+                                                const struct media *media, struct media_rest *rest)
+{
+    const struct adjacency *adjacencies = worker->adjacencies;
+    struct media_sum sum = sum_begin(worker);
+    for (unsigned i = 0; i < media->client_count; i++) {
+        struct rte_mbuf *frame = media->client_frames[i];
+        if (unlikely(!client_turn(family, worker, adjacencies, frame, &media->clients[i], &sum)))
+            rest->frames[rest->count++] = frame;
+    }
+    sum_end(worker, family, DIRECTION_TO_PEER, &sum);
+}
+
+static __rte_always_inline void peers_forward(enum ip_family family, struct worker *worker,
+                                              const struct media *media, struct media_rest *rest)
+{
+    const struct adjacency *adjacencies = worker->adjacencies;
+    struct media_sum sum = sum_begin(worker);
+    for (unsigned i = 0; i < media->peer_count; i++) {
+        struct rte_mbuf *frame = media->peer_frames[i];
+        if (unlikely(!peer_turn(family, worker, adjacencies, frame, media->peer_slots[i], &sum)))
+            rest->frames[rest->count++] = frame;
+    }
+    sum_end(worker, family, DIRECTION_TO_CLIENT, &sum);
+}
+
+static __rte_always_inline void process(enum ip_family family, struct worker *worker,
+                                        struct media *media, struct media_rest *rest)
+{
+    clients_hash(family, worker, media);
+    peers_fetch(family, &worker->tables.channels, media);
+    clients_find(family, &worker->tables, media);
+    peers_forward(family, worker, media, rest);
+    clients_forward(family, worker, media, rest);
+}
+
+static __rte_noinline void process_ipv6(struct worker *worker, struct media *media,
+                                        struct media_rest *rest)
+{
+    process(IP_FAMILY_V6, worker, media, rest);
+}
+
+unsigned media_forward(struct worker *worker, struct rte_mbuf **frames, unsigned count)
+{
+    struct media ipv4, ipv6;
+    struct media_rest rest = {frames, 0};
+    ipv4.client_count = ipv4.peer_count = 0;
+    ipv6.client_count = ipv6.peer_count = 0;
+    transmit_reserve(worker, count);
+    sort(worker, &ipv4, &ipv6, frames, count, &rest);
+    process(IP_FAMILY_V4, worker, &ipv4, &rest);
+    if (ipv6.client_count + ipv6.peer_count > 0)
+        process_ipv6(worker, &ipv6, &rest);
+    return rest.count;
+}
