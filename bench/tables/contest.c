@@ -16,7 +16,9 @@
 static void key_of(uint8_t family, uint32_t client, struct flow_key *ret_key)
 {
     uint8_t ip[16] = {0x20, 0x01, 0x0D, 0xB8};
-    store_be32(family == IP_FAMILY_V4 ? ip : ip + 12, 0x0B000000 + client / CLIENTS_AN_ADDRESS);
+    // Clients' addresses are not counted up; of ones that are, a CRC fills some buckets only.
+    uint32_t host = (client / CLIENTS_AN_ADDRESS * 0x9E3779B1u) & 0xFFFFFF;
+    store_be32(family == IP_FAMILY_V4 ? ip : ip + 12, 0x0B000000 + host);
     uint16_t port = (uint16_t)(FIRST_PORT + client % CLIENTS_AN_ADDRESS);
     flow_key_set(ret_key, FLOW_KEY_CLIENT, family, (struct flow_end){0, htons(3478)}, ip,
                  htons(port), htons(TURN_CHANNEL_MIN));

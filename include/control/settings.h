@@ -64,6 +64,7 @@ struct settings {
     struct setting_list deny_peer;
     uint32_t total_quota;
     uint32_t user_quota; // 0: none
+    uint32_t max_bps; // bytes a second of an allocation and direction, 0: no limit
     uint32_t permissions_per_allocation;
     uint32_t channels_per_allocation;
     bool rfc5766_channels;

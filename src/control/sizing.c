@@ -73,6 +73,7 @@ void sizing_plane(const struct settings *settings, const struct turn_limits *lim
     config->kernel_ring_len = settings_own_device(settings) ? KERNEL_RING_LEN : 0;
     config->rate_limit.answers_per_second = settings->unauthenticated_rate;
     config->rate_limit.burst = settings->unauthenticated_burst;
+    config->max_bps = settings->max_bps;
 }
 
 uint32_t sizing_destinations(const struct plane_config *config)

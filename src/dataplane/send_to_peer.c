@@ -2,9 +2,9 @@
 // Send indications from a client to any peer it has a permission for (RFC 8656 section 11.2).
 #include "dataplane/send_to_peer.h"
 
+#include "base/bytes.h"
 #include "dataplane/allowance.h"
 #include "dataplane/forward.h"
-#include "base/bytes.h"
 #include "proto/message.h"
 
 #include <netinet/in.h>

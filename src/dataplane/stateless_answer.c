@@ -8,6 +8,8 @@
 #include "exchange/reply.h"
 #include "proto/message.h"
 
+#include <netinet/in.h>
+
 static const enum counter answer_counters[] = {
     [STATELESS_BINDING] = COUNTER_BINDING,
     [STATELESS_BAD_REQUEST] = COUNTER_BAD_REQUEST,

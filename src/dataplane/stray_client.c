@@ -57,8 +57,8 @@ void stray_client(struct worker *worker, struct packet *packet, enum drop drop)
         return;
     }
     packet->drop = (uint8_t)drop;
-    tables_steering_key(&lookups->keys[lookups->count], packet->local, packet->family,
-                        packet->source_ip, packet->source_port_be);
+    tables_steering_key(&worker->tables, &lookups->keys[lookups->count], packet->local,
+                        packet->family, packet->source_ip, packet->source_port_be);
     lookups->packets[lookups->count++] = packet;
 }
 

@@ -254,3 +254,23 @@ def test_channel_numbers_of_rfc_5766_serve_where_they_are_let_in(relay_with, lab
         peer.sendto(b"and back", client.relayed)
         assert client.receive() == (0x7FFF, None, b"and back")
     assert client.channel_bind(0x8000, (PEER4, 1000)).error == 400
+
+
+def test_what_is_above_an_allocations_bandwidth_is_dropped(lab, relay_with, client_of):
+    relay_with(max_bps=1000)
+    client = client_of()
+    client.allocate()
+    with lab.udp("peer", PEER4) as peer:
+        client.bind(0x4000, peer.getsockname()[:2])
+        for count in range(400):
+            client.send_channel(0x4000, b"%04d" % count + bytes(996))
+        peer.settimeout(1.0)
+        arrived = []
+        try:
+            while True:
+                arrived.append(int(peer.recv(2000)[:4]))
+        except TimeoutError:
+            pass
+    # 128 KiB may come at once.
+    assert 120 <= len(arrived) <= 135
+    assert arrived == list(range(len(arrived)))

@@ -21,7 +21,8 @@ static void each_key_leads_to_its_own_kind_of_entry(void **state)
     uint16_t client_port_be = __builtin_bswap16(1000);
     tables_client_key(tables, &keys[0], RIG_LISTENER_V4, IP_FAMILY_V4, client, client_port_be, 0);
     tables_peer_key(&keys[1], 0, IP_FAMILY_V4, peer, 0);
-    tables_client_key(tables, &keys[2], RIG_LISTENER_V4, IP_FAMILY_V4, client, client_port_be, 0x4000);
+    tables_client_key(tables, &keys[2], RIG_LISTENER_V4, IP_FAMILY_V4, client, client_port_be,
+                      0x4000);
     tables_peer_key(&keys[3], 0, IP_FAMILY_V4, peer, __builtin_bswap16(5));
     tables_steering_key(tables, &keys[4], RIG_LISTENER_V4, IP_FAMILY_V4, client, client_port_be);
     for (unsigned i = 0; i < 5; i++)

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "dataplane/allowance.h"
+
+#include "rig.h"
+
+#define CHARGE(len) ((len) + ALLOWANCE_PACKET_LEN)
+
+// One worker with a limit, allocation 1 and its channels 0x4000 and 0x4001.
+struct fixture {
+    struct rig *rig;
+    struct worker *worker;
+    struct channel *channel;
+    struct channel *other;
+};
+
+static struct fixture fixture;
+
+static struct channel *channel_at(struct worker *worker, uint16_t number)
+{
+
+    struct transport_address address;
+    struct flow_key key;
+    assert_int_equal(transport_address_parse(CLIENT_V4, &address), 0);
+
+    tables_client_key(&worker->tables, &key, RIG_LISTENER_V4, IP_FAMILY_V4, address.ip.bytes,
+                      __builtin_bswap16(address.port), number);
+    uint32_t index = tables_find(&worker->tables, &key);
+    assert_int_not_equal(index, TABLE_NONE);
+    return &worker->tables.channels.at[index];
+}
+
+static int set_up(void **state)
+{
+    rig_set_up_channels(state);
+    fixture.rig = *state;
+    fixture.worker = fixture.rig->workers[0];
+    fixture.channel = channel_at(fixture.worker, 0x4000);
+    fixture.other = channel_at(fixture.worker, 0x4001);
+    return 0;
+}
+
+static uint64_t spend_all(struct channel *channel, enum direction direction, size_t len)
+{
+    uint64_t packets = 0;
+    while (packets < 1000000 && allowance_spend(fixture.worker, channel, direction, len))
+        packets++;
+    return packets;
+}
+
+static void without_a_limit_nothing_is_refused_and_all_is_counted(void **state)
+{
+    (void)state;
+    struct allocation_traffic traffic;
+    assert_int_equal(spend_all(fixture.channel, DIRECTION_TO_PEER, 1200), 1000000);
+    assert_int_equal(spend_all(fixture.channel, DIRECTION_TO_CLIENT, 0), 1000000);
+    for (unsigned len = 0; len < 65000; len += 1000)
+        assert_true(allowance_spend(fixture.worker, fixture.channel, DIRECTION_TO_CLIENT, len));
+    allowance_traffic(fixture.channel, &traffic);
+    assert_int_equal(traffic.to_peer_packets, 1000000);
+    assert_int_equal(traffic.to_peer_bytes, 1200000000);
+    assert_int_equal(traffic.to_client_packets, 1000065);
+    assert_int_equal(traffic.to_client_bytes, 1000 * (64 * 65 / 2));
+}
+
+static void what_did_not_go_on_is_not_counted(void **state)
+{
+    (void)state;
+    struct allocation_traffic traffic;
+    assert_true(allowance_spend(fixture.worker, fixture.channel, DIRECTION_TO_PEER, 100));
+    assert_true(allowance_spend(fixture.worker, fixture.channel, DIRECTION_TO_PEER, 50));
+    allowance_give_back(fixture.channel, DIRECTION_TO_PEER, 100);
+    allowance_traffic(fixture.channel, &traffic);
+    assert_int_equal(traffic.to_peer_packets, 1);
+    assert_int_equal(traffic.to_peer_bytes, 50);
+}
+
+static void an_allocations_channels_share_its_bandwidth(void **state)
+{
+    (void)state;
+    struct worker *worker = fixture.worker;
+    const uint64_t burst = 200000, rate = 100000;
+    worker->bandwidth = token_rate_make(rate, burst, 1000000000);
+    worker->now_tsc = 5;
+    uint64_t first = spend_all(fixture.channel, DIRECTION_TO_PEER, 996) * CHARGE(996);
+    assert_in_range(first, burst - 2 * ALLOWANCE_LIMITED_PIECE_LEN, burst);
+    uint64_t second = spend_all(fixture.other, DIRECTION_TO_PEER, 996) * CHARGE(996);
+    assert_in_range(first + second, burst - CHARGE(996), burst);
+    // The other direction has a bucket of its own.
+    assert_true(allowance_spend(worker, fixture.channel, DIRECTION_TO_CLIENT, 996));
+    // A second later as much is there as the rate says, however it is divided.
+    worker->now_tsc += 1000000000;
+    uint64_t third = spend_all(fixture.other, DIRECTION_TO_PEER, 996) * CHARGE(996) +
+                     spend_all(fixture.channel, DIRECTION_TO_PEER, 996) * CHARGE(996);
+    assert_in_range(first + second + third, burst + rate - 3 * CHARGE(996), burst + rate);
+}
+
+static void indications_take_from_the_same_bandwidth(void **state)
+{
+    (void)state;
+    struct worker *worker = fixture.worker;
+    struct allocation *allocation =
+        &worker->tables.allocations.at[channel_allocation(fixture.channel)];
+    worker->bandwidth = token_rate_make(100000, 200000, 1000000000);
+    unsigned packets = 0;
+    while (packets < 1000 && allowance_spend_direct(worker, allocation, DIRECTION_TO_PEER, 996))
+        packets++;
+    assert_in_range(packets, 198, 200);
+    assert_false(allowance_spend(worker, fixture.channel, DIRECTION_TO_PEER, 996));
+}
+
+static void what_is_above_is_dropped_on_every_way(void **state)
+{
+    struct rig *rig = *state;
+    uint8_t message[128];
+    fixture.worker->bandwidth = token_rate_make(1, 30, rte_get_tsc_hz());
+    struct wire wires[4] = {
+        {.source = CLIENT_V4, .destination = LISTENER_V4},
+        {.source = PEER_V4, .destination = RELAY_V4_LOCAL ":50001"},
+        {.source = PEER_V4, .destination = RELAY_V4_LOCAL ":50001", .no_checksum = true},
+        {.source = CLIENT_V4, .destination = LISTENER_V4, .no_checksum = true},
+    };
+    for (unsigned i = 0; i < 4; i++) {
+        wires[i].payload = i == 1 || i == 2 ? rig_data : message;
+        wires[i].len = i == 1 || i == 2 ? sizeof(rig_data)
+                                        : message_channel_data(message, 0x4000, rig_data, 40);
+        rig_process_wire(rig, 0, &wires[i]);
+        assert_int_equal(rig_drops(rig, DROP_BANDWIDTH), i + 1);
+    }
+    struct wire send = {.source = CLIENT_V4, .destination = LISTENER_V4, .payload = message};
+    send.len = message_send(message, PEER_V4, rig_data, 40, false);
+    rig_process_wire(rig, 0, &send);
+    assert_int_equal(rig_drops(rig, DROP_BANDWIDTH), 5);
+    rig_sent_nothing(rig);
+    assert_int_equal(rig_counter(rig, COUNTER_CHANNEL_TO_PEER), 0);
+    assert_int_equal(rig_counter(rig, COUNTER_PEER_TO_CHANNEL), 0);
+}
+
+int main(void)
+{
+#define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, rig_tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(without_a_limit_nothing_is_refused_and_all_is_counted),
+        TEST(what_did_not_go_on_is_not_counted),
+        TEST(an_allocations_channels_share_its_bandwidth),
+        TEST(indications_take_from_the_same_bandwidth),
+        TEST(what_is_above_is_dropped_on_every_way),
+    };
+    return cmocka_run_group_tests(tests, rig_group_set_up, NULL);
+}

@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "dataplane/media.h"
+
+#include "dataplane/burst.h"
+#include "rig.h"
+
+#include <rte_mbuf.h>
+#include <stdlib.h>
+
+#define LEN_MAX 1200
+
+static uint8_t noise[LEN_MAX + 8];
+
+static int set_up(void **state)
+{
+    int error = rig_set_up_channels(state);
+    for (size_t i = 0; i < sizeof(noise); i++)
+        noise[i] = (uint8_t)(i * 37 + 11);
+    return error;
+}
+
+// In a buffer of its own, or its payload's last bytes in a second one: then it goes the long way.
+static struct rte_mbuf *frame_of(const struct wire *wire, bool in_two)
+{
+    uint8_t bytes[RIG_FRAME_MAX];
+    size_t len = wire_write(wire, bytes);
+    size_t second_len = in_two ? 2 : 0;
+    struct rte_mbuf *frame = rte_pktmbuf_alloc(rig_pool);
+    memcpy(rte_pktmbuf_append(frame, (uint16_t)(len - second_len)), bytes, len - second_len);
+    frame->port = 0;
+    if (in_two) {
+        struct rte_mbuf *second = rte_pktmbuf_alloc(rig_pool);
+        memcpy(rte_pktmbuf_append(second, 2), bytes + len - 2, 2);
+        assert_int_equal(rte_pktmbuf_chain(frame, second), 0);
+    }
+    return frame;
+}
+
+static unsigned forward_one(struct rig *rig, const struct wire *wire)
+{
+    struct rte_mbuf *frame = frame_of(wire, false);
+    unsigned left = media_forward(rig->workers[0], &frame, 1);
+    rig->transmit_commands++; // it comes from no port
+    if (left > 0)
+        burst_process(rig->workers[0], &frame, 1, false);
+    rig_poll(rig);
+    return left;
+}
+
+static size_t channel_data(uint8_t *ret_message, uint16_t number, size_t len)
+{
+    return message_channel_data(ret_message, number, noise, len);
+}
+
+// Each of both families, from a client and from a peer.
+static void each_flow(unsigned flow, size_t len, uint8_t *message, struct wire *ret_wire)
+{
+    static const struct wire flows[4] = {
+        {.source = CLIENT_V4, .destination = LISTENER_V4},
+        {.source = PEER_V4, .destination = RELAY_V4_LOCAL ":50001"},
+        {.source = CLIENT_V6, .destination = LISTENER_V6},
+        {.source = PEER_V6, .destination = "[" RELAY_V6 "]:50004"},
+    };
+    *ret_wire = flows[flow];
+    ret_wire->payload = noise;
+    ret_wire->len = len;
+    if (flow % 2 == 0) {
+        ret_wire->len = channel_data(message, flow == 0 ? 0x4000 : 0x4001, len);
+        ret_wire->payload = message;
+    }
+}
+
+// The long way reads every header field by itself and makes checksums from the whole.
+static void the_short_way_and_the_long_way_end_in_the_same_bytes(void **state)
+{
+    struct rig *rig = *state;
+    static uint8_t message[LEN_MAX + 8], first[RIG_FRAME_MAX], second[RIG_FRAME_MAX];
+    struct worker *worker = rig->workers[0];
+    srand(7);
+    for (unsigned round = 0; round < 8000; round++) {
+        struct wire wire;
+        for (unsigned i = 0; i < 8; i++)
+            noise[(unsigned)rand() % LEN_MAX] = (uint8_t)rand();
+        size_t len = 4 + (size_t)rand() % (LEN_MAX - 4);
+        each_flow(round % 4, len, message, &wire);
+        wire.traffic_class = (uint8_t)rand();
+        wire.ttl = (uint8_t)(2 + rand() % 254);
+        wire.dont_fragment = rand() & 1;
+        struct rte_mbuf *frames[2] = {frame_of(&wire, false), frame_of(&wire, true)};
+        rig->transmit_commands += 2;
+        uint16_t id = worker->ipv4_id;
+        assert_int_equal(media_forward(worker, frames, 1), 0);
+        worker->ipv4_id = id;
+        assert_int_equal(media_forward(worker, frames + 1, 1), 1);
+        burst_process(worker, frames + 1, 1, false);
+        rig_poll(rig);
+        size_t sent_len = rig_sent(rig, 0, first);
+        assert_int_equal(rig_sent(rig, 0, second), sent_len);
+        assert_memory_equal(first, second, sent_len);
+        struct wire_seen seen;
+        wire_read(first, sent_len, &seen);
+        assert_int_equal(seen.len, wire.len + (round % 2 == 0 ? -4 : 4));
+    }
+    assert_int_equal(rig_counter(rig, COUNTER_CHANNEL_TO_PEER), 8000);
+    assert_int_equal(rig_counter(rig, COUNTER_PEER_TO_CHANNEL), 8000);
+}
+
+static void a_burst_of_all_kinds_goes_where_each_belongs(void **state)
+{
+    struct rig *rig = *state;
+    static uint8_t messages[64][LEN_MAX + 8];
+    struct rte_mbuf *frames[64];
+    for (unsigned i = 0; i < 64; i++) {
+        struct wire wire;
+        each_flow((i * 7 + i / 5) % 4, 20 + i, messages[i], &wire);
+        wire.no_checksum = i % 9 == 0 && strchr(wire.source, '[') == NULL;
+        frames[i] = frame_of(&wire, false);
+    }
+    unsigned left = media_forward(rig->workers[0], frames, 64);
+    assert_in_range(left, 1, 8);
+    for (unsigned i = 0; i < left; i++) { // those without a checksum
+        uint16_t checksum;
+        memcpy(&checksum, rte_pktmbuf_mtod_offset(frames[i], uint8_t *, 40), 2);
+        assert_int_equal(checksum, 0);
+    }
+    rig->transmit_commands += 64;
+    burst_process(rig->workers[0], frames, left, false);
+    rig_poll(rig);
+    uint8_t sent[RIG_FRAME_MAX];
+    unsigned count = 0;
+    for (size_t len = rig_sent(rig, 0, sent); len > 0; len = rig_sent(rig, 0, sent), count++) {
+        struct wire_seen seen;
+        wire_read(sent, len, &seen);
+    }
+    assert_int_equal(count, 64);
+}
+
+static void what_is_special_is_left_as_it_came(void **state)
+{
+    struct rig *rig = *state;
+    static const uint8_t nop_options[4] = {1, 1, 1, 1};
+    uint8_t message[64], before[256];
+    struct wire plain;
+    each_flow(0, 40, message, &plain);
+    struct wire last_hop = plain, options = plain, no_checksum = plain, unbound = plain;
+    struct wire stranger = plain, stun = plain, elsewhere = plain, shorter = plain;
+    last_hop.ttl = 1;
+    options.options = nop_options;
+    options.options_len = sizeof(nop_options);
+    no_checksum.no_checksum = true;
+    stranger.source = "192.0.2.77:1234";
+    elsewhere.destination = "203.0.113.1:3479";
+    shorter.len -= 1; // than ChannelData says
+    uint8_t other[64];
+    unbound.len = channel_data(other, 0x4321, 40);
+    unbound.payload = other;
+    stun.payload = "\0\1\0\0!\022\244Babcdefghijkl........................";
+    stun.len = 20;
+    const struct wire *wires[] = {&last_hop, &options, &no_checksum, &stranger,
+                                  &stun,     &unbound, &elsewhere,   &shorter};
+    for (unsigned i = 0; i < RTE_DIM(wires); i++) {
+        struct rte_mbuf *frame = frame_of(wires[i], false), *left = frame;
+        uint16_t len = frame->data_len;
+        memcpy(before, rte_pktmbuf_mtod(frame, void *), len);
+        assert_int_equal(media_forward(rig->workers[0], &left, 1), 1);
+        assert_ptr_equal(left, frame);
+        assert_int_equal(frame->data_len, len);
+        assert_memory_equal(before, rte_pktmbuf_mtod(frame, void *), len);
+        rte_pktmbuf_free(frame);
+    }
+    assert_int_equal(rig_counter(rig, COUNTER_CHANNEL_TO_PEER), 0);
+}
+
+static void a_damaged_header_is_dropped(void **state)
+{
+    struct rig *rig = *state;
+    uint8_t message[64];
+    struct wire wire;
+    for (unsigned bit = 0; bit < 20 * 8; bit++) {
+        each_flow(bit % 2, 40, message, &wire);
+        struct rte_mbuf *frame = frame_of(&wire, false);
+        rte_pktmbuf_mtod(frame, uint8_t *)[14 + bit / 8] ^= (uint8_t)(1 << bit % 8);
+        rig->transmit_commands++;
+        unsigned left = media_forward(rig->workers[0], &frame, 1);
+        assert_int_equal(left, 1);
+        burst_process(rig->workers[0], &frame, left, false);
+    }
+    rig_sent_nothing(rig);
+}
+
+// What a port says about checksums it has looked at.
+static void a_ports_verdict_counts(void **state)
+{
+    struct rig *rig = *state;
+    static const struct {
+        uint64_t flags;
+        unsigned left;
+    } verdicts[] = {
+        {RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD, 0},
+        {RTE_MBUF_F_RX_IP_CKSUM_BAD, 1},
+        {RTE_MBUF_F_RX_L4_CKSUM_BAD, 1},
+    };
+    for (unsigned i = 0; i < RTE_DIM(verdicts); i++) {
+        uint8_t message[64];
+        struct wire wire;
+        each_flow(0, 40, message, &wire);
+        struct rte_mbuf *frame = frame_of(&wire, false);
+        frame->ol_flags = verdicts[i].flags;
+        rig->transmit_commands++;
+        unsigned left = media_forward(rig->workers[0], &frame, 1);
+        assert_int_equal(left, verdicts[i].left);
+        burst_process(rig->workers[0], &frame, left, false);
+        rig_poll(rig);
+    }
+    struct wire_seen seen;
+    rig_sent_wire(rig, 0, &seen);
+}
+
+static void a_channel_that_rests_or_is_gone_carries_nothing(void **state)
+{
+    struct rig *rig = *state;
+    for (unsigned flow = 0; flow < 2; flow++) {
+        uint8_t message[64];
+        struct wire wire;
+        each_flow(flow, 40, message, &wire);
+        assert_int_equal(forward_one(rig, &wire), 0);
+        struct wire_seen seen;
+        rig_sent_wire(rig, 0, &seen);
+    }
+    struct command command = {.kind = COMMAND_REMOVE_PERMISSION, .allocation = 1};
+    struct transport_address peer;
+    assert_int_equal(transport_address_parse(PEER_V4, &peer), 0);
+    command.permission.peer = peer.ip;
+    rig_command(rig, 0, &command);
+    rig_poll(rig);
+    for (unsigned flow = 0; flow < 2; flow++) {
+        uint8_t message[64];
+        struct wire wire;
+        each_flow(flow, 40, message, &wire);
+        assert_int_equal(forward_one(rig, &wire), 1);
+        rig_sent_nothing(rig);
+        assert_int_equal(rig_drops(rig, DROP_NO_PERMISSION), flow + 1);
+    }
+}
+
+static void a_next_hop_that_is_lost_lets_nothing_pass(void **state)
+{
+    struct rig *rig = *state;
+    struct command command = {.kind = COMMAND_SET_ADJACENCY};
+    command.set_adjacency.index = RIG_TO_PEERS;
+    command.set_adjacency.adjacency.mtu = 1500;
+    rig_command(rig, 0, &command);
+    rig_poll(rig);
+    uint8_t message[64];
+    struct wire wire;
+    each_flow(0, 40, message, &wire);
+    assert_int_equal(forward_one(rig, &wire), 1);
+    rig_dropped_once(rig, DROP_NO_NEIGHBOUR);
+}
+
+int main(void)
+{
+#define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, rig_tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(the_short_way_and_the_long_way_end_in_the_same_bytes),
+        TEST(a_burst_of_all_kinds_goes_where_each_belongs),
+        TEST(what_is_special_is_left_as_it_came),
+        TEST(a_damaged_header_is_dropped),
+        TEST(a_ports_verdict_counts),
+        TEST(a_channel_that_rests_or_is_gone_carries_nothing),
+        TEST(a_next_hop_that_is_lost_lets_nothing_pass),
+    };
+    return cmocka_run_group_tests(tests, rig_group_set_up, NULL);
+}
