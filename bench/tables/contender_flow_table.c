@@ -38,7 +38,7 @@ static void destroy(void *table)
 static size_t len(const void *table)
 {
     const struct own *own = table;
-    return own->flows.memory.len + own->contest->entry_count * sizeof(struct flow_key);
+    return own->flows.memory.len + own->contest->entry_count * packed_key_len(own->contest->family);
 }
 
 static bool match(const void *context, uint32_t value, const struct flow_key *key)

@@ -31,9 +31,12 @@ static uint32_t signature(const struct dpdk *dpdk, const struct flow_key *key)
 
 static void add(struct dpdk *dpdk, struct entry *entry)
 {
-    int error = dpdk->is_keyed ? rte_hash_add_key_with_hash_data(
-                                     dpdk->hash, &entry->key, signature(dpdk, &entry->key), entry)
-                               : rte_hash_add_key_data(dpdk->hash, &entry->key, entry);
+    struct packed_key key;
+    packed_key_set(&key, dpdk->contest->family, entry->number);
+    int error =
+        dpdk->is_keyed
+            ? rte_hash_add_key_with_hash_data(dpdk->hash, &key, signature(dpdk, &entry->key), entry)
+            : rte_hash_add_key_data(dpdk->hash, &key, entry);
     if (error != 0)
         fail("rte_hash: no room for key %u of %u", entry->number + 1, dpdk->contest->entry_count);
 }
@@ -43,7 +46,7 @@ static struct dpdk *create(const struct contest *contest, bool is_keyed)
     struct rte_hash_parameters parameters = {
         .name = is_keyed ? "keyed" : "crc",
         .entries = RTE_MAX((uint32_t)(contest->entry_count / KEYS_A_PLACE), 8u),
-        .key_len = sizeof(struct flow_key),
+        .key_len = packed_key_len(contest->family),
         .hash_func = rte_hash_crc,
     };
     struct dpdk *dpdk = aligned_alloc(64, RTE_ALIGN(sizeof(*dpdk), 64));
@@ -102,11 +105,12 @@ static void find_crc(const void *table, const struct flow_key *keys, unsigned co
                      uint32_t *ret_numbers)
 {
     const struct dpdk *dpdk = table;
+    const struct packed_key *packed = dpdk->contest->packed_keys + (keys - dpdk->contest->keys);
     const void *pointers[CONTEST_BURST];
     struct entry *entries[CONTEST_BURST];
     uint64_t hits = 0;
     for (unsigned i = 0; i < count; i++)
-        pointers[i] = &keys[i];
+        pointers[i] = &packed[i];
     rte_hash_lookup_bulk_data(dpdk->hash, pointers, count, &hits, (void **)entries);
     read_entries(entries, hits, count, ret_numbers);
 }
@@ -115,6 +119,7 @@ static void find_keyed(const void *table, const struct flow_key *keys, unsigned 
                        uint32_t *ret_numbers)
 {
     const struct dpdk *dpdk = table;
+    const struct packed_key *packed = dpdk->contest->packed_keys + (keys - dpdk->contest->keys);
     const void *pointers[CONTEST_BURST];
     struct entry *entries[CONTEST_BURST];
     uint64_t hashes[CONTEST_BURST];
@@ -122,7 +127,7 @@ static void find_keyed(const void *table, const struct flow_key *keys, unsigned 
     uint64_t hits = 0;
     flow_table_hash(&dpdk->keyed, keys, count, hashes);
     for (unsigned i = 0; i < count; i++) {
-        pointers[i] = &keys[i];
+        pointers[i] = &packed[i];
         signatures[i] = (uint32_t)hashes[i];
     }
     rte_hash_lookup_with_hash_bulk_data(dpdk->hash, pointers, signatures, count, &hits,

@@ -18,6 +18,11 @@ struct entry {
     uint32_t number;
 } __attribute__((aligned(64)));
 
+// The same key for a table that is told how long it is and keeps it: 16 bytes with IPv4, all with IPv6.
+struct packed_key {
+    uint64_t words[4];
+};
+
 struct contest {
     struct table_memory memory;
     struct entry *entries;
@@ -26,6 +31,7 @@ struct contest {
     uint8_t family; // enum ip_family
     // A sample's questions and their answers.
     struct flow_key *keys;
+    struct packed_key *packed_keys;
     uint32_t *places; // in an array of all clients that a key can name, as the relay ports' is
     uint32_t *numbers; // FLOW_NONE: in no table
 };
@@ -33,6 +39,9 @@ struct contest {
 // Anything that goes wrong ends the process.
 void contest_init(struct contest *contest, uint8_t family, uint32_t entry_count);
 void contest_done(struct contest *contest);
+
+uint32_t packed_key_len(uint8_t family);
+void packed_key_set(struct packed_key *key, uint8_t family, uint32_t client);
 
 // Draw a sample's keys: of entries, any as likely as any other, or of clients that there are not.
 void contest_draw(struct contest *contest, bool are_there);

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Documents stay true: every path, function and test claim that a document names exists in the tree.
 
-Checked in README.md and docs/*.md:
+Checked in README.md and in every .md under docs:
 - `path/to/file` in backticks, for paths under a top-level folder of the project
 - `function()` in backticks: some source or header has it
 - paths and functions in the text of docs/*.svg
@@ -46,7 +46,7 @@ def main():
     for path in sources():
         words.update(re.findall(r"[A-Za-z_][A-Za-z0-9_]*", path.read_text(errors="replace")))
     errors = []
-    documents = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    documents = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
     checked = 0
     for document in documents:
         if not document.exists():
