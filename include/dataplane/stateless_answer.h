@@ -5,5 +5,5 @@
 
 #include "dataplane/worker_state.h"
 
-// A PACKET_STUN. It is gone for the caller.
-void stateless_answer(struct worker *worker, const struct packet *packet);
+// Packets of kind PACKET_STUN. They are gone for the caller.
+void stateless_answer(struct worker *worker, const struct worker_packets *list);

@@ -19,9 +19,6 @@ struct rte_mbuf;
 int reply_frame(struct rte_mbuf *frame, uint16_t message_offset, const uint8_t *response,
                 size_t response_len);
 
-// How long a response may be; 0: no UDP datagram there.
-size_t reply_room(const struct rte_mbuf *frame, uint16_t message_offset);
-
-// The same for a response that is where the request was, message_offset bytes in, and no longer
-// than reply_room().
+// The same for a response that is where the request was, message_offset bytes in; there is a UDP
+// datagram.
 void reply_in_place(struct rte_mbuf *frame, uint16_t message_offset, size_t response_len);

@@ -62,13 +62,20 @@ static inline bool stateless_is_answer(enum stateless_verdict verdict)
     return verdict <= STATELESS_STALE_NONCE;
 }
 
-// Writes the answer to buffer and its length to *ret_len when stateless_is_answer(); otherwise the buffer is left as it
-// is. The request may be what is in the buffer, from its start, and is then overwritten. An answer carries FINGERPRINT
-// when the request did. capacity is at least STATELESS_ANSWER_MAX_LEN. now_s: monotonic seconds. salt: 16 unpredictable
-// bits, for the nonce.
+// In one step. Writes the answer to buffer and its length to *ret_len when stateless_is_answer(); otherwise the buffer
+// is left as it is. The request may be what is in the buffer, from its start, and is then overwritten. An answer
+// carries FINGERPRINT when the request did. capacity is at least STATELESS_ANSWER_MAX_LEN. now_s: monotonic seconds.
+// salt: 16 unpredictable bits, for the nonce.
 enum stateless_verdict stateless_process(const struct stateless_answers *answers, const struct stun_message *message,
                                          const struct transport_address *client, uint32_t now_s, uint16_t salt,
                                          uint8_t *buffer, size_t capacity, size_t *ret_len);
+
+// The same in two steps, for many answers at a time: what the second reads was then not stored a moment ago, in pieces.
+// After the first an answer lacks FINGERPRINT's value, which the second writes; it is for answers that have one.
+enum stateless_verdict stateless_prepare(const struct stateless_answers *answers, const struct stun_message *message,
+                                         const struct transport_address *client, uint32_t now_s, uint16_t salt,
+                                         uint8_t *buffer, size_t capacity, size_t *ret_len);
+void stateless_seal(uint8_t *answer, size_t len);
 
 // A 401 or 438 as stateless_process writes it, for the TURN server's own refusals. Its length in bytes.
 size_t stateless_write_challenge(const struct stateless_answers *answers, const struct stun_message *message,

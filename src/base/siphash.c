@@ -36,7 +36,7 @@ static inline void compress(struct state *s, uint64_t word)
     s->v0 ^= word;
 }
 
-static struct state begin(const struct siphash_key *key)
+static inline struct state begin(const struct siphash_key *key)
 {
     return (struct state){
         .v0 = key->k[0] ^ 0x736f6d6570736575u, // "somepseudorandomlygeneratedbytes"
@@ -47,7 +47,7 @@ static struct state begin(const struct siphash_key *key)
 }
 
 // The last word: what is left, and the length modulo 256 in its top byte.
-static uint64_t finish(struct state *s, uint64_t last, size_t len)
+static inline uint64_t finish(struct state *s, uint64_t last, size_t len)
 {
     compress(s, last | (uint64_t)len << 56);
     s->v2 ^= 0xFF;

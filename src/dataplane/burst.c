@@ -353,9 +353,7 @@ static void process_others(struct worker *worker)
     const struct worker_packets *list = &worker->by_kind[PACKET_DROP];
     for (unsigned i = 0; i < list->count; i++)
         kernel_path_refuse(worker, list->packets[i]);
-    list = &worker->by_kind[PACKET_STUN];
-    for (unsigned i = 0; i < list->count; i++)
-        stateless_answer(worker, list->packets[i]);
+    stateless_answer(worker, &worker->by_kind[PACKET_STUN]);
     list = &worker->by_kind[PACKET_ICMP];
     for (unsigned i = 0; i < list->count; i++)
         start_icmp(worker, list->packets[i]);

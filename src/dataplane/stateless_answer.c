@@ -36,20 +36,48 @@ static bool prefix_is_within_rate(struct worker *worker, const struct packet *pa
                                worker->now_tsc);
 }
 
+// Answers to a burst. Each is written over its request; what is left to be done to it reads what
+// was stored in pieces, and waits for less when that was not a moment ago.
+struct answer {
+    const struct packet *packet;
+    uint16_t len;
+    bool has_fingerprint;
+};
+
+struct answer_list {
+    struct answer at[WORKER_BURST];
+    unsigned count;
+};
+
 static uint16_t message_offset(const struct packet *packet)
 {
     return (uint16_t)(packet_payload(packet) - rte_pktmbuf_mtod(packet->mbuf, uint8_t *));
 }
 
-static void send_answer(struct worker *worker, const struct packet *packet,
-                        enum stateless_verdict verdict, size_t len)
+// From where the message is to the end of its buffer.
+static size_t answer_room(const struct packet *packet)
 {
-    reply_in_place(packet->mbuf, message_offset(packet), len);
-    worker_count(worker, answer_counters[verdict]);
-    transmit(worker, packet->mbuf);
+    const struct rte_mbuf *frame = packet->mbuf;
+    return (size_t)((const uint8_t *)frame->buf_addr + frame->buf_len - packet_payload(packet));
 }
 
-void stateless_answer(struct worker *worker, const struct packet *packet)
+static inline struct transport_address client_of(const struct packet *packet)
+{
+    struct transport_address client = {.ip.family = packet->family,
+                                       .port = ntohs(packet->source_port_be)};
+    if (packet->family == IP_FAMILY_V4)
+        memcpy(client.ip.bytes, packet->source_ip, 4);
+    else
+        memcpy(client.ip.bytes, packet->source_ip, 16);
+    return client;
+}
+
+static bool has_integrity(const struct stun_message *message)
+{
+    return message->integrity_offset != 0 || message->integrity_sha256_offset != 0;
+}
+
+static void process(struct worker *worker, const struct packet *packet, struct answer_list *list)
 {
     struct span bytes = {packet_payload(packet), packet_payload_len(packet)};
     struct stun_message message;
@@ -61,37 +89,55 @@ void stateless_answer(struct worker *worker, const struct packet *packet)
         worker_drop(worker, packet->mbuf, DROP_BAD_STUN);
         return;
     }
-    // Whoever shows no nonce is to be answered, if at all: that is limited before any work is done.
-    // A nonce is looked at first, so that a prefix full of good clients is never kept from the
-    // control plane.
-    bool shows_nonce =
-        message.method != STUN_METHOD_BINDING && stun_message_has(&message, STUN_ATTRIBUTE_NONCE);
+    // Whoever shows no signed nonce is to be answered, if at all: that is limited before any work
+    // is done. A nonce is looked at first, so that a prefix full of good clients is never kept from
+    // the control plane.
+    bool shows_nonce = has_integrity(&message) && message.method != STUN_METHOD_BINDING &&
+                       stun_message_has(&message, STUN_ATTRIBUTE_NONCE);
     bool is_request = message.message_class == STUN_CLASS_REQUEST;
     if (is_request && !shows_nonce && !prefix_is_within_rate(worker, packet)) {
         worker_drop(worker, packet->mbuf, DROP_RATE_LIMITED);
         return;
     }
-    struct transport_address client = {
-        ip_address_from_bytes((enum ip_family)packet->family, packet->source_ip),
-        ntohs(packet->source_port_be)};
+    struct transport_address client = client_of(packet);
     // Of a nonce, which no Binding answer has.
     uint16_t salt =
         message.method == STUN_METHOD_BINDING ? 0 : (uint16_t)token_stream_next(&worker->tokens);
-    size_t room = reply_room(packet->mbuf, message_offset(packet));
+    size_t room = answer_room(packet);
     if (room < STATELESS_ANSWER_MAX_LEN) {
         worker_drop(worker, packet->mbuf, DROP_NO_BUFFER);
         return;
     }
-    size_t answer_len = 0;
+    size_t len = 0;
     enum stateless_verdict verdict =
-        stateless_process(&worker->stateless, &message, &client, worker->now_s, salt,
-                          packet_payload(packet), room, &answer_len);
-    if (verdict == STATELESS_PASS)
+        stateless_prepare(&worker->stateless, &message, &client, worker->now_s, salt,
+                          packet_payload(packet), room, &len);
+    if (verdict == STATELESS_PASS) {
         punt_message(worker, packet, &client, message.method, (uint16_t)message.bytes.len);
-    else if (!stateless_is_answer(verdict))
+    } else if (!stateless_is_answer(verdict)) {
         worker_drop(worker, packet->mbuf, DROP_IGNORED_STUN);
-    else if (shows_nonce && !prefix_is_within_rate(worker, packet))
+    } else if (shows_nonce && !prefix_is_within_rate(worker, packet)) {
         worker_drop(worker, packet->mbuf, DROP_RATE_LIMITED);
-    else
-        send_answer(worker, packet, verdict, answer_len);
+    } else {
+        worker_count(worker, answer_counters[verdict]);
+        list->at[list->count++] = (struct answer){packet, (uint16_t)len, message.has_fingerprint};
+    }
+}
+
+void stateless_answer(struct worker *worker, const struct worker_packets *list)
+{
+    struct answer_list answers;
+    answers.count = 0;
+    for (unsigned i = 0; i < list->count; i++)
+        process(worker, list->packets[i], &answers);
+    for (unsigned i = 0; i < answers.count; i++) {
+        const struct answer *answer = &answers.at[i];
+        if (answer->has_fingerprint)
+            stateless_seal(packet_payload(answer->packet), answer->len);
+    }
+    for (unsigned i = 0; i < answers.count; i++) {
+        const struct packet *packet = answers.at[i].packet;
+        reply_in_place(packet->mbuf, message_offset(packet), answers.at[i].len);
+        transmit(worker, packet->mbuf);
+    }
 }

@@ -81,14 +81,29 @@ static uint64_t write_ipv6(uint8_t *ip, const uint8_t *request, uint16_t udp_len
     return checksum_add_16_bytes(checksum_add_16_bytes(0, source), destination);
 }
 
-static void write_ethernet(uint8_t *at, const struct rte_ether_hdr *request)
+// The addresses change places.
+struct ethernet_words {
+    uint64_t first; // the destination and two bytes of the source
+    uint32_t second;
+    uint16_t type;
+};
+
+static struct ethernet_words read_ethernet(const uint8_t *at)
 {
-    struct rte_ether_hdr header = {
-        .dst_addr = request->src_addr,
-        .src_addr = request->dst_addr,
-        .ether_type = request->ether_type,
-    };
-    memcpy(at, &header, sizeof(header));
+    struct ethernet_words words;
+    memcpy(&words.first, at, sizeof(words.first));
+    memcpy(&words.second, at + 8, sizeof(words.second));
+    memcpy(&words.type, at + 12, sizeof(words.type));
+    return words;
+}
+
+static void write_ethernet(uint8_t *at, struct ethernet_words request)
+{
+    uint64_t first = request.first >> 48 | (uint64_t)request.second << 16 | request.first << 48;
+    uint32_t second = (uint32_t)(request.first >> 16);
+    memcpy(at, &first, sizeof(first));
+    memcpy(at + 8, &second, sizeof(second));
+    memcpy(at + 12, &request.type, sizeof(request.type));
 }
 
 // The frame becomes one segment from here to there. Nothing is left to the port, so it reads no
@@ -106,13 +121,6 @@ static void frame_set(struct rte_mbuf *frame, const uint8_t *start, size_t len)
     frame->ol_flags = 0;
 }
 
-size_t reply_room(const struct rte_mbuf *frame, uint16_t message_offset)
-{
-    if (headers_len(frame, message_offset) == 0)
-        return 0;
-    return (size_t)(frame->buf_len - frame->data_off - message_offset);
-}
-
 void reply_in_place(struct rte_mbuf *frame, uint16_t message_offset, size_t response_len)
 {
     uint8_t *request = rte_pktmbuf_mtod(frame, uint8_t *);
@@ -122,12 +130,12 @@ void reply_in_place(struct rte_mbuf *frame, uint16_t message_offset, size_t resp
     uint8_t *udp = message - sizeof(struct rte_udp_hdr);
     uint16_t udp_len = (uint16_t)(sizeof(struct rte_udp_hdr) + response_len);
     const uint8_t *ip = request + sizeof(struct rte_ether_hdr);
-    struct rte_ether_hdr ethernet;
-    memcpy(&ethernet, request, sizeof(ethernet));
-    uint64_t sum = len == HEADERS_LEN_V4 ? write_ipv4(start + sizeof(ethernet), ip, udp_len)
-                                         : write_ipv6(start + sizeof(ethernet), ip, udp_len);
+    struct ethernet_words ethernet = read_ethernet(request);
+    uint64_t sum = len == HEADERS_LEN_V4
+                       ? write_ipv4(start + sizeof(struct rte_ether_hdr), ip, udp_len)
+                       : write_ipv6(start + sizeof(struct rte_ether_hdr), ip, udp_len);
     turn_udp(udp, udp_len, checksum_add_bytes(sum, message, response_len));
-    write_ethernet(start, &ethernet);
+    write_ethernet(start, ethernet);
     frame_set(frame, start, len + response_len);
 }
 
@@ -136,7 +144,7 @@ int reply_frame(struct rte_mbuf *frame, uint16_t message_offset, const uint8_t *
 {
     if (headers_len(frame, message_offset) == 0)
         return -EINVAL;
-    if (response_len > reply_room(frame, message_offset))
+    if (response_len > (size_t)(frame->buf_len - frame->data_off - message_offset))
         return -ENOSPC;
     memcpy(rte_pktmbuf_mtod_offset(frame, uint8_t *, message_offset), response, response_len);
     reply_in_place(frame, message_offset, response_len);

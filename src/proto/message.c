@@ -45,17 +45,25 @@ static bool first_bits_are_zero(const uint8_t *header)
     return (header[0] & 0xC0) == 0;
 }
 
-static enum stun_verdict check_header(struct span bytes)
+static inline bool len_is_allowed(uint16_t attributes_len)
 {
+    return attributes_len % 4 == 0 && attributes_len <= STUN_MESSAGE_MAX_LEN - STUN_HEADER_LEN;
+}
+
+static inline enum stun_verdict check_header(struct span bytes)
+{
+    uint16_t attributes_len;
+
     if (bytes.len < STUN_HEADER_LEN)
         return STUN_TOO_SHORT;
     if (!first_bits_are_zero(bytes.data))
         return STUN_NOT_STUN;
     if (load_be32(bytes.data + MAGIC_COOKIE_OFFSET) != STUN_MAGIC_COOKIE)
         return STUN_BAD_COOKIE;
-    if (stun_message_framed_len(bytes.data) != bytes.len)
-        return STUN_BAD_LENGTH;
-    return STUN_VALID;
+    attributes_len = load_be16(bytes.data + 2);
+    return len_is_allowed(attributes_len) && (size_t)STUN_HEADER_LEN + attributes_len == bytes.len
+               ? STUN_VALID
+               : STUN_BAD_LENGTH;
 }
 
 size_t stun_message_framed_len(const uint8_t *header)
@@ -63,9 +71,8 @@ size_t stun_message_framed_len(const uint8_t *header)
     uint16_t attributes_len = load_be16(header + 2);
 
     if (!first_bits_are_zero(header) ||
-        load_be32(header + MAGIC_COOKIE_OFFSET) != STUN_MAGIC_COOKIE)
-        return 0;
-    if (attributes_len % 4 != 0 || attributes_len > STUN_MESSAGE_MAX_LEN - STUN_HEADER_LEN)
+        load_be32(header + MAGIC_COOKIE_OFFSET) != STUN_MAGIC_COOKIE ||
+        !len_is_allowed(attributes_len))
         return 0;
     return (size_t)STUN_HEADER_LEN + attributes_len;
 }
@@ -79,15 +86,20 @@ static bool fingerprint_holds(struct span bytes, size_t offset, size_t value_len
                fingerprint(bytes.data, offset);
 }
 
-static void note_unknown(struct stun_message *message, uint16_t type)
+struct unknown_types {
+    uint16_t count;
+    uint16_t at[STUN_MESSAGE_UNKNOWN_MAX];
+};
+
+static void note_unknown(struct unknown_types *unknown, uint16_t type)
 {
-    if (message->unknown_count == STUN_MESSAGE_UNKNOWN_MAX)
+    if (unknown->count == STUN_MESSAGE_UNKNOWN_MAX)
         return;
-    for (unsigned i = 0; i < message->unknown_count; i++) {
-        if (message->unknown[i] == type)
+    for (unsigned i = 0; i < unknown->count; i++) {
+        if (unknown->at[i] == type)
             return;
     }
-    message->unknown[message->unknown_count++] = type;
+    unknown->at[unknown->count++] = type;
 }
 
 static bool is_known(uint16_t type)
@@ -95,29 +107,39 @@ static bool is_known(uint16_t type)
     return type >= FIRST_OPTIONAL_TYPE || (type < 64 && (known_types >> type & 1) != 0);
 }
 
+// What a message is found to have: kept in registers until all of it has been seen.
+struct findings {
+    bool has_fingerprint;
+    uint16_t attributes_end;
+    uint16_t integrity_offset;
+    uint16_t integrity_sha256_offset;
+    uint16_t peer_address_count;
+};
+
 // An attribute before any message integrity.
-static void note_attribute(struct stun_message *message, uint16_t type, size_t offset)
+static inline void note_attribute(struct findings *findings, struct unknown_types *unknown,
+                                  uint16_t type, size_t offset)
 {
     if (type == STUN_ATTRIBUTE_MESSAGE_INTEGRITY)
-        message->integrity_offset = (uint16_t)offset;
+        findings->integrity_offset = (uint16_t)offset;
     else if (type == STUN_ATTRIBUTE_MESSAGE_INTEGRITY_SHA256)
-        message->integrity_sha256_offset = (uint16_t)offset;
+        findings->integrity_sha256_offset = (uint16_t)offset;
     else if (type == STUN_ATTRIBUTE_XOR_PEER_ADDRESS)
-        message->peer_address_count++;
+        findings->peer_address_count++;
     else if (!is_known(type))
-        note_unknown(message, type);
+        note_unknown(unknown, type);
 }
 
-static bool has_integrity(const struct stun_message *message)
+static inline bool found_integrity(const struct findings *findings)
 {
-    return message->integrity_offset != 0 || message->integrity_sha256_offset != 0;
+    return findings->integrity_offset != 0 || findings->integrity_sha256_offset != 0;
 }
 
 // RFC 8489 section 9: after MESSAGE-INTEGRITY only MESSAGE-INTEGRITY-SHA256 counts, after that
 // nothing (FINGERPRINT apart).
-static enum stun_verdict scan_attributes(struct stun_message *message)
+static inline enum stun_verdict scan_attributes(struct span bytes, struct findings *findings,
+                                                struct unknown_types *unknown)
 {
-    struct span bytes = message->bytes;
     size_t offset = STUN_HEADER_LEN;
 
     while (offset < bytes.len) {
@@ -130,47 +152,46 @@ static enum stun_verdict scan_attributes(struct stun_message *message)
         if (type == STUN_ATTRIBUTE_FINGERPRINT) {
             if (!fingerprint_holds(bytes, offset, len))
                 return STUN_BAD_FINGERPRINT;
-            message->has_fingerprint = true;
-        } else if (!has_integrity(message)) {
-            note_attribute(message, type, offset);
+            findings->has_fingerprint = true;
+        } else if (!found_integrity(findings)) {
+            note_attribute(findings, unknown, type, offset);
         } else if (type == STUN_ATTRIBUTE_MESSAGE_INTEGRITY_SHA256 &&
-                   message->integrity_sha256_offset == 0) {
-            message->integrity_sha256_offset = (uint16_t)offset;
+                   findings->integrity_sha256_offset == 0) {
+            findings->integrity_sha256_offset = (uint16_t)offset;
         }
-        if (!has_integrity(message))
-            message->attributes_end =
-                (uint16_t)(offset + STUN_ATTRIBUTE_HEADER_LEN + padded_len(len));
         offset += STUN_ATTRIBUTE_HEADER_LEN + padded_len(len);
+        if (!found_integrity(findings))
+            findings->attributes_end = (uint16_t)offset;
     }
     return STUN_VALID;
 }
 
 enum stun_verdict stun_message_parse(struct span bytes, struct stun_message *ret_message)
 {
-    // Not cleared, as this runs for every packet: unknown[] stays unset past unknown_count.
-    struct stun_message message;
+    struct findings findings = {.attributes_end = STUN_HEADER_LEN};
+    struct unknown_types unknown;
     enum stun_verdict verdict = check_header(bytes);
     uint16_t type;
 
     if (verdict != STUN_VALID)
         return verdict;
-    type = load_be16(bytes.data);
-    message.bytes = bytes;
-    message.transaction_id = bytes.data + TRANSACTION_ID_OFFSET;
-    message.method = type_method(type);
-    message.message_class = type_class(type);
-    message.has_fingerprint = false;
-    message.attributes_end = STUN_HEADER_LEN;
-    message.integrity_offset = 0;
-    message.integrity_sha256_offset = 0;
-    message.peer_address_count = 0;
-    message.unknown_count = 0;
-    verdict = scan_attributes(&message);
+    unknown.count = 0; // the rest is not cleared: this runs for every message
+    verdict = scan_attributes(bytes, &findings, &unknown);
     if (verdict != STUN_VALID)
         return verdict;
-    memcpy(ret_message, &message,
-           offsetof(struct stun_message, unknown) +
-               message.unknown_count * sizeof(message.unknown[0]));
+    type = load_be16(bytes.data);
+    ret_message->bytes = bytes;
+    ret_message->transaction_id = bytes.data + TRANSACTION_ID_OFFSET;
+    ret_message->method = type_method(type);
+    ret_message->message_class = type_class(type);
+    ret_message->has_fingerprint = findings.has_fingerprint;
+    ret_message->attributes_end = findings.attributes_end;
+    ret_message->integrity_offset = findings.integrity_offset;
+    ret_message->integrity_sha256_offset = findings.integrity_sha256_offset;
+    ret_message->peer_address_count = findings.peer_address_count;
+    ret_message->unknown_count = unknown.count;
+    for (unsigned i = 0; i < unknown.count; i++)
+        ret_message->unknown[i] = unknown.at[i];
     return STUN_VALID;
 }
 

@@ -25,41 +25,43 @@ struct claim {
 
 // Two words for an IPv4 client, four for an IPv6 one: SipHash's last word tells them apart by the
 // length in it. There is no room left for the key's id, which goes into the key.
-static uint64_t compute_mac(const struct siphash_key *key, const struct claim *claim,
-                            const struct transport_address *client)
+static inline uint64_t compute_mac(const struct siphash_key *key, const struct claim *claim,
+                                   const struct transport_address *client)
 {
     const struct siphash_key by = {{key->k[0] ^ claim->key_id, key->k[1]}};
     uint64_t last = claim->features | (uint64_t)claim->salt << 24 | (uint64_t)client->port << 40;
     uint64_t words[3];
+    uint32_t v4;
 
-    memcpy(words, client->ip.bytes, sizeof(client->ip.bytes));
     if (client->ip.family == IP_FAMILY_V4) {
-        words[0] |= (uint64_t)claim->minted_s << 32;
+        memcpy(&v4, client->ip.bytes, sizeof(v4));
+        words[0] = v4 | (uint64_t)claim->minted_s << 32;
         return siphash_words(&by, words, 1, last);
     }
+    memcpy(words, client->ip.bytes, sizeof(client->ip.bytes));
     words[2] = claim->minted_s;
     return siphash_words(&by, words, 3, last);
 }
 
 // Base64, 16 characters at a time, with no table and no branch.
 typedef int8_t characters __attribute__((vector_size(16)));
+typedef uint64_t halves __attribute__((vector_size(16)));
 
 // 48 bits to eight digits, the first in the lowest byte: halved three times.
-static uint64_t spread(uint64_t bits)
+static inline characters spread(halves bits)
 {
     bits = bits >> 24 | (bits & 0xFFFFFF) << 32;
     bits = (bits >> 12 & 0x00000FFF00000FFF) | (bits & 0x00000FFF00000FFF) << 16;
-    return (bits >> 6 & 0x003F003F003F003F) | (bits & 0x003F003F003F003F) << 8;
+    bits = (bits >> 6 & 0x003F003F003F003F) | (bits & 0x003F003F003F003F) << 8;
+    return (characters)bits;
 }
 
 // The alphabet is five runs of characters: each digit gets the first's distance, and what the next
 // differ by.
-static characters encode_base64(uint64_t first_bits, uint64_t second_bits)
+static inline characters encode_base64(uint64_t first_bits, uint64_t second_bits)
 {
-    const uint64_t spreaded[2] = {spread(first_bits), spread(second_bits)};
-    characters digits;
+    characters digits = spread((halves){first_bits, second_bits});
 
-    memcpy(&digits, spreaded, sizeof(digits));
     return digits + 'A' + ((digits > 25) & ('a' - 'Z' - 1)) + ((digits > 51) & ('0' - 'z' - 1)) +
            ((digits > 61) & ('+' - '9' - 1)) + ((digits > 62) & ('/' - '+' - 1));
 }

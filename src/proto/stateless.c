@@ -101,9 +101,9 @@ static struct transaction transaction_of(const struct stun_message *message)
     return transaction;
 }
 
-// A request's class is two zero bits in its type: the template's are put there.
-static void copy_template(const struct stateless_template *template,
-                          const struct transaction *transaction, uint8_t *buffer)
+// A request's class is two zero bits in its type: the template's are put there. Returns the length.
+static size_t copy_template(const struct stateless_template *template,
+                            const struct transaction *transaction, uint8_t *buffer)
 {
     size_t fingerprint_len = transaction->has_fingerprint ? FINGERPRINT_ATTRIBUTE_LEN : 0;
     size_t len = template->len + fingerprint_len;
@@ -113,29 +113,34 @@ static void copy_template(const struct stateless_template *template,
     store_be16(buffer, transaction->type | load_be16(template->bytes));
     store_be16(buffer + 2, (uint16_t)(len - STUN_HEADER_LEN));
     memcpy(buffer + 4, transaction->mask, sizeof(transaction->mask));
+    return len;
 }
 
-static size_t end_copy(const struct stateless_template *template,
-                       const struct transaction *transaction, uint8_t *buffer)
+void stateless_seal(uint8_t *answer, size_t len)
 {
-    if (!transaction->has_fingerprint)
-        return template->len;
-    store_be32(buffer + template->len + STUN_ATTRIBUTE_HEADER_LEN,
-               fingerprint(buffer, template->len));
-    return template->len + FINGERPRINT_ATTRIBUTE_LEN;
+    size_t covered_len = len - FINGERPRINT_ATTRIBUTE_LEN;
+
+    store_be32(answer + covered_len + STUN_ATTRIBUTE_HEADER_LEN, fingerprint(answer, covered_len));
 }
 
 // RFC 8489 section 14.2. The family is in the template.
 static void write_xor_address(const struct transport_address *address, const uint64_t mask[2],
                               uint8_t *value)
 {
-    uint64_t ip[2];
+    uint32_t v4;
+    uint64_t v6[2];
 
-    memcpy(ip, address->ip.bytes, sizeof(ip));
     store_be16(value + 2, address->port ^ (STUN_MAGIC_COOKIE >> 16));
-    ip[0] ^= mask[0];
-    ip[1] ^= mask[1];
-    memcpy(value + 4, ip, address->ip.family == IP_FAMILY_V4 ? 4 : sizeof(ip));
+    if (address->ip.family == IP_FAMILY_V4) {
+        memcpy(&v4, address->ip.bytes, sizeof(v4));
+        v4 ^= (uint32_t)mask[0];
+        memcpy(value + 4, &v4, sizeof(v4));
+        return;
+    }
+    memcpy(v6, address->ip.bytes, sizeof(v6));
+    v6[0] ^= mask[0];
+    v6[1] ^= mask[1];
+    memcpy(value + 4, v6, sizeof(v6));
 }
 
 static size_t write_binding(const struct stateless_answers *answers,
@@ -146,9 +151,24 @@ static size_t write_binding(const struct stateless_answers *answers,
     const struct stateless_template *template =
         client->ip.family == IP_FAMILY_V4 ? &answers->binding_v4 : &answers->binding_v6;
 
-    copy_template(template, &transaction, buffer);
+    size_t len = copy_template(template, &transaction, buffer);
+
     write_xor_address(client, transaction.mask, buffer + template->changes_offset);
-    return end_copy(template, &transaction, buffer);
+    return len;
+}
+
+static size_t write_challenge(const struct stateless_answers *answers,
+                              const struct stateless_template *template,
+                              const struct stun_message *message,
+                              const struct transport_address *client, uint32_t now_s, uint16_t salt,
+                              uint8_t *buffer)
+{
+    struct transaction transaction = transaction_of(message);
+    size_t len = copy_template(template, &transaction, buffer);
+
+    nonce_write_body(&answers->policy.nonce, client, now_s, salt,
+                     buffer + template->changes_offset);
+    return len;
 }
 
 size_t stateless_write_challenge(const struct stateless_answers *answers,
@@ -156,15 +176,15 @@ size_t stateless_write_challenge(const struct stateless_answers *answers,
                                  const struct transport_address *client, unsigned error,
                                  uint32_t now_s, uint16_t salt, uint8_t *buffer, size_t capacity)
 {
-    struct transaction transaction = transaction_of(message);
     const struct stateless_template *template =
         error == STUN_ERROR_STALE_NONCE ? &answers->stale_nonce : &answers->unauthenticated;
+    size_t len;
 
     assert(capacity >= STATELESS_ANSWER_MAX_LEN);
-    copy_template(template, &transaction, buffer);
-    nonce_write_body(&answers->policy.nonce, client, now_s, salt,
-                     buffer + template->changes_offset);
-    return end_copy(template, &transaction, buffer);
+    len = write_challenge(answers, template, message, client, now_s, salt, buffer);
+    if (message->has_fingerprint)
+        stateless_seal(buffer, len);
+    return len;
 }
 
 // The answers that are given seldom are put together one attribute after the other.
@@ -184,7 +204,7 @@ static size_t end_answer(struct stun_builder *builder, const struct stateless_po
     if (policy->software[0] != '\0')
         stun_add_string(builder, STUN_ATTRIBUTE_SOFTWARE, policy->software);
     if (message->has_fingerprint)
-        stun_add_fingerprint(builder);
+        stun_add_u32(builder, STUN_ATTRIBUTE_FINGERPRINT, 0);
     return stun_builder_finish(builder);
 }
 
@@ -304,7 +324,7 @@ static enum stateless_verdict classify(const struct stateless_policy *policy,
     return STATELESS_IGNORED;
 }
 
-enum stateless_verdict stateless_process(const struct stateless_answers *answers,
+enum stateless_verdict stateless_prepare(const struct stateless_answers *answers,
                                          const struct stun_message *message,
                                          const struct transport_address *client, uint32_t now_s,
                                          uint16_t salt, uint8_t *buffer, size_t capacity,
@@ -325,15 +345,29 @@ enum stateless_verdict stateless_process(const struct stateless_answers *answers
         *ret_len = write_unknown_attributes(policy, message, buffer, capacity);
         break;
     case STATELESS_UNAUTHENTICATED:
-        *ret_len = stateless_write_challenge(answers, message, client, STUN_ERROR_UNAUTHENTICATED,
-                                             now_s, salt, buffer, capacity);
+        *ret_len = write_challenge(answers, &answers->unauthenticated, message, client, now_s, salt,
+                                   buffer);
         break;
     case STATELESS_STALE_NONCE:
-        *ret_len = stateless_write_challenge(answers, message, client, STUN_ERROR_STALE_NONCE,
-                                             now_s, salt, buffer, capacity);
+        *ret_len =
+            write_challenge(answers, &answers->stale_nonce, message, client, now_s, salt, buffer);
         break;
     default:
         break;
     }
+    return verdict;
+}
+
+enum stateless_verdict stateless_process(const struct stateless_answers *answers,
+                                         const struct stun_message *message,
+                                         const struct transport_address *client, uint32_t now_s,
+                                         uint16_t salt, uint8_t *buffer, size_t capacity,
+                                         size_t *ret_len)
+{
+    enum stateless_verdict verdict =
+        stateless_prepare(answers, message, client, now_s, salt, buffer, capacity, ret_len);
+
+    if (stateless_is_answer(verdict) && message->has_fingerprint)
+        stateless_seal(buffer, *ret_len);
     return verdict;
 }

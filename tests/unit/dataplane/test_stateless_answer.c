@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "base/clock.h"
+#include "dataplane/worker_state.h"
 #include "proto/builder.h"
 #include "proto/integrity.h"
 #include "proto/message.h"
@@ -51,20 +52,27 @@ static void receive(struct rig *rig, const char *client, const uint8_t *message,
 }
 
 // The answer goes back to the MAC address that the request came from.
-static void read_answer(struct rig *rig, const char *client, struct stun_message *ret_message)
+static void read_seen(const struct wire_seen *seen, const char *client,
+                      struct stun_message *ret_message)
 {
     static const uint8_t asker[6] = {2, 0, 0, 0, 0xAA, 0xAA};
     static const uint8_t asked[6] = {2, 0, 0, 0, 0xFF, 0};
-    struct wire_seen seen;
-    rig_sent_wire(rig, 0, &seen);
-    assert_string_equal(seen.source, client[0] == '[' ? LISTENER_V6 : LISTENER_V4);
-    assert_string_equal(seen.destination, client);
-    assert_memory_equal(seen.destination_mac, asker, 6);
-    assert_memory_equal(seen.source_mac, asked, 6);
-    assert_int_equal(seen.ttl, 64);
-    struct span bytes = {seen.payload, seen.len};
+    assert_string_equal(seen->source, client[0] == '[' ? LISTENER_V6 : LISTENER_V4);
+    assert_string_equal(seen->destination, client);
+    assert_memory_equal(seen->destination_mac, asker, 6);
+    assert_memory_equal(seen->source_mac, asked, 6);
+    assert_int_equal(seen->ttl, 64);
+    struct span bytes = {seen->payload, seen->len};
     assert_int_equal(stun_message_parse(bytes, ret_message), STUN_VALID);
     assert_memory_equal(ret_message->transaction_id, "transactions", 12);
+}
+
+// The only answer.
+static void read_answer(struct rig *rig, const char *client, struct stun_message *ret_message)
+{
+    struct wire_seen seen;
+    rig_sent_wire(rig, 0, &seen);
+    read_seen(&seen, client, ret_message);
 }
 
 static void assert_error(struct rig *rig, const char *client, unsigned wanted)
@@ -103,6 +111,47 @@ static void challenges_who_shows_no_credentials(void **state)
     receive(*state, CLIENT_V4, message, allocate(message));
     assert_error(*state, CLIENT_V4, 401);
     assert_int_equal(rig_counter(*state, COUNTER_UNAUTHENTICATED), 1);
+}
+
+static size_t request_of(unsigned i, uint8_t *message)
+{
+    struct stun_builder builder;
+    stun_builder_init(
+        &builder, message, 256, i % 5 == 4 ? STUN_CLASS_INDICATION : STUN_CLASS_REQUEST,
+        i % 2 == 0 ? STUN_METHOD_BINDING : STUN_METHOD_ALLOCATE, (const uint8_t *)"transactions");
+    if (i % 3 == 0)
+        stun_add_fingerprint(&builder);
+    return stun_builder_finish(&builder);
+}
+
+// With a FINGERPRINT who sent one, nothing who sent an indication.
+static void answers_each_of_a_burst_as_it_asked(void **state)
+{
+    struct rig *rig = *state;
+    char client[TRANSPORT_ADDRESS_TEXT_LEN];
+    for (unsigned i = 0; i < WORKER_BURST; i++) {
+        uint8_t message[256];
+        struct wire wire = {.source = client, .destination = LISTENER_V4, .payload = message};
+        snprintf(client, sizeof(client), "192.0.2.7:%u", 1000 + i);
+        wire.len = request_of(i, message);
+        wire.ttl = 64;
+        rig_receive_wire(rig, 0, &wire);
+    }
+    rig_poll(rig);
+    for (unsigned i = 0; i < WORKER_BURST; i++) {
+        static uint8_t frame[RIG_FRAME_MAX];
+        struct wire_seen seen;
+        struct stun_message answer;
+        if (i % 5 == 4)
+            continue;
+        snprintf(client, sizeof(client), "192.0.2.7:%u", 1000 + i);
+        wire_read(frame, rig_sent(rig, 0, frame), &seen);
+        read_seen(&seen, client, &answer);
+        assert_int_equal(answer.has_fingerprint, i % 3 == 0);
+        assert_int_equal(answer.method, i % 2 == 0 ? STUN_METHOD_BINDING : STUN_METHOD_ALLOCATE);
+        assert_int_equal(answer.message_class, i % 2 == 0 ? STUN_CLASS_SUCCESS : STUN_CLASS_ERROR);
+    }
+    rig_sent_nothing(rig);
 }
 
 static void challenges_a_forged_nonce_anew(void **state)
@@ -264,6 +313,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(tells_the_address_that_a_binding_request_came_from),
         TEST(challenges_who_shows_no_credentials),
+        TEST(answers_each_of_a_burst_as_it_asked),
         TEST(challenges_a_forged_nonce_anew),
         TEST(challenges_a_nonce_of_another_client),
         TEST(a_new_policy_is_in_force_at_once),

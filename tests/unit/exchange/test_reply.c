@@ -171,7 +171,6 @@ static void refuses_what_does_not_fit_and_leaves_the_frame(void **state)
     uint8_t before[66];
     memcpy(before, rte_pktmbuf_mtod(frame, void *), sizeof(before));
     size_t room = (size_t)frame->buf_len - frame->data_off - message_offset;
-    assert_int_equal(reply_room(frame, message_offset), room);
     assert_int_equal(reply_frame(frame, message_offset, response, room + 1), -ENOSPC);
     assert_int_equal(rte_pktmbuf_pkt_len(frame), sizeof(before));
     assert_memory_equal(rte_pktmbuf_mtod(frame, void *), before, sizeof(before));
@@ -186,7 +185,6 @@ static void refuses_a_frame_that_holds_no_datagram_there(void **state)
     uint16_t message_offset;
     struct rte_mbuf *frame = request_v4(&message_offset);
     assert_int_equal(reply_frame(frame, 14 + 20 + 7, response, 4), -EINVAL);
-    assert_int_equal(reply_room(frame, 14 + 20 + 7), 0);
     assert_int_equal(reply_frame(frame, 67, response, 4), -EINVAL);
     rte_pktmbuf_mtod(frame, uint8_t *)[12] = 0x81;
     assert_int_equal(reply_frame(frame, message_offset, response, 4), -EINVAL);
