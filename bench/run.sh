@@ -172,7 +172,7 @@ if wants coturn; then
     if [ -n "$why" ]; then
         skip coturn "$why"
     else
-        run coturn bench/compare --build "$PWD/$build" --driver af_xdp --nice "$nice" "${coturn[@]}"
+        run coturn bench/compare --build "$PWD/$build" --realtime --nice "$nice" "${coturn[@]}"
     fi
 fi
 
