@@ -257,17 +257,43 @@ static unsigned setup_steps(const struct options *options)
            (options->framing == MEDIA_CHANNEL ? 1u << STEP_BIND : 0);
 }
 
-// In the background of long media.
+static void count_upkeep(struct engine *engine)
+{
+    const struct session_round *round = &engine->sessions.round;
+
+    if (!(round->steps & 1u << STEP_REFRESH))
+        return;
+    engine->upkeep.done += round->done;
+    engine->upkeep.failed += round->failed;
+}
+
+// In the background of the media.
 static void keep_alive(struct engine *engine, uint64_t now)
 {
-    unsigned steps;
+    const struct options *options = engine->options;
+    uint32_t rate = options->refresh_rate;
+    unsigned steps = setup_steps(options) & ~(1u << STEP_ALLOCATE);
 
-    if (engine->options->floor || !sessions_is_over(&engine->sessions) ||
-        now - engine->sessions.round.started < KEEP_ALIVE_S * engine->hz)
+    if (options->floor || !sessions_is_over(&engine->sessions) ||
+        (rate == 0 && now - engine->sessions.round.started < KEEP_ALIVE_S * engine->hz))
         return;
-    steps = setup_steps(engine->options) & ~(1u << STEP_ALLOCATE);
+    if (engine->upkeep.started == 0)
+        engine->upkeep.started = now;
+    count_upkeep(engine);
     sessions_begin(&engine->sessions, steps | 1u << STEP_REFRESH,
-                   engine->flows.count / KEEP_ALIVE_SPAN_S + 1, now);
+                   rate > 0 ? rate : engine->flows.count / KEEP_ALIVE_SPAN_S + 1, now);
+}
+
+// Rounds that would go on for ever end with the media.
+static void end_upkeep(struct engine *engine)
+{
+    uint64_t now = rte_rdtsc();
+
+    if (engine->upkeep.started == 0)
+        return;
+    engine->upkeep.ended = now;
+    if (engine->options->refresh_rate > 0)
+        sessions_cut(&engine->sessions, now);
 }
 
 static int begin_media(struct engine *engine)
@@ -343,7 +369,10 @@ static int run_media(struct engine *engine)
     if (error || (!engine->has_media && engine->options->flood == FLOOD_NONE))
         return error;
     send_for_the_duration(engine);
+    end_upkeep(engine);
     drain(engine);
+    if (engine->upkeep.started != 0)
+        count_upkeep(engine);
     return 0;
 }
 

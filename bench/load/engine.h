@@ -41,6 +41,7 @@ struct engine {
     uint64_t media_ticks; // how long it was sent
     struct engine_strays strays;
     struct session_round setup, refresh, deletion; // as they ended
+    struct session_round upkeep;                   // all rounds beside the media together
 };
 
 // Counts signals: the first ends what is sent, the second everything.

@@ -255,6 +255,8 @@ static const struct option_spec specs[] = {
     {"lifetime", "S", parse_positive, FIELD(lifetime_s), "lifetime asked for, seconds (600)"},
     {"permit", NULL, parse_flag, FIELD(permit), "CreatePermission before ChannelBind, too"},
     {"refresh", NULL, parse_flag, FIELD(refresh), "refresh all allocations after the media"},
+    {"refresh-rate", "N", parse_u32, FIELD(refresh_rate),
+     "clients that refresh and bind anew per second beside media; 0: few (0)"},
     {"keep", NULL, parse_flag, FIELD(keep), "don't delete the allocations in the end"},
     {.name = "Media"},
     {"duration", "S", parse_seconds, FIELD(duration_s), "how long, seconds; 0: no media (10)"},

@@ -44,6 +44,7 @@ struct options {
     uint32_t setup_rate;
     uint32_t lifetime_s;
     bool permit, refresh, keep;
+    uint32_t refresh_rate; // 0: now and then
     // Media
     double duration_s;
     uint64_t rate; // 0: flat out

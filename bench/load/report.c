@@ -234,6 +234,7 @@ void report_print(const struct engine *engine, FILE *stream)
         if (engine->options->directions[i])
             print_direction(engine, stream, i);
     }
+    print_round(engine, stream, "kept up", &engine->upkeep);
     if (engine->options->flood != FLOOD_NONE)
         print_flood(engine, stream);
     print_round(engine, stream, "refreshed", &engine->refresh);
@@ -393,6 +394,7 @@ int report_write_json(const struct engine *engine, const char *path)
     write_round(&json, engine, "allocated", &engine->setup);
     if (engine->has_media)
         write_media(&json, engine);
+    write_round(&json, engine, "kept_up", &engine->upkeep);
     if (engine->options->flood != FLOOD_NONE)
         write_flood(&json, engine);
     write_round(&json, engine, "refreshed", &engine->refresh);

@@ -271,29 +271,6 @@ static bool learn_nonce(struct sessions *sessions, uint32_t flow,
     return true;
 }
 
-static void receive_error(struct sessions *sessions, struct transaction *transaction,
-                          const struct stun_message *message, uint64_t now)
-{
-    bool had_nonce = sessions->config.flows->nonces[transaction->flow].len > 0;
-    unsigned code = STUN_ERROR_BAD_REQUEST;
-    struct span reason;
-
-    stun_message_error_code(message, &code, &reason);
-    bool is_challenge =
-        code == STUN_ERROR_STALE_NONCE || (code == STUN_ERROR_UNAUTHENTICATED && !had_nonce);
-    if (!is_challenge || transaction->challenges == CHALLENGES_MAX ||
-        !learn_nonce(sessions, transaction->flow, message)) {
-        fail(sessions, transaction, code, now);
-        return;
-    }
-    transaction->challenges++;
-    if (code == STUN_ERROR_STALE_NONCE)
-        sessions->counts.stale++;
-    else
-        sessions->counts.challenged++;
-    ask_again(sessions, transaction, now);
-}
-
 // What a success means for the flow. False when the response lacks what it must have.
 static bool take_success(struct sessions *sessions, const struct transaction *transaction,
                          const struct stun_message *message)
@@ -330,6 +307,34 @@ static void receive_success(struct sessions *sessions, struct transaction *trans
     }
     transaction->step = next;
     transaction->challenges = 0;
+    ask_again(sessions, transaction, now);
+}
+
+static void receive_error(struct sessions *sessions, struct transaction *transaction,
+                          const struct stun_message *message, uint64_t now)
+{
+    bool had_nonce = sessions->config.flows->nonces[transaction->flow].len > 0;
+    unsigned code = STUN_ERROR_BAD_REQUEST;
+    struct span reason;
+
+    stun_message_error_code(message, &code, &reason);
+    // It is gone: the answer to the first of two requests was lost (RFC 8656 section 8.3).
+    if (transaction->step == STEP_DELETE && code == STUN_ERROR_ALLOCATION_MISMATCH) {
+        receive_success(sessions, transaction, message, now);
+        return;
+    }
+    bool is_challenge =
+        code == STUN_ERROR_STALE_NONCE || (code == STUN_ERROR_UNAUTHENTICATED && !had_nonce);
+    if (!is_challenge || transaction->challenges == CHALLENGES_MAX ||
+        !learn_nonce(sessions, transaction->flow, message)) {
+        fail(sessions, transaction, code, now);
+        return;
+    }
+    transaction->challenges++;
+    if (code == STUN_ERROR_STALE_NONCE)
+        sessions->counts.stale++;
+    else
+        sessions->counts.challenged++;
     ask_again(sessions, transaction, now);
 }
 

@@ -111,6 +111,19 @@ def test_media_of_one_direction_stays_in_it(lab, relay, tmp_path):
     assert "to_peer" not in report["media"]
 
 
+def test_media_goes_on_while_its_clients_refresh_and_bind_anew(lab, relay, tmp_path):
+    options = ["--allocations", 50, "--duration", 2, "--rate", 200, "--refresh-rate", 100, "--permit"]
+    code, report = run(lab, tmp_path, *options)
+    assert code == 0, report
+    # Each of them more than once.
+    assert report["kept_up"]["done"] > 100
+    assert report["kept_up"]["failed"] == 0
+    # Allocate, CreatePermission, ChannelBind and deletion, then Refresh and the two again each time.
+    assert report["requests"]["sent"] >= 50 * 5 + 3 * report["kept_up"]["done"]
+    for way in ("to_peer", "to_client"):
+        assert_all_came_through(report["media"][way])
+
+
 @pytest.mark.parametrize("family", [4, 6])
 @pytest.mark.parametrize("kind", ["binding", "allocate"])
 def test_strangers_are_answered(lab, relay, tmp_path, kind, family):

@@ -368,6 +368,24 @@ static void deleting_asks_for_no_lifetime_and_for_what_was_allocated_alone(void 
     assert_int_equal(flows.table[0].state + flows.table[2].state, FLOW_NONE);
 }
 
+static void what_is_gone_already_counts_as_deleted(void **state)
+{
+    (void)state;
+    struct stun_builder builder;
+    uint8_t buffer[512];
+    set_up_all();
+    sessions_begin(&sessions, 1u << STEP_DELETE, 0, 10);
+    sessions_poll(&sessions, 10);
+    uint32_t flow = sent[0].flow;
+    begin_answer(&builder, buffer, 0, STUN_ERROR_ALLOCATION_MISMATCH);
+    stun_add_error_code(&builder, STUN_ERROR_ALLOCATION_MISMATCH);
+    struct transport_address client = flow_client(&flows, flow);
+    deliver_to(&client, &builder, 11);
+    assert_int_equal(sessions.round.failed, 0);
+    assert_int_equal(sessions.round.done, 1);
+    assert_int_equal(flows.table[flow].state, FLOW_NONE);
+}
+
 static void a_round_that_is_cut_serves_what_it_has_begun_and_no_more(void **state)
 {
     (void)state;
@@ -407,6 +425,7 @@ int main(void)
         CASE(a_success_with_wrong_integrity_is_none),
         CASE(a_response_at_another_client_is_none),
         CASE(deleting_asks_for_no_lifetime_and_for_what_was_allocated_alone),
+        CASE(what_is_gone_already_counts_as_deleted),
         CASE(a_round_that_is_cut_serves_what_it_has_begun_and_no_more),
         CASE(a_round_with_nothing_to_ask_is_over_at_once),
     };
