@@ -113,7 +113,7 @@ static const char help_head[] =
 
 static const char help_tail[] =
     "\n"
-    "Timed: turn_server_receive(), for each 1000 requests: parsing, nonce, integrity, state, "
+    "Timed: turn_server_receive(), for each 100 requests: parsing, nonce, integrity, state, "
     "commands\n"
     "and the signed response; and taking in what a worker acknowledges. Not timed: making the\n"
     "requests, the packets around them, carrying the commands out.\n"

@@ -6,7 +6,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#define SAMPLE_CHUNK 1000 // requests
+// Requests: less than another process takes the CPU for, so that most chunks are whole.
+#define SAMPLE_CHUNK 100
 
 struct samples {
     double *values;

@@ -367,7 +367,7 @@ static const char help_head[] =
 
 static const char help_tail[] =
     "\n"
-    "Timed, apart: what the control thread does and what the worker does, for each 1000 requests, "
+    "Timed, apart: what the control thread does and what the worker does, for each 100 requests, "
     "rings\n"
     "included. Not timed: making the requests, checking the responses, the event loop's wake-ups. "
     "The\n"
