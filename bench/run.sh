@@ -14,7 +14,7 @@ plots of what they measured. Some twelve minutes; nothing else should run meanwh
   --only STEP,...    of these: $(IFS=, && echo "${STEPS[*]}")
   --results FOLDER   for the figures and the page (build-bench/results)
   --publish          make docs/performance.md of it, too
-  --nice N           of what is measured over memif and veth, where others run too (0)
+  --nice N           of what is measured over memif and veth, where others run too (-20)
   --build FOLDER     build there (build-bench)
   --no-build         take what has been built there
   --help
@@ -27,7 +27,7 @@ HELP
 
 STEPS=(forward draws handoff tables requests setup memif coturn)
 cd "$(dirname "$0")/.." || exit 1
-results='' build=build-bench only=("${STEPS[@]}") quick=false publish=false no_build=false nice=0
+results='' build=build-bench only=("${STEPS[@]}") quick=false publish=false no_build=false nice=-20
 die() {
     echo "bench/run.sh: $1; see --help" >&2
     exit 2
@@ -142,13 +142,13 @@ if $quick; then
     requests=(--allocations 20000)
     setup=(--allocations 100000)
     memif=(--case 24x10k --case 160x10k --case 1200x10k --repeat 2 --duration 0.5 --latency-duration 1
-        --rate 100k --rate 1M --rate 3M)
+        --rate 100k --rate 1M --rate 3M --upkeep-duration 2)
     coturn=(--repeat 1 --duration 1)
     huge=512
 else
     forward=()
     draws=(--case mixed --allocations "10k,1M" --draw "uniform,zipf" --payload "160,1200")
-    handoff=() tables=() requests=() setup=(--allocations 1000000) memif=() coturn=()
+    handoff=() tables=() requests=() setup=(--allocations 1000000) memif=() coturn=(--repeat 10 --duration 1.5)
     huge=2048
 fi
 

@@ -74,6 +74,7 @@ class Page:
             ("The table", self.tables()),
             ("Between two processes", self.memif()),
             ("Latency against load", self.latency()),
+            ("Media while both planes are busy", self.upkeep()),
             ("Setting up", self.setup()),
             ("Memory", self.memory()),
             ("Beside coturn", self.coturn()),
@@ -231,6 +232,23 @@ class Page:
         drawn = [plot.Series(q, [(point["received_per_second"] / 1e6, point[q]) for point in points]) for q in QUANTILES[:3]]
         axes = plot.Axis("million packets/s relayed"), plot.Axis("microseconds through the relay", is_log=True)
         return text + self.plot("latency", "Latency by load", plot.lines("Latency against load, memif", *axes, drawn))
+
+    def upkeep(self):
+        upkeep = self.results.upkeep()
+        if not upkeep:
+            return NOTHING
+        rows = [
+            ["allocations", f"{upkeep['allocations']:,}"],
+            ["packets/s of media asked for: half of what was relayed flat out", f"{upkeep['rate']:,}"],
+            ["packets/s relayed", f"{upkeep['received_per_second']:,.0f}"],
+            ["clients a second that refreshed and bound their channel anew", f"{upkeep['kept_up_per_second']:,.0f}"],
+            ["of them refused", upkeep["kept_up_failed"]],
+            ["requests a second without credentials that were answered 401", f"{upkeep['strangers_answered_per_second']:,.0f}"],
+            ["packets of media that the generator did not send in time", upkeep["not_due_in_time"]],
+            ["packets of media sent", f"{upkeep['sent']:,}"],
+            ["of them lost", f"{upkeep['lost']:,}"],
+        ]
+        return "Over memif, one worker:\n\n" + table(["what", "how many"], rows)
 
     # The control plane
 

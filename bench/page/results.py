@@ -86,6 +86,9 @@ class Results:
     def latencies(self):
         return self.files.get("memif", {}).get("latency", [])
 
+    def upkeep(self):
+        return self.files.get("memif", {}).get("upkeep")
+
     def memif(self, payload, allocations):
         for case in self.memif_cases():
             if (case["payload_bytes"], case["allocations"]) == (payload, allocations):

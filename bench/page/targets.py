@@ -123,6 +123,8 @@ TARGETS = [
         Target(f"two workers, half of all packets on the wrong one, against none: {name}", 1.25, "x", False, handoff_ratio(count))
         for name, count in (("10k", 10_000), ("1M", 1_000_000))
     ),
+    Target("lost at half of the peak rate while clients refresh and strangers ask", 0, "packets", False,
+           lambda results: results.upkeep()["lost"] if results.upkeep() else None),
     Target("Allocate, through the control plane, in process", 250_000, "/s", True,
            lambda results: results.request("setup", "Allocate", "control_per_second")),
     Target("allocations with a channel, over memif", 60_000, "/s", True, allocates_by_packets),

@@ -26,6 +26,8 @@ LOAD, LOAD_PREFIX = "100.65.255.1", 16
 PORTS = range(4096, 65536)
 MAC = "02:00:00:00:00:99"
 START_S = 60
+# Every client of a million within a minute, nearly; and strangers without credentials.
+REFRESH_RATE, STRANGERS_RATE = 16_000, 1_000_000
 HUGE_MB = 2
 # What the generator's frames and the relay's tables take, roughly, at a million allocations.
 MEMORY_MB = {False: 900, True: 3500}
@@ -52,6 +54,9 @@ def parse_arguments(words):
     parser.add_argument("--rate", type=parse_count, action="append", metavar="N",
                         help="packets/s for latency; several (100k, 500k, 1M, 2M, 3M, 4M)")
     parser.add_argument("--latency-duration", type=float, default=3, help="seconds at each rate (%(default)s)")
+    parser.add_argument("--upkeep-duration", type=float, default=10, metavar="SECONDS",
+                        help="of media at half of the rate of the last case while its clients refresh and bind anew and "
+                             "strangers ask; 0: none (%(default)s)")
     parser.add_argument("--relay-cpu", type=int, default=0, help="(%(default)s)")
     parser.add_argument("--load-cpu", type=int, default=1, help="(%(default)s)")
     parser.add_argument("--nice", type=int, default=0, help="of all of them, where others run too (%(default)s)")
@@ -224,6 +229,27 @@ def measure_latency(lab, rate):
     }
 
 
+def measure_upkeep(lab, case):
+    """Media at half of what was carried flat out, by prepared frames, while clients and strangers keep both planes busy."""
+    rate = int(statistics.median(run["received_per_second"] for run in case["turnpike"]) / 2)
+    allocations = case["allocations"]
+    say(f"{allocations} allocations at {rate} packets/s while clients refresh and strangers ask")
+    options = ["--allocations", allocations, "--payload", case["payload_bytes"], "--rate", rate, "--prepared", "--window", 128,
+               "--duration", lab.arguments.upkeep_duration, "--refresh-rate", REFRESH_RATE, "--flood", "allocate",
+               "--flood-rate", STRANGERS_RATE, "--keep"]
+    with turnpike(lab, allocations) as link:
+        report = run_load(lab, link, *options)
+    return {
+        "allocations": allocations,
+        "payload_bytes": case["payload_bytes"],
+        "rate": rate,
+        "not_due_in_time": report["media"]["not_due_in_time"],
+        "kept_up_per_second": report["kept_up"]["per_second"],
+        "kept_up_failed": report["kept_up"]["failed"],
+        "strangers_answered_per_second": report["flood"]["answered_per_second"],
+    } | {name: both_ways(report, name) for name in ("sent", "received_per_second", "lost")}
+
+
 def say(text):
     print(text, file=sys.stderr, flush=True)
 
@@ -244,6 +270,10 @@ def print_table(figures):
     for point in figures["latency"]:
         print(f"{point['rate'] / 1e6:g} Mpps: p50 {point['p50']:.1f} us, p99 {point['p99']:.1f}, p99.9 {point['p99.9']:.1f}, "
               f"{point['received_per_second'] / 1e6:.2f} Mpps relayed, {point['lost']} lost")
+    if "upkeep" in figures:
+        upkeep = figures["upkeep"]
+        print(f"{upkeep['lost']} of {upkeep['sent']} lost at {upkeep['rate'] / 1e6:.1f} Mpps while {upkeep['kept_up_per_second']:.0f}/s "
+              f"refreshed and {upkeep['strangers_answered_per_second']:.0f}/s were challenged")
 
 
 def main(words):
@@ -260,6 +290,8 @@ def main(words):
             "cases": [measure_case(lab, *case) for case in arguments.case],
             "latency": [measure_latency(lab, rate) for rate in arguments.rate],
         }
+        if arguments.upkeep_duration > 0:
+            figures["upkeep"] = measure_upkeep(lab, figures["cases"][-1])
     if arguments.json:
         arguments.json.write_text(json.dumps(figures, indent=1) + "\n")
     print_table(figures)

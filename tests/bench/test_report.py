@@ -34,6 +34,10 @@ MEMIF = {
                "testpmd": [memif_run(10e6), memif_run(14e6), memif_run(10e6)]}],
     "latency": [],
 }
+UPKEEP = {
+    "allocations": 1000000, "payload_bytes": 160, "rate": 4000000, "not_due_in_time": 0, "kept_up_per_second": 16000.0,
+    "kept_up_failed": 0, "strangers_answered_per_second": 1e6, "sent": 8000000, "received_per_second": 4e6, "lost": 0,
+}
 COST = ["Allocate", "CreatePermission", "ChannelBind", "Refresh", "Refresh to 0"]
 SETUP = {
     "allocations": 1000, "bytes_per_allocation": {"control": 300.0, "worker": 250.0},
@@ -98,6 +102,33 @@ class Report(unittest.TestCase):
         # 0.8, 0.5 and 0.9: the ratio of the medians would be 0.8, too, but for the order.
         self.assert_row(page, "over memif, packets/s, against testpmd's macswap: 206 bytes, 10k", "0.8x", "yes")
         self.assert_row(page, "allocations with a channel, over memif", "70,000 /s", "yes")
+
+    def test_one_lost_packet_is_too_many(self):
+        what = "lost at half of the peak rate while clients refresh and strangers ask"
+        for lost, verdict in (0, "yes"), (1, "no"):
+            page, _ = self.page_of(memif=MEMIF | {"upkeep": UPKEEP | {"lost": lost}})
+            self.assert_row(page, what, f"{lost} packets", verdict)
+
+    def test_two_threads_count_more_than_one(self):
+        def result(threads, ratio):
+            figure = {"median": 50.0}
+            return {"case": "mixed-all", "allocations": 10000, "threads": threads, "right_cycles": figure, "wrong_cycles": figure,
+                    "ratio": {"median": ratio}}
+
+        page, _ = self.page_of(handoff={"wrong_percent": 50, "results": [result(1, 1.1), result(2, 1.4)]})
+        self.assert_row(page, "two workers, half of all packets on the wrong one, against none: 10k", "1.4x", "no")
+
+    def test_coturn_is_compared_at_its_best(self):
+        def run(both, one_way):
+            media = {"received_per_second": both}
+            return {"both": {"media": media}, "to_peer": {"media": {"to_peer": {"received_per_second": one_way}}},
+                    "paced": {"media": {"rate": 20000}}}
+
+        page, _ = self.page_of(memif=MEMIF, coturn={"turnpike": [run(3e5, 2e5)] * 3, "coturn": [run(5e4, 1e5)] * 3})
+        self.assert_row(page, "AF_XDP on veth against coturn on the same, packets/s delivered", "6x", "yes")
+        # 8 million against a hundred thousand.
+        self.assert_row(page, "over memif against coturn on veth, one core each, packets/s delivered", "80x", "yes")
+        self.assertIn("| both ways, flat out, packets/s | 300,000 | 50,000 | 6.00x |", page)
 
     def test_what_is_on_paper_follows_from_what_was_measured(self):
         results = [forward("mixed", 1_000_000, 4.0)]
