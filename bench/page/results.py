@@ -5,7 +5,8 @@ import json
 import pathlib
 import statistics
 
-NAMES = ["run", "forward", "forward-draws", "handoff", "tables", "requests", "setup", "memif", "coturn"]
+NAMES = ["run", "forward", "forward-others", "forward-draws", "handoff", "tables", "requests", "setup", "memif", "coturn"]
+FORWARDS = ["forward", "forward-others", "forward-draws"]
 # Of a load generator's report: not told on the page.
 UNTOLD = {"requests", "frames", "flows_used", "flows_with_loss", "flows_reordered", "flows_with_duplicates",
           "most_lost_by_one_flow", "sent_bytes", "received_bytes", "damaged"}
@@ -51,7 +52,7 @@ class Results:
         return self.files.get(name)
 
     def forwards(self):
-        return [result for name in ("forward", "forward-draws") for result in self.files.get(name, {}).get("results", [])]
+        return [result for name in FORWARDS for result in self.files.get(name, {}).get("results", [])]
 
     def forward(self, case, allocations, payload=160, draw="uniform"):
         wanted = {"case": case, "allocations": allocations, "draw": draw, "burst": 64}

@@ -13,7 +13,7 @@ import unittest
 from pathlib import Path
 
 # What the script needs where there is neither testpmd nor coturn.
-TOOLS = ["bash", "dirname", "mktemp", "mkdir", "rm", "cut", "cat", "id", "nproc", "git", "env"]
+TOOLS = ["bash", "dirname", "mktemp", "mkdir", "rm", "cut", "cat", "id", "nproc", "git", "env", "renice", "awk"]
 
 
 class Run(unittest.TestCase):
