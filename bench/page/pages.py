@@ -5,7 +5,7 @@ import pathlib
 
 from page import paper, plot
 from page.results import lookup, median
-from page.targets import TARGETS
+from page.targets import BOTH, TARGETS
 
 HERE = pathlib.Path(__file__).resolve().parent
 CASES = {
@@ -27,7 +27,7 @@ HANDOFFS = {
     "channel-to-peer": "clients' packets",
 }
 RIVAL_FIGURES = [
-    ("both ways, flat out, packets/s", ("both", "media", "received_per_second"), False),
+    ("both ways, flat out, packets/s", BOTH, False),
     ("to peer, flat out, packets/s", ("to_peer", "media", "to_peer", "received_per_second"), False),
     ("to client, flat out, packets/s", ("to_client", "media", "to_client", "received_per_second"), False),
     ("Binding, flat out, answers/s", ("binding", "flood", "answered_per_second"), False),
@@ -326,7 +326,18 @@ class Page:
                 rows.append([name, *(f"{figure:,.0f}" for figure in figures), f"{better:.2f}x"])
         rate = lookup(ours[0], ("paced", "media", "rate"))
         return (HERE / "coturn.md").read_text().format(repeat=len(ours), rate=rate or "a fixed number of") + "\n" + table(
-            ["median of the runs", "turnpike", "coturn", "turnpike is better by"], rows)
+            ["median of the runs", "turnpike", "coturn", "turnpike is better by"], rows) + self.veth_floor(ours)
+
+    def veth_floor(self, ours):
+        floors = self.results.coturn_runs("macswap")
+        if not floors:
+            return ""
+        rates = [(lookup(run, BOTH), lookup(floor, BOTH)) for run, floor in zip(ours, floors)]
+        return (
+            f"\ntestpmd's macswap engine on the relay's place, by AF_XDP, both ways flat out: "
+            f"{median([floor for _, floor in rates]):,.0f} packets/s; turnpike is at {median([our / floor for our, floor in rates]):.2f} "
+            "of it. That is what the kernel and the generator leave of any relay on this path.\n"
+        )
 
 
 QUANTILES = ["p50", "p99", "p99.9", "max"]

@@ -124,7 +124,9 @@ class Report(unittest.TestCase):
             return {"both": {"media": media}, "to_peer": {"media": {"to_peer": {"received_per_second": one_way}}},
                     "paced": {"media": {"rate": 20000}}}
 
-        page, _ = self.page_of(memif=MEMIF, coturn={"turnpike": [run(3e5, 2e5)] * 3, "coturn": [run(5e4, 1e5)] * 3})
+        runs = {"turnpike": [run(3e5, 2e5)] * 3, "coturn": [run(5e4, 1e5)] * 3, "macswap": [run(4e5, 0)] * 3}
+        page, _ = self.page_of(memif=MEMIF, coturn=runs)
+        self.assertIn("400,000 packets/s; turnpike is at 0.75", page)
         self.assert_row(page, "AF_XDP on veth against coturn on the same, packets/s delivered", "6x", "yes")
         # 8 million against a hundred thousand.
         self.assert_row(page, "over memif against coturn on veth, one core each, packets/s delivered", "80x", "yes")
