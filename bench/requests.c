@@ -7,8 +7,8 @@
 #include "samples.h"
 
 #include <inttypes.h>
+#include <rte_cycles.h>
 #include <stdlib.h>
-#include <x86intrin.h>
 
 #define WALL_S 1700000000
 
@@ -72,13 +72,13 @@ static void acknowledge(struct bench *bench)
 static uint64_t run_chunk(struct bench *bench, uint32_t count)
 {
     uint32_t succeeded = 0;
-    uint64_t start = __rdtsc();
+    uint64_t start = rte_rdtsc();
     for (uint32_t i = 0; i < count; i++) {
         turn_server_receive(bench->server, &bench->now, &bench->messages[i].packet, &bench->output);
         succeeded += bench->output.response_len > 0 && bench->output.response_error == 0;
         acknowledge(bench);
     }
-    uint64_t cycles = __rdtsc() - start;
+    uint64_t cycles = rte_rdtsc() - start;
     require(succeeded == count, "a request was refused");
     return cycles;
 }

@@ -4,9 +4,9 @@
 
 #include "clients.h"
 
+#include <rte_cycles.h>
 #include <stdlib.h>
 #include <time.h>
-#include <x86intrin.h>
 
 void samples_init(struct samples *samples, uint32_t requests)
 {
@@ -51,10 +51,10 @@ double samples_tsc_hz(void)
 {
     struct timespec before, after, pause = {.tv_nsec = 100000000};
     clock_gettime(CLOCK_MONOTONIC_RAW, &before);
-    uint64_t start = __rdtsc();
+    uint64_t start = rte_rdtsc();
     nanosleep(&pause, NULL);
     clock_gettime(CLOCK_MONOTONIC_RAW, &after);
-    uint64_t cycles = __rdtsc() - start;
+    uint64_t cycles = rte_rdtsc() - start;
     return (double)cycles / ((double)(after.tv_sec - before.tv_sec) +
                              (double)(after.tv_nsec - before.tv_nsec) / 1e9);
 }

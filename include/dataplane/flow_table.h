@@ -13,6 +13,12 @@
 #include <stdint.h>
 #include <string.h>
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
 #define FLOW_NONE         UINT32_MAX
 #define FLOW_BUCKET_SLOTS 10
 // A key lies at most this many buckets behind its home. The hash is keyed, so nobody can fill that
@@ -129,11 +135,25 @@ static inline uint16_t flow_table_tag(uint64_t hash)
 // One bit for each slot whose tag is this one, and six above them that mean nothing.
 static inline unsigned flow_bucket_compare(const struct flow_bucket *bucket, uint16_t tag)
 {
+#if defined(__SSE2__)
     __m128i wanted = _mm_set1_epi16((short)tag);
     const uint8_t *bytes = (const uint8_t *)bucket;
     __m128i first = _mm_cmpeq_epi16(_mm_load_si128((const __m128i *)bytes), wanted);
     __m128i second = _mm_cmpeq_epi16(_mm_load_si128((const __m128i *)(bytes + 16)), wanted);
     return (unsigned)_mm_movemask_epi8(_mm_packs_epi16(first, second));
+#elif defined(__aarch64__)
+    // No instruction gathers bits, but one adds up lanes.
+    const uint16x8_t bits = {1, 2, 4, 8, 16, 32, 64, 128};
+    uint16x8_t wanted = vdupq_n_u16(tag);
+    uint16x8_t first = vceqq_u16(vld1q_u16(bucket->tags), wanted);
+    uint16x8_t second = vceqq_u16(vld1q_u16((const uint16_t *)bucket + 8), wanted);
+    return vaddvq_u16(vandq_u16(first, bits)) | (unsigned)vaddvq_u16(vandq_u16(second, bits)) << 8;
+#else
+    unsigned hits = 0;
+    for (unsigned slot = 0; slot < FLOW_BUCKET_SLOTS; slot++)
+        hits |= (unsigned)(bucket->tags[slot] == tag) << slot;
+    return hits;
+#endif
 }
 
 static inline unsigned flow_bucket_hits(const struct flow_bucket *bucket, uint16_t tag)

@@ -21,6 +21,7 @@ struct rate_limiter {
     uint64_t burst_tsc;
     struct table_memory memory;
     struct siphash_key keys[RATE_LIMITER_KEYS] __attribute__((aligned(16))); // of the hash
+    bool has_aes; // this CPU has
 };
 
 // answers_per_second 0: unlimited. 0 or -ENOMEM.

@@ -4,6 +4,7 @@
 // 7739).
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define TOKEN_STREAM_KEY_LEN 16
@@ -15,6 +16,7 @@ struct token_stream {
     uint8_t round_keys[TOKEN_STREAM_KEYS][TOKEN_STREAM_KEY_LEN];
     uint64_t counter; // of blocks of two values
     uint32_t left;
+    bool has_aes; // this CPU has
 } __attribute__((aligned(16)));
 
 // With a key of the system's random source.

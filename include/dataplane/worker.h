@@ -20,8 +20,7 @@ struct worker_config {
     int wait_fd; // readable when its port has a packet, to wait for when idle; 0: none
 };
 
-// Allocates every table at its full size. 0, -ENOMEM, -EINVAL, -ENOTSUP (a CPU without AES
-// instructions). Control thread, before the worker runs.
+// Allocates every table at its full size. 0, -ENOMEM, -EINVAL. Control thread, before the worker runs.
 int worker_create(const struct worker_config *config, struct worker **ret_worker);
 // No worker of the plane runs. Frames in the rings of any of them are given back.
 void worker_destroy(struct worker *worker);

@@ -3,8 +3,6 @@
 // anything did, so that a lookup of what is not there stops at the first bucket nearly always.
 #include "dataplane/flow_table.h"
 
-#include "base/random.h"
-
 #include <errno.h>
 #include <rte_prefetch.h>
 #include <string.h>
@@ -30,7 +28,7 @@ int flow_table_init(struct flow_table *table, uint32_t capacity, int socket)
     table->buckets = table->memory.bytes;
     table->bucket_count = buckets;
     table->capacity = capacity;
-    random_fill(&random_system, &table->hash_keys, sizeof(table->hash_keys));
+    flow_hash_init(&table->hash_keys);
     return 0;
 }
 

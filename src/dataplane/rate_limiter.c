@@ -7,12 +7,9 @@
 
 #include "base/address.h"
 #include "base/random.h"
+#include "dataplane/aes.h"
 
 #include <string.h>
-
-#ifdef __AES__
-#include <immintrin.h>
-#endif
 
 #define RATE_LIMITER_SETS     16384u
 #define RATE_LIMITER_SET_SIZE 4
@@ -43,6 +40,7 @@ int rate_limiter_init(struct rate_limiter *limiter, uint32_t answers_per_second,
     limiter->interval_tsc = tsc_hz / answers_per_second;
     limiter->burst_tsc = limiter->interval_tsc * (burst > 0 ? burst - 1 : 0);
     random_fill(&random_system, limiter->keys, sizeof(limiter->keys));
+    limiter->has_aes = aes_is_usable();
     return 0;
 }
 
@@ -51,27 +49,20 @@ void rate_limiter_done(struct rate_limiter *limiter)
     table_memory_give(&limiter->memory);
 }
 
-#ifdef __AES__
-
 // Four rounds of AES under secret round keys: no cipher, but nobody sees what comes out, and who
 // picks source addresses cannot make them meet in one set.
 static uint64_t hash_word(const struct rate_limiter *limiter, uint64_t word)
 {
-    const __m128i *keys = (const __m128i *)limiter->keys;
-    __m128i state = _mm_xor_si128(_mm_set_epi64x(0, (int64_t)word), keys[0]);
-    for (unsigned i = 1; i < RATE_LIMITER_KEYS; i++)
-        state = _mm_aesenc_si128(state, keys[i]);
-    return (uint64_t)_mm_cvtsi128_si64(state);
-}
-
-#else
-
-static uint64_t hash_word(const struct rate_limiter *limiter, uint64_t word)
-{
+#ifdef AES_IS_KNOWN
+    if (limiter->has_aes) {
+        aes_block state = aes_xor(aes_block_of(word, 0), aes_load(&limiter->keys[0]));
+        for (unsigned i = 1; i < RATE_LIMITER_KEYS; i++)
+            state = aes_round(state, aes_load(&limiter->keys[i]));
+        return aes_first(state);
+    }
+#endif
     return siphash(&limiter->keys[0], &word, sizeof(word));
 }
-
-#endif
 
 // RFC 8656's clients come from anywhere in their network's /24 or /56; a forger has no more of them
 // than there are.

@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // AES-128 in counter mode, where the processor has AES (FIPS 197, NIST SP 800-38A section 6.5);
-// elsewhere SipHash of a counter.
+// elsewhere, and on other architectures, SipHash of a counter.
 #include "dataplane/token_stream.h"
 
 #include "base/random.h"
 #include "base/siphash.h"
+#include "dataplane/aes.h"
 
 #include <string.h>
 
 #ifdef __AES__
-
-#include <immintrin.h>
 
 static __m128i next_key(__m128i key, __m128i assist)
 {
@@ -21,7 +20,7 @@ static __m128i next_key(__m128i key, __m128i assist)
 }
 
 // FIPS 197 section 5.2. The round constants have to be literals.
-static void set_key(struct token_stream *stream, const uint8_t *key)
+static void expand_key(struct token_stream *stream, const uint8_t *key)
 {
     __m128i *keys = (__m128i *)stream->round_keys;
     keys[0] = _mm_loadu_si128((const __m128i *)key);
@@ -40,7 +39,8 @@ static void set_key(struct token_stream *stream, const uint8_t *key)
 #undef EXPAND
 }
 
-static void make_block(const struct token_stream *stream, uint64_t counter, uint64_t *ret_values)
+static void make_block_by_aes(const struct token_stream *stream, uint64_t counter,
+                              uint64_t *ret_values)
 {
     const __m128i *keys = (const __m128i *)stream->round_keys;
     __m128i block = _mm_xor_si128(_mm_set_epi64x(0, (int64_t)counter), keys[0]);
@@ -50,14 +50,10 @@ static void make_block(const struct token_stream *stream, uint64_t counter, uint
     _mm_storeu_si128((__m128i *)ret_values, block);
 }
 
-#else
+#endif
 
-static void set_key(struct token_stream *stream, const uint8_t *key)
-{
-    memcpy(stream->round_keys[0], key, TOKEN_STREAM_KEY_LEN);
-}
-
-static void make_block(const struct token_stream *stream, uint64_t counter, uint64_t *ret_values)
+static void make_block_by_hash(const struct token_stream *stream, uint64_t counter,
+                               uint64_t *ret_values)
 {
     struct siphash_key key;
     memcpy(&key, stream->round_keys[0], sizeof(key));
@@ -67,12 +63,26 @@ static void make_block(const struct token_stream *stream, uint64_t counter, uint
     }
 }
 
+static void make_block(const struct token_stream *stream, uint64_t counter, uint64_t *ret_values)
+{
+#ifdef __AES__
+    if (stream->has_aes) {
+        make_block_by_aes(stream, counter, ret_values);
+        return;
+    }
 #endif
+    make_block_by_hash(stream, counter, ret_values);
+}
 
 void token_stream_start(struct token_stream *stream, const uint8_t key[TOKEN_STREAM_KEY_LEN])
 {
     memset(stream, 0, sizeof(*stream));
-    set_key(stream, key);
+    memcpy(stream->round_keys[0], key, TOKEN_STREAM_KEY_LEN);
+#ifdef __AES__
+    stream->has_aes = aes_is_usable();
+    if (stream->has_aes)
+        expand_key(stream, key);
+#endif
 }
 
 void token_stream_init(struct token_stream *stream)

@@ -13,7 +13,6 @@
 #include "dataplane/worker_state.h"
 
 #include <errno.h>
-#include <rte_cpuflags.h>
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
 #include <rte_prefetch.h>
@@ -76,8 +75,6 @@ static uint64_t burst_bytes(uint64_t max_bps)
 
 int worker_create(const struct worker_config *config, struct worker **ret_worker)
 {
-    if (rte_cpu_get_flag_enabled(RTE_CPUFLAG_AES) != 1)
-        return -ENOTSUP;
     struct table_memory memory;
     int error = table_memory_take(sizeof(struct worker), config->socket, &memory);
     if (error != 0)

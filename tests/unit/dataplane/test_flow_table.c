@@ -30,6 +30,16 @@ static int set_up(void **state)
     return 0;
 }
 
+// As on a CPU without AES.
+static int set_up_without_aes(void **state)
+{
+    if (set_up(state) != 0)
+        return -1;
+    struct fixture *fixture = *state;
+    fixture->table.hash_keys.has_aes = false;
+    return 0;
+}
+
 static int tear_down(void **state)
 {
     struct fixture *fixture = *state;
@@ -206,7 +216,8 @@ static void every_table_hashes_with_a_key_of_its_own(void **state)
 
 int main(void)
 {
-#define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define TEST(test)             cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define TEST_WITHOUT_AES(test) cmocka_unit_test_setup_teardown(test, set_up_without_aes, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(finds_what_was_inserted_and_nothing_else),
         TEST(a_full_table_keeps_all_and_refuses_one_more),
@@ -216,6 +227,10 @@ int main(void)
         TEST(the_stages_of_a_burst_find_a_first_candidate),
         TEST(every_bit_of_a_key_changes_its_hash),
         TEST(every_table_hashes_with_a_key_of_its_own),
+        TEST_WITHOUT_AES(finds_what_was_inserted_and_nothing_else),
+        TEST_WITHOUT_AES(a_full_table_keeps_all_and_refuses_one_more),
+        TEST_WITHOUT_AES(random_churn_leaves_no_trace),
+        TEST_WITHOUT_AES(every_bit_of_a_key_changes_its_hash),
     };
     return cmocka_run_group_tests(tests, rig_group_set_up, NULL);
 }
