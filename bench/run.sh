@@ -163,7 +163,8 @@ else
     forward=(--case "$media_cases")
     others=(--case "$other_cases" --allocations "10k,1M")
     draws=(--case mixed --allocations "10k,1M" --draw "uniform,zipf" --payload "160,1200")
-    handoff=() tables=() requests=() setup=(--allocations 1000000) memif=() coturn=(--repeat 10 --duration 1.5)
+    handoff=() tables=() requests=() setup=(--allocations 1000000)
+    memif=(--duration 0.7 --latency-duration 2 --upkeep-duration 6) coturn=(--repeat 10 --duration 1)
     huge=2048
 fi
 
