@@ -248,7 +248,7 @@ class Page:
             ["packets of media sent", f"{upkeep['sent']:,}"],
             ["of them lost", f"{upkeep['lost']:,}"],
         ]
-        return "Over memif, one worker:\n\n" + table(["what", "how many"], rows)
+        return (HERE / "upkeep.md").read_text() + "\n" + table(["what", "how many"], rows)
 
     # The control plane
 
