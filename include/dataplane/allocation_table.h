@@ -31,6 +31,7 @@ struct allocation {
     struct allocation_traffic
         traffic;                    // of Send and Data indications, and of channels that are gone
     struct token_bucket buckets[2]; // bandwidth, by enum direction
+    uint32_t guess; // the permission that an indication needed last, TABLE_NONE
     // From here on: commands only.
     uint32_t id;
     uint32_t channels[TABLE_FAMILIES];    // firsts of lists, by the peers' family
@@ -42,7 +43,7 @@ struct allocation {
 
 static_assert(sizeof(struct allocation) == 128, "two cache lines an allocation");
 static_assert(offsetof(struct allocation, buckets) == 64,
-              "packets touch the first line only, unless there is a limit to bandwidth");
+              "channels touch no line of it unless there is a limit to bandwidth");
 
 struct allocation_table {
     struct allocation *at;

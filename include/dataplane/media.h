@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The short way of what carries nearly all traffic: datagrams of channels, in both directions,
-// between a client and a peer of one family, with nothing special about them. Everything else goes
-// the long way (dataplane/burst.h), which does the same to these.
+// between a client and a peer of one family, with nothing special about them; and plain indications
+// (dataplane/indications.h). Everything else goes the long way (dataplane/burst.h), which does the same to these.
 #pragma once
 
 #include "dataplane/worker_state.h"

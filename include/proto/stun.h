@@ -11,6 +11,10 @@
 #define STUN_FINGERPRINT_LEN      4 // of the value
 #define STUN_TRANSACTION_ID_LEN   12
 
+// Type fields, as on the wire: method and class (RFC 8489 section 5).
+#define STUN_SEND_INDICATION_TYPE 0x0016u
+#define STUN_DATA_INDICATION_TYPE 0x0017u
+
 #define STUN_MAGIC_COOKIE    0x2112A442u
 #define STUN_FINGERPRINT_XOR 0x5354554Eu
 // A string attribute's longest legal value when decoding (RFC 8489 section 14.3 and others).

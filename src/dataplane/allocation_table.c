@@ -78,6 +78,7 @@ static int add(struct tables *tables, uint32_t id, const struct client_key *clie
         entry->relayed[family].relay = RELAY_NONE;
     }
     entry->next_report = TABLE_NONE;
+    entry->guess = TABLE_NONE;
     int error = tables_insert(tables, TABLE_VALUE_ALLOCATION, index);
     if (error != 0) {
         index_pool_give(&tables->allocations.pool, index);

@@ -181,9 +181,12 @@ static void second_round(struct worker *worker, const struct send_request *sends
         struct packet *packet = lookups->packets[i];
         bool is_match = tables_match(&worker->tables, lookups->values[i], &lookups->keys[i]);
         uint32_t index = lookup_index(worker, lookups, i, is_match);
-        if (index == TABLE_NONE || !worker->tables.permissions.at[index].live)
+        if (index == TABLE_NONE || !worker->tables.permissions.at[index].live) {
             worker_drop(worker, packet->mbuf, DROP_NO_PERMISSION);
-        else if (packet->kind == PACKET_PEER)
+            continue;
+        }
+        worker->tables.allocations.at[packet->allocation].guess = index;
+        if (packet->kind == PACKET_PEER)
             peer_to_data(worker, packet);
         else
             send_to_peer(worker, packet, &sends[i], &worker->tables.permissions.at[index]);

@@ -23,9 +23,6 @@
 #define IPV4_OPTION_LSRR     131
 #define IPV4_OPTION_SSRR     137
 
-#define STUN_SEND_INDICATION_TYPE                                                                  \
-    0x0016 // method Send, class indication, as on the wire (RFC 8489 section 5)
-
 static inline void refuse(struct packet *packet, enum drop drop)
 {
     packet->kind = PACKET_DROP;

@@ -12,8 +12,11 @@
 #include "base/bytes.h"
 #include "base/checksum.h"
 #include "dataplane/allowance.h"
+#include "dataplane/indications.h"
 #include "dataplane/leg.h"
+#include "dataplane/plain.h"
 #include "dataplane/transmit.h"
+#include "proto/stun.h"
 
 #include <netinet/in.h>
 #include <rte_byteorder.h>
@@ -52,58 +55,14 @@ struct media_client {
 
 // Of one family.
 struct media {
-    unsigned client_count;
-    unsigned peer_count;
-    struct rte_mbuf *client_frames[WORKER_BURST];
-    struct rte_mbuf *peer_frames[WORKER_BURST];
+    struct plain_list clients;
+    struct plain_list peers;
+    struct plain_list senders; // Send indications; of IPv4 clients only
+    struct plain_list unbound; // of peers that have no channel, over IPv4
+    const struct relay_slot *unbound_slots[WORKER_BURST];
     const struct relay_slot *peer_slots[WORKER_BURST];
-    struct media_client clients[WORKER_BURST];
+    struct media_client client_ways[WORKER_BURST];
 };
-
-// What goes the long way.
-struct media_rest {
-    struct rte_mbuf **frames;
-    unsigned count;
-};
-
-// As in memory, to be compared or copied. Numbers are read by load_be*().
-
-static inline uint64_t load_u64(const uint8_t *bytes)
-{
-    uint64_t word;
-    memcpy(&word, bytes, sizeof(word));
-    return word;
-}
-
-static inline uint32_t load_u32(const uint8_t *bytes)
-{
-    uint32_t word;
-    memcpy(&word, bytes, sizeof(word));
-    return word;
-}
-
-static inline uint16_t load_u16(const uint8_t *bytes)
-{
-    uint16_t word;
-    memcpy(&word, bytes, sizeof(word));
-    return word;
-}
-
-// The other's source is the one's destination.
-static inline uint64_t swap_halves_u64(uint64_t word)
-{
-    return word << 32 | word >> 32;
-}
-
-static inline uint32_t swap_halves_u32(uint32_t word)
-{
-    return word << 16 | word >> 16;
-}
-
-static __rte_always_inline uint32_t ip_header_len(enum ip_family family)
-{
-    return family == IP_FAMILY_V4 ? PACKET_IPV4_LEN : PACKET_IPV6_LEN;
-}
 
 static __rte_always_inline size_t source_offset(enum ip_family family)
 {
@@ -115,11 +74,6 @@ static __rte_always_inline size_t address_len(enum ip_family family)
     return family == IP_FAMILY_V4 ? 4 : 16;
 }
 
-static inline uint8_t *ip_of(const struct rte_mbuf *frame)
-{
-    return rte_pktmbuf_mtod_offset(frame, uint8_t *, PACKET_ETHERNET_LEN);
-}
-
 // First stage: what it is.
 
 static __rte_always_inline bool ipv4_sum_is_right(const struct rte_mbuf *frame, const uint8_t *ip)
@@ -127,8 +81,8 @@ static __rte_always_inline bool ipv4_sum_is_right(const struct rte_mbuf *frame, 
     uint64_t verdict = frame->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK;
     if (verdict != RTE_MBUF_F_RX_IP_CKSUM_UNKNOWN)
         return verdict == RTE_MBUF_F_RX_IP_CKSUM_GOOD;
-    uint64_t sum = checksum_carry_u64(load_u64(ip), load_u64(ip + 8));
-    return checksum_is_right(checksum_carry_u64(sum, load_u32(ip + 16)));
+    uint64_t sum = checksum_carry_u64(plain_load_u64(ip), plain_load_u64(ip + 8));
+    return checksum_is_right(checksum_carry_u64(sum, plain_load_u32(ip + 16)));
 }
 
 // Whether the headers are as usual. len: from ip on; enough for them.
@@ -139,7 +93,7 @@ static __rte_always_inline bool ipv4_is_common(const struct rte_mbuf *frame, con
     const uint64_t first_common = rte_be_to_cpu_64(IPV4_FIRST_COMMON);
     const uint64_t second_mask = rte_be_to_cpu_64(IPV4_SECOND_MASK);
     const uint64_t second_common = rte_be_to_cpu_64(IPV4_SECOND_COMMON);
-    uint64_t first = load_u64(ip - 2), second = load_u64(ip + 6);
+    uint64_t first = plain_load_u64(ip - 2), second = plain_load_u64(ip + 6);
     uint32_t udp_len = load_be16(ip + PACKET_IPV4_LEN + 4);
     uint32_t total_len = load_be16(ip + 2);
     return (((first & first_mask) ^ first_common) | ((second & second_mask) ^ second_common)) ==
@@ -152,7 +106,7 @@ static __rte_always_inline bool ipv6_is_common(const uint8_t *ip, uint32_t len)
 {
     uint64_t first = load_be64(ip);
     uint32_t udp_len = load_be16(ip + PACKET_IPV6_LEN + 4);
-    return load_u16(ip - 2) == ETHERNET_TYPE_IPV6_BE && (first & IPV6_MASK) == IPV6_COMMON &&
+    return plain_load_u16(ip - 2) == ETHERNET_TYPE_IPV6_BE && (first & IPV6_MASK) == IPV6_COMMON &&
            (uint8_t)first > 1 && (uint16_t)(first >> IPV6_LEN_SHIFT) == udp_len &&
            PACKET_IPV6_LEN + udp_len <= len;
 }
@@ -161,7 +115,7 @@ static __rte_always_inline const struct local_address *
 local_of(enum ip_family family, const struct local_addresses *locals, const uint8_t *ip)
 {
     return local_addresses_find(locals, ip + source_offset(family) + address_len(family),
-                                address_len(family), load_be16(ip + ip_header_len(family) + 2));
+                                address_len(family), load_be16(ip + plain_ip_len(family) + 2));
 }
 
 static __rte_noinline bool is_listener(enum ip_family family, const struct local_addresses *locals,
@@ -177,7 +131,7 @@ static __rte_always_inline bool sort_datagram(enum ip_family family, struct medi
                                               const struct local_addresses *locals,
                                               struct rte_mbuf *frame, const uint8_t *ip)
 {
-    const uint8_t *udp = ip + ip_header_len(family);
+    const uint8_t *udp = ip + plain_ip_len(family);
     const struct local_host *host = local_host_find(
         locals, ip + source_offset(family) + address_len(family), address_len(family));
     uint32_t place = (uint32_t)load_be16(udp + 2) - host->min_port;
@@ -185,14 +139,21 @@ static __rte_always_inline bool sort_datagram(enum ip_family family, struct medi
     if (unlikely(host->is_mixed))
         of_peer &= !is_listener(family, locals, ip);
     uint32_t of_client = (of_peer ^ 1) & (udp[PACKET_UDP_LEN] >> 6 == 1);
-    const struct relay_slot *slot = host->slots + (place & -of_peer);
+    // Not an element: there may be none.
+    const struct relay_slot *slot =
+        (const void *)((uintptr_t)host->slots + (size_t)(place & -of_peer) * sizeof(*slot));
     rte_prefetch0(slot);
-    media->client_frames[media->client_count] = frame;
-    media->peer_frames[media->peer_count] = frame;
-    media->peer_slots[media->peer_count] = slot;
-    media->client_count += of_client;
-    media->peer_count += of_peer;
-    return (of_client | of_peer) != 0;
+    media->clients.frames[media->clients.count] = frame;
+    media->peers.frames[media->peers.count] = frame;
+    media->peer_slots[media->peers.count] = slot;
+    media->clients.count += of_client;
+    media->peers.count += of_peer;
+    if (likely(of_client | of_peer))
+        return true;
+    if (family == IP_FAMILY_V6 || load_be16(udp + PACKET_UDP_LEN) != STUN_SEND_INDICATION_TYPE)
+        return false;
+    plain_list_add(&media->senders, frame);
+    return true;
 }
 
 #define LEAST_LEN (PACKET_ETHERNET_LEN + PACKET_UDP_LEN + CHANNEL_DATA_HEADER_LEN)
@@ -200,35 +161,35 @@ static __rte_always_inline bool sort_datagram(enum ip_family family, struct medi
 static __rte_noinline bool sort_ipv6(const struct worker *worker, struct media *media,
                                      struct rte_mbuf *frame)
 {
-    const uint8_t *ip = ip_of(frame);
+    const uint8_t *ip = plain_ip_of(frame);
     uint32_t len = rte_pktmbuf_data_len(frame);
     return len >= LEAST_LEN + PACKET_IPV6_LEN && ipv6_is_common(ip, len - PACKET_ETHERNET_LEN) &&
-           load_u16(ip + PACKET_IPV6_LEN + 6) != 0 &&
+           plain_load_u16(ip + PACKET_IPV6_LEN + 6) != 0 &&
            sort_datagram(IP_FAMILY_V6, media, &worker->local_v6, frame, ip);
 }
 
 static __rte_always_inline bool sort_frame(const struct worker *worker, struct media *ipv4,
                                            struct media *ipv6, struct rte_mbuf *frame)
 {
-    const uint8_t *ip = ip_of(frame);
+    const uint8_t *ip = plain_ip_of(frame);
     uint32_t len = rte_pktmbuf_data_len(frame);
     if (unlikely(len < LEAST_LEN + PACKET_IPV4_LEN || frame->nb_segs != 1 ||
                  (ip[-PACKET_ETHERNET_LEN] & 1) || (frame->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_BAD)))
         return false;
     if (unlikely(!ipv4_is_common(frame, ip, len - PACKET_ETHERNET_LEN)))
         return sort_ipv6(worker, ipv6, frame);
-    return load_u16(ip + PACKET_IPV4_LEN + 6) != 0 &&
+    return plain_load_u16(ip + PACKET_IPV4_LEN + 6) != 0 &&
            sort_datagram(IP_FAMILY_V4, ipv4, &worker->local_v4, frame, ip);
 }
 
 static __rte_always_inline void sort(const struct worker *worker, struct media *ipv4,
                                      struct media *ipv6, struct rte_mbuf **frames, unsigned count,
-                                     struct media_rest *rest)
+                                     struct plain_list *rest)
 {
     for (unsigned i = 0; i < count; i++) {
         struct rte_mbuf *frame = frames[i];
         if (unlikely(!sort_frame(worker, ipv4, ipv6, frame)))
-            rest->frames[rest->count++] = frame;
+            plain_list_add(rest, frame);
     }
 }
 
@@ -240,7 +201,7 @@ static __rte_always_inline uint64_t client_first_word(enum ip_family family,
                                                       const uint8_t *ip)
 {
     if (family == IP_FAMILY_V4)
-        return load_u64(ip + 12);
+        return plain_load_u64(ip + 12);
     const struct local_address *local = local_of(family, &worker->local_v6, ip);
     bool is_listener = local != NULL && local->kind == LOCAL_LISTENER;
     return (uint64_t)(is_listener ? local->index : UINT32_MAX) << 32;
@@ -248,19 +209,19 @@ static __rte_always_inline uint64_t client_first_word(enum ip_family family,
 
 static __rte_always_inline uint64_t client_second_word(enum ip_family family, const uint8_t *ip)
 {
-    const uint8_t *udp = ip + ip_header_len(family);
-    uint32_t last = load_u16(udp + PACKET_UDP_LEN) |
+    const uint8_t *udp = ip + plain_ip_len(family);
+    uint32_t last = plain_load_u16(udp + PACKET_UDP_LEN) |
                     (uint32_t)(flow_key_type(FLOW_KEY_CLIENT, family) >> FLOW_KEY_NUMBER_SHIFT);
-    return load_u32(udp) | (uint64_t)last << FLOW_KEY_NUMBER_SHIFT;
+    return plain_load_u32(udp) | (uint64_t)last << FLOW_KEY_NUMBER_SHIFT;
 }
 
 static __rte_always_inline void clients_hash(enum ip_family family, const struct worker *worker,
                                              struct media *media)
 {
     const struct flow_table *flows = &worker->tables.flows;
-    for (unsigned i = 0; i < media->client_count; i++) {
-        struct media_client *client = &media->clients[i];
-        const uint8_t *ip = ip_of(media->client_frames[i]);
+    for (unsigned i = 0; i < media->clients.count; i++) {
+        struct media_client *client = &media->client_ways[i];
+        const uint8_t *ip = plain_ip_of(media->clients.frames[i]);
         uint64_t first = client_first_word(family, worker, ip);
         uint64_t second = client_second_word(family, ip);
         client->words[0] = first;
@@ -284,7 +245,7 @@ prefetch_channel(enum ip_family family, const struct channel_table *channels, ui
 static __rte_always_inline void
 peers_fetch(enum ip_family family, const struct channel_table *channels, const struct media *media)
 {
-    for (unsigned i = 0; i < media->peer_count; i++)
+    for (unsigned i = 0; i < media->peers.count; i++)
         prefetch_channel(family, channels, media->peer_slots[i]->guess);
 }
 
@@ -292,8 +253,8 @@ peers_fetch(enum ip_family family, const struct channel_table *channels, const s
 static __rte_always_inline void clients_find(enum ip_family family, const struct tables *tables,
                                              struct media *media)
 {
-    for (unsigned i = 0; i < media->client_count; i++) {
-        struct media_client *client = &media->clients[i];
+    for (unsigned i = 0; i < media->clients.count; i++) {
+        struct media_client *client = &media->client_ways[i];
         uint32_t value = flow_bucket_first(client->bucket, flow_table_tag(client->hash));
         uint32_t index = value ^ table_value(TABLE_VALUE_CHANNEL_OF_CLIENT, 0);
         index = index < tables->channels.pool.capacity ? index : 0;
@@ -336,7 +297,7 @@ static __rte_always_inline struct media_headers headers_load(enum ip_family fami
     return (struct media_headers){
         .first = load_be64(family == IP_FAMILY_V4 ? ip - 2 : ip),
         .second = family == IP_FAMILY_V4 ? load_be64(ip + 6) : 0,
-        .udp = load_be32(ip + ip_header_len(family) + 4),
+        .udp = load_be32(ip + plain_ip_len(family) + 4),
     };
 }
 
@@ -402,7 +363,7 @@ static __rte_always_inline bool turn(struct worker *worker, const struct adjacen
 {
     bool to_peer = turn->direction == DIRECTION_TO_PEER;
     int grows = to_peer ? -CHANNEL_DATA_HEADER_LEN : CHANNEL_DATA_HEADER_LEN;
-    uint32_t ip_len = ip_header_len(turn->family);
+    uint32_t ip_len = plain_ip_len(turn->family);
     const struct adjacency *adjacency = &adjacencies[turn->way->adjacency];
     uint8_t *udp = ip + ip_len;
     struct media_headers headers = headers_load(turn->family, ip);
@@ -444,7 +405,7 @@ client_turn(enum ip_family family, struct worker *worker, const struct adjacency
             struct rte_mbuf *frame, const struct media_client *client, struct media_sum *sum)
 {
     struct channel *channel = client->channel;
-    uint8_t *ip = ip_of(frame);
+    uint8_t *ip = plain_ip_of(frame);
     if (unlikely(channel->client[0] != client->words[0] || channel->client[1] != client->words[1] ||
                  !channel->is_plain))
         return false;
@@ -452,8 +413,8 @@ client_turn(enum ip_family family, struct worker *worker, const struct adjacency
         .family = family,
         .direction = DIRECTION_TO_PEER,
         .way = &channel->to_peer,
-        .addresses = swap_halves_u64(channel->peer[0]),
-        .ports = swap_halves_u32((uint32_t)channel->peer[1]),
+        .addresses = plain_swap_halves_u64(channel->peer[0]),
+        .ports = plain_swap_halves_u32((uint32_t)channel->peer[1]),
         .udp_change = UINT16_MAX - channel->udp_change,
     };
     if (family == IP_FAMILY_V6) {
@@ -475,18 +436,18 @@ static __rte_always_inline bool peer_turn(enum ip_family family, struct worker *
     const struct channel_table *channels = &worker->tables.channels;
     uint32_t index = slot->guess;
     struct channel *channel = &channels->at[index];
-    uint8_t *ip = ip_of(frame);
-    uint64_t addresses = family == IP_FAMILY_V4 ? load_u64(ip + 12) : 0;
+    uint8_t *ip = plain_ip_of(frame);
+    uint64_t addresses = family == IP_FAMILY_V4 ? plain_load_u64(ip + 12) : 0;
     if (unlikely(index == TABLE_NONE || channel->peer[0] != addresses ||
-                 (uint32_t)channel->peer[1] != load_u32(ip + ip_header_len(family)) ||
+                 (uint32_t)channel->peer[1] != plain_load_u32(ip + plain_ip_len(family)) ||
                  !channel->is_plain))
         return false;
     struct media_turn how = {
         .family = family,
         .direction = DIRECTION_TO_CLIENT,
         .way = &channel->to_client,
-        .addresses = swap_halves_u64(channel->client[0]),
-        .ports = swap_halves_u32((uint32_t)channel->client[1]),
+        .addresses = plain_swap_halves_u64(channel->client[0]),
+        .ports = plain_swap_halves_u32((uint32_t)channel->client[1]),
         .udp_change = channel->udp_change,
         .number = channel_number(channel),
     };
@@ -511,7 +472,7 @@ static void sum_end(struct worker *worker, enum ip_family family, enum direction
     bool to_peer = direction == DIRECTION_TO_PEER;
     unsigned sent = (unsigned)(sum->sent - worker->tx.frames);
     uint32_t packets = sent - worker->tx.count;
-    uint32_t headers_len = PACKET_ETHERNET_LEN + ip_header_len(family) + PACKET_UDP_LEN +
+    uint32_t headers_len = PACKET_ETHERNET_LEN + plain_ip_len(family) + PACKET_UDP_LEN +
                            (to_peer ? 0 : CHANNEL_DATA_HEADER_LEN);
     worker->tx.count = sent;
     worker->tx_bytes += sum->bytes + (uint64_t)packets * headers_len;
@@ -520,57 +481,76 @@ static void sum_end(struct worker *worker, enum ip_family family, enum direction
 }
 
 static __rte_always_inline void clients_forward(enum ip_family family, struct worker *worker,
-                                                const struct media *media, struct media_rest *rest)
+                                                const struct media *media, struct plain_list *rest)
 {
     const struct adjacency *adjacencies = worker->adjacencies;
     struct media_sum sum = sum_begin(worker);
-    for (unsigned i = 0; i < media->client_count; i++) {
-        struct rte_mbuf *frame = media->client_frames[i];
-        if (unlikely(!client_turn(family, worker, adjacencies, frame, &media->clients[i], &sum)))
-            rest->frames[rest->count++] = frame;
+    for (unsigned i = 0; i < media->clients.count; i++) {
+        struct rte_mbuf *frame = media->clients.frames[i];
+        if (unlikely(
+                !client_turn(family, worker, adjacencies, frame, &media->client_ways[i], &sum)))
+            plain_list_add(rest, frame);
     }
     sum_end(worker, family, DIRECTION_TO_PEER, &sum);
 }
 
 static __rte_always_inline void peers_forward(enum ip_family family, struct worker *worker,
-                                              const struct media *media, struct media_rest *rest)
+                                              struct media *media)
 {
     const struct adjacency *adjacencies = worker->adjacencies;
     struct media_sum sum = sum_begin(worker);
-    for (unsigned i = 0; i < media->peer_count; i++) {
-        struct rte_mbuf *frame = media->peer_frames[i];
-        if (unlikely(!peer_turn(family, worker, adjacencies, frame, media->peer_slots[i], &sum)))
-            rest->frames[rest->count++] = frame;
+    for (unsigned i = 0; i < media->peers.count; i++) {
+        struct rte_mbuf *frame = media->peers.frames[i];
+        if (unlikely(!peer_turn(family, worker, adjacencies, frame, media->peer_slots[i], &sum))) {
+            media->unbound_slots[media->unbound.count] = media->peer_slots[i];
+            plain_list_add(&media->unbound, frame);
+        }
     }
     sum_end(worker, family, DIRECTION_TO_CLIENT, &sum);
 }
 
 static __rte_always_inline void process(enum ip_family family, struct worker *worker,
-                                        struct media *media, struct media_rest *rest)
+                                        struct media *media, struct plain_list *rest)
 {
     clients_hash(family, worker, media);
     peers_fetch(family, &worker->tables.channels, media);
     clients_find(family, &worker->tables, media);
-    peers_forward(family, worker, media, rest);
+    peers_forward(family, worker, media);
     clients_forward(family, worker, media, rest);
 }
 
 static __rte_noinline void process_ipv6(struct worker *worker, struct media *media,
-                                        struct media_rest *rest)
+                                        struct plain_list *rest)
 {
     process(IP_FAMILY_V6, worker, media, rest);
+    for (unsigned i = 0; i < media->unbound.count; i++)
+        plain_list_add(rest, media->unbound.frames[i]);
+}
+
+static void media_init(struct media *media)
+{
+    media->clients.count = 0;
+    media->peers.count = 0;
+    media->senders.count = 0;
+    media->unbound.count = 0;
 }
 
 unsigned media_forward(struct worker *worker, struct rte_mbuf **frames, unsigned count)
 {
     struct media ipv4, ipv6;
-    struct media_rest rest = {frames, 0};
-    ipv4.client_count = ipv4.peer_count = 0;
-    ipv6.client_count = ipv6.peer_count = 0;
+    struct plain_list rest = {.count = 0};
+    media_init(&ipv4);
+    media_init(&ipv6);
     transmit_reserve(worker, count);
     sort(worker, &ipv4, &ipv6, frames, count, &rest);
     process(IP_FAMILY_V4, worker, &ipv4, &rest);
-    if (ipv6.client_count + ipv6.peer_count > 0)
+    if (unlikely(ipv6.clients.count + ipv6.peers.count > 0))
         process_ipv6(worker, &ipv6, &rest);
+    if (unlikely(ipv4.unbound.count > 0))
+        indications_to_clients(worker, &ipv4.unbound, ipv4.unbound_slots, &rest);
+    if (unlikely(ipv4.senders.count > 0))
+        indications_to_peers(worker, &ipv4.senders, &rest);
+    for (unsigned i = 0; i < rest.count; i++)
+        frames[i] = rest.frames[i];
     return rest.count;
 }

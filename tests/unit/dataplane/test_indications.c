@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "dataplane/indications.h"
+
+#include "dataplane/burst.h"
+#include "dataplane/media.h"
+#include "rig.h"
+
+#include <rte_mbuf.h>
+#include <stdlib.h>
+
+#define LEN_MAX 1200
+
+static uint8_t noise[LEN_MAX];
+
+// Allocations 1 (IPv4) and 2 (IPv6) with permissions and channels to PEER_V4 and PEER_V6; what is
+// sent here is of another port of that peer, which has no channel.
+#define OTHER_PORT_V4 "203.0.113.9:7000"
+
+static int set_up(void **state)
+{
+    int error = rig_set_up_clients(state);
+    struct rig *rig = *state;
+    rig_permission(rig, 0, 1, "203.0.113.9");
+    rig_channel(rig, 0, 1, 0x4000, "203.0.113.9:7777");
+    rig_permission(rig, 0, 2, "203.0.113.9");
+    rig_poll(rig);
+    assert_int_equal(rig_counter(rig, COUNTER_COMMAND_FAILURES), 0);
+    for (size_t i = 0; i < sizeof(noise); i++)
+        noise[i] = (uint8_t)(i * 41 + 3);
+    return error;
+}
+
+// In a buffer of its own, or with the last bytes in a second one: then it goes the long way.
+static struct rte_mbuf *frame_of(const struct wire *wire, bool in_two)
+{
+    uint8_t bytes[RIG_FRAME_MAX];
+    size_t len = wire_write(wire, bytes);
+    size_t second_len = in_two ? 2 : 0;
+    struct rte_mbuf *frame = rte_pktmbuf_alloc(rig_pool);
+    memcpy(rte_pktmbuf_append(frame, (uint16_t)(len - second_len)), bytes, len - second_len);
+    frame->port = 0;
+    if (in_two) {
+        struct rte_mbuf *second = rte_pktmbuf_alloc(rig_pool);
+        memcpy(rte_pktmbuf_append(second, 2), bytes + len - 2, 2);
+        assert_int_equal(rte_pktmbuf_chain(frame, second), 0);
+    }
+    return frame;
+}
+
+static const struct wire from_client = {.source = CLIENT_V4, .destination = LISTENER_V4};
+static const struct wire from_peer = {.source = OTHER_PORT_V4,
+                                      .destination = RELAY_V4_LOCAL ":50001"};
+
+// How many went the long way. All have gone it, and have been forwarded or dropped, at the end.
+static unsigned pass(struct rig *rig, const struct wire *wire, bool in_two)
+{
+    struct rte_mbuf *frame = frame_of(wire, in_two);
+    rig->transmit_commands++; // it comes from no port
+    unsigned left = media_forward(rig->workers[0], &frame, 1);
+    burst_process(rig->workers[0], &frame, left, false);
+    rig_poll(rig);
+    return left;
+}
+
+static size_t sent(struct rig *rig, uint8_t *ret_frame)
+{
+    size_t len = rig_sent(rig, 0, ret_frame);
+    struct wire_seen seen;
+    if (len > 0)
+        wire_read(ret_frame, len, &seen);
+    return len;
+}
+
+// A first one, so that the permission is guessed from then on.
+static void introduce(struct rig *rig, const struct wire *wire)
+{
+    static uint8_t frame[RIG_FRAME_MAX];
+    pass(rig, wire, false);
+    assert_int_not_equal(sent(rig, frame), 0);
+}
+
+static void send_indications_end_in_the_same_bytes_either_way(void **state)
+{
+    struct rig *rig = *state;
+    struct worker *worker = rig->workers[0];
+    static uint8_t message[LEN_MAX + 64], first[RIG_FRAME_MAX], second[RIG_FRAME_MAX];
+    srand(9);
+    for (unsigned round = 0; round < 3000; round++) {
+        struct wire wire = from_client;
+        for (unsigned i = 0; i < 8; i++)
+            noise[(unsigned)rand() % LEN_MAX] = (uint8_t)rand();
+        size_t len = (size_t)rand() % LEN_MAX;
+        wire.payload = message;
+        wire.len = message_send(message, OTHER_PORT_V4, noise, len, false);
+        wire.traffic_class = (uint8_t)rand();
+        wire.ttl = (uint8_t)(2 + rand() % 254);
+        wire.dont_fragment = rand() & 1;
+        if (round == 0)
+            introduce(rig, &wire);
+        uint16_t id = worker->ipv4_id;
+        assert_int_equal(pass(rig, &wire, false), 0);
+        worker->ipv4_id = id;
+        assert_int_equal(pass(rig, &wire, true), 1);
+        size_t sent_len = sent(rig, first);
+        assert_int_equal(sent_len, 42 + len);
+        assert_int_equal(sent(rig, second), sent_len);
+        assert_memory_equal(first, second, sent_len);
+        assert_memory_equal(first + 42, noise, len);
+    }
+    assert_int_equal(rig_counter(rig, COUNTER_SEND_TO_PEER), 6001);
+    assert_int_equal(rig_drops(rig, DROP_BAD_CHECKSUM), 0);
+}
+
+// But for the transaction id, and the checksum that it changes.
+static void data_indications_end_in_the_same_bytes_either_way(void **state)
+{
+    struct rig *rig = *state;
+    struct worker *worker = rig->workers[0];
+    static uint8_t first[RIG_FRAME_MAX], second[RIG_FRAME_MAX];
+    const size_t checksum_at = 40, id_at = 42 + 8;
+    srand(10);
+    for (unsigned round = 0; round < 3000; round++) {
+        struct wire wire = from_peer;
+        for (unsigned i = 0; i < 8; i++)
+            noise[(unsigned)rand() % LEN_MAX] = (uint8_t)rand();
+        wire.payload = noise;
+        wire.len = 4 + (size_t)rand() % (LEN_MAX - 4); // less goes the long way
+        wire.traffic_class = (uint8_t)rand();
+        wire.ttl = (uint8_t)(2 + rand() % 254);
+        wire.dont_fragment = rand() & 1;
+        if (round == 0)
+            introduce(rig, &wire);
+        uint16_t id = worker->ipv4_id;
+        assert_int_equal(pass(rig, &wire, false), 0);
+        worker->ipv4_id = id;
+        assert_int_equal(pass(rig, &wire, true), 1);
+        size_t len = sent(rig, first);
+        assert_int_equal(sent(rig, second), len);
+        struct data_seen seen;
+        message_read_data(first + 42, len - 42, &seen);
+        assert_string_equal(seen.peer, OTHER_PORT_V4);
+        assert_int_equal(seen.len, wire.len);
+        assert_memory_equal(seen.data, noise, wire.len);
+        assert_memory_not_equal(first + id_at, second + id_at, 12);
+        memset(first + id_at, 0, 12);
+        memset(second + id_at, 0, 12);
+        memset(first + checksum_at, 0, 2);
+        memset(second + checksum_at, 0, 2);
+        assert_memory_equal(first, second, len);
+    }
+    assert_int_equal(rig_counter(rig, COUNTER_PEER_TO_DATA), 6001);
+}
+
+static void a_channels_peer_gets_its_channel(void **state)
+{
+    struct rig *rig = *state;
+    static uint8_t frame[RIG_FRAME_MAX];
+    struct wire wire = from_peer;
+    wire.payload = noise;
+    wire.len = 100;
+    introduce(rig, &wire);
+    rig_channel(rig, 0, 1, 0x4001, OTHER_PORT_V4);
+    rig_poll(rig);
+    pass(rig, &wire, false);
+    sent(rig, frame);
+    assert_int_equal(rig_counter(rig, COUNTER_PEER_TO_CHANNEL), 1);
+    assert_int_equal(rig_counter(rig, COUNTER_PEER_TO_DATA), 1);
+}
+
+static void without_a_permission_nothing_passes(void **state)
+{
+    struct rig *rig = *state;
+    uint8_t message[128];
+    struct wire wires[2] = {from_client, from_peer};
+    wires[0].payload = message;
+    wires[0].len = message_send(message, OTHER_PORT_V4, noise, 40, false);
+    wires[1].payload = noise;
+    wires[1].len = 40;
+    introduce(rig, &wires[0]);
+    assert_int_equal(pass(rig, &wires[1], false), 0);
+    static uint8_t frame[RIG_FRAME_MAX];
+    sent(rig, frame);
+    struct command command = {.kind = COMMAND_REMOVE_PERMISSION, .allocation = 1};
+    struct transport_address peer;
+    assert_int_equal(transport_address_parse(OTHER_PORT_V4, &peer), 0);
+    command.permission.peer = peer.ip;
+    rig_command(rig, 0, &command);
+    rig_poll(rig);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(pass(rig, &wires[i], false), 1);
+        assert_int_equal(rig_drops(rig, DROP_NO_PERMISSION), i + 1);
+    }
+    rig_sent_nothing(rig);
+}
+
+// Each is left to the long way, which knows better, and none is forwarded by mistake.
+static void what_is_not_just_so_goes_the_long_way(void **state)
+{
+    struct rig *rig = *state;
+    static uint8_t message[256], changed[256], frame[RIG_FRAME_MAX];
+    struct wire wire = from_client;
+    wire.payload = message;
+    wire.len = message_send(message, OTHER_PORT_V4, noise, 41, false);
+    introduce(rig, &wire);
+    wire.payload = changed;
+    for (size_t at = 0; at < 36; at++) {
+        if (at >= 8 && at < 20)
+            continue; // the transaction id: any will do
+        memcpy(changed, message, wire.len);
+        changed[at] ^= 0x01;
+        unsigned left = pass(rig, &wire, false);
+        // Another port of that peer is as good, and a reserved byte means nothing.
+        bool is_port = at == 26 || at == 27, is_reserved = at == 24;
+        assert_int_equal(left, is_port ? 0 : 1);
+        assert_int_equal(sent(rig, frame) > 0, is_port || is_reserved);
+    }
+    memcpy(changed, message, wire.len);
+    changed[wire.len - 1] = 1; // padding of any value is ignored (RFC 8489 section 14)
+    assert_int_equal(pass(rig, &wire, false), 1);
+    assert_int_not_equal(sent(rig, frame), 0);
+    wire.len = message_send(changed, OTHER_PORT_V4, noise, 41, true); // DONT-FRAGMENT
+    assert_int_equal(pass(rig, &wire, false), 1);
+    assert_int_not_equal(sent(rig, frame), 0);
+    wire.source = "192.0.2.77:99"; // nobody's client
+    assert_int_equal(pass(rig, &wire, false), 1);
+    assert_int_equal(sent(rig, frame), 0);
+}
+
+int main(void)
+{
+#define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, rig_tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(send_indications_end_in_the_same_bytes_either_way),
+        TEST(data_indications_end_in_the_same_bytes_either_way),
+        TEST(a_channels_peer_gets_its_channel),
+        TEST(without_a_permission_nothing_passes),
+        TEST(what_is_not_just_so_goes_the_long_way),
+    };
+    return cmocka_run_group_tests(tests, rig_group_set_up, NULL);
+}
