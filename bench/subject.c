@@ -14,6 +14,7 @@
 #define COMMAND_RING_LEN   64
 #define COMMANDS_A_FLOW    3
 #define FLOWS_A_PROGRESS   4096
+#define MAX_BPS            4000000000 // a limit that is asked about, and never reached
 #define ANSWERS_PER_SECOND 1000000000 // so many that the limit is looked at and never reached
 
 uint32_t subject_flows_max(void)
@@ -52,6 +53,7 @@ static void make_config(const struct subject *subject, uint32_t handoff_ring_len
     config->command_ring_len = COMMAND_RING_LEN;
     config->punt_ring_len = 64;
     config->handoff_ring_len = subject->worker_count == 1 ? 64 : handoff_ring_len;
+    config->max_bps = MAX_BPS;
     config->rate_limit = (struct plane_rate_limit){ANSWERS_PER_SECOND, UINT16_MAX};
     config->stateless.nonce.lifetime_s = 3600;
     config->stateless.nonce.features = NONCE_FEATURE_PASSWORD_ALGORITHMS;
