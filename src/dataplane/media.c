@@ -41,7 +41,6 @@
 // hop limit.
 #define IPV6_MASK        UINT64_C(0xF00000000000FF00)
 #define IPV6_COMMON      UINT64_C(0x6000000000001100)
-#define IPV6_CLASS_SHIFT 52
 #define IPV6_LABEL_SHIFT 32
 #define IPV6_LEN_SHIFT   16
 
@@ -58,7 +57,7 @@ struct media {
     struct plain_list clients;
     struct plain_list peers;
     struct plain_list senders; // Send indications; of IPv4 clients only
-    struct plain_list unbound; // of peers that have no channel, over IPv4
+    struct plain_list unbound; // of peers whose channel, if any, is not the guessed one
     const struct relay_slot *unbound_slots[WORKER_BURST];
     const struct relay_slot *peer_slots[WORKER_BURST];
     struct media_client client_ways[WORKER_BURST];
@@ -238,7 +237,7 @@ static __rte_always_inline void
 prefetch_channel(enum ip_family family, const struct channel_table *channels, uint32_t index)
 {
     rte_prefetch0(&channels->at[index]);
-    if (family == IP_FAMILY_V6)
+    if (family == IP_FAMILY_V6 && channels->ips != NULL)
         rte_prefetch0(&channels->ips[index]);
 }
 
