@@ -91,7 +91,23 @@ class Page:
         measured = [row for row in rows if row[3] != "not measured"]
         text = table(["what", "target", "reached", ""], rows)
         reached = sum(row[3] == "yes" for row in measured)
-        return f"{text}\n{reached} of {len(measured)} that were measured. Ratios are of one run, medians of its repetitions.\n"
+        return (f"{text}\n{reached} of {len(measured)} that were measured. Ratios are of one run, medians of its repetitions.\n"
+                f"{self.unrest()}")
+
+    def unrest(self):
+        """How far the machine was from rest, by what the floor took."""
+        results = self.results.forwards()
+        if not results:
+            return ""
+        floors = [result["floor_cycles"] for result in results]
+        medians = sorted(floor["median"] for floor in floors)
+        slow = sum(result["slow_samples"] > 0 for result in results)
+        return (
+            f"\nmacswap itself took {min(floor['min'] for floor in floors):.0f} cycles a packet at the least, and"
+            f" {medians[0]:.0f} to {medians[-1]:.0f} in the median of a case: the more it takes, the busier is memory with"
+            " what others do, and the lower is a ratio to it."
+            f" {slow} of {len(results)} cases in process have samples of a machine that did not come to rest.\n"
+        )
 
     def machine(self):
         run = self.results.get("run")

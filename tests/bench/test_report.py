@@ -20,7 +20,7 @@ def forward(case, allocations, ratio, **more):
     times = {"median": ratio, "min": ratio, "max": ratio}
     return {
         "case": case, "allocations": allocations, "draw": "uniform", "payload_bytes": 160, "burst": 64, "cycles": figure,
-        "floor_cycles": figure, "ratio": times, "packets_per_second": 1e6, "bytes_per_allocation": 400.0,
+        "floor_cycles": figure, "ratio": times, "packets_per_second": 1e6, "slow_samples": 0, "bytes_per_allocation": 400.0,
     } | more
 
 
