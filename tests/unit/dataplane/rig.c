@@ -414,6 +414,22 @@ void rig_receive_wire(struct rig *rig, unsigned worker, const struct wire *wire)
     rig_receive(rig, worker, frame, wire_write(wire, frame));
 }
 
+struct rte_mbuf *rig_frame(const struct wire *wire, bool in_two)
+{
+    uint8_t bytes[RIG_FRAME_MAX];
+    size_t len = wire_write(wire, bytes);
+    size_t second_len = in_two ? 2 : 0;
+    struct rte_mbuf *frame = rte_pktmbuf_alloc(rig_pool);
+    memcpy(rte_pktmbuf_append(frame, (uint16_t)(len - second_len)), bytes, len - second_len);
+    frame->port = 0;
+    if (in_two) {
+        struct rte_mbuf *second = rte_pktmbuf_alloc(rig_pool);
+        memcpy(rte_pktmbuf_append(second, 2), bytes + len - 2, 2);
+        assert_int_equal(rte_pktmbuf_chain(frame, second), 0);
+    }
+    return frame;
+}
+
 void rig_process_wire(struct rig *rig, unsigned worker, const struct wire *wire)
 {
     rig_receive_wire(rig, worker, wire);

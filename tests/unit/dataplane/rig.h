@@ -114,7 +114,10 @@ void wire_read(const uint8_t *frame, size_t len, struct wire_seen *ret_seen);
 // Put a frame into a worker's port; take one that it sent. 0: none.
 void rig_receive(struct rig *rig, unsigned worker, const uint8_t *frame, size_t len);
 void rig_receive_wire(struct rig *rig, unsigned worker, const struct wire *wire);
-// The same, and poll.
+// A frame that comes from no port. in_two: its last bytes are in a second buffer, so that it goes the
+// long way.
+struct rte_mbuf *rig_frame(const struct wire *wire, bool in_two);
+// As rig_receive_wire(), and poll.
 void rig_process_wire(struct rig *rig, unsigned worker, const struct wire *wire);
 size_t rig_sent(struct rig *rig, unsigned worker, uint8_t ret_frame[RIG_FRAME_MAX]);
 // The one frame that this worker sent, understood. The frame lives until the next call.

@@ -30,23 +30,6 @@ static int set_up(void **state)
     return error;
 }
 
-// In a buffer of its own, or with the last bytes in a second one: then it goes the long way.
-static struct rte_mbuf *frame_of(const struct wire *wire, bool in_two)
-{
-    uint8_t bytes[RIG_FRAME_MAX];
-    size_t len = wire_write(wire, bytes);
-    size_t second_len = in_two ? 2 : 0;
-    struct rte_mbuf *frame = rte_pktmbuf_alloc(rig_pool);
-    memcpy(rte_pktmbuf_append(frame, (uint16_t)(len - second_len)), bytes, len - second_len);
-    frame->port = 0;
-    if (in_two) {
-        struct rte_mbuf *second = rte_pktmbuf_alloc(rig_pool);
-        memcpy(rte_pktmbuf_append(second, 2), bytes + len - 2, 2);
-        assert_int_equal(rte_pktmbuf_chain(frame, second), 0);
-    }
-    return frame;
-}
-
 static const struct wire from_client = {.source = CLIENT_V4, .destination = LISTENER_V4};
 static const struct wire from_peer = {.source = OTHER_PORT_V4,
                                       .destination = RELAY_V4_LOCAL ":50001"};
@@ -54,7 +37,7 @@ static const struct wire from_peer = {.source = OTHER_PORT_V4,
 // How many went the long way. All have gone it, and have been forwarded or dropped, at the end.
 static unsigned pass(struct rig *rig, const struct wire *wire, bool in_two)
 {
-    struct rte_mbuf *frame = frame_of(wire, in_two);
+    struct rte_mbuf *frame = rig_frame(wire, in_two);
     rig->transmit_commands++; // it comes from no port
     unsigned left = media_forward(rig->workers[0], &frame, 1);
     burst_process(rig->workers[0], &frame, left, false);

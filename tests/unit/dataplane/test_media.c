@@ -19,26 +19,9 @@ static int set_up(void **state)
     return error;
 }
 
-// In a buffer of its own, or its payload's last bytes in a second one: then it goes the long way.
-static struct rte_mbuf *frame_of(const struct wire *wire, bool in_two)
-{
-    uint8_t bytes[RIG_FRAME_MAX];
-    size_t len = wire_write(wire, bytes);
-    size_t second_len = in_two ? 2 : 0;
-    struct rte_mbuf *frame = rte_pktmbuf_alloc(rig_pool);
-    memcpy(rte_pktmbuf_append(frame, (uint16_t)(len - second_len)), bytes, len - second_len);
-    frame->port = 0;
-    if (in_two) {
-        struct rte_mbuf *second = rte_pktmbuf_alloc(rig_pool);
-        memcpy(rte_pktmbuf_append(second, 2), bytes + len - 2, 2);
-        assert_int_equal(rte_pktmbuf_chain(frame, second), 0);
-    }
-    return frame;
-}
-
 static unsigned forward_one(struct rig *rig, const struct wire *wire)
 {
-    struct rte_mbuf *frame = frame_of(wire, false);
+    struct rte_mbuf *frame = rig_frame(wire, false);
     unsigned left = media_forward(rig->workers[0], &frame, 1);
     rig->transmit_commands++; // it comes from no port
     if (left > 0)
@@ -86,7 +69,7 @@ static void the_short_way_and_the_long_way_end_in_the_same_bytes(void **state)
         wire.traffic_class = (uint8_t)rand();
         wire.ttl = (uint8_t)(2 + rand() % 254);
         wire.dont_fragment = rand() & 1;
-        struct rte_mbuf *frames[2] = {frame_of(&wire, false), frame_of(&wire, true)};
+        struct rte_mbuf *frames[2] = {rig_frame(&wire, false), rig_frame(&wire, true)};
         rig->transmit_commands += 2;
         uint16_t id = worker->ipv4_id;
         assert_int_equal(media_forward(worker, frames, 1), 0);
@@ -114,7 +97,7 @@ static void a_burst_of_all_kinds_goes_where_each_belongs(void **state)
         struct wire wire;
         each_flow((i * 7 + i / 5) % 4, 20 + i, messages[i], &wire);
         wire.no_checksum = i % 9 == 0 && strchr(wire.source, '[') == NULL;
-        frames[i] = frame_of(&wire, false);
+        frames[i] = rig_frame(&wire, false);
     }
     unsigned left = media_forward(rig->workers[0], frames, 64);
     assert_in_range(left, 1, 8);
@@ -159,7 +142,7 @@ static void what_is_special_is_left_as_it_came(void **state)
     const struct wire *wires[] = {&last_hop, &options, &no_checksum, &stranger,
                                   &stun,     &unbound, &elsewhere,   &shorter};
     for (unsigned i = 0; i < RTE_DIM(wires); i++) {
-        struct rte_mbuf *frame = frame_of(wires[i], false), *left = frame;
+        struct rte_mbuf *frame = rig_frame(wires[i], false), *left = frame;
         uint16_t len = frame->data_len;
         memcpy(before, rte_pktmbuf_mtod(frame, void *), len);
         assert_int_equal(media_forward(rig->workers[0], &left, 1), 1);
@@ -178,7 +161,7 @@ static void a_damaged_header_is_dropped(void **state)
     struct wire wire;
     for (unsigned bit = 0; bit < 20 * 8; bit++) {
         each_flow(bit % 2, 40, message, &wire);
-        struct rte_mbuf *frame = frame_of(&wire, false);
+        struct rte_mbuf *frame = rig_frame(&wire, false);
         rte_pktmbuf_mtod(frame, uint8_t *)[14 + bit / 8] ^= (uint8_t)(1 << bit % 8);
         rig->transmit_commands++;
         unsigned left = media_forward(rig->workers[0], &frame, 1);
@@ -204,7 +187,7 @@ static void a_ports_verdict_counts(void **state)
         uint8_t message[64];
         struct wire wire;
         each_flow(0, 40, message, &wire);
-        struct rte_mbuf *frame = frame_of(&wire, false);
+        struct rte_mbuf *frame = rig_frame(&wire, false);
         frame->ol_flags = verdicts[i].flags;
         rig->transmit_commands++;
         unsigned left = media_forward(rig->workers[0], &frame, 1);
