@@ -137,7 +137,10 @@ static __rte_always_inline bool sort_datagram(enum ip_family family, struct medi
     uint32_t of_peer = place < host->port_count;
     if (unlikely(host->is_mixed))
         of_peer &= !is_listener(family, locals, ip);
+    // Of these two the compiler shall know nothing, or it makes branches of them after all.
+    __asm__("" : "+r"(of_peer));
     uint32_t of_client = (of_peer ^ 1) & (udp[PACKET_UDP_LEN] >> 6 == 1);
+    __asm__("" : "+r"(of_client));
     // Not an element: there may be none.
     const struct relay_slot *slot =
         (const void *)((uintptr_t)host->slots + (size_t)(place & -of_peer) * sizeof(*slot));
