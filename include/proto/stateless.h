@@ -77,6 +77,14 @@ enum stateless_verdict stateless_prepare(const struct stateless_answers *answers
                                          uint8_t *buffer, size_t capacity, size_t *ret_len);
 void stateless_seal(uint8_t *answer, size_t len);
 
+// How long the answer gets to a request with this second byte of its type, as a rule and at most: with FINGERPRINT.
+static inline size_t stateless_usual_len(const struct stateless_answers *answers, uint8_t type)
+{
+    const struct stateless_template *template =
+        type == STUN_METHOD_BINDING ? &answers->binding_v6 : &answers->unauthenticated;
+    return template->len + STUN_ATTRIBUTE_HEADER_LEN + STUN_FINGERPRINT_LEN;
+}
+
 // A 401 or 438 as stateless_process writes it, for the TURN server's own refusals. Its length in bytes.
 size_t stateless_write_challenge(const struct stateless_answers *answers, const struct stun_message *message,
                                  const struct transport_address *client, unsigned error, uint32_t now_s, uint16_t salt,
