@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A bounded hash map from a key to an array index. The keys stay where their owner keeps them: a
-// lookup walks the indices whose hash matches and the owner compares. Keyed with SipHash, so that
+// lookup walks the indices whose hash may match and the owner compares. Keyed with SipHash, so that
 // nobody outside can aim keys at one bucket.
 #pragma once
 
@@ -10,20 +10,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct index_map_slot {
-    uint32_t hash;
-    uint32_t entry; // index + 1; 0: empty
-};
-
+// A link is an index + 1, 0 for none, with as many bits of that index's hash above it as there is
+// room for.
 struct index_map {
-    struct index_map_slot *slots;
-    uint32_t slot_count;
+    uint32_t *heads; // by bucket: a link to the first index in it
+    uint32_t *links; // by index: to the next one in its bucket
+    uint32_t bucket_count;
+    uint32_t index_bits; // of a link; the others are the hash's
     uint32_t count;
     uint32_t capacity;
     struct siphash_key key;
 };
 
-// capacity: entries at once, at most 2^30. 0, -ENOMEM.
+// capacity: entries at once, with indices below it; at most 2^30. 0, -ENOMEM.
 int index_map_init(struct index_map *map, uint32_t capacity, const struct siphash_key *key);
 void index_map_done(struct index_map *map);
 
@@ -32,11 +31,11 @@ static inline uint32_t index_map_hash(const struct index_map *map, const void *k
     return (uint32_t)siphash(&map->key, key, key_len);
 }
 
-// Walk the indices stored under a hash, most often one or none; INDEX_NONE ends the walk. The map
-// does not change meanwhile.
+// Walk the indices stored under a hash, most often one or none, and seldom one of another hash;
+// INDEX_NONE ends the walk. The map does not change meanwhile.
 struct index_map_walk {
     uint32_t hash;
-    uint32_t slot;
+    uint32_t index;
 };
 uint32_t index_map_first(const struct index_map *map, uint32_t hash,
                          struct index_map_walk *ret_walk);

@@ -1,113 +1,111 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// See base/index_map.h. Open addressing with linear probing at a load of at most three quarters;
-// removal shifts the run back, so there are no tombstones and a map that lives for years probes as
-// short as a new one.
+// See base/index_map.h. Each bucket is a list, of two entries on the average when the map is full.
+// A list costs an entry four bytes where it is and a bucket four, which is less than open
+// addressing with room to probe, even more so in a map that is far from full; and removal needs no
+// other entry's hash.
 #include "base/index_map.h"
 
 #include <assert.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
-// Any number of slots, not a power of two, which is too many by up to a half: the hash is scaled
-// down to it. One always stays empty.
-static uint32_t slot_count(uint32_t capacity)
+#define ENTRIES_PER_BUCKET 2 // of a full map
+
+// Any number of buckets, not a power of two: the hash is scaled down to it. Its upper bits choose
+// the bucket, so the lower ones tell the entries of a bucket apart.
+static uint32_t *head_of(const struct index_map *map, uint32_t hash)
 {
-    return capacity + capacity / 3 + 2;
+    return &map->heads[(uint64_t)hash * map->bucket_count >> 32];
 }
 
-static uint32_t home_of(const struct index_map *map, uint32_t hash)
+static uint32_t index_bits(uint32_t capacity)
 {
-    return (uint32_t)((uint64_t)hash * map->slot_count >> 32);
+    uint32_t bits = 1;
+    while (capacity >> bits != 0)
+        bits++;
+    return bits;
 }
 
-static uint32_t slot_after(const struct index_map *map, uint32_t slot)
+static uint32_t make_link(const struct index_map *map, uint32_t hash, uint32_t index)
 {
-    return slot + 1 == map->slot_count ? 0 : slot + 1;
+    return hash << map->index_bits | (index + 1);
 }
 
-// How far a slot is behind another.
-static uint32_t distance(const struct index_map *map, uint32_t from, uint32_t to)
+// Of link 0 it is INDEX_NONE.
+static uint32_t index_of(const struct index_map *map, uint32_t link)
 {
-    return to >= from ? to - from : to + map->slot_count - from;
+    return (link & ((1u << map->index_bits) - 1)) - 1;
+}
+
+static bool may_have_hash(const struct index_map *map, uint32_t link, uint32_t hash)
+{
+    return (link ^ hash << map->index_bits) >> map->index_bits == 0;
 }
 
 int index_map_init(struct index_map *map, uint32_t capacity, const struct siphash_key *key)
 {
     assert(capacity <= 1u << 30);
-    uint32_t count = slot_count(capacity);
-    struct index_map_slot *slots = calloc(count, sizeof(*slots));
-    if (slots == NULL)
+    struct index_map made = {
+        .bucket_count = capacity / ENTRIES_PER_BUCKET + 1,
+        .index_bits = index_bits(capacity),
+        .capacity = capacity,
+        .key = *key,
+    };
+    made.heads = calloc(made.bucket_count, sizeof(*made.heads));
+    made.links = calloc(capacity ? capacity : 1, sizeof(*made.links));
+    if (made.heads == NULL || made.links == NULL) {
+        index_map_done(&made);
         return -ENOMEM;
-    *map =
-        (struct index_map){.slots = slots, .slot_count = count, .capacity = capacity, .key = *key};
+    }
+    *map = made;
     return 0;
 }
 
 void index_map_done(struct index_map *map)
 {
-    free(map->slots);
+    free(map->heads);
+    free(map->links);
     *map = (struct index_map){0};
 }
 
-// The first slot at or after `slot` in the run that holds the hash.
-static uint32_t seek(const struct index_map *map, uint32_t slot, struct index_map_walk *walk)
+// The first index from a link on that may have the hash.
+static uint32_t seek(const struct index_map *map, uint32_t link, struct index_map_walk *walk)
 {
-    for (;; slot = slot_after(map, slot)) {
-        const struct index_map_slot *at = &map->slots[slot];
-        if (at->entry == 0)
-            return INDEX_NONE;
-        if (at->hash == walk->hash) {
-            walk->slot = slot;
-            return at->entry - 1;
-        }
-    }
+    while (link != 0 && !may_have_hash(map, link, walk->hash))
+        link = map->links[index_of(map, link)];
+    walk->index = index_of(map, link);
+    return walk->index;
 }
 
 uint32_t index_map_first(const struct index_map *map, uint32_t hash,
                          struct index_map_walk *ret_walk)
 {
     ret_walk->hash = hash;
-    return seek(map, home_of(map, hash), ret_walk);
+    return seek(map, *head_of(map, hash), ret_walk);
 }
 
 uint32_t index_map_next(const struct index_map *map, struct index_map_walk *walk)
 {
-    return seek(map, slot_after(map, walk->slot), walk);
+    return seek(map, map->links[walk->index], walk);
 }
 
 void index_map_insert(struct index_map *map, uint32_t hash, uint32_t index)
 {
-    assert(map->count < map->capacity);
-    uint32_t slot = home_of(map, hash);
-    while (map->slots[slot].entry != 0)
-        slot = slot_after(map, slot);
-    map->slots[slot] = (struct index_map_slot){.hash = hash, .entry = index + 1};
+    assert(map->count < map->capacity && index < map->capacity);
+    uint32_t *head = head_of(map, hash);
+    map->links[index] = *head;
+    *head = make_link(map, hash, index);
     map->count++;
-}
-
-// Close the gap: pull back every later entry of the run that may stand there, that is whose home is
-// not between the gap and itself.
-static void close_gap(struct index_map *map, uint32_t gap)
-{
-    for (uint32_t slot = slot_after(map, gap); map->slots[slot].entry != 0;
-         slot = slot_after(map, slot)) {
-        uint32_t home = home_of(map, map->slots[slot].hash);
-        if (distance(map, home, slot) < distance(map, gap, slot))
-            continue;
-        map->slots[gap] = map->slots[slot];
-        gap = slot;
-    }
-    map->slots[gap] = (struct index_map_slot){0};
 }
 
 void index_map_remove(struct index_map *map, uint32_t hash, uint32_t index)
 {
-    struct index_map_walk walk;
-    uint32_t at = index_map_first(map, hash, &walk);
-    while (at != index) {
-        assert(at != INDEX_NONE);
-        at = index_map_next(map, &walk);
+    uint32_t *link = head_of(map, hash);
+    while (index_of(map, *link) != index) {
+        assert(*link != 0);
+        link = &map->links[index_of(map, *link)];
     }
-    close_gap(map, walk.slot);
+    *link = map->links[index];
     map->count--;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// base/index_map.h. Hashes are chosen by hand where runs of colliding entries matter.
+// base/index_map.h. Hashes are chosen by hand where entries of one bucket matter.
 #include "base/index_map.h"
 
 #include <setjmp.h>
@@ -21,10 +21,10 @@ static bool holds(const struct index_map *map, uint32_t hash, uint32_t index)
     return at == index;
 }
 
-// A hash whose home is this slot, the nth of them.
-static uint32_t hash_of_slot(const struct index_map *map, uint32_t slot, uint32_t n)
+// The nth hash of a bucket.
+static uint32_t hash_of_bucket(const struct index_map *map, uint32_t bucket, uint32_t n)
 {
-    return (uint32_t)(((uint64_t)slot << 32) / map->slot_count) + 1 + n;
+    return (uint32_t)(((uint64_t)bucket << 32) / map->bucket_count) + 1 + n;
 }
 
 static void finds_what_was_inserted_and_nothing_else(void **state)
@@ -48,7 +48,7 @@ static void walks_every_index_under_one_hash(void **state)
     assert_int_equal(index_map_init(&map, 8, &map_key), 0);
     for (uint32_t i = 0; i < 4; i++)
         index_map_insert(&map, 7, i);
-    index_map_insert(&map, 8, 4); // lands in the same run
+    index_map_insert(&map, 8, 4); // in the same bucket
     for (uint32_t at = index_map_first(&map, 7, &walk); at != INDEX_NONE;
          at = index_map_next(&map, &walk)) {
         assert_int_not_equal(at, 4);
@@ -58,27 +58,103 @@ static void walks_every_index_under_one_hash(void **state)
     index_map_done(&map);
 }
 
-static void removal_in_the_middle_of_a_run_loses_nobody(void **state)
+static void removal_of_any_of_a_bucket_loses_nobody(void **state)
 {
     (void)state;
     struct index_map map;
-    // Twelve slots: a run of four homes that wraps round the end.
-    static const uint32_t homes[] = {10, 10, 11, 10, 11, 0, 1, 10};
-    enum { COUNT = sizeof(homes) / sizeof(homes[0]) };
+    static const uint32_t buckets[] = {4, 4, 0, 4, 0, 2, 3, 4};
+    enum { COUNT = sizeof(buckets) / sizeof(buckets[0]) };
     uint32_t hashes[COUNT];
     for (uint32_t removed = 0; removed < COUNT; removed++) {
         assert_int_equal(index_map_init(&map, COUNT, &map_key), 0);
-        assert_int_equal(map.slot_count, 12);
+        assert_int_equal(map.bucket_count, 5);
         for (uint32_t i = 0; i < COUNT; i++) {
-            hashes[i] = hash_of_slot(&map, homes[i], i % 2);
+            hashes[i] = hash_of_bucket(&map, buckets[i], i % 2);
             index_map_insert(&map, hashes[i], i);
         }
         index_map_remove(&map, hashes[removed], removed);
         for (uint32_t i = 0; i < COUNT; i++)
             assert_int_equal(holds(&map, hashes[i], i), i != removed);
         assert_int_equal(map.count, COUNT - 1);
+        index_map_insert(&map, hashes[removed], removed);
+        for (uint32_t i = 0; i < COUNT; i++)
+            assert_true(holds(&map, hashes[i], i));
         index_map_done(&map);
     }
+}
+
+// Where a link has the fewest bits left for the hash, and where the last index needs one more.
+static void takes_every_index_below_any_capacity(void **state)
+{
+    (void)state;
+    static const uint32_t capacities[] = {1, 2, 3, 4, 5, 7, 8, 9, 255, 256, 257};
+    for (unsigned i = 0; i < sizeof(capacities) / sizeof(capacities[0]); i++) {
+        struct index_map map;
+        uint32_t capacity = capacities[i];
+        assert_int_equal(index_map_init(&map, capacity, &map_key), 0);
+        for (uint32_t index = 0; index < capacity; index++)
+            index_map_insert(&map, UINT32_MAX, index);
+        for (uint32_t index = 0; index < capacity; index++)
+            assert_true(holds(&map, UINT32_MAX, index));
+        for (uint32_t index = 0; index < capacity; index++) {
+            index_map_remove(&map, UINT32_MAX, index);
+            assert_false(holds(&map, UINT32_MAX, index));
+        }
+        assert_int_equal(map.count, 0);
+        index_map_done(&map);
+    }
+}
+
+// As in the largest map, which needs six gigabytes to be made.
+static void one_bit_of_the_hash_is_enough(void **state)
+{
+    (void)state;
+    uint32_t head = 0;
+    uint32_t links[8];
+    struct index_map map = {
+        .heads = &head, .links = links, .bucket_count = 1, .index_bits = 31, .capacity = 8};
+    for (uint32_t i = 0; i < 8; i++)
+        index_map_insert(&map, i, i);
+    for (uint32_t i = 0; i < 8; i++)
+        assert_true(holds(&map, i, i));
+    assert_false(holds(&map, 4, 5));
+    index_map_remove(&map, 5, 5);
+    for (uint32_t i = 0; i < 8; i++)
+        assert_int_equal(holds(&map, i, i), i != 5);
+}
+
+static void an_empty_map_has_nothing(void **state)
+{
+    (void)state;
+    struct index_map map;
+    struct index_map_walk walk;
+    assert_int_equal(index_map_init(&map, 0, &map_key), 0);
+    assert_int_equal(index_map_first(&map, 0, &walk), INDEX_NONE);
+    assert_int_equal(index_map_first(&map, UINT32_MAX, &walk), INDEX_NONE);
+    index_map_done(&map);
+}
+
+// What keeps a lookup short however full the map is, by a hash that nobody outside can aim.
+static void buckets_of_a_full_map_are_short(void **state)
+{
+    (void)state;
+    enum { COUNT = 100000 };
+    struct index_map map;
+    unsigned longest = 0;
+    assert_int_equal(index_map_init(&map, COUNT, &map_key), 0);
+    // Keys as alike as a client could choose them.
+    for (uint32_t i = 0; i < COUNT; i++)
+        index_map_insert(&map, index_map_hash(&map, &i, sizeof(i)), i);
+    for (uint32_t bucket = 0; bucket < map.bucket_count; bucket++) {
+        unsigned len = 0;
+        for (uint32_t link = map.heads[bucket]; link != 0;
+             link = map.links[(link & ((1u << map.index_bits) - 1)) - 1])
+            len++;
+        if (len > longest)
+            longest = len;
+    }
+    assert_in_range(longest, 3, 16);
+    index_map_done(&map);
 }
 
 static void stays_right_through_random_churn(void **state)
@@ -90,9 +166,9 @@ static void stays_right_through_random_churn(void **state)
     uint32_t hashes[COUNT];
     unsigned seed = 1;
     assert_int_equal(index_map_init(&map, COUNT, &map_key), 0);
-    // Crowded, and across the end.
+    // Crowded, in the last buckets and the first.
     for (unsigned i = 0; i < COUNT; i++)
-        hashes[i] = hash_of_slot(&map, (map.slot_count - 8 + i % 13) % map.slot_count, i % 3);
+        hashes[i] = hash_of_bucket(&map, (map.bucket_count - 3 + i % 5) % map.bucket_count, i % 3);
     for (unsigned step = 0; step < STEPS; step++) {
         uint32_t i = (uint32_t)rand_r(&seed) % COUNT;
         if (present[i])
@@ -124,7 +200,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(finds_what_was_inserted_and_nothing_else),
         cmocka_unit_test(walks_every_index_under_one_hash),
-        cmocka_unit_test(removal_in_the_middle_of_a_run_loses_nobody),
+        cmocka_unit_test(removal_of_any_of_a_bucket_loses_nobody),
+        cmocka_unit_test(takes_every_index_below_any_capacity),
+        cmocka_unit_test(one_bit_of_the_hash_is_enough),
+        cmocka_unit_test(an_empty_map_has_nothing),
+        cmocka_unit_test(buckets_of_a_full_map_are_short),
         cmocka_unit_test(stays_right_through_random_churn),
         cmocka_unit_test(hashes_differ_with_the_key),
     };
