@@ -181,7 +181,7 @@ if wants memif; then
         skip memif "$why"
     else
         reserve_huge_pages $huge
-        run memif bench/compare memif --build "$PWD/$build" --nice "$nice" "${memif[@]}"
+        run memif bench/compare memif --build "$PWD/$build" --realtime --nice "$nice" "${memif[@]}"
     fi
 fi
 if wants coturn; then

@@ -3,12 +3,14 @@
 #include "device.h"
 
 #include <errno.h>
+#include <rte_cycles.h>
 #include <rte_dev.h>
 #include <rte_errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #define BUFFER_CACHE_COUNT 256
+#define LINK_WAIT_MS       2000
 // AF_XDP puts its own headroom and the frame into one chunk of the kernel's.
 #define BUFFER_LEN (RTE_PKTMBUF_HEADROOM + 256 + 2048)
 
@@ -31,6 +33,18 @@ static int start(const struct device *device, uint16_t ring_len)
     if (!error)
         error = rte_eth_tx_queue_setup(device->port, 0, tx_len, SOCKET_ID_ANY, NULL);
     return error ? error : rte_eth_dev_start(device->port);
+}
+
+// What is sent before the other side has come is lost. A port that never says so is taken as it is.
+static void wait_for_link(uint16_t port)
+{
+    struct rte_eth_link link = {};
+
+    for (unsigned ms = 0; ms < LINK_WAIT_MS; ms++) {
+        if (rte_eth_link_get_nowait(port, &link) < 0 || link.link_status == RTE_ETH_LINK_UP)
+            return;
+        rte_delay_us_sleep(1000);
+    }
 }
 
 static void read_identity(struct device *device)
@@ -71,6 +85,7 @@ int device_open(struct device *device, uint16_t port, uint16_t ring_len)
     // Virtual ports hear everything anyway and often refuse.
     rte_eth_promiscuous_enable(port);
     rte_eth_allmulticast_enable(port);
+    wait_for_link(port);
     return 0;
 }
 

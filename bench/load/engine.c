@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define WRITE_BURST      32
+#define RECEIVE_BURSTS   4
 #define PREFETCH_AHEAD   4
 #define PREFETCH_LEN     512
 #define PACER_BACKLOG_MS 10
@@ -123,7 +124,7 @@ static void receive_prepared(struct engine *engine, struct rte_mbuf **frames, un
     rte_pktmbuf_free_bulk(frames, count);
 }
 
-static void receive(struct engine *engine)
+static unsigned receive_burst(struct engine *engine)
 {
     struct rte_mbuf *frames[DEVICE_BURST];
     unsigned count = device_receive(&engine->device, frames);
@@ -131,7 +132,7 @@ static void receive(struct engine *engine)
 
     if (engine->has_media && engine->options->prepared) {
         receive_prepared(engine, frames, count, now);
-        return;
+        return count;
     }
     for (unsigned i = 0; i < RTE_MIN(count, (unsigned)PREFETCH_AHEAD); i++)
         prefetch(frames[i]);
@@ -142,6 +143,16 @@ static void receive(struct engine *engine)
                       now);
     }
     rte_pktmbuf_free_bulk(frames, count);
+    return count;
+}
+
+// A round sends media, requests and what strangers ask: what comes back is more than a burst, too.
+static void receive(struct engine *engine)
+{
+    for (unsigned i = 0; i < RECEIVE_BURSTS; i++) {
+        if (receive_burst(engine) < DEVICE_BURST)
+            return;
+    }
 }
 
 // Sending
@@ -204,6 +215,14 @@ static uint64_t poll_once(struct engine *engine)
     return now;
 }
 
+// While somebody answers who may need this CPU.
+static void rest(struct engine *engine)
+{
+    if ((!engine->has_next_hop || !sessions_is_over(&engine->sessions)) &&
+        nap_is_due(&engine->nap, engine->device.received + engine->device.sent))
+        nap_take(&engine->nap);
+}
+
 static int find_next_hop(struct engine *engine)
 {
     const struct options *options = engine->options;
@@ -219,6 +238,7 @@ static int find_next_hop(struct engine *engine)
         do {
             receive(engine);
             device_flush(&engine->device);
+            rest(engine);
         } while (rte_rdtsc() < end && !engine->has_next_hop);
     }
     if (!engine->has_next_hop) {
@@ -244,6 +264,7 @@ static void run_round(struct engine *engine, const char *name, unsigned steps, u
         if (engine_stop && !(steps & 1u << STEP_DELETE))
             sessions_cut(&engine->sessions, now);
         device_flush(&engine->device);
+        rest(engine);
         report_round_tick(&ticker, engine, name, now);
     }
     *ret_round = engine->sessions.round;
@@ -332,6 +353,7 @@ static void drain(struct engine *engine)
     while ((rte_rdtsc() < end || !sessions_is_over(&engine->sessions)) && engine_stop < 2) {
         poll_once(engine);
         device_flush(&engine->device);
+        rest(engine);
     }
 }
 
@@ -357,6 +379,7 @@ static void send_for_the_duration(struct engine *engine)
         if (options->flood != FLOOD_NONE)
             send_due(engine, &engine->flood_pacer, write_flood, now);
         device_flush(&engine->device);
+        rest(engine);
         report_media_tick(&ticker, engine, now);
     }
     engine->media_ticks = now - start;
@@ -492,6 +515,7 @@ int engine_open(struct engine *engine, const struct options *options)
     engine->options = options;
     engine->hz = rte_get_tsc_hz();
     payload_setup(options->seed);
+    nap_init(&engine->nap, options->nap_us);
     error = open_tables(engine);
     if (!error && options->prepared)
         error =

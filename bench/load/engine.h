@@ -6,6 +6,7 @@
 #include "flood.h"
 #include "flow.h"
 #include "media.h"
+#include "nap.h"
 #include "neighbour.h"
 #include "options.h"
 #include "pacer.h"
@@ -38,6 +39,7 @@ struct engine {
     struct prepared prepared;
     struct flood flood;
     struct pacer media_pacer, flood_pacer;
+    struct nap nap;
     uint64_t media_ticks; // how long it was sent
     struct engine_strays strays;
     struct session_round setup, refresh, deletion; // as they ended

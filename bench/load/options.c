@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RATE_MAX 1000000000.0
+#define RATE_MAX     1000000000.0
+#define NAP_MAX_US   10000.0 // by then any ring is full
+#define REALTIME_MAX 99.0
 
 struct option_spec {
     const char *name;
@@ -44,14 +46,19 @@ static bool parse_whole(const char *text, double max, double *ret_number)
     return true;
 }
 
-static bool parse_u32(const char *text, void *field)
+static bool parse_up_to(const char *text, double max, void *field)
 {
     double number;
 
-    if (!parse_whole(text, UINT32_MAX - 1.0, &number))
+    if (!parse_whole(text, max, &number))
         return false;
     *(uint32_t *)field = (uint32_t)number;
     return true;
+}
+
+static bool parse_u32(const char *text, void *field)
+{
+    return parse_up_to(text, UINT32_MAX - 1.0, field);
 }
 
 static bool parse_positive(const char *text, void *field)
@@ -62,6 +69,16 @@ static bool parse_positive(const char *text, void *field)
         return false;
     *(uint32_t *)field = number;
     return true;
+}
+
+static bool parse_nap(const char *text, void *field)
+{
+    return parse_up_to(text, NAP_MAX_US, field);
+}
+
+static bool parse_realtime(const char *text, void *field)
+{
+    return parse_up_to(text, REALTIME_MAX, field);
 }
 
 static bool parse_u64(const char *text, void *field)
@@ -231,6 +248,10 @@ static const struct option_spec specs[] = {
     {.name = "The link"},
     {"port", "N", parse_u32, FIELD(port), "ethdev port to use (0)"},
     {"ring-len", "N", parse_positive, FIELD(ring_len), "frames in each of its rings (1024)"},
+    {"nap", "US", parse_nap, FIELD(nap_us),
+     "sleep while answers are waited for and less than a burst is to do; 0: spin (0)"},
+    {"realtime", "N", parse_realtime, FIELD(realtime),
+     "go before whoever has no real-time priority, by one of 1 to 99; 0: don't (0)"},
     {"local", "ADDRESS", parse_local, 0,
      "own address on the link, one of each family: ARP and ND ask from it"},
     {"next-hop", "ADDRESS", parse_address, FIELD(next_hop),

@@ -30,6 +30,8 @@ struct options {
     // The link
     uint32_t port;
     uint32_t ring_len;
+    uint32_t nap_us;           // 0: spin
+    uint32_t realtime;         // priority; 0: none
     struct ip_prefix local[2]; // one address each
     unsigned local_count;
     struct ip_address next_hop;

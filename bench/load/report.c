@@ -373,6 +373,7 @@ static void write_frames(struct json *json, const struct engine *engine)
     json_count(json, "bad_checksums", engine->strays.bad_checksums);
     json_count(json, "fragments", engine->strays.fragments);
     json_count(json, "others", engine->strays.others);
+    json_count(json, "naps", engine->nap.taken);
     json_end(json);
 }
 

@@ -255,6 +255,7 @@ class Page:
             return NOTHING
         rows = [
             ["allocations", f"{upkeep['allocations']:,}"],
+            ["frames that a ring holds", f"{upkeep.get('ring_len', 1024):,}"],
             ["packets/s of media asked for: half of what was relayed flat out", f"{upkeep['rate']:,}"],
             ["packets/s relayed", f"{upkeep['received_per_second']:,.0f}"],
             ["clients a second that refreshed and bound their channel anew", f"{upkeep['kept_up_per_second']:,.0f}"],

@@ -26,6 +26,12 @@ LOAD, LOAD_PREFIX = "100.65.255.1", 16
 PORTS = range(4096, 65536)
 MAC = "02:00:00:00:00:99"
 START_S = 60
+RUN_S = 120  # and the media
+# The generator shares its CPU with the relay's control thread, which gets what the generator sleeps through.
+NAP_US = 100
+REALTIME = 10  # of 1..99: before everything that has none
+# Where nothing may be lost, whoever has to wait for its CPU for a millisecond.
+UPKEEP_RING_LOG2 = 13
 # Every client of a million within a minute, nearly; and strangers without credentials.
 REFRESH_RATE, STRANGERS_RATE = 16_000, 1_000_000
 HUGE_MB = 2
@@ -60,6 +66,8 @@ def parse_arguments(words):
     parser.add_argument("--relay-cpu", type=int, default=0, help="(%(default)s)")
     parser.add_argument("--load-cpu", type=int, default=1, help="(%(default)s)")
     parser.add_argument("--nice", type=int, default=0, help="of all of them, where others run too (%(default)s)")
+    parser.add_argument("--realtime", action="store_true",
+                        help="nobody else's programs run while worker and generator are busy")
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build", help="build directory (%(default)s)")
     parser.add_argument("--json", type=pathlib.Path, help="write every run's figures there")
     arguments = parser.parse_args(words)
@@ -91,9 +99,13 @@ class Lab:
         huge = ["--single-file-segments", "-m", megabytes] if self.has_huge_pages else ["--no-huge", "-m", megabytes]
         return ["--no-pci", "--in-memory", "--no-telemetry", "--file-prefix", f"{program}{os.getpid()}", *huge]
 
-    def device(self, role):
-        zero_copy = ",zero-copy=yes" if role == "client" and self.has_huge_pages else ""
-        return f"net_memif0,role={role},socket={self.socket},socket-abstract=no{zero_copy}"
+    def server(self):
+        return f"net_memif0,role=server,socket={self.socket},socket-abstract=no"
+
+    def client(self, ring_log2):
+        """Whose rings both sides have."""
+        zero_copy = ",zero-copy=yes" if self.has_huge_pages else ""
+        return f"net_memif0,role=client,socket={self.socket},socket-abstract=no,rsize={ring_log2}{zero_copy}"
 
 
 def is_large(case):
@@ -119,7 +131,7 @@ def turnpike(lab, allocations):
         subprocess.run([*inside, "route", "add", "198.18.0.0/15", "via", LOAD], check=True)
         config = lab.folder / "turnpike.conf"
         relays = ", ".join(f'{{ address = "{address}"; min_port = {PORTS[0]}; }}' for address in addresses)
-        config.write_text(f"""interface = "twin0"; device = "{lab.device("server")}";
+        config.write_text(f"""interface = "twin0"; device = "{lab.server()}";
 cpus = "{lab.arguments.relay_cpu}"; idle = "spin"; realm = "bench.example";
 listen = ( {{ address = "{RELAYS[0]}"; }} ); relay = ( {relays} ); total_quota = {max(allocations, 16384)};
 users = ( {{ name = "load"; password = "load"; }} ); allow_peer = [ "198.19.0.0/16" ]; unauthenticated_rate = 0;
@@ -137,7 +149,7 @@ def testpmd(lab, _allocations):
     cpus = lab.arguments.relay_cpu, lab.arguments.load_cpu
     command = [
         *("dpdk-testpmd", "--lcores", f"0@{cpus[0]},1@{cpus[1]}", "--main-lcore", "1", *lab.memory("testpmd", 256)),
-        *("--log-level=error", "--vdev", lab.device("server"), "--"),
+        *("--log-level=error", "--vdev", lab.server(), "--"),
         *("--forward-mode=macswap", "--auto-start", "--burst=64", "--total-num-mbufs=16384", "--no-lsc-interrupt",
           "--disable-link-check"),
     ]
@@ -159,6 +171,9 @@ def started(lab, command, log, is_ready):
             if process.poll() is not None or time.monotonic() > deadline:
                 raise SystemExit(f"compare: {command[0]} does not start:\n{log.read_text()}")
             time.sleep(0.05)
+        if lab.arguments.realtime:
+            # DPDK does not start at such a priority: its threads wait for each other without sleeping.
+            set_realtime(process.pid, lab.arguments.relay_cpu)
         yield
     finally:
         process.terminate()
@@ -169,13 +184,21 @@ def started(lab, command, log, is_ready):
             process.wait()
 
 
-def run_load(lab, link, *options):
+def set_realtime(pid, cpu):
+    """The threads that have that CPU to themselves."""
+    for thread in pathlib.Path(f"/proc/{pid}/task").iterdir():
+        if os.sched_getaffinity(int(thread.name)) == {cpu}:
+            os.sched_setscheduler(int(thread.name), os.SCHED_RR, os.sched_param(REALTIME))
+
+
+def run_load(lab, link, *options, ring_log2=10):
     report = lab.folder / "load.json"
     command = [
         *(lab.arguments.build / "bench" / "load" / "load", "-l", lab.arguments.load_cpu, *lab.memory("load", 768)),
-        *("--log-level=error", "--vdev", lab.device("client"), "--", *link, "--json", report, "--quiet", *options),
+        *("--log-level=error", "--vdev", lab.client(ring_log2), "--", *link, "--json", report, "--quiet"),
+        *("--ring-len", 1 << ring_log2, "--nap", NAP_US, "--realtime", REALTIME if lab.arguments.realtime else 0, *options),
     ]
-    process = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False)
+    process = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False, timeout=RUN_S)
     if process.returncode != 0:
         raise SystemExit(f"compare: the load generator ended with {process.returncode}\n{process.stdout}{process.stderr}")
     return json.loads(report.read_text())
@@ -238,9 +261,10 @@ def measure_upkeep(lab, case):
                "--duration", lab.arguments.upkeep_duration, "--refresh-rate", REFRESH_RATE, "--flood", "allocate",
                "--flood-rate", STRANGERS_RATE, "--keep"]
     with turnpike(lab, allocations) as link:
-        report = run_load(lab, link, *options)
+        report = run_load(lab, link, *options, ring_log2=UPKEEP_RING_LOG2)
     return {
         "allocations": allocations,
+        "ring_len": 1 << UPKEEP_RING_LOG2,
         "payload_bytes": case["payload_bytes"],
         "rate": rate,
         "not_due_in_time": report["media"]["not_due_in_time"],

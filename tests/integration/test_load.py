@@ -124,6 +124,20 @@ def test_media_goes_on_while_its_clients_refresh_and_bind_anew(lab, relay, tmp_p
         assert_all_came_through(report["media"][way])
 
 
+def test_naps_are_taken_while_requests_wait_and_lose_nothing(lab, relay, tmp_path):
+    options = ["--allocations", 50, "--duration", 1, "--rate", 2000, "--nap", 300, "--realtime", 1, "--window", 4]
+    code, alone = run(lab, tmp_path, *options)
+    assert code == 0, alone
+    # More of them where some client always waits for its answer.
+    code, beside = run(lab, tmp_path, *options, "--refresh-rate", 20000, "--client-ports", "20000-30000")
+    assert code == 0, beside
+    assert beside["kept_up"]["failed"] == 0
+    assert 0 < alone["frames"]["naps"] < beside["frames"]["naps"] / 2
+    for way in ("to_peer", "to_client"):
+        assert_all_came_through(alone["media"][way])
+        assert_all_came_through(beside["media"][way])
+
+
 @pytest.mark.parametrize("family", [4, 6])
 @pytest.mark.parametrize("kind", ["binding", "allocate"])
 def test_strangers_are_answered(lab, relay, tmp_path, kind, family):

@@ -106,6 +106,7 @@ static void what_is_wrong_is_named(void **state)
         {"--client-ports", "9-8"},   {"--client-ports", "0-8"},
         {"--user", "alice"},         {"--next-hop-mac", "02:00"},
         {"--flood", "syn"},          {"--clients", "2001:db8::/64"},
+        {"--nap", "20000"},          {"--realtime", "100"},
         {"--local", "192.0.2.0/24"},
     };
     for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
