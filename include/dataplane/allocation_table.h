@@ -29,13 +29,12 @@ struct allocation {
     uint32_t adjacency; // towards the client
     struct table_relayed relayed[TABLE_FAMILIES];
     struct allocation_traffic
-        traffic;                    // of Send and Data indications, and of channels that are gone
+        traffic;                    // and what channels have taken: see dataplane/allowance.h
     struct token_bucket buckets[2]; // bandwidth, by enum direction
     uint32_t guess; // the permission that an indication needed last, TABLE_NONE
     // From here on: commands only.
     uint32_t id;
-    uint32_t channels[TABLE_FAMILIES];    // firsts of lists, by the peers' family
-    uint32_t permissions[TABLE_FAMILIES]; // the same
+    uint32_t permissions[TABLE_FAMILIES]; // roots of trees, by the peers' family
     uint32_t next_report;                 // list of those with something to report
     struct table_relayed removed[TABLE_FAMILIES];
     uint8_t reports; // enum removal_report, ORed

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What a channel may still carry in one direction before it asks its allocation for more. Bytes
-// come from the allocation's bucket in large pieces, so that a packet touches nothing but the first
-// line of its channel's entry; and since every piece is written down, they count the traffic as
-// well.
+// come from the allocation's bucket in large pieces, so that a packet touches nothing but its
+// channel's entry; and since every piece is written down there, they count the traffic as well.
 #pragma once
 
 #include "dataplane/worker_state.h"
@@ -52,8 +51,9 @@ static inline void allowance_give_back(struct channel *channel, enum direction d
     way->packets--;
 }
 
-// What the channel has carried so far.
-void allowance_traffic(const struct channel *channel, struct allocation_traffic *ret_traffic);
+// The channel carries no more: its allocation's traffic is from here on what it has carried, not
+// what it took. To the bucket nothing comes back.
+void allowance_settle(struct tables *tables, struct channel *channel);
 
 // One packet without a channel, from the allocation's bucket itself.
 static inline bool allowance_spend_direct(struct worker *worker, struct allocation *allocation,

@@ -3,6 +3,7 @@
 // section 12). Written and read by that worker alone.
 #pragma once
 
+#include "base/index_tree.h"
 #include "dataplane/flow_table.h"
 #include "dataplane/table_memory.h"
 #include "dataplane/table_value.h"
@@ -26,8 +27,8 @@ struct channel_way {
                         // the length of ChannelData's header, a hop
 };
 
-// The first line forwards IPv4 in both directions and says whether the entry is the one that was
-// asked for; the second counts.
+// One line forwards IPv4 in both directions, says whether the entry is the one that was asked for,
+// and counts.
 struct channel {
     uint64_t client[2]; // the key that leads here from the client, but for IPv6 addresses
     // What the peer's packets say: IPv4 source and destination, source port, our port; and the
@@ -35,23 +36,25 @@ struct channel {
     uint64_t peer[2];
     struct channel_way to_peer;
     struct channel_way to_client;
-    uint16_t udp_change; // what a rewrite towards the client adds to UDP's checksum, and one towards
-                         // the peer takes off, as a number
+    uint16_t udp_change; // what a rewrite towards the client adds to UDP's checksum, and one
+                         // towards the peer takes off, as a number
     uint8_t relay;
     uint8_t hairpin;     // index of the relay that has the peer's address, TABLE_RELAY_NONE
     uint8_t peer_family; // enum ip_family; IP_FAMILY_NONE: the channel is gone
     bool permitted : 1;  // its permission is live
     bool is_plain : 1;   // permitted, and nothing about it is special: see dataplane/media.h
-    struct allocation_traffic traffic __attribute__((aligned(64))); // see dataplane/allowance.h
-    uint32_t permission;                                            // from here on: commands only
-    uint32_t next;                                                  // of the allocation's
-    uint32_t previous;
-    uint32_t next_of_permission;
-    uint32_t previous_of_permission;
 } __attribute__((aligned(64)));
 
-static_assert(sizeof(struct channel) == 128, "two cache lines a channel");
-static_assert(offsetof(struct channel, traffic) == 64, "what forwards is in the first line");
+static_assert(sizeof(struct channel) == 64, "one cache line a channel");
+
+// Which permission a channel hangs on, and where in the tree of those that do, by the peer's port.
+struct channel_place {
+    struct index_tree_node node;
+    uint32_t permission;
+    uint16_t peer_port_be;
+} __attribute__((aligned(16)));
+
+static_assert(sizeof(struct channel_place) == 16, "four a cache line");
 
 // IPv6 addresses are too long for that line.
 struct channel_ips {
@@ -61,7 +64,8 @@ struct channel_ips {
 
 struct channel_table {
     struct channel *at;
-    struct channel_ips *ips; // of the same index; NULL without any IPv6 in the configuration
+    struct channel_place *places; // of the same index
+    struct channel_ips *ips;      // the same; NULL without any IPv6 in the configuration
     struct index_pool pool;
 };
 
@@ -141,11 +145,22 @@ void channel_table_cut(struct channel_table *table, const struct plane_config *c
 int channel_table_install(struct tables *tables, const struct command *command);
 int channel_table_remove(struct tables *tables, const struct command *command);
 
-// What it has relayed is counted as its allocation's. Its permission goes with it unless something
+// The channel of that port among those of a permission, whose root it is; TABLE_NONE. A port has
+// sixteen bits, and so many steps it takes at most.
+static inline uint32_t channel_table_of_port(const struct channel_table *table, uint32_t root,
+                                             uint16_t peer_port_be)
+{
+    uint32_t at = root;
+    uint16_t path = __builtin_bswap16(peer_port_be);
+    for (; at != TABLE_NONE && table->places[at].peer_port_be != peer_port_be; path >>= 1)
+        at = table->places[at].node.children[path & 1];
+    return at;
+}
+
+// What it has not used of its allowance goes back. Its permission goes with it unless something
 // else keeps that.
 void channel_table_drop(struct tables *tables, uint32_t index);
-// Of all in an allocation's list.
-void channel_table_set_client_adjacency(struct channel_table *table, uint32_t first,
+// Of all of a permission, whose root it is.
+void channel_table_set_client_adjacency(const struct channel_table *table, uint32_t root,
                                         uint32_t adjacency);
-// Of all in a permission's list.
-void channel_table_set_permitted(struct channel_table *table, uint32_t first, bool permitted);
+void channel_table_set_permitted(const struct channel_table *table, uint32_t root, bool permitted);

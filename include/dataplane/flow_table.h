@@ -28,7 +28,7 @@
 enum flow_key_kind {
     FLOW_KEY_CLIENT = 1, // scope: listener's IPv4 address, or its index; number: the channel, 0 for
                          // the allocation
-    FLOW_KEY_PEER,       // scope: allocation; port 0 for the permission
+    FLOW_KEY_PEER,       // scope: allocation; without ports
     FLOW_KEY_STEERING,   // scope: as of a client
 };
 

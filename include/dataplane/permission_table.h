@@ -3,33 +3,41 @@
 // alone.
 #pragma once
 
+#include "base/index_tree.h"
 #include "dataplane/table_memory.h"
 #include "dataplane/table_value.h"
 #include "exchange/command.h"
 #include "exchange/plane.h"
 
 #include <assert.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct tables;
 
 // Alive while the client's permission is; kept for as long as channels to that peer are.
 struct permission {
-    uint8_t peer_ip[16];
-    uint32_t allocation;
-    uint32_t adjacency; // towards the peer
-    uint8_t hairpin;    // index of the relay that has the peer's address, TABLE_RELAY_NONE
-    uint8_t peer_family;
-    uint8_t live;
-    uint32_t next; // of the allocation's
-    uint32_t previous;
-    uint32_t channels; // first of a list
-} __attribute__((aligned(64)));
+    uint32_t peer_ipv4; // as in memory; an IPv6 address has another place
+    union {
+        uint32_t adjacency; // towards the peer
+        uint32_t relay;     // is_hairpin: index of the one that has the peer's address
+    };
+    uint32_t channels;        // root of a tree, TABLE_NONE
+    uint32_t allocation : 29; // index
+    uint32_t is_live : 1;
+    uint32_t is_hairpin : 1;
+    uint32_t is_ipv6 : 1; // of the peer
+} __attribute__((aligned(16)));
 
-static_assert(sizeof(struct permission) == 64, "one cache line a permission");
+static_assert(sizeof(struct permission) == 16, "four a cache line");
+static_assert(TABLE_INDEX_MAX < 1 << 29, "an index fits");
 
 struct permission_table {
     struct permission *at;
+    // Of the same index: where it stands in the tree of its allocation's, by a hash of the address;
+    // and a peer's IPv6 address, NULL without any IPv6 in the configuration.
+    struct index_tree_node *nodes;
+    uint8_t (*ips)[16];
     struct index_pool pool;
     uint32_t live_count;
 };
@@ -43,9 +51,15 @@ void permission_table_cut(struct permission_table *table, const struct plane_con
 int permission_table_install(struct tables *tables, const struct command *command);
 int permission_table_remove(struct tables *tables, const struct command *command);
 
+// The permission of a peer's address, TABLE_NONE. ip: as many bytes as the family has.
+uint32_t permission_table_find(const struct tables *tables, uint32_t allocation, uint8_t family,
+                               const uint8_t *ip);
 // The permission of that peer; one that is not live is made when there is none. 0 or -ENOSPC.
 int permission_table_reach(struct tables *tables, uint32_t allocation,
                            const struct ip_address *peer, uint32_t *ret_index);
+// Of all channels of all in a tree, whose root it is.
+void permission_table_set_client_adjacency(struct tables *tables, uint32_t root,
+                                           uint32_t adjacency);
 // Gone, unless it is live or has channels.
 void permission_table_release(struct tables *tables, uint32_t index);
 // Live no longer, so that its channels rest; gone when it has none.

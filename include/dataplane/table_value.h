@@ -14,9 +14,7 @@
 // What a flow table value leads to: the kind in the three highest bits, the entry's index below.
 enum table_value_kind {
     TABLE_VALUE_ALLOCATION,
-    TABLE_VALUE_PERMISSION,
-    TABLE_VALUE_CHANNEL_OF_CLIENT,
-    TABLE_VALUE_CHANNEL_OF_PEER,
+    TABLE_VALUE_CHANNEL,
     TABLE_VALUE_STEERING,
     TABLE_VALUE_NONE = 7, // of FLOW_NONE
 };

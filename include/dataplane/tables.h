@@ -40,6 +40,9 @@ struct tables {
     struct table_memory memory;
 };
 
+// Is any of our addresses an IPv6 one? What only those need has no memory otherwise.
+bool tables_have_ipv6(const struct plane_config *config);
+
 // All at full size. 0, -ENOMEM, -EINVAL (a size above TABLE_INDEX_MAX, a relay range upside down).
 // config outlives the tables.
 int tables_init(struct tables *tables, const struct plane_config *config, int socket);
@@ -62,12 +65,6 @@ static inline void tables_client_key(const struct tables *tables, struct flow_ke
 {
     flow_key_set(key, FLOW_KEY_CLIENT, family, tables_listener_end(tables, listener), ip, port_be,
                  __builtin_bswap16(channel));
-}
-
-static inline void tables_peer_key(struct flow_key *key, uint32_t allocation, uint8_t family,
-                                   const uint8_t *ip, uint16_t port_be)
-{
-    flow_key_set(key, FLOW_KEY_PEER, family, (struct flow_end){allocation, 0}, ip, port_be, 0);
 }
 
 static inline void tables_steering_key(const struct tables *tables, struct flow_key *key,
@@ -101,7 +98,14 @@ static inline struct relay_slot *tables_relay_slot(const struct tables *tables, 
     return &ports->slots[port - ports->min_port];
 }
 
-// Is a channel the one that a client key, or a peer key, asks for?
+// The root of the tree of an allocation's permissions for peers of that family.
+static inline uint32_t *tables_permissions(const struct tables *tables, uint32_t allocation,
+                                           uint8_t family)
+{
+    return &tables->allocations.at[allocation].permissions[table_family(family)];
+}
+
+// Is a channel the one that a client key asks for, or that a peer sends to?
 static inline bool channel_is_of_client(const struct channel_table *table,
                                         const struct channel *channel, const struct flow_key *key)
 {
@@ -111,14 +115,18 @@ static inline bool channel_is_of_client(const struct channel_table *table,
 }
 
 static inline bool channel_is_of_peer(const struct channel_table *table,
-                                      const struct channel *channel, const struct flow_key *key)
+                                      const struct channel *channel, uint32_t allocation,
+                                      uint8_t family, const uint8_t *ip, uint16_t port_be)
 {
-    struct flow_key own;
-    if (channel->peer_family == IP_FAMILY_NONE)
-        return false;
-    tables_peer_key(&own, channel_allocation(channel), channel->peer_family,
-                    channel_peer_ip(table, channel), channel_peer_port_be(channel));
-    return flow_key_equal(&own, key);
+    return channel->peer_family == family && channel_allocation(channel) == allocation &&
+           channel_peer_port_be(channel) == port_be &&
+           memcmp(channel_peer_ip(table, channel), ip, family == IP_FAMILY_V4 ? 4 : 16) == 0;
+}
+
+// Do these tables hold addresses of that family?
+static inline bool tables_know_family(const struct tables *tables, uint16_t family)
+{
+    return family == IP_FAMILY_V4 || (family == IP_FAMILY_V6 && tables->permissions.ips != NULL);
 }
 
 // Is the path's relay one that there is?

@@ -39,6 +39,14 @@ struct worker_packets {
     unsigned count;
 };
 
+// The packets that a permission is looked for, and where there may be one, a channel.
+struct worker_peers {
+    struct packet *packets[WORKER_BURST];
+    uint32_t permissions[WORKER_BURST];
+    uint32_t channels[WORKER_BURST];
+    unsigned count;
+};
+
 struct worker {
     struct plane *plane;
     const struct plane_config *config; // the plane's
@@ -63,11 +71,11 @@ struct worker {
     struct worker_queue reassembled; // to be classified again
     struct packet packets[WORKER_BURST];
     struct worker_packets by_kind[PACKET_KIND_COUNT];
-    struct worker_packets guessed;            // peer packets whose channel is guessed
-    struct worker_lookups lookups;            // first round
-    struct worker_lookups peer_lookups;       // peer packets whose guess was wrong
-    struct worker_lookups permission_lookups; // second round
-    struct worker_lookups stray_lookups;      // clients that are not this worker's
+    struct worker_packets guessed;       // peer packets whose channel is guessed
+    struct worker_packets unguessed;     // and those whose is not, or wrongly
+    struct worker_lookups lookups;       // first round
+    struct worker_peers peers;           // second round
+    struct worker_lookups stray_lookups; // clients that are not this worker's
 
     uint64_t icmp_due_tsc; // when the bucket of ICMP errors is full again
 

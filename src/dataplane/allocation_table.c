@@ -56,7 +56,7 @@ static void set_adjacency(struct tables *tables, struct allocation *entry, uint3
         return;
     entry->adjacency = adjacency;
     for (int family = TABLE_V4; family < TABLE_FAMILIES; family++)
-        channel_table_set_client_adjacency(&tables->channels, entry->channels[family], adjacency);
+        permission_table_set_client_adjacency(tables, entry->permissions[family], adjacency);
 }
 
 static int add(struct tables *tables, uint32_t id, const struct client_key *client,
@@ -73,7 +73,6 @@ static int add(struct tables *tables, uint32_t id, const struct client_key *clie
     entry->listener = (uint8_t)client->listener;
     entry->id = id;
     for (int family = TABLE_V4; family < TABLE_FAMILIES; family++) {
-        entry->channels[family] = TABLE_NONE;
         entry->permissions[family] = TABLE_NONE;
         entry->relayed[family].relay = RELAY_NONE;
     }

@@ -13,6 +13,17 @@ static uint32_t piece_take(const struct worker *worker, struct token_bucket *buc
     return token_bucket_take(bucket, rate, worker->now_tsc, charge) ? charge : 0;
 }
 
+// What was taken, less what its packets were charged on top.
+static void count(struct allocation_traffic *traffic, struct channel_way *way,
+                  enum direction direction, int64_t taken)
+{
+    bool to_peer = direction == DIRECTION_TO_PEER;
+    *(to_peer ? &traffic->to_peer_bytes : &traffic->to_client_bytes) +=
+        (uint64_t)taken - (uint64_t)way->packets * ALLOWANCE_PACKET_LEN;
+    *(to_peer ? &traffic->to_peer_packets : &traffic->to_client_packets) += way->packets;
+    way->packets = 0;
+}
+
 bool allowance_take(struct worker *worker, struct channel *channel, enum direction direction,
                     int32_t charge)
 {
@@ -22,28 +33,17 @@ bool allowance_take(struct worker *worker, struct channel *channel, enum directi
     uint32_t piece = piece_take(worker, &allocation->buckets[direction], (uint32_t)charge);
     if (piece == 0)
         return false;
-    struct allocation_traffic *taken = &channel->traffic;
-    *(to_peer ? &taken->to_peer_bytes : &taken->to_client_bytes) += piece;
-    *(to_peer ? &taken->to_peer_packets : &taken->to_client_packets) += way->packets;
+    count(&allocation->traffic, way, direction, piece);
     way->allowance += (int32_t)piece;
-    way->packets = 0;
     return true;
 }
 
-static uint64_t carried(uint64_t taken, const struct channel_way *way, uint64_t packets)
+void allowance_settle(struct tables *tables, struct channel *channel)
 {
-    return taken - (uint64_t)way->allowance - packets * ALLOWANCE_PACKET_LEN;
-}
-
-void allowance_traffic(const struct channel *channel, struct allocation_traffic *ret_traffic)
-{
-    const struct allocation_traffic *taken = &channel->traffic;
-    struct allocation_traffic traffic = *taken;
-    traffic.to_peer_packets += channel->to_peer.packets;
-    traffic.to_client_packets += channel->to_client.packets;
-    traffic.to_peer_bytes =
-        carried(taken->to_peer_bytes, &channel->to_peer, traffic.to_peer_packets);
-    traffic.to_client_bytes =
-        carried(taken->to_client_bytes, &channel->to_client, traffic.to_client_packets);
-    *ret_traffic = traffic;
+    struct allocation_traffic *traffic =
+        &tables->allocations.at[channel_allocation(channel)].traffic;
+    count(traffic, &channel->to_peer, DIRECTION_TO_PEER, -channel->to_peer.allowance);
+    count(traffic, &channel->to_client, DIRECTION_TO_CLIENT, -channel->to_client.allowance);
+    channel->to_peer.allowance = 0;
+    channel->to_client.allowance = 0;
 }

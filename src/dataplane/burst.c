@@ -39,19 +39,21 @@ static inline struct flow_key *lookup_add(struct worker_lookups *lookups, struct
     return &lookups->keys[lookups->count++];
 }
 
+static inline void add_unguessed(struct worker *worker, struct packet *packet)
+{
+    rte_prefetch0(&worker->tables.allocations.at[packet->allocation]);
+    worker->unguessed.packets[worker->unguessed.count++] = packet;
+}
+
 static inline void prefetch_entry(const struct tables *tables, uint32_t value)
 {
     uint32_t index = table_value_index(value);
     switch (table_value_kind(value)) {
-    case TABLE_VALUE_CHANNEL_OF_CLIENT:
-    case TABLE_VALUE_CHANNEL_OF_PEER:
+    case TABLE_VALUE_CHANNEL:
         rte_prefetch0(&tables->channels.at[index]);
         break;
     case TABLE_VALUE_ALLOCATION:
         rte_prefetch0(&tables->allocations.at[index]);
-        break;
-    case TABLE_VALUE_PERMISSION:
-        rte_prefetch0(&tables->permissions.at[index]);
         break;
     default:
         break;
@@ -60,10 +62,9 @@ static inline void prefetch_entry(const struct tables *tables, uint32_t value)
 
 // The stages of a lookup: between two of them, what they have fetched is on its way.
 
-static void lookup_hash(struct worker *worker, struct worker_lookups *lookups, unsigned from)
+static void lookup_hash(struct worker *worker, struct worker_lookups *lookups)
 {
-    flow_table_hash(&worker->tables.flows, lookups->keys + from, lookups->count - from,
-                    lookups->hashes + from);
+    flow_table_hash(&worker->tables.flows, lookups->keys, lookups->count, lookups->hashes);
 }
 
 static void lookup_find(struct worker *worker, struct worker_lookups *lookups)
@@ -72,12 +73,6 @@ static void lookup_find(struct worker *worker, struct worker_lookups *lookups)
     flow_table_find(&tables->flows, lookups->hashes, lookups->count, lookups->values);
     for (unsigned i = 0; i < lookups->count; i++)
         prefetch_entry(tables, lookups->values[i]);
-}
-
-static void lookup_all(struct worker *worker, struct worker_lookups *lookups)
-{
-    lookup_hash(worker, lookups, 0);
-    lookup_find(worker, lookups);
 }
 
 // The index of what the i-th lookup found, TABLE_NONE. is_match: the first candidate was looked at,
@@ -92,15 +87,16 @@ static inline uint32_t lookup_index(const struct worker *worker,
     return value == FLOW_NONE ? TABLE_NONE : table_value_index(value);
 }
 
-// First round: the channel or the allocation of a client, the channel of a peer. The lookups stand
-// in the order of their kinds, so that no branch depends on the kind of a single packet.
+// First round: the channel or the allocation of a client, the guessed channel of a peer. The
+// lookups stand in the order of their kinds, so that no branch depends on the kind of a single
+// packet.
 
-static void first_channel_data(struct worker *worker, unsigned from, unsigned to)
+static void first_channel_data(struct worker *worker, unsigned count)
 {
     const struct worker_lookups *lookups = &worker->lookups;
-    for (unsigned i = from; i < to; i++) {
+    for (unsigned i = 0; i < count; i++) {
         uint32_t value = lookups->values[i];
-        bool is_match = table_value_kind(value) == TABLE_VALUE_CHANNEL_OF_CLIENT &&
+        bool is_match = table_value_kind(value) == TABLE_VALUE_CHANNEL &&
                         channel_is_of_client(&worker->tables.channels,
                                              &worker->tables.channels.at[table_value_index(value)],
                                              &lookups->keys[i]);
@@ -112,52 +108,25 @@ static void first_channel_data(struct worker *worker, unsigned from, unsigned to
     }
 }
 
-// The way of a peer packet that has no channel leads on to the permission.
-static void first_peer(struct worker *worker, const struct worker_lookups *lookups, unsigned from)
-{
-    for (unsigned i = from; i < lookups->count; i++) {
-        struct packet *packet = lookups->packets[i];
-        uint32_t value = lookups->values[i];
-        bool is_match = table_value_kind(value) == TABLE_VALUE_CHANNEL_OF_PEER &&
-                        channel_is_of_peer(&worker->tables.channels,
-                                           &worker->tables.channels.at[table_value_index(value)],
-                                           &lookups->keys[i]);
-        uint32_t index = lookup_index(worker, lookups, i, is_match);
-        if (likely(index != TABLE_NONE)) {
-            uint16_t port = ntohs(packet->destination_port_be);
-            tables_relay_slot(&worker->tables, packet->local, port)->guess = index;
-            peer_to_channel(worker, packet, &worker->tables.channels.at[index]);
-            continue;
-        }
-        rte_prefetch0(&worker->tables.allocations.at[packet->allocation]);
-        tables_peer_key(lookup_add(&worker->permission_lookups, packet), packet->allocation,
-                        packet->family, packet->source_ip, 0);
-    }
-}
-
 static void first_guessed(struct worker *worker)
 {
     const struct worker_packets *guessed = &worker->guessed;
     for (unsigned i = 0; i < guessed->count; i++) {
         struct packet *packet = guessed->packets[i];
         struct channel *channel = &worker->tables.channels.at[packet->guess];
-        struct flow_key key;
-        tables_peer_key(&key, packet->allocation, packet->family, packet->source_ip,
-                        packet->source_port_be);
-        if (likely(channel_is_of_peer(&worker->tables.channels, channel, &key)))
+        if (likely(channel_is_of_peer(&worker->tables.channels, channel, packet->allocation,
+                                      packet->family, packet->source_ip, packet->source_port_be)))
             peer_to_channel(worker, packet, channel);
         else
-            *lookup_add(&worker->peer_lookups, packet) = key;
+            add_unguessed(worker, packet);
     }
 }
 
-static void first_send(struct worker *worker, unsigned from, unsigned to,
-                       struct send_request *sends)
+static void first_send(struct worker *worker, unsigned from, struct send_request *sends)
 {
-    struct worker_lookups *permissions = &worker->permission_lookups;
-    for (unsigned i = from; i < to; i++) {
+    for (unsigned i = from; i < worker->lookups.count; i++) {
         struct packet *packet = worker->lookups.packets[i];
-        struct send_request *request = &sends[permissions->count];
+        struct send_request *request = &sends[worker->peers.count];
         bool is_match =
             tables_match(&worker->tables, worker->lookups.values[i], &worker->lookups.keys[i]);
         uint32_t index = lookup_index(worker, &worker->lookups, i, is_match);
@@ -165,32 +134,95 @@ static void first_send(struct worker *worker, unsigned from, unsigned to,
             stray_client(worker, packet, DROP_NO_ALLOCATION);
         } else if (send_to_peer_parse(worker, packet, request)) {
             packet->allocation = index;
-            tables_peer_key(lookup_add(permissions, packet), index, (uint8_t)request->peer.family,
-                            request->peer.bytes, 0);
+            worker->peers.packets[worker->peers.count++] = packet;
         }
     }
 }
 
-// Second round: the permission of a peer, for what has no channel. Sends come first, so that
-// sends[i] is of lookup i.
+// Second round: the permission of a peer's address and, of what comes from there, the channel of
+// its port. Sends come first, so that sends[i] is of packet i. In stages, too.
+
+static uint8_t peer_family(const struct packet *packet, const struct send_request *request)
+{
+    return packet->kind == PACKET_PEER ? packet->family : (uint8_t)request->peer.family;
+}
+
+static void peers_fetch(struct worker *worker, const struct send_request *sends)
+{
+    const struct tables *tables = &worker->tables;
+    const struct worker_peers *peers = &worker->peers;
+    for (unsigned i = 0; i < peers->count; i++) {
+        const struct packet *packet = peers->packets[i];
+        uint32_t root =
+            *tables_permissions(tables, packet->allocation, peer_family(packet, &sends[i]));
+        if (root != TABLE_NONE)
+            rte_prefetch0(&tables->permissions.at[root]);
+    }
+}
+
+static void peers_find_permissions(struct worker *worker, const struct send_request *sends)
+{
+    const struct tables *tables = &worker->tables;
+    struct worker_peers *peers = &worker->peers;
+    for (unsigned i = 0; i < peers->count; i++) {
+        const struct packet *packet = peers->packets[i];
+        bool is_of_peer = packet->kind == PACKET_PEER;
+        uint32_t index =
+            permission_table_find(tables, packet->allocation, peer_family(packet, &sends[i]),
+                                  is_of_peer ? packet->source_ip : sends[i].peer.bytes);
+        peers->permissions[i] = index;
+        uint32_t root = index == TABLE_NONE ? TABLE_NONE : tables->permissions.at[index].channels;
+        if (is_of_peer && root != TABLE_NONE)
+            rte_prefetch0(&tables->channels.places[root]);
+    }
+}
+
+static void peers_find_channels(struct worker *worker)
+{
+    const struct tables *tables = &worker->tables;
+    struct worker_peers *peers = &worker->peers;
+    for (unsigned i = 0; i < peers->count; i++) {
+        const struct packet *packet = peers->packets[i];
+        peers->channels[i] = TABLE_NONE;
+        if (packet->kind != PACKET_PEER || peers->permissions[i] == TABLE_NONE)
+            continue;
+        peers->channels[i] = channel_table_of_port(
+            &tables->channels, tables->permissions.at[peers->permissions[i]].channels,
+            packet->source_port_be);
+        if (peers->channels[i] != TABLE_NONE)
+            rte_prefetch0(&tables->channels.at[peers->channels[i]]);
+    }
+}
+
+static void peer_settle(struct worker *worker, unsigned i, const struct send_request *request)
+{
+    const struct tables *tables = &worker->tables;
+    struct packet *packet = worker->peers.packets[i];
+    uint32_t permission = worker->peers.permissions[i], channel = worker->peers.channels[i];
+    if (channel != TABLE_NONE) {
+        uint16_t port = ntohs(packet->destination_port_be);
+        tables_relay_slot(tables, packet->local, port)->guess = channel;
+        peer_to_channel(worker, packet, &tables->channels.at[channel]);
+        return;
+    }
+    if (permission == TABLE_NONE || !tables->permissions.at[permission].is_live) {
+        worker_drop(worker, packet->mbuf, DROP_NO_PERMISSION);
+        return;
+    }
+    tables->allocations.at[packet->allocation].guess = permission;
+    if (packet->kind == PACKET_PEER)
+        peer_to_data(worker, packet);
+    else
+        send_to_peer(worker, packet, request, &tables->permissions.at[permission]);
+}
+
 static void second_round(struct worker *worker, const struct send_request *sends)
 {
-    struct worker_lookups *lookups = &worker->permission_lookups;
-    lookup_all(worker, lookups);
-    for (unsigned i = 0; i < lookups->count; i++) {
-        struct packet *packet = lookups->packets[i];
-        bool is_match = tables_match(&worker->tables, lookups->values[i], &lookups->keys[i]);
-        uint32_t index = lookup_index(worker, lookups, i, is_match);
-        if (index == TABLE_NONE || !worker->tables.permissions.at[index].live) {
-            worker_drop(worker, packet->mbuf, DROP_NO_PERMISSION);
-            continue;
-        }
-        worker->tables.allocations.at[packet->allocation].guess = index;
-        if (packet->kind == PACKET_PEER)
-            peer_to_data(worker, packet);
-        else
-            send_to_peer(worker, packet, &sends[i], &worker->tables.permissions.at[index]);
-    }
+    peers_fetch(worker, sends);
+    peers_find_permissions(worker, sends);
+    peers_find_channels(worker);
+    for (unsigned i = 0; i < worker->peers.count; i++)
+        peer_settle(worker, i, &sends[i]);
 }
 
 // Before the first round: what is looked up, and what is done with at once.
@@ -230,8 +262,7 @@ static void start_peer(struct worker *worker, const struct worker_packets *list)
             rte_prefetch0(&worker->tables.channels.at[packet->guess]);
             worker->guessed.packets[worker->guessed.count++] = packet;
         } else {
-            tables_peer_key(lookup_add(&worker->lookups, packet), packet->allocation,
-                            packet->family, packet->source_ip, packet->source_port_be);
+            add_unguessed(worker, packet);
         }
     }
 }
@@ -253,10 +284,9 @@ static void start_icmp(struct worker *worker, struct packet *packet)
         worker_drop(worker, packet->mbuf, DROP_BAD_ICMP);
         return;
     }
-    struct flow_key key;
-    tables_peer_key(&key, packet->allocation, packet->family, error.peer_ip, 0);
-    uint32_t value = tables_lookup(&worker->tables, &key);
-    if (value == FLOW_NONE || !worker->tables.permissions.at[table_value_index(value)].live)
+    uint32_t permission =
+        permission_table_find(&worker->tables, packet->allocation, packet->family, error.peer_ip);
+    if (permission == TABLE_NONE || !worker->tables.permissions.at[permission].is_live)
         worker_drop(worker, packet->mbuf, DROP_NO_PERMISSION);
     else
         icmp_to_client(worker, packet, &error);
@@ -376,27 +406,22 @@ void burst_process(struct worker *worker, struct rte_mbuf **frames, unsigned cou
         return;
     worker->may_hand_on = may_hand_on;
     worker->lookups.count = 0;
-    worker->peer_lookups.count = 0;
-    worker->permission_lookups.count = 0;
+    worker->peers.count = 0;
     worker->guessed.count = 0;
+    worker->unguessed.count = 0;
     classify_all(worker, frames, count);
     start_channel_data(worker, &worker->by_kind[PACKET_CHANNEL_DATA]);
     unsigned first_of_sends = worker->lookups.count;
     start_send(worker, &worker->by_kind[PACKET_SEND]);
-    unsigned first_of_peers = worker->lookups.count;
-    lookup_hash(worker, &worker->lookups, 0);
+    lookup_hash(worker, &worker->lookups);
     start_peer(worker, &worker->by_kind[PACKET_PEER]);
-    lookup_hash(worker, &worker->lookups, first_of_peers);
     lookup_find(worker, &worker->lookups);
     first_guessed(worker); // their channels were fetched first
-    first_channel_data(worker, 0, first_of_sends);
-    first_send(worker, first_of_sends, first_of_peers, sends);
-    first_peer(worker, &worker->lookups, first_of_peers);
-    if (worker->peer_lookups.count > 0) {
-        lookup_all(worker, &worker->peer_lookups);
-        first_peer(worker, &worker->peer_lookups, 0);
-    }
-    if (worker->permission_lookups.count > 0)
+    first_channel_data(worker, first_of_sends);
+    first_send(worker, first_of_sends, sends);
+    for (unsigned i = 0; i < worker->unguessed.count; i++)
+        worker->peers.packets[worker->peers.count++] = worker->unguessed.packets[i];
+    if (worker->peers.count > 0)
         second_round(worker, sends);
     process_others(worker);
 }

@@ -10,37 +10,15 @@
 #include <errno.h>
 #include <string.h>
 
-static bool has_ipv6(const struct plane_config *config)
-{
-    for (unsigned i = 0; i < config->listener_count; i++) {
-        if (config->listeners[i].ip.family == IP_FAMILY_V6)
-            return true;
-    }
-    for (unsigned i = 0; i < config->relay_count; i++) {
-        if (config->relays[i].local.family == IP_FAMILY_V6)
-            return true;
-    }
-    return false;
-}
-
 void channel_table_cut(struct channel_table *table, const struct plane_config *config,
                        struct table_cutter *cutter)
 {
     uint32_t capacity = config->channels_per_worker;
     table->at = table_cut(cutter, sizeof(struct channel), capacity);
-    if (has_ipv6(config))
+    table->places = table_cut(cutter, sizeof(struct channel_place), capacity);
+    if (tables_have_ipv6(config))
         table->ips = table_cut(cutter, sizeof(struct channel_ips), capacity);
     index_pool_init_in(&table->pool, table_cut(cutter, sizeof(uint32_t), capacity), capacity);
-}
-
-static void traffic_add(struct allocation_traffic *sum, const struct channel *channel)
-{
-    struct allocation_traffic more;
-    allowance_traffic(channel, &more);
-    sum->to_peer_packets += more.to_peer_packets;
-    sum->to_peer_bytes += more.to_peer_bytes;
-    sum->to_client_packets += more.to_client_packets;
-    sum->to_client_bytes += more.to_client_bytes;
 }
 
 static uint32_t find(const struct tables *tables, const struct allocation *owner, uint16_t number)
@@ -51,56 +29,31 @@ static uint32_t find(const struct tables *tables, const struct allocation *owner
     return tables_find(tables, &key);
 }
 
-static uint32_t *list_of(struct tables *tables, const struct channel *entry)
+static struct index_tree_nodes nodes_of(const struct channel_table *table)
 {
-    return &tables->allocations.at[channel_allocation(entry)]
-                .channels[table_family(entry->peer_family)];
+    return (struct index_tree_nodes){table->places, sizeof(table->places[0])};
 }
 
-static void link_in(struct tables *tables, uint32_t index)
+static uint64_t path_of(const struct channel_table *table, uint32_t index)
 {
-    struct channel *entry = &tables->channels.at[index];
-    uint32_t *first = list_of(tables, entry);
-    struct permission *permission = &tables->permissions.at[entry->permission];
-    entry->previous = TABLE_NONE;
-    entry->next = *first;
-    if (entry->next != TABLE_NONE)
-        tables->channels.at[entry->next].previous = index;
-    *first = index;
-    entry->previous_of_permission = TABLE_NONE;
-    entry->next_of_permission = permission->channels;
-    if (entry->next_of_permission != TABLE_NONE)
-        tables->channels.at[entry->next_of_permission].previous_of_permission = index;
-    permission->channels = index;
+    return __builtin_bswap16(table->places[index].peer_port_be);
 }
 
-static void link_out(struct tables *tables, const struct channel *entry)
+// Where it is found from both sides. Its client, peer and port are set.
+static int insert(struct tables *tables, uint32_t index, uint32_t permission)
 {
-    if (entry->next != TABLE_NONE)
-        tables->channels.at[entry->next].previous = entry->previous;
-    if (entry->previous != TABLE_NONE)
-        tables->channels.at[entry->previous].next = entry->next;
-    else
-        *list_of(tables, entry) = entry->next;
-    if (entry->next_of_permission != TABLE_NONE)
-        tables->channels.at[entry->next_of_permission].previous_of_permission =
-            entry->previous_of_permission;
-    if (entry->previous_of_permission != TABLE_NONE)
-        tables->channels.at[entry->previous_of_permission].next_of_permission =
-            entry->next_of_permission;
-    else
-        tables->permissions.at[entry->permission].channels = entry->next_of_permission;
-}
-
-static int insert_keys(struct tables *tables, uint32_t index)
-{
-    int error = tables_insert(tables, TABLE_VALUE_CHANNEL_OF_CLIENT, index);
+    const struct channel_table *table = &tables->channels;
+    struct channel_place *place = &table->places[index];
+    place->permission = permission;
+    place->peer_port_be = channel_peer_port_be(&table->at[index]);
+    int error = tables_insert(tables, TABLE_VALUE_CHANNEL, index);
     if (error != 0)
         return error;
-    error = tables_insert(tables, TABLE_VALUE_CHANNEL_OF_PEER, index);
-    if (error != 0)
-        tables_remove(tables, TABLE_VALUE_CHANNEL_OF_CLIENT, index);
-    return error;
+    bool is_in = index_tree_insert(nodes_of(table), &tables->permissions.at[permission].channels,
+                                   index, path_of(table, index));
+    assert(is_in); // no two have all of their sixteen bits in common
+    (void)is_in;
+    return 0;
 }
 
 // A relay port's guess that still leads here fits nobody.
@@ -113,19 +66,22 @@ static void give(struct tables *tables, uint32_t index)
 
 void channel_table_drop(struct tables *tables, uint32_t index)
 {
-    struct channel *entry = &tables->channels.at[index];
-    tables_remove(tables, TABLE_VALUE_CHANNEL_OF_CLIENT, index);
-    tables_remove(tables, TABLE_VALUE_CHANNEL_OF_PEER, index);
-    link_out(tables, entry);
-    traffic_add(&tables->allocations.at[channel_allocation(entry)].traffic, entry);
-    permission_table_release(tables, entry->permission);
+    const struct channel_table *table = &tables->channels;
+    uint32_t permission = table->places[index].permission;
+    tables_remove(tables, TABLE_VALUE_CHANNEL, index);
+    index_tree_remove(nodes_of(table), &tables->permissions.at[permission].channels, index,
+                      path_of(table, index));
+    allowance_settle(tables, &table->at[index]);
+    permission_table_release(tables, permission);
     give(tables, index);
 }
 
-void channel_table_set_client_adjacency(struct channel_table *table, uint32_t first,
+void channel_table_set_client_adjacency(const struct channel_table *table, uint32_t root,
                                         uint32_t adjacency)
 {
-    for (uint32_t at = first; at != TABLE_NONE; at = table->at[at].next)
+    struct index_tree_walk walk;
+    index_tree_walk_begin(&walk, root);
+    for (uint32_t at; (at = index_tree_walk_next(&walk, nodes_of(table))) != TABLE_NONE;)
         table->at[at].to_client.adjacency = adjacency;
 }
 
@@ -136,20 +92,25 @@ static void set_plain(struct channel *entry)
                       channel_client_family(entry) == entry->peer_family;
 }
 
-void channel_table_set_permitted(struct channel_table *table, uint32_t first, bool permitted)
+void channel_table_set_permitted(const struct channel_table *table, uint32_t root, bool permitted)
 {
-    for (uint32_t at = first; at != TABLE_NONE; at = table->at[at].next_of_permission) {
+    struct index_tree_walk walk;
+    index_tree_walk_begin(&walk, root);
+    for (uint32_t at; (at = index_tree_walk_next(&walk, nodes_of(table))) != TABLE_NONE;) {
         table->at[at].permitted = permitted;
         set_plain(&table->at[at]);
     }
 }
 
-static void set_client(struct tables *tables, uint32_t index, const struct flow_key *key)
+static void set_client(struct tables *tables, uint32_t index, uint16_t number,
+                       const struct allocation *owner)
 {
-    struct channel *entry = &tables->channels.at[index];
-    memcpy(entry->client, key->words, sizeof(entry->client));
+    struct flow_key key;
+    tables_client_key(tables, &key, owner->listener, owner->client_family, owner->client_ip,
+                      owner->client_port_be, number);
+    memcpy(tables->channels.at[index].client, key.words, sizeof(key.words));
     if (tables->channels.ips != NULL)
-        memcpy(tables->channels.ips[index].client, key->ip, sizeof(key->ip));
+        memcpy(tables->channels.ips[index].client, key.ip, sizeof(key.ip));
 }
 
 static void set_peer(struct tables *tables, uint32_t index, uint32_t allocation,
@@ -207,17 +168,13 @@ static int add(struct tables *tables, uint32_t allocation, const struct command 
     const struct table_relayed *relayed = &owner->relayed[table_family(peer->ip.family)];
     if (relayed->relay == RELAY_NONE)
         return -EINVAL;
-    struct flow_key client_key, peer_key;
-    tables_client_key(tables, &client_key, owner->listener, owner->client_family, owner->client_ip,
-                      owner->client_port_be, command->channel.number);
-    tables_peer_key(&peer_key, allocation, (uint8_t)peer->ip.family, peer->ip.bytes,
-                    __builtin_bswap16(peer->port));
-    if (tables_lookup(tables, &peer_key) != FLOW_NONE)
-        return -EINVAL; // that peer has another channel: RFC 8656 section 12.2 forbids a second
     uint32_t permission;
     int error = permission_table_reach(tables, allocation, &peer->ip, &permission);
     if (error != 0)
         return error;
+    if (channel_table_of_port(&tables->channels, tables->permissions.at[permission].channels,
+                              __builtin_bswap16(peer->port)) != TABLE_NONE)
+        return -EINVAL; // that peer has another channel: RFC 8656 section 12.2 forbids a second
     uint32_t index = index_pool_take(&tables->channels.pool);
     if (index == TABLE_NONE) {
         permission_table_release(tables, permission);
@@ -225,19 +182,17 @@ static int add(struct tables *tables, uint32_t allocation, const struct command 
     }
     struct channel *entry = &tables->channels.at[index];
     memset(entry, 0, sizeof(*entry));
-    set_client(tables, index, &client_key);
+    set_client(tables, index, command->channel.number, owner);
     set_peer(tables, index, allocation, peer);
     entry->to_client.adjacency = owner->adjacency;
-    entry->permission = permission;
-    entry->permitted = tables->permissions.at[permission].live;
+    entry->permitted = tables->permissions.at[permission].is_live;
     set_changes(tables, entry, owner->listener);
-    error = insert_keys(tables, index);
+    error = insert(tables, index, permission);
     if (error != 0) {
         give(tables, index);
         permission_table_release(tables, permission);
         return error;
     }
-    link_in(tables, index);
     struct relay_slot *slot =
         tables_relay_slot(tables, relayed->relay, __builtin_bswap16(relayed->port_be));
     if (slot->guess == TABLE_NONE)
@@ -249,10 +204,9 @@ static int add(struct tables *tables, uint32_t allocation, const struct command 
 static bool is_to(const struct tables *tables, const struct channel *entry,
                   const struct transport_address *peer)
 {
-    struct flow_key key;
-    tables_peer_key(&key, channel_allocation(entry), (uint8_t)peer->ip.family, peer->ip.bytes,
-                    __builtin_bswap16(peer->port));
-    return channel_is_of_peer(&tables->channels, entry, &key);
+    return channel_is_of_peer(&tables->channels, entry, channel_allocation(entry),
+                              (uint8_t)peer->ip.family, peer->ip.bytes,
+                              __builtin_bswap16(peer->port));
 }
 
 static bool command_is_valid(const struct tables *tables, const struct command *command)
@@ -260,8 +214,7 @@ static bool command_is_valid(const struct tables *tables, const struct command *
     const struct transport_address *peer = &command->channel.peer;
     return command->channel.number >= TURN_CHANNEL_MIN &&
            command->channel.number <= channel_data_max(tables->config->rfc5766_channels) &&
-           peer->port != 0 &&
-           (peer->ip.family == IP_FAMILY_V4 || peer->ip.family == IP_FAMILY_V6) &&
+           peer->port != 0 && tables_know_family(tables, peer->ip.family) &&
            tables_path_is_valid(tables, &command->channel.path);
 }
 

@@ -23,9 +23,6 @@
 // XOR-PEER-ADDRESS of an IPv4 peer, up to the port: type, length, family.
 #define PEER_ATTRIBUTE ((uint64_t)STUN_ATTRIBUTE_XOR_PEER_ADDRESS << 32 | 8 << 16 | 1)
 
-// Of a peer's address, at most.
-#define CHANNELS_LOOKED_AT 2
-
 // Where a datagram goes, and as whose.
 struct indication_leg {
     uint64_t addresses; // source and destination, as in memory
@@ -182,9 +179,8 @@ static bool read_send(const uint8_t *message, uint32_t message_len, uint32_t *re
 
 static bool permits(const struct permission *permission, uint32_t allocation, uint32_t peer_ip)
 {
-    return permission->live && permission->allocation == allocation &&
-           permission->peer_family == IP_FAMILY_V4 &&
-           plain_load_u32(permission->peer_ip) == peer_ip;
+    return permission->peer_ipv4 == peer_ip && permission->allocation == allocation &&
+           permission->is_live && !permission->is_ipv6;
 }
 
 static bool send_one(struct worker *worker, struct rte_mbuf *frame, const struct sender *sender)
@@ -201,7 +197,7 @@ static bool send_one(struct worker *worker, struct rte_mbuf *frame, const struct
     if (!is_of_client(worker, sender) ||
         !read_send(message, old_udp_len - PACKET_UDP_LEN, &peer_ip, &peer_port_be, &data_len) ||
         !permits(permission, (uint32_t)(allocation - tables->allocations.at), peer_ip) ||
-        permission->hairpin != TABLE_RELAY_NONE || relayed->relay == RELAY_NONE)
+        permission->is_hairpin || relayed->relay == RELAY_NONE)
         return false;
     const struct indication_leg leg = {
         .addresses = plain_load_u32(worker->config->relays[relayed->relay].local.bytes) |
@@ -259,19 +255,12 @@ static void write_head(struct worker *worker, uint8_t *head, uint32_t peer_ip,
     store_be32(head + DATA_ATTRIBUTE_AT, (uint32_t)STUN_ATTRIBUTE_DATA << 16 | data_len);
 }
 
-// What comes from a channel's peer is not for here. True, too, where it would take long to find
-// out.
-static bool may_have_channel(const struct tables *tables, const struct permission *permission,
-                             uint16_t peer_port_be)
+// What comes from a channel's peer is not for here.
+static bool has_channel(const struct tables *tables, const struct permission *permission,
+                        uint16_t peer_port_be)
 {
-    uint32_t at = permission->channels;
-    for (unsigned i = 0; at != TABLE_NONE; i++) {
-        const struct channel *channel = &tables->channels.at[at];
-        if (i == CHANNELS_LOOKED_AT || channel_peer_port_be(channel) == peer_port_be)
-            return true;
-        at = channel->next_of_permission;
-    }
-    return false;
+    return channel_table_of_port(&tables->channels, permission->channels, peer_port_be) !=
+           TABLE_NONE;
 }
 
 static bool wrap_one(struct worker *worker, struct rte_mbuf *frame, uint32_t index,
@@ -289,8 +278,7 @@ static bool wrap_one(struct worker *worker, struct rte_mbuf *frame, uint32_t ind
     uint32_t payload_len = HEAD_LEN + data_len + padding_of(data_len);
     uint32_t peer_ip = (uint32_t)old_addresses;
     uint16_t peer_port_be = (uint16_t)old_ports;
-    if (!permits(permission, index, peer_ip) ||
-        may_have_channel(tables, permission, peer_port_be) ||
+    if (!permits(permission, index, peer_ip) || has_channel(tables, permission, peer_port_be) ||
         allocation->client_family != IP_FAMILY_V4 || peer_port_be == 0)
         return false;
     const struct indication_leg leg = {

@@ -54,21 +54,20 @@ static bool report_nothing_there(struct tables *tables, uint32_t id, enum remova
     return true;
 }
 
-// Spend the budget on what the allocation has in one family: its channels, then its permissions.
-// True when all is gone.
+// Spend the budget on what the allocation has in one family: each permission after its channels,
+// of which the last may take it along. True when all is gone.
 static bool belongings_drop(struct tables *tables, uint32_t allocation, enum table_family family,
                             unsigned *budget)
 {
-    struct allocation *owner = &tables->allocations.at[allocation];
-    for (; owner->channels[family] != TABLE_NONE; (*budget)--) {
+    const uint32_t *root = &tables->allocations.at[allocation].permissions[family];
+    for (; *root != TABLE_NONE; (*budget)--) {
         if (*budget == 0)
             return false;
-        channel_table_drop(tables, owner->channels[family]);
-    }
-    for (; owner->permissions[family] != TABLE_NONE; (*budget)--) {
-        if (*budget == 0)
-            return false;
-        permission_table_drop(tables, owner->permissions[family]);
+        uint32_t channel = tables->permissions.at[*root].channels;
+        if (channel != TABLE_NONE)
+            channel_table_drop(tables, channel);
+        else
+            permission_table_drop(tables, *root);
     }
     return true;
 }

@@ -59,13 +59,16 @@ void send_to_peer(struct worker *worker, const struct packet *packet,
         .source_port_be = relayed->port_be,
         .destination_port_be = request->peer_port_be,
         .family = (uint8_t)request->peer.family,
-        .hairpin = permission->hairpin,
+        .hairpin = TABLE_RELAY_NONE,
         .dont_fragment = request->dont_fragment,
-        .adjacency = permission->adjacency,
+        .adjacency = ADJACENCY_NONE,
     };
-    if (permission->hairpin != TABLE_RELAY_NONE) {
+    if (permission->is_hairpin) {
         leg.source_ip = relays[relayed->relay].advertised.bytes;
-        leg.destination_ip = relays[permission->hairpin].local.bytes;
+        leg.destination_ip = relays[permission->relay].local.bytes;
+        leg.hairpin = (uint8_t)permission->relay;
+    } else {
+        leg.adjacency = permission->adjacency;
     }
     if (!allowance_spend_direct(worker, allocation, DIRECTION_TO_PEER, packet->data_len)) {
         worker_drop(worker, packet->mbuf, DROP_BANDWIDTH);

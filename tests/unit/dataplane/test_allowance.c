@@ -47,29 +47,54 @@ static uint64_t spend_all(struct channel *channel, enum direction direction, siz
     return packets;
 }
 
+// What the allocation has carried when its channels go.
+static struct allocation_traffic settled(void)
+{
+    struct tables *tables = &fixture.worker->tables;
+    allowance_settle(tables, fixture.channel);
+    allowance_settle(tables, fixture.other);
+    return tables->allocations.at[channel_allocation(fixture.channel)].traffic;
+}
+
 static void without_a_limit_nothing_is_refused_and_all_is_counted(void **state)
 {
     (void)state;
-    struct allocation_traffic traffic;
     assert_int_equal(spend_all(fixture.channel, DIRECTION_TO_PEER, 1200), 1000000);
     assert_int_equal(spend_all(fixture.channel, DIRECTION_TO_CLIENT, 0), 1000000);
     for (unsigned len = 0; len < 65000; len += 1000)
         assert_true(allowance_spend(fixture.worker, fixture.channel, DIRECTION_TO_CLIENT, len));
-    allowance_traffic(fixture.channel, &traffic);
+    struct allocation_traffic traffic = settled();
     assert_int_equal(traffic.to_peer_packets, 1000000);
     assert_int_equal(traffic.to_peer_bytes, 1200000000);
     assert_int_equal(traffic.to_client_packets, 1000065);
     assert_int_equal(traffic.to_client_bytes, 1000 * (64 * 65 / 2));
 }
 
+static void channels_of_an_allocation_are_counted_together_and_once(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 1000; i++) {
+        assert_true(allowance_spend(fixture.worker, fixture.channel, DIRECTION_TO_PEER, i));
+        assert_true(allowance_spend(fixture.worker, fixture.other, DIRECTION_TO_PEER, 7));
+        assert_true(allowance_spend(fixture.worker, fixture.other, DIRECTION_TO_CLIENT, 1));
+    }
+    struct allocation_traffic traffic = settled();
+    assert_int_equal(traffic.to_peer_packets, 2000);
+    assert_int_equal(traffic.to_peer_bytes, 999 * 1000 / 2 + 7000);
+    assert_int_equal(traffic.to_client_packets, 1000);
+    assert_int_equal(traffic.to_client_bytes, 1000);
+    traffic = settled();
+    assert_int_equal(traffic.to_peer_packets, 2000);
+    assert_int_equal(traffic.to_peer_bytes, 999 * 1000 / 2 + 7000);
+}
+
 static void what_did_not_go_on_is_not_counted(void **state)
 {
     (void)state;
-    struct allocation_traffic traffic;
     assert_true(allowance_spend(fixture.worker, fixture.channel, DIRECTION_TO_PEER, 100));
     assert_true(allowance_spend(fixture.worker, fixture.channel, DIRECTION_TO_PEER, 50));
     allowance_give_back(fixture.channel, DIRECTION_TO_PEER, 100);
-    allowance_traffic(fixture.channel, &traffic);
+    struct allocation_traffic traffic = settled();
     assert_int_equal(traffic.to_peer_packets, 1);
     assert_int_equal(traffic.to_peer_bytes, 50);
 }
@@ -140,6 +165,7 @@ int main(void)
 #define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, rig_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(without_a_limit_nothing_is_refused_and_all_is_counted),
+        TEST(channels_of_an_allocation_are_counted_together_and_once),
         TEST(what_did_not_go_on_is_not_counted),
         TEST(an_allocations_channels_share_its_bandwidth),
         TEST(indications_take_from_the_same_bandwidth),

@@ -75,19 +75,18 @@ static void the_last_channel_of_a_peer_takes_a_permission_along_that_is_not_live
     assert_int_equal(index_pool_used(&tables->permissions.pool), 0);
 }
 
-// One that has carried this and has 1000 bytes left for more.
-static struct channel has_carried(const struct channel *channel, struct allocation_traffic carried)
+// It carries this, of pieces that it has taken, and has 1000 bytes left for more.
+static void carry(struct tables *tables, uint16_t number, const struct allocation_traffic *carried)
 {
-    struct channel copy = *channel;
-    copy.to_peer.packets = copy.to_client.packets = 1;
-    copy.to_peer.allowance = copy.to_client.allowance = 1000;
-    copy.traffic.to_peer_packets = carried.to_peer_packets - 1;
-    copy.traffic.to_client_packets = carried.to_client_packets - 1;
-    copy.traffic.to_peer_bytes =
-        carried.to_peer_bytes + carried.to_peer_packets * ALLOWANCE_PACKET_LEN + 1000;
-    copy.traffic.to_client_bytes =
-        carried.to_client_bytes + carried.to_client_packets * ALLOWANCE_PACKET_LEN + 1000;
-    return copy;
+    struct channel *channel = tables_rig_channel(tables, 1000, number);
+    struct allocation_traffic *taken = &tables->allocations.at[channel_allocation(channel)].traffic;
+    channel->to_peer.packets = (uint16_t)carried->to_peer_packets;
+    channel->to_client.packets = (uint16_t)carried->to_client_packets;
+    channel->to_peer.allowance = channel->to_client.allowance = 1000;
+    taken->to_peer_bytes +=
+        carried->to_peer_bytes + carried->to_peer_packets * ALLOWANCE_PACKET_LEN + 1000;
+    taken->to_client_bytes +=
+        carried->to_client_bytes + carried->to_client_packets * ALLOWANCE_PACKET_LEN + 1000;
 }
 
 static void what_a_channel_has_relayed_stays_counted_when_it_goes(void **state)
@@ -97,11 +96,8 @@ static void what_a_channel_has_relayed_stays_counted_when_it_goes(void **state)
     assert_int_equal(tables_rig_install_allocation(tables, 1, 1000), 0);
     assert_int_equal(tables_rig_install_channel(tables, 1, 0x4000, "192.0.2.1:5"), 0);
     assert_int_equal(tables_rig_install_channel(tables, 1, 0x4001, "192.0.2.1:6"), 0);
-    *tables_rig_channel(tables, 1000, 0x4000) = has_carried(
-        tables_rig_channel(tables, 1000, 0x4000), (struct allocation_traffic){1, 20, 3, 40});
-    *tables_rig_channel(tables, 1000, 0x4001) =
-        has_carried(tables_rig_channel(tables, 1000, 0x4001),
-                    (struct allocation_traffic){100, 2000, 300, 4000});
+    carry(tables, 0x4000, &(struct allocation_traffic){1, 20, 3, 40});
+    carry(tables, 0x4001, &(struct allocation_traffic){100, 2000, 300, 4000});
     assert_int_equal(tables_rig_remove_channel(tables, 1, 0x4000), 0);
     assert_null(tables_rig_channel(tables, 1000, 0x4000));
     assert_int_equal(tables_rig_remove_allocation(tables, 1), 0);
@@ -116,7 +112,7 @@ static void a_port_guesses_its_first_channel_and_none_that_is_gone(void **state)
 {
     struct tables *tables = *state;
     static const uint8_t peer[4] = {192, 0, 2, 1};
-    struct flow_key key;
+    const uint16_t port_be = __builtin_bswap16(5);
     assert_int_equal(tables_rig_install_allocation(tables, 1, 1000), 0);
     struct relay_slot *slot = tables_relay_slot(tables, RIG_RELAY_V4, 50001);
     assert_int_equal(slot->guess, TABLE_NONE);
@@ -124,10 +120,69 @@ static void a_port_guesses_its_first_channel_and_none_that_is_gone(void **state)
     const struct channel *first = tables_rig_channel(tables, 1000, 0x4000);
     assert_int_equal(tables_rig_install_channel(tables, 1, 0x4001, "192.0.2.2:5"), 0);
     assert_ptr_equal(&tables->channels.at[slot->guess], first);
-    tables_peer_key(&key, slot->allocation, IP_FAMILY_V4, peer, __builtin_bswap16(5));
-    assert_true(channel_is_of_peer(&tables->channels, first, &key));
+    assert_true(channel_is_of_peer(&tables->channels, first, slot->allocation, IP_FAMILY_V4, peer,
+                                   port_be));
     assert_int_equal(tables_rig_remove_channel(tables, 1, 0x4000), 0);
-    assert_false(channel_is_of_peer(&tables->channels, first, &key));
+    assert_false(channel_is_of_peer(&tables->channels, first, slot->allocation, IP_FAMILY_V4, peer,
+                                    port_be));
+}
+
+static uint32_t of_port(const struct tables *tables, uint16_t port)
+{
+    return channel_table_of_port(&tables->channels, tables->permissions.at[0].channels,
+                                 __builtin_bswap16(port));
+}
+
+// Ports that begin alike, from the lowest bit on, stand below each other.
+static void each_port_of_a_peer_finds_its_channel(void **state)
+{
+    struct tables *tables = *state;
+    static const uint16_t ports[TABLES_RIG_CHANNELS] = {256, 32768, 1, 512, 65535, 1024};
+    char peer[64];
+    assert_int_equal(tables_rig_install_allocation(tables, 1, 1000), 0);
+    assert_int_equal(tables_rig_install_permission(tables, 1, "192.0.2.1"), 0);
+    for (unsigned i = 0; i < TABLES_RIG_CHANNELS; i++) {
+        snprintf(peer, sizeof(peer), "192.0.2.1:%u", ports[i]);
+        assert_int_equal(tables_rig_install_channel(tables, 1, (uint16_t)(0x4000 + i), peer), 0);
+        assert_int_equal(tables_rig_install_channel(tables, 1, 0x4100, peer), -EINVAL);
+    }
+    for (unsigned gone = 0; gone < TABLES_RIG_CHANNELS; gone++) {
+        for (unsigned i = 0; i < TABLES_RIG_CHANNELS; i++) {
+            const struct channel *channel =
+                tables_rig_channel(tables, 1000, (uint16_t)(0x4000 + i));
+            uint32_t index = of_port(tables, ports[i]);
+            if (i < gone)
+                assert_int_equal(index, TABLE_NONE);
+            else
+                assert_ptr_equal(&tables->channels.at[index], channel);
+        }
+        assert_int_equal(of_port(tables, 2), TABLE_NONE);
+        assert_int_equal(tables_rig_remove_channel(tables, 1, (uint16_t)(0x4000 + gone)), 0);
+    }
+}
+
+static void refuses_a_peer_of_a_family_that_is_not_configured(void **state)
+{
+    struct tables *tables = *state;
+    struct plane_config config = *tables->config;
+    assert_true(tables_have_ipv6(&config));
+    config.listener_count = 1;
+    assert_true(tables_have_ipv6(&config));
+    config.relay_count = 1;
+    assert_false(tables_have_ipv6(&config));
+    struct tables ipv4;
+    assert_int_equal(tables_init(&ipv4, &config, SOCKET_ID_ANY), 0);
+    struct command command;
+    memset(&command, 0, sizeof(command));
+    command.install_allocation.client = rig_client("192.0.2.7:1000");
+    command.install_allocation.relay_v4_port = RELAY_MIN_PORT;
+    command.install_allocation.relay_v6 = RELAY_NONE;
+    assert_int_equal(allocation_table_install(&ipv4, &command), 0);
+    assert_int_equal(tables_rig_install_permission(&ipv4, 0, "2001:db8::"), -EINVAL);
+    assert_int_equal(tables_rig_remove_permission(&ipv4, 0, "2001:db8::"), -ENOENT);
+    assert_int_equal(tables_rig_install_channel(&ipv4, 0, 0x4000, "[2001:db8::]:5"), -EINVAL);
+    assert_int_equal(tables_rig_install_channel(&ipv4, 0, 0x4000, "192.0.2.1:5"), 0);
+    tables_done(&ipv4);
 }
 
 int main(void)
@@ -140,6 +195,8 @@ int main(void)
         TEST(the_last_channel_of_a_peer_takes_a_permission_along_that_is_not_live),
         TEST(what_a_channel_has_relayed_stays_counted_when_it_goes),
         TEST(a_port_guesses_its_first_channel_and_none_that_is_gone),
+        TEST(each_port_of_a_peer_finds_its_channel),
+        TEST(refuses_a_peer_of_a_family_that_is_not_configured),
     };
     return cmocka_run_group_tests(tests, rig_group_set_up, NULL);
 }

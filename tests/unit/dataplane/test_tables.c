@@ -4,9 +4,9 @@
 #include "tables_rig.h"
 
 #include <errno.h>
+#include <rte_common.h>
 
 static const uint8_t client[4] = {192, 0, 2, 7};
-static const uint8_t peer[4] = {192, 0, 2, 1};
 
 static void assert_found(const struct tables *tables, const struct flow_key *key,
                          enum table_value_kind kind)
@@ -17,29 +17,26 @@ static void assert_found(const struct tables *tables, const struct flow_key *key
 static void each_key_leads_to_its_own_kind_of_entry(void **state)
 {
     struct tables *tables = *state;
-    struct flow_key keys[5];
+    struct flow_key keys[3];
     uint16_t client_port_be = __builtin_bswap16(1000);
     tables_client_key(tables, &keys[0], RIG_LISTENER_V4, IP_FAMILY_V4, client, client_port_be, 0);
-    tables_peer_key(&keys[1], 0, IP_FAMILY_V4, peer, 0);
-    tables_client_key(tables, &keys[2], RIG_LISTENER_V4, IP_FAMILY_V4, client, client_port_be,
+    tables_client_key(tables, &keys[1], RIG_LISTENER_V4, IP_FAMILY_V4, client, client_port_be,
                       0x4000);
-    tables_peer_key(&keys[3], 0, IP_FAMILY_V4, peer, __builtin_bswap16(5));
-    tables_steering_key(tables, &keys[4], RIG_LISTENER_V4, IP_FAMILY_V4, client, client_port_be);
-    for (unsigned i = 0; i < 5; i++)
+    tables_steering_key(tables, &keys[2], RIG_LISTENER_V4, IP_FAMILY_V4, client, client_port_be);
+    for (unsigned i = 0; i < 3; i++)
         assert_found(tables, &keys[i], TABLE_VALUE_NONE);
     assert_int_equal(tables_rig_install_allocation(tables, 1, 1000), 0);
     assert_int_equal(tables_rig_install_channel(tables, 1, 0x4000, "192.0.2.1:5"), 0);
     assert_int_equal(tables_rig_install_steering(tables, 1000, 3), 0);
-    static const enum table_value_kind kinds[5] = {
-        TABLE_VALUE_ALLOCATION, TABLE_VALUE_PERMISSION, TABLE_VALUE_CHANNEL_OF_CLIENT,
-        TABLE_VALUE_CHANNEL_OF_PEER, TABLE_VALUE_STEERING};
-    for (unsigned i = 0; i < 5; i++) {
+    static const enum table_value_kind kinds[3] = {TABLE_VALUE_ALLOCATION, TABLE_VALUE_CHANNEL,
+                                                   TABLE_VALUE_STEERING};
+    for (unsigned i = 0; i < 3; i++) {
         assert_found(tables, &keys[i], kinds[i]);
         assert_int_equal(tables_find(tables, &keys[i]), 0);
     }
     assert_int_equal(tables_rig_remove_allocation(tables, 1), 0);
     assert_int_equal(tables_rig_remove_steering(tables, 1000), 0);
-    for (unsigned i = 0; i < 5; i++)
+    for (unsigned i = 0; i < 3; i++)
         assert_int_equal(tables_find(tables, &keys[i]), TABLE_NONE);
 }
 
@@ -62,16 +59,21 @@ static void no_two_arrays_share_a_byte(void **state)
     struct {
         void *bytes;
         size_t len;
-    } arrays[4] = {
+    } arrays[] = {
         {tables->allocations.at, TABLES_RIG_ALLOCATIONS * sizeof(struct allocation)},
         {tables->permissions.at,
          (TABLES_RIG_PERMISSIONS + TABLES_RIG_CHANNELS) * sizeof(struct permission)},
+        {tables->permissions.nodes,
+         (TABLES_RIG_PERMISSIONS + TABLES_RIG_CHANNELS) * sizeof(struct index_tree_node)},
+        {tables->permissions.ips, (TABLES_RIG_PERMISSIONS + TABLES_RIG_CHANNELS) * 16},
         {tables->channels.at, TABLES_RIG_CHANNELS * sizeof(struct channel)},
+        {tables->channels.places, TABLES_RIG_CHANNELS * sizeof(struct channel_place)},
+        {tables->channels.ips, TABLES_RIG_CHANNELS * sizeof(struct channel_ips)},
         {tables->steerings.at, TABLES_RIG_STEERINGS * sizeof(struct steering)},
     };
-    for (unsigned i = 0; i < 4; i++)
+    for (unsigned i = 0; i < RTE_DIM(arrays); i++)
         memset(arrays[i].bytes, 1 + (int)i, arrays[i].len);
-    for (unsigned i = 0; i < 4; i++) {
+    for (unsigned i = 0; i < RTE_DIM(arrays); i++) {
         for (size_t at = 0; at < arrays[i].len; at++)
             assert_int_equal(((const uint8_t *)arrays[i].bytes)[at], 1 + i);
     }
