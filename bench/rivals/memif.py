@@ -30,6 +30,7 @@ RUN_S = 120  # and the media
 # The generator shares its CPU with the relay's control thread, which gets what the generator sleeps through.
 NAP_US = 100
 REALTIME = 10  # of 1..99: before everything that has none
+SETTLE_S = 0.2
 # Where nothing may be lost, whoever has to wait for its CPU for a millisecond.
 UPKEEP_RING_LOG2 = 13
 # Every client of a million within a minute, nearly; and strangers without credentials.
@@ -163,8 +164,9 @@ def testpmd(lab, _allocations):
 def started(lab, command, log, is_ready):
     # A program that was killed leaves it behind.
     lab.socket.unlink(missing_ok=True)
+    cpus = f"{lab.arguments.relay_cpu},{lab.arguments.load_cpu}"
     with log.open("w") as output:
-        process = subprocess.Popen([*map(str, command)], stdin=subprocess.PIPE, stdout=output, stderr=output)
+        process = subprocess.Popen(["taskset", "-c", cpus, *map(str, command)], stdin=subprocess.PIPE, stdout=output, stderr=output)
     try:
         deadline = time.monotonic() + START_S
         while not is_ready():
@@ -173,6 +175,7 @@ def started(lab, command, log, is_ready):
             time.sleep(0.05)
         if lab.arguments.realtime:
             # DPDK does not start at such a priority: its threads wait for each other without sleeping.
+            time.sleep(SETTLE_S)
             set_realtime(process.pid, lab.arguments.relay_cpu)
         yield
     finally:
@@ -304,6 +307,8 @@ def main(words):
     arguments = parse_arguments(words)
     if os.geteuid() != 0 or not shutil.which("dpdk-testpmd"):
         raise SystemExit("compare memif: needs root and dpdk-testpmd (Debian's package dpdk-dev)")
+    # What starts on the CPU of a worker with such a priority stays there and waits.
+    os.sched_setaffinity(0, {arguments.load_cpu})
     with niceness(arguments.nice), tempfile.TemporaryDirectory(prefix="compare") as folder:
         lab = Lab(arguments, pathlib.Path(folder))
         if not lab.has_huge_pages:
