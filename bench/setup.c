@@ -27,7 +27,7 @@
 // As the relay's own: see src/control/loop.c and src/platform/port.c.
 #define PUNT_BURST  32
 #define RX_BURST    64
-#define PRIVATE_LEN 8
+#define PRIVATE_LEN 16
 #define MTU         1500
 #define SILENT_MS   2000
 #define PROGRESS_MS 1000

@@ -15,7 +15,7 @@
 #include <string.h>
 
 // As the relay's own pool: see src/platform/port.c.
-#define PRIVATE_LEN  8
+#define PRIVATE_LEN  16
 #define MATERIAL_LEN 65536
 #define HEAD_MAX_LEN 64
 #define TTL          64

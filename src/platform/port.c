@@ -20,9 +20,9 @@
 // The kernel takes chunks of at most a page, and the PMD puts the mbuf and all into one.
 #define FRAME_LEN_MIN 2048
 #define FRAME_LEN_MAX 3328
-// A multiple of 8. Cold packets are faster when prepended bytes are not in a cache line before the
-// data's.
-#define PRIVATE_LEN        8
+// Cold packets are faster when prepended bytes are not in a cache line before the data's, and long
+// ones are copied faster, by drivers that do, to a multiple of 16.
+#define PRIVATE_LEN        16
 #define BUFFER_CACHE_COUNT 256
 #define RING_LEN           2048
 
