@@ -11,5 +11,10 @@ struct siphash_key {
 
 uint64_t siphash(const struct siphash_key *key, const void *bytes, size_t len);
 
-// Of count words and the lower seven bytes of last, as they lie in memory: of 8 * count + 7 bytes.
-uint64_t siphash_words(const struct siphash_key *key, const uint64_t *words, size_t count, uint64_t last);
+// In two steps, for inputs that begin alike: the key and a first word, as it lies in memory;
+struct siphash_state {
+    uint64_t v0, v1, v2, v3;
+};
+void siphash_begin(const struct siphash_key *key, uint64_t first, struct siphash_state *ret_state);
+// then count words and the lower seven bytes of last: the hash of 8 + 8 * count + 7 bytes.
+uint64_t siphash_end(const struct siphash_state *state, const uint64_t *words, size_t count, uint64_t last);

@@ -20,5 +20,6 @@ int reply_frame(struct rte_mbuf *frame, uint16_t message_offset, const uint8_t *
                 size_t response_len);
 
 // The same for a response that is where the request was, message_offset bytes in; there is a UDP
-// datagram.
-void reply_in_place(struct rte_mbuf *frame, uint16_t message_offset, size_t response_len);
+// datagram. response_sum: checksum_add_bytes() of it.
+void reply_in_place(struct rte_mbuf *frame, uint16_t message_offset, size_t response_len,
+                    uint64_t response_sum);

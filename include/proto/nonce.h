@@ -44,10 +44,21 @@ struct nonce_policy {
 void nonce_mint(const struct nonce_policy *policy, const struct transport_address *client, uint32_t now_s,
                 uint16_t salt, uint8_t ret_nonce[NONCE_LEN]);
 
-// The same in two parts.
-void nonce_write_prefix(const struct nonce_policy *policy, uint8_t ret_prefix[NONCE_PREFIX_LEN]);
-void nonce_write_body(const struct nonce_policy *policy, const struct transport_address *client, uint32_t now_s,
-                      uint16_t salt, uint8_t ret_body[NONCE_BODY_LEN]);
+// What nonces of one moment share; made once for many.
+struct nonce_stamp {
+    struct siphash_state mac; // of what they share
+    uint64_t first_word;      // of the end
+    uint64_t next_bits;       // of base64, behind it
+    uint32_t minted_s;
+};
+void nonce_stamp_init(const struct nonce_policy *policy, uint32_t now_s, uint16_t salt, struct nonce_stamp *ret_stamp);
+
+// The end of an attribute with a nonce, from the last character that all nonces of a policy share on, and with its
+// padding: as words in memory. What comes before it is nonce_mint()'s.
+#define NONCE_END_OFFSET (NONCE_PREFIX_LEN - 1)
+#define NONCE_END_WORDS  3
+void nonce_end(const struct nonce_stamp *stamp, const struct transport_address *client,
+               uint64_t ret_words[NONCE_END_WORDS]);
 
 enum nonce_verdict nonce_verify(const struct nonce_policy *policy, const struct transport_address *client,
                                 uint32_t now_s, struct span nonce);

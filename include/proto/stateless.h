@@ -5,6 +5,7 @@
 
 #include "base/address.h"
 #include "base/bytes.h"
+#include "proto/fingerprint.h"
 #include "proto/message.h"
 #include "proto/nonce.h"
 
@@ -26,11 +27,25 @@ struct stateless_policy {
 // The longest template: a 401, its texts at their longest.
 #define STATELESS_TEMPLATE_MAX_LEN 368
 
-// An answer but for what differs from one to the next: the method, the transaction id, and an address or a nonce's
-// body. FINGERPRINT stands behind it, without its value.
+// The words of eight bytes in which answers of one template differ: three from the header's start on, and what an
+// address or the end of a nonce takes.
+#define STATELESS_HEADER_WORDS 3
+#define STATELESS_CHANGED_WORDS 3
+#define STATELESS_WORDS (STATELESS_HEADER_WORDS + STATELESS_CHANGED_WORDS)
+
+// Without or with FINGERPRINT.
+struct stateless_form {
+    uint32_t start; // class and length, where type and length stand in memory
+    uint16_t len;
+    uint16_t rest_sum; // what all but the words adds to a checksum; a FINGERPRINT's value is not in it
+};
+
+// An answer but for what differs from one to the next: the method, the transaction id, and an address or a nonce.
+// FINGERPRINT stands behind it, without its value.
 struct stateless_template {
-    uint16_t len;            // bytes, without FINGERPRINT
-    uint16_t changes_offset; // of the address or body
+    struct stateless_form forms[2]; // by whether there is a FINGERPRINT
+    struct fingerprint_plan plan;
+    uint16_t changes_offset;
     uint8_t bytes[STATELESS_TEMPLATE_MAX_LEN] __attribute__((aligned(16)));
 };
 
@@ -70,19 +85,22 @@ enum stateless_verdict stateless_process(const struct stateless_answers *answers
                                          const struct transport_address *client, uint32_t now_s, uint16_t salt,
                                          uint8_t *buffer, size_t capacity, size_t *ret_len);
 
-// The same in two steps, for many answers at a time: what the second reads was then not stored a moment ago, in pieces.
-// After the first an answer lacks FINGERPRINT's value, which the second writes; it is for answers that have one.
-enum stateless_verdict stateless_prepare(const struct stateless_answers *answers, const struct stun_message *message,
-                                         const struct transport_address *client, uint32_t now_s, uint16_t salt,
-                                         uint8_t *buffer, size_t capacity, size_t *ret_len);
-void stateless_seal(uint8_t *answer, size_t len);
+struct stateless_reply {
+    uint64_t sum; // of all its bytes, for the checksum around it
+    uint16_t len;
+};
+
+// The same for one of many: stamp has the time and the salt.
+enum stateless_verdict stateless_reply(const struct stateless_answers *answers, const struct stun_message *message,
+                                       const struct transport_address *client, const struct nonce_stamp *stamp,
+                                       uint8_t *buffer, size_t capacity, struct stateless_reply *ret_reply);
 
 // How long the answer gets to a request with this second byte of its type, as a rule and at most: with FINGERPRINT.
 static inline size_t stateless_usual_len(const struct stateless_answers *answers, uint8_t type)
 {
     const struct stateless_template *template =
         type == STUN_METHOD_BINDING ? &answers->binding_v6 : &answers->unauthenticated;
-    return template->len + STUN_ATTRIBUTE_HEADER_LEN + STUN_FINGERPRINT_LEN;
+    return template->forms[1].len;
 }
 
 // A 401 or 438 as stateless_process writes it, for the TURN server's own refusals. Its length in bytes.

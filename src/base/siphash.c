@@ -5,16 +5,12 @@
 
 #include <string.h>
 
-struct state {
-    uint64_t v0, v1, v2, v3;
-};
-
 static inline uint64_t rotate_left(uint64_t value, unsigned bits)
 {
     return (value << bits) | (value >> (64 - bits));
 }
 
-static inline void round_once(struct state *s)
+static inline void round_once(struct siphash_state *s)
 {
     s->v0 += s->v1;
     s->v2 += s->v3;
@@ -28,7 +24,7 @@ static inline void round_once(struct state *s)
     s->v2 = rotate_left(s->v2, 32);
 }
 
-static inline void compress(struct state *s, uint64_t word)
+static inline void compress(struct siphash_state *s, uint64_t word)
 {
     s->v3 ^= word;
     round_once(s);
@@ -36,9 +32,9 @@ static inline void compress(struct state *s, uint64_t word)
     s->v0 ^= word;
 }
 
-static inline struct state begin(const struct siphash_key *key)
+static inline struct siphash_state begin(const struct siphash_key *key)
 {
-    return (struct state){
+    return (struct siphash_state){
         .v0 = key->k[0] ^ 0x736f6d6570736575u, // "somepseudorandomlygeneratedbytes"
         .v1 = key->k[1] ^ 0x646f72616e646f6du,
         .v2 = key->k[0] ^ 0x6c7967656e657261u,
@@ -47,7 +43,7 @@ static inline struct state begin(const struct siphash_key *key)
 }
 
 // The last word: what is left, and the length modulo 256 in its top byte.
-static inline uint64_t finish(struct state *s, uint64_t last, size_t len)
+static inline uint64_t finish(struct siphash_state *s, uint64_t last, size_t len)
 {
     compress(s, last | (uint64_t)len << 56);
     s->v2 ^= 0xFF;
@@ -58,7 +54,7 @@ static inline uint64_t finish(struct state *s, uint64_t last, size_t len)
 
 uint64_t siphash(const struct siphash_key *key, const void *bytes, size_t len)
 {
-    struct state s = begin(key);
+    struct siphash_state s = begin(key);
     const uint8_t *next = bytes;
     size_t left = len;
     uint64_t word;
@@ -73,12 +69,18 @@ uint64_t siphash(const struct siphash_key *key, const void *bytes, size_t len)
     return finish(&s, word, len);
 }
 
-uint64_t siphash_words(const struct siphash_key *key, const uint64_t *words, size_t count,
-                       uint64_t last)
+void siphash_begin(const struct siphash_key *key, uint64_t first, struct siphash_state *ret_state)
 {
-    struct state s = begin(key);
+    *ret_state = begin(key);
+    compress(ret_state, first);
+}
+
+uint64_t siphash_end(const struct siphash_state *state, const uint64_t *words, size_t count,
+                     uint64_t last)
+{
+    struct siphash_state s = *state;
 
     for (size_t i = 0; i < count; i++)
         compress(&s, words[i]);
-    return finish(&s, last & 0x00FFFFFFFFFFFFFF, 8 * count + 7);
+    return finish(&s, last & 0x00FFFFFFFFFFFFFF, 8 + 8 * count + 7);
 }

@@ -96,7 +96,7 @@ bool rate_limiter_allows(struct rate_limiter *limiter, uint8_t family, const uin
             bucket->full_tsc += limiter->interval_tsc;
             return true;
         }
-        if (bucket->full_tsc <= now_tsc)
+        if (bucket->full_tsc <= now_tsc && found == NULL)
             found = bucket;
     }
     // No room means that more prefixes are asking here than a set holds: the newcomer waits.

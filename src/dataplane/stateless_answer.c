@@ -36,12 +36,11 @@ static bool prefix_is_within_rate(struct worker *worker, const struct packet *pa
                                worker->now_tsc);
 }
 
-// Answers to a burst. Each is written over its request; what is left to be done to it reads what
-// was stored in pieces, and waits for less when that was not a moment ago.
+// Answers to a burst, each written over its request. What they sum up to is known after many steps
+// that depend on each other: the headers that need it are written when all have been begun.
 struct answer {
     const struct packet *packet;
-    uint16_t len;
-    bool has_fingerprint;
+    struct stateless_reply reply;
 };
 
 struct answer_list {
@@ -61,15 +60,21 @@ static size_t answer_room(const struct packet *packet)
     return (size_t)((const uint8_t *)frame->buf_addr + frame->buf_len - packet_payload(packet));
 }
 
-static inline struct transport_address client_of(const struct packet *packet)
+// In words, as it will be read.
+static inline void get_client(const struct packet *packet, struct transport_address *ret_client)
 {
-    struct transport_address client = {.ip.family = packet->family,
-                                       .port = ntohs(packet->source_port_be)};
-    if (packet->family == IP_FAMILY_V4)
-        memcpy(client.ip.bytes, packet->source_ip, 4);
-    else
-        memcpy(client.ip.bytes, packet->source_ip, 16);
-    return client;
+    uint64_t words[2] = {0, 0};
+    uint32_t v4;
+    if (packet->family == IP_FAMILY_V4) {
+        memcpy(&v4, packet->source_ip, sizeof(v4));
+        words[0] = v4;
+    } else {
+        memcpy(words, packet->source_ip, sizeof(words));
+    }
+    memcpy(ret_client->ip.bytes, &words[0], sizeof(words[0]));
+    memcpy(ret_client->ip.bytes + 8, &words[1], sizeof(words[1]));
+    ret_client->ip.family = packet->family;
+    ret_client->port = ntohs(packet->source_port_be);
 }
 
 static bool has_integrity(const struct stun_message *message)
@@ -77,8 +82,10 @@ static bool has_integrity(const struct stun_message *message)
     return message->integrity_offset != 0 || message->integrity_sha256_offset != 0;
 }
 
-static void process(struct worker *worker, const struct packet *packet, struct answer_list *list)
+static void process(struct worker *worker, const struct packet *packet,
+                    const struct nonce_stamp *stamp, struct answer_list *list)
 {
+    struct answer *answer = &list->at[list->count];
     struct span bytes = {packet_payload(packet), packet_payload_len(packet)};
     struct stun_message message;
     if (!sum_is_good(packet)) {
@@ -99,19 +106,15 @@ static void process(struct worker *worker, const struct packet *packet, struct a
         worker_drop(worker, packet->mbuf, DROP_RATE_LIMITED);
         return;
     }
-    struct transport_address client = client_of(packet);
-    // Of a nonce, which no Binding answer has.
-    uint16_t salt =
-        message.method == STUN_METHOD_BINDING ? 0 : (uint16_t)token_stream_next(&worker->tokens);
+    struct transport_address client;
+    get_client(packet, &client);
     size_t room = answer_room(packet);
     if (room < STATELESS_ANSWER_MAX_LEN) {
         worker_drop(worker, packet->mbuf, DROP_NO_BUFFER);
         return;
     }
-    size_t len = 0;
-    enum stateless_verdict verdict =
-        stateless_prepare(&worker->stateless, &message, &client, worker->now_s, salt,
-                          packet_payload(packet), room, &len);
+    enum stateless_verdict verdict = stateless_reply(&worker->stateless, &message, &client, stamp,
+                                                     packet_payload(packet), room, &answer->reply);
     if (verdict == STATELESS_PASS) {
         punt_message(worker, packet, &client, message.method, (uint16_t)message.bytes.len);
     } else if (!stateless_is_answer(verdict)) {
@@ -120,24 +123,26 @@ static void process(struct worker *worker, const struct packet *packet, struct a
         worker_drop(worker, packet->mbuf, DROP_RATE_LIMITED);
     } else {
         worker_count(worker, answer_counters[verdict]);
-        list->at[list->count++] = (struct answer){packet, (uint16_t)len, message.has_fingerprint};
+        answer->packet = packet;
+        list->count++;
     }
 }
 
 void stateless_answer(struct worker *worker, const struct worker_packets *list)
 {
     struct answer_list answers;
+    struct nonce_stamp stamp;
+    if (list->count == 0)
+        return;
+    nonce_stamp_init(&worker->stateless.policy.nonce, worker->now_s,
+                     (uint16_t)token_stream_next(&worker->tokens), &stamp);
     answers.count = 0;
     for (unsigned i = 0; i < list->count; i++)
-        process(worker, list->packets[i], &answers);
+        process(worker, list->packets[i], &stamp, &answers);
     for (unsigned i = 0; i < answers.count; i++) {
         const struct answer *answer = &answers.at[i];
-        if (answer->has_fingerprint)
-            stateless_seal(packet_payload(answer->packet), answer->len);
-    }
-    for (unsigned i = 0; i < answers.count; i++) {
-        const struct packet *packet = answers.at[i].packet;
-        reply_in_place(packet->mbuf, message_offset(packet), answers.at[i].len);
+        const struct packet *packet = answer->packet;
+        reply_in_place(packet->mbuf, message_offset(packet), answer->reply.len, answer->reply.sum);
         transmit(worker, packet->mbuf);
     }
 }

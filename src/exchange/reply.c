@@ -121,7 +121,8 @@ static void frame_set(struct rte_mbuf *frame, const uint8_t *start, size_t len)
     frame->ol_flags = 0;
 }
 
-void reply_in_place(struct rte_mbuf *frame, uint16_t message_offset, size_t response_len)
+void reply_in_place(struct rte_mbuf *frame, uint16_t message_offset, size_t response_len,
+                    uint64_t response_sum)
 {
     uint8_t *request = rte_pktmbuf_mtod(frame, uint8_t *);
     uint8_t *message = request + message_offset;
@@ -134,7 +135,7 @@ void reply_in_place(struct rte_mbuf *frame, uint16_t message_offset, size_t resp
     uint64_t sum = len == HEADERS_LEN_V4
                        ? write_ipv4(start + sizeof(struct rte_ether_hdr), ip, udp_len)
                        : write_ipv6(start + sizeof(struct rte_ether_hdr), ip, udp_len);
-    turn_udp(udp, udp_len, checksum_add_bytes(sum, message, response_len));
+    turn_udp(udp, udp_len, sum + response_sum);
     write_ethernet(start, ethernet);
     frame_set(frame, start, len + response_len);
 }
@@ -147,6 +148,7 @@ int reply_frame(struct rte_mbuf *frame, uint16_t message_offset, const uint8_t *
     if (response_len > (size_t)(frame->buf_len - frame->data_off - message_offset))
         return -ENOSPC;
     memcpy(rte_pktmbuf_mtod_offset(frame, uint8_t *, message_offset), response, response_len);
-    reply_in_place(frame, message_offset, response_len);
+    reply_in_place(frame, message_offset, response_len,
+                   checksum_add_bytes(0, response, response_len));
     return 0;
 }

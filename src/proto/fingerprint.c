@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The CRC-32 of ITU V.42 in FINGERPRINT (RFC 8489 section 14.7). A message is some forty to two
 // hundred bytes long, too short for tables to pay: where the processor multiplies without carries,
-// all blocks of 16 bytes are folded at once ("Fast CRC Computation for Generic Polynomials Using
-// PCLMULQDQ Instruction", Gopal and others, 2009).
+// all blocks of 16 bytes are folded at once (proto/fold.h).
 #include "proto/fingerprint.h"
 
+#include "proto/fold.h"
 #include "proto/stun.h"
 
-#include <stdbool.h>
+#include <assert.h>
+#include <string.h>
 #include <zlib.h>
 
-#ifdef __x86_64__
-
-#include <immintrin.h>
+#ifdef FOLD_IS_KNOWN
 
 #define BLOCK_LEN  16
 #define BLOCKS_MAX 8 // folded at once
@@ -33,37 +32,21 @@ static const uint8_t to_end[2 * BLOCK_LEN] = {
 };
 
 // Whatever multiplies so has SSSE3.
-static inline bool can_fold(size_t len)
+static inline bool is_foldable(size_t len)
 {
-    return len >= BLOCK_LEN && len % 4 == 0 && __builtin_cpu_supports("pclmul");
+    return len >= BLOCK_LEN && len % 4 == 0 && fold_is_usable();
 }
 
-__attribute__((target("pclmul,ssse3"))) static inline __m128i fold(__m128i block, size_t over)
+static inline __m128i fold(__m128i block, size_t over)
 {
     __m128i by = _mm_load_si128((const __m128i *)folds[over]);
     return _mm_xor_si128(_mm_clmulepi64_si128(block, by, 0x00),
                          _mm_clmulepi64_si128(block, by, 0x11));
 }
 
-// 128 bits to 64, to 32 with 32 behind them, and these by Barrett's reduction to the remainder.
-__attribute__((target("pclmul,ssse3"))) static inline uint32_t reduce(__m128i sum)
-{
-    const __m128i over_32 = _mm_set_epi64x(0, 0x163cd6124);           // x^64
-    const __m128i barrett = _mm_set_epi64x(0x1f7011641, 0x1db710641); // x^64 / P, P
-    const __m128i lower = _mm_set_epi32(0, 0, 0, -1);
-    __m128i by = _mm_load_si128((const __m128i *)folds[1]);
-    sum = _mm_xor_si128(_mm_clmulepi64_si128(sum, by, 0x10), _mm_srli_si128(sum, 8));
-    sum = _mm_xor_si128(_mm_clmulepi64_si128(_mm_and_si128(sum, lower), over_32, 0x00),
-                        _mm_srli_si128(sum, 4));
-    __m128i quotient = _mm_clmulepi64_si128(_mm_and_si128(sum, lower), barrett, 0x10);
-    quotient = _mm_clmulepi64_si128(_mm_and_si128(quotient, lower), barrett, 0x00);
-    return (uint32_t)((uint64_t)_mm_cvtsi128_si64(_mm_xor_si128(sum, quotient)) >> 32);
-}
-
 // The CRC's initial ones go into the first four bytes. Zeros in front of those change nothing: they
 // fill up the first block, so that the last is whole.
-__attribute__((target("pclmul,ssse3"))) static uint32_t crc_by_folding(const uint8_t *bytes,
-                                                                       size_t len)
+static uint32_t crc_by_folding(const uint8_t *bytes, size_t len)
 {
     size_t first_len = (len - 1) % BLOCK_LEN + 1;
     size_t left = (len - first_len) / BLOCK_LEN;
@@ -79,12 +62,52 @@ __attribute__((target("pclmul,ssse3"))) static uint32_t crc_by_folding(const uin
         sum = _mm_xor_si128(sum, _mm_loadu_si128((const __m128i *)bytes));
         bytes += BLOCK_LEN;
     }
-    return ~reduce(sum);
+    return ~fold_reduce(sum);
+}
+
+#define POLYNOMIAL 0xEDB88320 // bits reversed: the first is that of x^31
+#define ONE        0x80000000
+
+// x^exponent modulo the polynomial, in the form of the table above. It has an inverse: exponents
+// may be negative.
+static uint64_t power_of_x(int exponent)
+{
+    uint32_t power = ONE;
+
+    for (; exponent > 0; exponent--)
+        power = power >> 1 ^ (power & 1 ? POLYNOMIAL : 0);
+    for (; exponent < 0; exponent++)
+        power = power & ONE ? (power ^ POLYNOMIAL) << 1 | 1 : power << 1;
+    return (uint64_t)power << 1;
+}
+
+// fold_reduce() multiplies by x^32 as a CRC does; so does a product of 64 and 33 bits that is read
+// as 128.
+void fingerprint_plan_init(const uint8_t *message, size_t len, const uint16_t *offsets,
+                           unsigned count, struct fingerprint_plan *ret_plan)
+{
+    struct fingerprint_plan plan = {.is_made = true};
+    __m128i sum = _mm_setzero_si128();
+
+    assert(count <= FINGERPRINT_WORDS_MAX);
+    *ret_plan = (struct fingerprint_plan){.is_made = false};
+    if (!fold_is_usable())
+        return;
+    for (unsigned i = 0; i < count; i++) {
+        int behind = (int)len - offsets[i] - (int)sizeof(uint64_t);
+        uint64_t word;
+
+        memcpy(&word, message + offsets[i], sizeof(word));
+        plan.folds[i] = power_of_x(8 * behind - 32);
+        sum = _mm_xor_si128(sum, fold_word(&plan, i, word));
+    }
+    plan.rest = fingerprint(message, len) ^ fold_reduce(sum);
+    *ret_plan = plan;
 }
 
 #else
 
-static bool can_fold(size_t len)
+static bool is_foldable(size_t len)
 {
     (void)len;
     return false;
@@ -95,11 +118,21 @@ static uint32_t crc_by_folding(const uint8_t *bytes, size_t len)
     return (uint32_t)crc32(0, bytes, (uInt)len);
 }
 
+void fingerprint_plan_init(const uint8_t *message, size_t len, const uint16_t *offsets,
+                           unsigned count, struct fingerprint_plan *ret_plan)
+{
+    (void)message;
+    (void)len;
+    (void)offsets;
+    (void)count;
+    *ret_plan = (struct fingerprint_plan){.is_made = false};
+}
+
 #endif
 
 uint32_t fingerprint(const void *message, size_t len)
 {
     uint32_t crc =
-        can_fold(len) ? crc_by_folding(message, len) : (uint32_t)crc32(0, message, (uInt)len);
+        is_foldable(len) ? crc_by_folding(message, len) : (uint32_t)crc32(0, message, (uInt)len);
     return crc ^ STUN_FINGERPRINT_XOR;
 }

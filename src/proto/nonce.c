@@ -23,24 +23,30 @@ struct claim {
     uint16_t salt;
 };
 
-// Two words for an IPv4 client, four for an IPv6 one: SipHash's last word tells them apart by the
-// length in it. There is no room left for the key's id, which goes into the key.
-static inline uint64_t compute_mac(const struct siphash_key *key, const struct claim *claim,
-                                   const struct transport_address *client)
+// The MAC's first word is what nonces of one moment share; then come one word for an IPv4 client,
+// three for an IPv6 one: SipHash's last word tells them apart by the length in it. There is no room
+// for the key's id and the features, which no client chooses: they go into the key.
+static inline void mac_begin(const struct siphash_key *key, const struct claim *claim,
+                             struct siphash_state *ret_state)
 {
-    const struct siphash_key by = {{key->k[0] ^ claim->key_id, key->k[1]}};
-    uint64_t last = claim->features | (uint64_t)claim->salt << 24 | (uint64_t)client->port << 40;
-    uint64_t words[3];
+    const struct siphash_key by = {
+        {key->k[0] ^ claim->key_id ^ (uint64_t)claim->features << 8, key->k[1]}};
+
+    siphash_begin(&by, claim->minted_s | (uint64_t)claim->salt << 32, ret_state);
+}
+
+static inline uint64_t mac_end(const struct siphash_state *state,
+                               const struct transport_address *client)
+{
+    uint64_t words[2];
     uint32_t v4;
 
     if (client->ip.family == IP_FAMILY_V4) {
         memcpy(&v4, client->ip.bytes, sizeof(v4));
-        words[0] = v4 | (uint64_t)claim->minted_s << 32;
-        return siphash_words(&by, words, 1, last);
+        return siphash_end(state, NULL, 0, v4 | (uint64_t)client->port << 32);
     }
     memcpy(words, client->ip.bytes, sizeof(client->ip.bytes));
-    words[2] = claim->minted_s;
-    return siphash_words(&by, words, 3, last);
+    return siphash_end(state, words, 2, client->port);
 }
 
 // Base64, 16 characters at a time, with no table and no branch.
@@ -110,16 +116,13 @@ bool nonce_read_features(struct span nonce, uint32_t *ret_features)
     return true;
 }
 
-void nonce_write_prefix(const struct nonce_policy *policy, uint8_t ret_prefix[NONCE_PREFIX_LEN])
-{
-    characters features = encode_base64((uint64_t)policy->features << 24, 0);
+#define DIGIT_BITS 6
+#define HALF_MASK  0xFFFFFFFFFFFF // eight digits
 
-    memcpy(ret_prefix, COOKIE, COOKIE_LEN);
-    memcpy(ret_prefix + COOKIE_LEN, &features, FEATURES_LEN);
-}
-
-void nonce_write_body(const struct nonce_policy *policy, const struct transport_address *client,
-                      uint32_t now_s, uint16_t salt, uint8_t ret_body[NONCE_BODY_LEN])
+// Key id, time and the salt's first byte make eight characters, which stand behind the prefix's
+// last one.
+void nonce_stamp_init(const struct nonce_policy *policy, uint32_t now_s, uint16_t salt,
+                      struct nonce_stamp *ret_stamp)
 {
     const struct claim claim = {
         .features = policy->features,
@@ -127,20 +130,41 @@ void nonce_write_body(const struct nonce_policy *policy, const struct transport_
         .minted_s = now_s,
         .salt = salt,
     };
-    uint64_t mac = compute_mac(&policy->current.mac, &claim, client);
-    uint64_t said = (uint64_t)claim.key_id << 48 | (uint64_t)now_s << 16 | salt;
-    characters first = encode_base64(said >> 8, (said & 0xFF) << 40 | mac >> 24);
-    characters rest = encode_base64((mac & 0xFFFFFF) << 24, 0);
+    uint64_t said = (uint64_t)claim.key_id << 40 | (uint64_t)now_s << 8 | salt >> 8;
+    uint64_t last_feature = policy->features & 63;
+    halves text = (halves)encode_base64(last_feature << 42 | said >> DIGIT_BITS, 0);
 
-    memcpy(ret_body, &first, sizeof(first));
-    memcpy(ret_body + sizeof(first), &rest, NONCE_BODY_LEN - sizeof(first));
+    mac_begin(&policy->current.mac, &claim, &ret_stamp->mac);
+    ret_stamp->first_word = text[0];
+    ret_stamp->next_bits = ((said << 8 | (salt & 0xFF)) << 34) & HALF_MASK;
+    ret_stamp->minted_s = now_s;
+}
+
+// The second word begins with the eighth of those characters; then come the salt's second byte and
+// the MAC, twelve in all.
+void nonce_end(const struct nonce_stamp *stamp, const struct transport_address *client,
+               uint64_t ret_words[NONCE_END_WORDS])
+{
+    uint64_t mac = mac_end(&stamp->mac, client);
+    halves text = (halves)encode_base64(stamp->next_bits | mac >> 30, (mac << 18) & HALF_MASK);
+
+    ret_words[0] = stamp->first_word;
+    ret_words[1] = text[0];
+    ret_words[2] = text[1] & 0xFFFFFFFFFF; // the rest is padding
 }
 
 void nonce_mint(const struct nonce_policy *policy, const struct transport_address *client,
                 uint32_t now_s, uint16_t salt, uint8_t ret_nonce[NONCE_LEN])
 {
-    nonce_write_prefix(policy, ret_nonce);
-    nonce_write_body(policy, client, now_s, salt, ret_nonce + NONCE_PREFIX_LEN);
+    characters features = encode_base64((uint64_t)policy->features << 24, 0);
+    uint64_t end[NONCE_END_WORDS];
+    struct nonce_stamp stamp;
+
+    nonce_stamp_init(policy, now_s, salt, &stamp);
+    nonce_end(&stamp, client, end);
+    memcpy(ret_nonce, COOKIE, COOKIE_LEN);
+    memcpy(ret_nonce + COOKIE_LEN, &features, FEATURES_LEN);
+    memcpy(ret_nonce + NONCE_END_OFFSET, end, NONCE_LEN - NONCE_END_OFFSET);
 }
 
 static const struct nonce_key *find_key(const struct nonce_policy *policy, uint8_t id)
@@ -155,6 +179,7 @@ enum nonce_verdict nonce_verify(const struct nonce_policy *policy,
                                 struct span nonce)
 {
     const struct nonce_key *key;
+    struct siphash_state mac;
     uint8_t body[BODY_BYTES];
     struct claim claim;
     int32_t age_s;
@@ -171,7 +196,8 @@ enum nonce_verdict nonce_verify(const struct nonce_policy *policy,
     key = find_key(policy, claim.key_id);
     if (key == NULL)
         return NONCE_STALE;
-    if (load_be64(body + 7) != compute_mac(&key->mac, &claim, client))
+    mac_begin(&key->mac, &claim, &mac);
+    if (load_be64(body + 7) != mac_end(&mac, client))
         return NONCE_FORGED;
     age_s = (int32_t)(now_s - claim.minted_s);
     return age_s >= -CLOCK_SKEW_S && age_s <= (int64_t)policy->lifetime_s ? NONCE_VALID

@@ -3,8 +3,9 @@
 // 12).
 #include "proto/stateless.h"
 
+#include "base/checksum.h"
 #include "proto/builder.h"
-#include "proto/fingerprint.h"
+#include "proto/fold.h"
 
 // What we offer, in order of preference (RFC 8489 section 9.2.4), and the bytes of that
 // PASSWORD-ALGORITHMS value.
@@ -32,17 +33,64 @@ static void begin_template(struct stun_builder *builder, struct stateless_templa
                       no_transaction);
 }
 
+// Of the words, in ascending order.
+static void get_offsets(const struct stateless_template *template,
+                        uint16_t ret_offsets[STATELESS_WORDS])
+{
+    for (unsigned i = 0; i < STATELESS_WORDS; i++) {
+        size_t base = i < STATELESS_HEADER_WORDS ? 0 : template->changes_offset;
+
+        ret_offsets[i] = (uint16_t)(base + i % STATELESS_HEADER_WORDS * sizeof(uint64_t));
+    }
+}
+
+static uint64_t load_word(const uint8_t *bytes)
+{
+    uint64_t word;
+
+    memcpy(&word, bytes, sizeof(word));
+    return word;
+}
+
+static void store_word(uint8_t *bytes, uint64_t word)
+{
+    memcpy(bytes, &word, sizeof(word));
+}
+
+static void set_form(struct stateless_template *template, bool has_fingerprint, size_t len)
+{
+    struct stateless_form *form = &template->forms[has_fingerprint];
+    uint16_t offsets[STATELESS_WORDS];
+    uint64_t words_sum = 0;
+
+    store_be16(template->bytes + 2, (uint16_t)(len - STUN_HEADER_LEN));
+    memcpy(&form->start, template->bytes, sizeof(form->start));
+    form->len = (uint16_t)len;
+    get_offsets(template, offsets);
+    for (unsigned i = 0; i < STATELESS_WORDS; i++)
+        words_sum = checksum_add_8_bytes(words_sum, template->bytes + offsets[i]);
+    form->rest_sum =
+        checksum_fold(checksum_add_bytes(0, template->bytes, len) + checksum_negate(words_sum));
+}
+
 static void end_template(struct stun_builder *builder, struct stateless_template *template,
                          const struct stateless_policy *policy)
 {
+    uint16_t offsets[STATELESS_WORDS];
+    size_t len;
+
     if (policy->software[0] != '\0')
         stun_add_string(builder, STUN_ATTRIBUTE_SOFTWARE, policy->software);
-    template->len = (uint16_t)stun_builder_finish(builder);
+    len = stun_builder_finish(builder);
     stun_add_u32(builder, STUN_ATTRIBUTE_FINGERPRINT, 0);
     assert(!builder->overflow);
+    set_form(template, false, len);
+    set_form(template, true, len + FINGERPRINT_ATTRIBUTE_LEN);
+    get_offsets(template, offsets);
+    fingerprint_plan_init(template->bytes, len, offsets, STATELESS_WORDS, &template->plan);
 }
 
-// RFC 8489 section 6.3.1.1.
+// RFC 8489 section 6.3.1.1. Of an IPv4 address the last two words are nothing that changes.
 static void make_binding(struct stateless_template *template, const struct stateless_policy *policy,
                          enum ip_family family)
 {
@@ -58,15 +106,16 @@ static void make_binding(struct stateless_template *template, const struct state
 static void make_challenge(struct stateless_template *template,
                            const struct stateless_policy *policy, unsigned error)
 {
-    uint8_t nonce[NONCE_LEN] = {0};
+    const struct transport_address nobody = {.ip = {.family = IP_FAMILY_V4}};
+    uint8_t nonce[NONCE_LEN];
     struct stun_builder builder;
 
-    nonce_write_prefix(&policy->nonce, nonce);
+    nonce_mint(&policy->nonce, &nobody, 0, 0, nonce);
     begin_template(&builder, template, STUN_CLASS_ERROR);
     stun_add_error_code(&builder, error);
     stun_add_string(&builder, STUN_ATTRIBUTE_REALM, policy->realm);
     template->changes_offset =
-        (uint16_t)(builder.len + STUN_ATTRIBUTE_HEADER_LEN + NONCE_PREFIX_LEN);
+        (uint16_t)(builder.len + STUN_ATTRIBUTE_HEADER_LEN + NONCE_END_OFFSET);
     stun_add_bytes(&builder, STUN_ATTRIBUTE_NONCE, nonce, sizeof(nonce));
     if ((policy->nonce.features & NONCE_FEATURE_PASSWORD_ALGORITHMS) != 0)
         stun_add_password_algorithms(&builder, offered_algorithms, OFFERED_COUNT);
@@ -85,90 +134,142 @@ void stateless_answers_init(struct stateless_answers *answers,
 
 // What an answer takes from its request; read before it is written over it.
 struct transaction {
-    uint16_t type;
-    uint64_t mask[2]; // cookie and transaction id: what addresses are masked with
+    uint64_t first;  // type, length, cookie
+    uint64_t second; // transaction id
+    uint32_t third;
     bool has_fingerprint;
 };
 
-static struct transaction transaction_of(const struct stun_message *message)
+static inline struct transaction transaction_of(const struct stun_message *message)
 {
     struct transaction transaction = {
-        .type = load_be16(message->bytes.data),
+        .first = load_word(message->bytes.data),
+        .second = load_word(message->bytes.data + 8),
         .has_fingerprint = message->has_fingerprint,
     };
 
-    memcpy(transaction.mask, message->bytes.data + 4, sizeof(transaction.mask));
+    memcpy(&transaction.third, message->bytes.data + 16, sizeof(transaction.third));
     return transaction;
 }
 
-// A request's class is two zero bits in its type: the template's are put there. Returns the length.
-static size_t copy_template(const struct stateless_template *template,
-                            const struct transaction *transaction, uint8_t *buffer)
-{
-    size_t fingerprint_len = transaction->has_fingerprint ? FINGERPRINT_ATTRIBUTE_LEN : 0;
-    size_t len = template->len + fingerprint_len;
+// The words of one answer. They are kept in registers: what has just been stored in pieces is
+// waited for.
+struct words {
+    uint64_t header[STATELESS_HEADER_WORDS];
+    uint64_t changed[STATELESS_CHANGED_WORDS];
+};
 
-    for (size_t offset = 0; offset < len; offset += PIECE_LEN)
-        memcpy(buffer + offset, template->bytes + offset, PIECE_LEN);
-    store_be16(buffer, transaction->type | load_be16(template->bytes));
-    store_be16(buffer + 2, (uint16_t)(len - STUN_HEADER_LEN));
-    memcpy(buffer + 4, transaction->mask, sizeof(transaction->mask));
-    return len;
+// A request's class is two zero bits in its type: the template's are put there. The third word ends
+// with the first attribute's header.
+static inline void set_header(const struct stateless_template *template,
+                              const struct transaction *transaction, struct words *words)
+{
+    const uint64_t type_and_cookie = 0xFFFFFFFF0000FFFF;
+
+    words->header[0] = (transaction->first & type_and_cookie) |
+                       template->forms[transaction->has_fingerprint].start;
+    words->header[1] = transaction->second;
+    words->header[2] = load_word(template->bytes + 16) | transaction->third;
 }
 
-void stateless_seal(uint8_t *answer, size_t len)
+static inline uint64_t sum_of(const struct words *words)
 {
-    size_t covered_len = len - FINGERPRINT_ATTRIBUTE_LEN;
+    uint64_t sum = checksum_carry_u64(words->header[0], words->header[1]);
 
-    store_be32(answer + covered_len + STUN_ATTRIBUTE_HEADER_LEN, fingerprint(answer, covered_len));
+    sum = checksum_carry_u64(sum, words->header[2]);
+    sum = checksum_carry_u64(sum, words->changed[0]);
+    sum = checksum_carry_u64(sum, words->changed[1]);
+    sum = checksum_carry_u64(sum, words->changed[2]);
+    return checksum_add_u64(0, sum);
 }
 
-// RFC 8489 section 14.2. The family is in the template.
-static void write_xor_address(const struct transport_address *address, const uint64_t mask[2],
-                              uint8_t *value)
+// RFC 8489 section 14.7. message: all that it covers.
+static inline uint32_t fingerprint_of(const struct stateless_template *template,
+                                      const struct words *words, const uint8_t *message)
 {
-    uint32_t v4;
-    uint64_t v6[2];
+#ifdef FOLD_IS_KNOWN
+    const struct fingerprint_plan *plan = &template->plan;
 
-    store_be16(value + 2, address->port ^ (STUN_MAGIC_COOKIE >> 16));
-    if (address->ip.family == IP_FAMILY_V4) {
-        memcpy(&v4, address->ip.bytes, sizeof(v4));
-        v4 ^= (uint32_t)mask[0];
-        memcpy(value + 4, &v4, sizeof(v4));
-        return;
+    if (plan->is_made) {
+        __m128i even = _mm_xor_si128(fold_word(plan, 0, words->header[0]),
+                                     fold_word(plan, 2, words->header[2]));
+        __m128i odd = _mm_xor_si128(fold_word(plan, 1, words->header[1]),
+                                    fold_word(plan, 3, words->changed[0]));
+
+        even = _mm_xor_si128(even, fold_word(plan, 4, words->changed[1]));
+        odd = _mm_xor_si128(odd, fold_word(plan, 5, words->changed[2]));
+        return plan->rest ^ fold_reduce(_mm_xor_si128(even, odd));
     }
-    memcpy(v6, address->ip.bytes, sizeof(v6));
-    v6[0] ^= mask[0];
-    v6[1] ^= mask[1];
-    memcpy(value + 4, v6, sizeof(v6));
+#endif
+    (void)words;
+    return fingerprint(message, template->forms[0].len);
 }
 
-static size_t write_binding(const struct stateless_answers *answers,
+static inline void write_words(const struct stateless_template *template,
+                               const struct transaction *transaction, const struct words *words,
+                               uint8_t *buffer, struct stateless_reply *ret_reply)
+{
+    const struct stateless_form *form = &template->forms[transaction->has_fingerprint];
+    uint8_t *changes = buffer + template->changes_offset;
+    uint64_t sum = form->rest_sum + sum_of(words);
+    size_t len = form->len;
+
+    for (size_t offset = PIECE_LEN; offset < len; offset += PIECE_LEN)
+        memcpy(buffer + offset, template->bytes + offset, PIECE_LEN);
+    store_word(buffer, words->header[0]);
+    store_word(buffer + 8, words->header[1]);
+    store_word(buffer + 16, words->header[2]);
+    store_word(changes, words->changed[0]);
+    store_word(changes + 8, words->changed[1]);
+    store_word(changes + 16, words->changed[2]);
+    if (transaction->has_fingerprint) {
+        uint32_t value = __builtin_bswap32(fingerprint_of(template, words, buffer));
+
+        memcpy(buffer + len - sizeof(value), &value, sizeof(value));
+        sum += value;
+    }
+    ret_reply->sum = sum;
+    ret_reply->len = (uint16_t)len;
+}
+
+// RFC 8489 section 14.2. In the template there is the address that is all zeros, masked with the
+// cookie and a transaction id of zeros.
+static inline void write_binding(const struct stateless_answers *answers,
+                                 const struct stun_message *message,
+                                 const struct transport_address *client, uint8_t *buffer,
+                                 struct stateless_reply *ret_reply)
+{
+    struct transaction transaction = transaction_of(message);
+    bool is_v4 = client->ip.family == IP_FAMILY_V4;
+    const struct stateless_template *template = is_v4 ? &answers->binding_v4 : &answers->binding_v6;
+    const uint8_t *changes = template->bytes + template->changes_offset;
+    uint64_t port = (uint64_t)__builtin_bswap16(client->port) << 16;
+    uint64_t ip[2];
+    struct words words;
+
+    memcpy(ip, client->ip.bytes, sizeof(ip));
+    set_header(template, &transaction, &words);
+    words.changed[0] = load_word(changes) ^ (port | ip[0] << 32);
+    words.changed[1] = load_word(changes + 8);
+    words.changed[2] = load_word(changes + 16);
+    if (!is_v4) {
+        words.changed[1] ^= (ip[0] >> 32 | ip[1] << 32) ^ transaction.second;
+        words.changed[2] ^= (ip[1] >> 32) ^ transaction.third;
+    }
+    write_words(template, &transaction, &words, buffer, ret_reply);
+}
+
+static void write_challenge(const struct stateless_template *template,
                             const struct stun_message *message,
-                            const struct transport_address *client, uint8_t *buffer)
+                            const struct transport_address *client, const struct nonce_stamp *stamp,
+                            uint8_t *buffer, struct stateless_reply *ret_reply)
 {
     struct transaction transaction = transaction_of(message);
-    const struct stateless_template *template =
-        client->ip.family == IP_FAMILY_V4 ? &answers->binding_v4 : &answers->binding_v6;
+    struct words words;
 
-    size_t len = copy_template(template, &transaction, buffer);
-
-    write_xor_address(client, transaction.mask, buffer + template->changes_offset);
-    return len;
-}
-
-static size_t write_challenge(const struct stateless_answers *answers,
-                              const struct stateless_template *template,
-                              const struct stun_message *message,
-                              const struct transport_address *client, uint32_t now_s, uint16_t salt,
-                              uint8_t *buffer)
-{
-    struct transaction transaction = transaction_of(message);
-    size_t len = copy_template(template, &transaction, buffer);
-
-    nonce_write_body(&answers->policy.nonce, client, now_s, salt,
-                     buffer + template->changes_offset);
-    return len;
+    set_header(template, &transaction, &words);
+    nonce_end(stamp, client, words.changed);
+    write_words(template, &transaction, &words, buffer, ret_reply);
 }
 
 size_t stateless_write_challenge(const struct stateless_answers *answers,
@@ -178,13 +279,13 @@ size_t stateless_write_challenge(const struct stateless_answers *answers,
 {
     const struct stateless_template *template =
         error == STUN_ERROR_STALE_NONCE ? &answers->stale_nonce : &answers->unauthenticated;
-    size_t len;
+    struct stateless_reply reply;
+    struct nonce_stamp stamp;
 
     assert(capacity >= STATELESS_ANSWER_MAX_LEN);
-    len = write_challenge(answers, template, message, client, now_s, salt, buffer);
-    if (message->has_fingerprint)
-        stateless_seal(buffer, len);
-    return len;
+    nonce_stamp_init(&answers->policy.nonce, now_s, salt, &stamp);
+    write_challenge(template, message, client, &stamp, buffer, &reply);
+    return reply.len;
 }
 
 // The answers that are given seldom are put together one attribute after the other.
@@ -198,39 +299,40 @@ static void begin_answer(struct stun_builder *builder, const struct stun_message
     stun_builder_init(builder, buffer, capacity, STUN_CLASS_ERROR, message->method, transaction_id);
 }
 
-static size_t end_answer(struct stun_builder *builder, const struct stateless_policy *policy,
-                         const struct stun_message *message)
+static void end_answer(struct stun_builder *builder, const struct stateless_policy *policy,
+                       bool has_fingerprint, struct stateless_reply *ret_reply)
 {
     if (policy->software[0] != '\0')
         stun_add_string(builder, STUN_ATTRIBUTE_SOFTWARE, policy->software);
-    if (message->has_fingerprint)
-        stun_add_u32(builder, STUN_ATTRIBUTE_FINGERPRINT, 0);
-    return stun_builder_finish(builder);
+    if (has_fingerprint)
+        stun_add_fingerprint(builder);
+    ret_reply->len = (uint16_t)stun_builder_finish(builder);
+    ret_reply->sum = checksum_add_bytes(0, builder->buffer, ret_reply->len);
 }
 
 // RFC 8489 section 9.2.4: a 400 carries neither realm nor nonce.
-static size_t write_bad_request(const struct stateless_policy *policy,
-                                const struct stun_message *message, uint8_t *buffer,
-                                size_t capacity)
+static void write_bad_request(const struct stateless_policy *policy,
+                              const struct stun_message *message, uint8_t *buffer, size_t capacity,
+                              struct stateless_reply *ret_reply)
 {
     struct stun_builder builder;
 
     begin_answer(&builder, message, buffer, capacity);
     stun_add_error_code(&builder, STUN_ERROR_BAD_REQUEST);
-    return end_answer(&builder, policy, message);
+    end_answer(&builder, policy, message->has_fingerprint, ret_reply);
 }
 
 // RFC 8489 section 6.3.1.
-static size_t write_unknown_attributes(const struct stateless_policy *policy,
-                                       const struct stun_message *message, uint8_t *buffer,
-                                       size_t capacity)
+static void write_unknown_attributes(const struct stateless_policy *policy,
+                                     const struct stun_message *message, uint8_t *buffer,
+                                     size_t capacity, struct stateless_reply *ret_reply)
 {
     struct stun_builder builder;
 
     begin_answer(&builder, message, buffer, capacity);
     stun_add_error_code(&builder, STUN_ERROR_UNKNOWN_ATTRIBUTE);
     stun_add_unknown_attributes(&builder, message->unknown, message->unknown_count);
-    return end_answer(&builder, policy, message);
+    end_answer(&builder, policy, message->has_fingerprint, ret_reply);
 }
 
 static bool has_username(const struct stun_message *message)
@@ -324,33 +426,31 @@ static enum stateless_verdict classify(const struct stateless_policy *policy,
     return STATELESS_IGNORED;
 }
 
-enum stateless_verdict stateless_prepare(const struct stateless_answers *answers,
-                                         const struct stun_message *message,
-                                         const struct transport_address *client, uint32_t now_s,
-                                         uint16_t salt, uint8_t *buffer, size_t capacity,
-                                         size_t *ret_len)
+enum stateless_verdict stateless_reply(const struct stateless_answers *answers,
+                                       const struct stun_message *message,
+                                       const struct transport_address *client,
+                                       const struct nonce_stamp *stamp, uint8_t *buffer,
+                                       size_t capacity, struct stateless_reply *ret_reply)
 {
     const struct stateless_policy *policy = &answers->policy;
-    enum stateless_verdict verdict = classify(policy, message, client, now_s);
+    enum stateless_verdict verdict = classify(policy, message, client, stamp->minted_s);
 
     assert(capacity >= STATELESS_ANSWER_MAX_LEN);
     switch (verdict) {
     case STATELESS_BINDING:
-        *ret_len = write_binding(answers, message, client, buffer);
+        write_binding(answers, message, client, buffer, ret_reply);
         break;
     case STATELESS_BAD_REQUEST:
-        *ret_len = write_bad_request(policy, message, buffer, capacity);
+        write_bad_request(policy, message, buffer, capacity, ret_reply);
         break;
     case STATELESS_UNKNOWN_ATTRIBUTE:
-        *ret_len = write_unknown_attributes(policy, message, buffer, capacity);
+        write_unknown_attributes(policy, message, buffer, capacity, ret_reply);
         break;
     case STATELESS_UNAUTHENTICATED:
-        *ret_len = write_challenge(answers, &answers->unauthenticated, message, client, now_s, salt,
-                                   buffer);
+        write_challenge(&answers->unauthenticated, message, client, stamp, buffer, ret_reply);
         break;
     case STATELESS_STALE_NONCE:
-        *ret_len =
-            write_challenge(answers, &answers->stale_nonce, message, client, now_s, salt, buffer);
+        write_challenge(&answers->stale_nonce, message, client, stamp, buffer, ret_reply);
         break;
     default:
         break;
@@ -364,10 +464,13 @@ enum stateless_verdict stateless_process(const struct stateless_answers *answers
                                          uint16_t salt, uint8_t *buffer, size_t capacity,
                                          size_t *ret_len)
 {
-    enum stateless_verdict verdict =
-        stateless_prepare(answers, message, client, now_s, salt, buffer, capacity, ret_len);
+    enum stateless_verdict verdict;
+    struct stateless_reply reply;
+    struct nonce_stamp stamp;
 
-    if (stateless_is_answer(verdict) && message->has_fingerprint)
-        stateless_seal(buffer, *ret_len);
+    nonce_stamp_init(&answers->policy.nonce, now_s, salt, &stamp);
+    verdict = stateless_reply(answers, message, client, &stamp, buffer, capacity, &reply);
+    if (stateless_is_answer(verdict))
+        *ret_len = reply.len;
     return verdict;
 }

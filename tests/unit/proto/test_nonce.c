@@ -243,6 +243,36 @@ static void gives_another_nonce_for_another_salt(void **state)
     assert_int_equal(verify(&policy, "192.0.2.1:5000", NOW_S, &other), NONCE_VALID);
 }
 
+static void refuses_a_port_of_which_one_bit_is_another(void **state)
+{
+    struct transport_address to = client();
+    struct minted nonce = mint(NOW_S);
+
+    (void)state;
+    for (unsigned bit = 0; bit < 16; bit++) {
+        struct transport_address other = to;
+
+        other.port ^= (uint16_t)(1u << bit);
+        assert_int_equal(nonce_verify(&policy, &other, NOW_S, SPAN(nonce.bytes)), NONCE_FORGED);
+    }
+}
+
+static void takes_its_own_nonce_of_any_time_salt_and_key(void **state)
+{
+    struct nonce_policy by = policy;
+    struct transport_address to = client();
+
+    (void)state;
+    for (unsigned bit = 0; bit < 32; bit++) {
+        uint32_t now_s = 1u << bit;
+        struct minted nonce;
+
+        by.current.id = (uint8_t)(1u << bit % 8);
+        nonce_mint(&by, &to, now_s, (uint16_t)(1u << bit % 16), nonce.bytes);
+        assert_int_equal(nonce_verify(&by, &to, now_s, SPAN(nonce.bytes)), NONCE_VALID);
+    }
+}
+
 static void starts_with_the_cookie_and_its_features_in_base64(void **state)
 {
     static const struct {
@@ -339,6 +369,8 @@ int main(void)
         cmocka_unit_test(refuses_any_other_length),
         cmocka_unit_test(gives_each_client_its_own_nonce),
         cmocka_unit_test(gives_another_nonce_for_another_salt),
+        cmocka_unit_test(refuses_a_port_of_which_one_bit_is_another),
+        cmocka_unit_test(takes_its_own_nonce_of_any_time_salt_and_key),
         cmocka_unit_test(starts_with_the_cookie_and_its_features_in_base64),
         cmocka_unit_test(is_made_of_base64_characters_only),
         cmocka_unit_test(reads_the_features_of_the_nonce_of_rfc_8489_appendix_b_1),

@@ -2,8 +2,11 @@
 // The stateless answers: who gets which, and what is in them (RFC 8489 sections 6.3, 9.2.4).
 #include "proto/stateless.h"
 
+#include "base/checksum.h"
 #include "proto/integrity.h"
 #include "support.h"
+
+#include <stdlib.h>
 
 #define NOW_S 5000
 #define SALT  77
@@ -231,6 +234,114 @@ static void answers_in_the_buffer_of_the_request(void **state)
             apart.verdict);
         assert_int_equal(len, apart.len);
         assert_memory_equal(buffer, apart.bytes, len);
+    }
+}
+
+// What the general way makes of it: one attribute after the other.
+static size_t build_expected(const struct stateless_policy *policy,
+                             const struct stun_message *message, const struct transport_address *to,
+                             unsigned error, uint8_t *buffer)
+{
+    static const uint16_t algorithms[] = {STUN_PASSWORD_ALGORITHM_SHA256,
+                                          STUN_PASSWORD_ALGORITHM_MD5};
+    struct stun_builder builder;
+    uint8_t nonce[NONCE_LEN];
+
+    stun_builder_init(&builder, buffer, STATELESS_ANSWER_MAX_LEN,
+                      error == 0 ? STUN_CLASS_SUCCESS : STUN_CLASS_ERROR, message->method,
+                      message->transaction_id);
+    if (error == 0) {
+        stun_add_xor_address(&builder, STUN_ATTRIBUTE_XOR_MAPPED_ADDRESS, to);
+    } else {
+        nonce_mint(&policy->nonce, to, NOW_S, SALT, nonce);
+        stun_add_error_code(&builder, error);
+        stun_add_string(&builder, STUN_ATTRIBUTE_REALM, policy->realm);
+        stun_add_bytes(&builder, STUN_ATTRIBUTE_NONCE, nonce, sizeof(nonce));
+        if ((policy->nonce.features & NONCE_FEATURE_PASSWORD_ALGORITHMS) != 0)
+            stun_add_password_algorithms(&builder, algorithms, 2);
+    }
+    if (policy->software[0] != '\0')
+        stun_add_string(&builder, STUN_ATTRIBUTE_SOFTWARE, policy->software);
+    if (message->has_fingerprint)
+        stun_add_fingerprint(&builder);
+    return stun_builder_finish(&builder);
+}
+
+static struct transport_address any_address(void)
+{
+    enum ip_family family = rand() % 2 == 0 ? IP_FAMILY_V4 : IP_FAMILY_V6;
+    uint8_t bytes[16];
+
+    for (unsigned i = 0; i < sizeof(bytes); i++)
+        bytes[i] = (uint8_t)rand();
+    return (struct transport_address){ip_address_from_bytes(family, bytes), (uint16_t)rand()};
+}
+
+static struct stateless_policy any_policy(void)
+{
+    struct stateless_policy policy = policy_of((uint32_t)rand() & 0xFFFFFF);
+
+    memset(policy.realm, 0, sizeof(policy.realm));
+    memset(policy.realm, 'r', 1 + (size_t)rand() % STATELESS_TEXT_MAX_LEN);
+    memset(policy.software, 0, sizeof(policy.software));
+    if (rand() % 4 > 0)
+        memset(policy.software, 's', (size_t)rand() % (STATELESS_TEXT_MAX_LEN + 1));
+    return policy;
+}
+
+// With its FINGERPRINT, if it has one, made anew.
+static struct stun_message parse_changed(uint8_t *bytes)
+{
+    size_t len = STUN_HEADER_LEN + load_be16(bytes + 2);
+    size_t covered_len = len - 8;
+
+    if (len > STUN_HEADER_LEN && load_be16(bytes + covered_len) == STUN_ATTRIBUTE_FINGERPRINT)
+        store_be32(bytes + covered_len + 4, fingerprint(bytes, covered_len));
+    return parse_valid((struct span){bytes, len});
+}
+
+// And what is said to be its checksum, which nobody computes again, is.
+static void answers_byte_for_byte_as_the_builder_does(void **state)
+{
+    static const uint16_t methods[] = {STUN_METHOD_BINDING, STUN_METHOD_ALLOCATE,
+                                       STUN_METHOD_REFRESH, STUN_METHOD_CREATE_PERMISSION,
+                                       STUN_METHOD_CHANNEL_BIND};
+
+    (void)state;
+    srand(5);
+    for (unsigned i = 0; i < 4000; i++) {
+        struct stateless_policy policy = any_policy();
+        bool has_forged_nonce = i % 3 == 0;
+        struct request request = {
+            .method = methods[(unsigned)rand() % 5],
+            .username = has_forged_nonce ? "user" : NULL,
+            .realm = has_forged_nonce ? REALM : NULL,
+            .text_nonce = has_forged_nonce ? "old" : NULL,
+            .integrity = has_forged_nonce,
+            .fingerprint = rand() % 2 == 0,
+        };
+        unsigned error = request.method == STUN_METHOD_BINDING ? 0 : has_forged_nonce ? 438 : 401;
+        uint8_t buffer[1024], expected[STATELESS_ANSWER_MAX_LEN];
+        struct stun_message message;
+        struct transport_address from = any_address();
+        struct stateless_answers answers;
+        struct stateless_reply reply;
+        struct nonce_stamp stamp;
+        size_t len;
+
+        make(&request, buffer, sizeof(buffer));
+        for (unsigned at = 8; at < STUN_HEADER_LEN; at++)
+            buffer[at] = (uint8_t)rand(); // the transaction id
+        message = parse_changed(buffer);
+        len = build_expected(&policy, &message, &from, error, expected);
+        stateless_answers_init(&answers, &policy);
+        nonce_stamp_init(&policy.nonce, NOW_S, SALT, &stamp);
+        assert_true(stateless_is_answer(
+            stateless_reply(&answers, &message, &from, &stamp, buffer, sizeof(buffer), &reply)));
+        assert_int_equal(reply.len, len);
+        assert_memory_equal(buffer, expected, len);
+        assert_int_equal(checksum_fold(reply.sum),
+                         checksum_fold(checksum_add_bytes(0, expected, len)));
     }
 }
 
@@ -729,6 +840,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_in_the_buffer_of_the_request),
+        cmocka_unit_test(answers_byte_for_byte_as_the_builder_does),
         cmocka_unit_test(answers_a_binding_request_with_the_clients_address),
         cmocka_unit_test(answers_a_binding_request_whatever_credentials_it_carries),
         cmocka_unit_test(answers_a_binding_request_of_unknown_attributes_with_420),
