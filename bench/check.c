@@ -195,11 +195,11 @@ static struct span check_headers(const struct departure *departure)
 }
 
 // The i-th of what was sent: which packet it is. Each leaves once.
-static uint32_t packet_of(struct traffic *traffic, struct rte_mbuf *frame, uint32_t count)
+static uint32_t packet_of(struct traffic *traffic, struct rte_mbuf *frame)
 {
     uint32_t i;
     memcpy(&i, rte_mbuf_to_priv(frame), sizeof(i));
-    if (i >= count || traffic->arrivals[i].frame != frame)
+    if (i >= traffic->count || traffic->arrivals[i].frame != frame)
         fail("%s: a frame left that never came", traffic->scenario->name);
     if (traffic->seen[i])
         fail("%s: a frame left twice", traffic->scenario->name);
@@ -207,17 +207,17 @@ static uint32_t packet_of(struct traffic *traffic, struct rte_mbuf *frame, uint3
     return i;
 }
 
-static void check_count(struct traffic *traffic, const struct port *port, uint32_t count)
+static void check_count(struct traffic *traffic, const struct port *port)
 {
-    if (port->sent_count != count)
-        fail("%s: of %u packets %u left", traffic->scenario->name, count, port->sent_count);
+    if (port->sent_count != traffic->count)
+        fail("%s: of %u packets %u left", traffic->scenario->name, traffic->count,
+             port->sent_count);
     memset(traffic->seen, 0, traffic->count);
 }
 
-static struct departure departure_of(struct traffic *traffic, struct rte_mbuf *frame,
-                                     uint32_t count)
+static struct departure departure_of(struct traffic *traffic, struct rte_mbuf *frame)
 {
-    const struct traffic_packet *packet = &traffic->packets[packet_of(traffic, frame, count)];
+    const struct traffic_packet *packet = &traffic->packets[packet_of(traffic, frame)];
     return (struct departure){
         .traffic = traffic,
         .packet = packet,
@@ -228,11 +228,11 @@ static struct departure departure_of(struct traffic *traffic, struct rte_mbuf *f
     };
 }
 
-void check_relayed(struct traffic *traffic, const struct port *port, uint32_t count)
+void check_relayed(struct traffic *traffic, const struct port *port)
 {
-    check_count(traffic, port, count);
-    for (uint32_t i = 0; i < count; i++) {
-        struct departure departure = departure_of(traffic, port->sent[i], count);
+    check_count(traffic, port);
+    for (uint32_t i = 0; i < traffic->count; i++) {
+        struct departure departure = departure_of(traffic, port->sent[i]);
         enum packet_role role = (enum packet_role)departure.packet->role;
         departure.forwarder = "relay";
         departure.way =
@@ -249,11 +249,11 @@ void check_relayed(struct traffic *traffic, const struct port *port, uint32_t co
     }
 }
 
-void check_routed(struct traffic *traffic, const struct port *port, uint32_t count)
+void check_routed(struct traffic *traffic, const struct port *port)
 {
-    check_count(traffic, port, count);
-    for (uint32_t i = 0; i < count; i++) {
-        struct departure departure = departure_of(traffic, port->sent[i], count);
+    check_count(traffic, port);
+    for (uint32_t i = 0; i < traffic->count; i++) {
+        struct departure departure = departure_of(traffic, port->sent[i]);
         departure.forwarder = "l3fwd";
         departure.way = way_in(traffic->scenario, (enum packet_role)departure.packet->role,
                                departure.packet->flow, traffic->flow_count);
@@ -266,10 +266,10 @@ void check_routed(struct traffic *traffic, const struct port *port, uint32_t cou
 
 void check_swapped(struct traffic *traffic, const struct port *port)
 {
-    check_count(traffic, port, traffic->count);
+    check_count(traffic, port);
     for (uint32_t i = 0; i < traffic->count; i++) {
         struct rte_mbuf *frame = port->sent[i];
-        uint32_t at = packet_of(traffic, frame, traffic->count);
+        uint32_t at = packet_of(traffic, frame);
         if (frame->pkt_len != traffic->arrivals[at].len ||
             memcmp(rte_pktmbuf_mtod(frame, const uint8_t *), "\2\0\0\0\0\7\2\0\0\0\1\0", 12) != 0)
             fail("macswap: MAC addresses that are not swapped");
@@ -291,8 +291,9 @@ static enum counter role_counter(enum packet_role role)
 }
 
 void check_counters(const struct traffic *traffic, const struct worker_counters *before,
-                    const struct worker_counters *after, uint32_t count)
+                    const struct worker_counters *after)
 {
+    uint32_t count = traffic->count;
     const struct scenario *scenario = traffic->scenario;
     for (unsigned drop = 0; drop < DROP_COUNT; drop++) {
         if (after->drops[drop] != before->drops[drop])

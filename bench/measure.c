@@ -38,52 +38,54 @@ static uint64_t time_l3fwd(const struct l3fwd *l3fwd, const struct port *port)
     return rte_rdtsc_precise() - start;
 }
 
-// One way of forwarding the first count packets, checked: cycles.
-typedef uint64_t forwarding(const struct stand *stand, uint32_t count, uint32_t burst);
+// One way of forwarding all packets, checked: cycles.
+typedef uint64_t forwarding(const struct stand *stand, uint32_t burst);
 
-static uint64_t run_floor(const struct stand *stand, uint32_t count, uint32_t burst)
+static uint64_t run_floor(const struct stand *stand, uint32_t burst)
 {
-    port_load(stand->port, stand->traffic->arrivals, count, burst);
+    port_load(stand->port, stand->traffic->arrivals, stand->traffic->count, burst);
     uint64_t cycles = time_floor(stand->port);
     check_swapped(stand->traffic, stand->port);
     return cycles;
 }
 
-static uint64_t run_l3fwd(const struct stand *stand, uint32_t count, uint32_t burst)
+static uint64_t run_l3fwd(const struct stand *stand, uint32_t burst)
 {
-    port_load(stand->port, stand->traffic->arrivals, count, burst);
+    port_load(stand->port, stand->traffic->arrivals, stand->traffic->count, burst);
     uint64_t cycles = time_l3fwd(stand->l3fwd, stand->port);
-    check_routed(stand->traffic, stand->port, count);
+    check_routed(stand->traffic, stand->port);
     return cycles;
 }
 
-static uint64_t run_worker(const struct stand *stand, uint32_t count, uint32_t burst)
+static uint64_t run_worker(const struct stand *stand, uint32_t burst)
 {
     const struct worker_counters *counters = &stand->subject->plane->counters[0];
     struct worker_counters before = *counters;
-    port_load(stand->port, stand->traffic->arrivals, count, burst);
+    port_load(stand->port, stand->traffic->arrivals, stand->traffic->count, burst);
     uint64_t cycles = time_worker(stand->subject, stand->port);
-    check_counters(stand->traffic, &before, counters, count);
-    check_relayed(stand->traffic, stand->port, count);
+    check_counters(stand->traffic, &before, counters);
+    check_relayed(stand->traffic, stand->port);
     return cycles;
+}
+
+static uint64_t walk(const struct stand *stand, forwarding *run,
+                     const struct repetitions *repetitions)
+{
+    uint64_t packets = 0;
+    traffic_walk_begin(stand->traffic);
+    while (traffic_walk(stand->traffic)) {
+        run(stand, repetitions->burst);
+        packets += stand->traffic->count;
+        repetitions->progress();
+    }
+    return packets;
 }
 
 uint64_t measure_warm_up(const struct stand *stand, const struct repetitions *repetitions)
 {
-    struct traffic *traffic = stand->traffic;
-    uint32_t flow_count = stand->subject->flow_count;
-    for (uint32_t first = 0; first < flow_count; first += traffic->count) {
-        uint32_t left = flow_count - first;
-        uint32_t count = left < traffic->count ? left : traffic->count;
-        if (stand->l3fwd != NULL) {
-            traffic_walk(traffic, first, count);
-            run_l3fwd(stand, count, repetitions->burst);
-        }
-        traffic_walk(traffic, first, count);
-        run_worker(stand, count, repetitions->burst);
-        repetitions->progress();
-    }
-    return flow_count;
+    if (stand->l3fwd != NULL)
+        walk(stand, run_l3fwd, repetitions);
+    return walk(stand, run_worker, repetitions);
 }
 
 struct sample {
@@ -98,10 +100,9 @@ struct sample {
 // meanwhile.
 static double time_drawn(const struct stand *stand, forwarding *run, uint32_t burst, bool *rested)
 {
-    uint32_t count = stand->traffic->count;
     traffic_draw(stand->traffic);
     rest_begin(stand->rest);
-    double cycles = (double)run(stand, count, burst) / count;
+    double cycles = (double)run(stand, burst) / stand->traffic->count;
     *rested &= rest_lasted(stand->rest);
     return cycles;
 }

@@ -41,7 +41,7 @@ struct repetitions {
 
 #define REPETITIONS_MAX 1000
 
-// Have every flow seen once, and every packet checked, before anything is timed. Returns the packets checked.
+// Have every flow seen once in each role, and every packet checked, before anything is timed. Returns the packets.
 uint64_t measure_warm_up(const struct stand *stand, const struct repetitions *repetitions);
 
 void measure(const struct stand *stand, const struct repetitions *repetitions,

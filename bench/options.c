@@ -42,7 +42,7 @@ static const char help_tail[] =
     "freeing buffers.\n"
     "\n"
     "Buffers come in random order, and are so many that a packet's bytes are in no cache near the\n"
-    "core when it arrives. Every flow has had a packet before the first sample. Before each\n"
+    "core when it arrives. Flows have had packets both ways before the first sample. Before each\n"
     "sample, through the same port and over the same buffers: macswap, the floor, a loop that\n"
     "swaps MAC addresses as testpmd's engine of that name; and for IPv4 l3fwd, which looks up the\n"
     "5-tuple of the same flows in DPDK's rte_hash (CRC32, in bulk), writes MAC addresses and\n"

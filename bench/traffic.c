@@ -287,10 +287,23 @@ void traffic_draw(struct traffic *traffic)
     }
 }
 
-void traffic_walk(struct traffic *traffic, uint32_t first, uint32_t count)
+void traffic_walk_begin(struct traffic *traffic)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        traffic->packets[i].flow = first + i;
+    memset(traffic->walked, 0, sizeof(traffic->walked));
+}
+
+bool traffic_walk(struct traffic *traffic)
+{
+    const uint8_t *roles = traffic->scenario->roles;
+    uint64_t *walked = traffic->walked;
+    bool second_is_walked = roles[0] == roles[1] || walked[1] >= traffic->flow_count;
+    if (walked[0] >= traffic->flow_count && second_is_walked)
+        return false;
+    for (uint32_t i = 0; i < traffic->count; i++) {
+        struct traffic_packet *packet = &traffic->packets[i];
+        uint64_t *at = packet->role == roles[0] ? &walked[0] : &walked[1];
+        packet->flow = (uint32_t)((*at)++ % traffic->flow_count);
         write_packet(traffic, i);
     }
+    return true;
 }

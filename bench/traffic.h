@@ -41,6 +41,7 @@ struct traffic {
     const struct scenario *scenario;
     uint32_t flow_count;
     enum traffic_draw draw;
+    uint64_t walked[2]; // flows of a walk, by role
     uint8_t *material; // payloads are pieces of it
     uint8_t *seen;     // while checking
 };
@@ -54,5 +55,7 @@ void traffic_begin(struct traffic *traffic, const struct scenario *scenario, uin
                    enum traffic_draw draw);
 // Draw a flow for each packet and write what stands in front of the payload.
 void traffic_draw(struct traffic *traffic);
-// The same for count flows from first on, in order, one packet each; count is at most the buffers'.
-void traffic_walk(struct traffic *traffic, uint32_t first, uint32_t count);
+// Every flow in order instead, once at least in each of the case's roles, in as many steps as it takes: write a packet
+// for each buffer. False: all have been, nothing is written.
+void traffic_walk_begin(struct traffic *traffic);
+bool traffic_walk(struct traffic *traffic);

@@ -235,8 +235,6 @@ static void run(struct bench *bench, enum pair_threads threads,
 {
     static struct sample samples[REPETITIONS_MAX];
     struct patience patience;
-    struct sample unused;
-    take_sample(bench, threads, handoff_case, &unused); // every flow has been seen, or nearly
     patience_init(&patience, bench->options.repeat);
     while (patience.kept < patience.wanted)
         patience_keep(&patience,
@@ -269,6 +267,7 @@ static void run_case(struct bench *bench, const struct handoff_case *handoff_cas
     subject_create(&config, &subject);
     bench->pair.subject = &subject;
     traffic_begin(&bench->traffic, config.scenario, allocations, PAYLOAD_LEN, TRAFFIC_UNIFORM);
+    pair_warm_up(&bench->pair);
     for (unsigned i = 0; i < bench->options.threads.count; i++)
         run(bench, (enum pair_threads)bench->options.threads.values[i], handoff_case);
     subject_destroy(&subject);

@@ -191,7 +191,7 @@ static void check(struct pair *pair, const struct worker_counters *before)
     struct traffic *traffic = pair->traffic;
     struct worker_counters after;
     add_counters(pair, &after);
-    check_counters(traffic, before, &after, traffic->count);
+    check_counters(traffic, before, &after);
     uint64_t handed = after.counters[COUNTER_HANDOFF_IN] - before->counters[COUNTER_HANDOFF_IN];
     if (handed != pair->wrong_count)
         fail("%s: %u packets landed wrong, %ju were handed on", traffic->scenario->name,
@@ -202,18 +202,33 @@ static void check(struct pair *pair, const struct worker_counters *before)
         fail("more frames were sent than were received");
     memcpy(all->sent + all->sent_count, others->sent, others->sent_count * sizeof(*others->sent));
     all->sent_count += others->sent_count;
-    check_relayed(traffic, all, traffic->count);
+    check_relayed(traffic, all);
 }
 
-double pair_run(struct pair *pair, enum pair_threads threads, const struct pair_landing *landing,
-                bool *rested)
+static double relay(struct pair *pair, enum pair_threads threads,
+                    const struct pair_landing *landing, bool *rested)
 {
     struct worker_counters before;
-    traffic_draw(pair->traffic);
     land(pair, landing);
     add_counters(pair, &before);
     double cycles =
         threads == PAIR_BESIDE ? relay_beside(pair, rested) : relay_alternating(pair, rested);
     check(pair, &before);
     return cycles;
+}
+
+double pair_run(struct pair *pair, enum pair_threads threads, const struct pair_landing *landing,
+                bool *rested)
+{
+    traffic_draw(pair->traffic);
+    return relay(pair, threads, landing, rested);
+}
+
+void pair_warm_up(struct pair *pair)
+{
+    const struct pair_landing right = {.wrong_percent = 0};
+    bool rested = true; // which does not matter
+    traffic_walk_begin(pair->traffic);
+    while (traffic_walk(pair->traffic))
+        relay(pair, PAIR_ALTERNATING, &right, &rested);
 }

@@ -40,6 +40,8 @@ struct pair_landing {
     bool clients_are_right; // the clients' packets: they land where their allocation was made
 };
 
+// Have every flow relayed once in each of the case's roles, all landing right.
+void pair_warm_up(struct pair *pair);
 // Draw a packet for every buffer and have them relayed, in bursts of 64. Every packet is checked, and that those that
 // landed wrong and no others were handed on. Cycles of a worker, a packet. Clears *rested when a CPU was slow.
 double pair_run(struct pair *pair, enum pair_threads threads, const struct pair_landing *landing, bool *rested);

@@ -10,10 +10,8 @@
 // Charged to every packet, as on the wire its ChannelData header is. So a piece is used up before
 // its packets are more than 16 bits count.
 #define ALLOWANCE_PACKET_LEN CHANNEL_DATA_HEADER_LEN
-// A piece, bytes. With a limit it is a smaller one: what a channel that falls silent keeps is lost
-// to the others.
-#define ALLOWANCE_PIECE_LEN         65536
-#define ALLOWANCE_LIMITED_PIECE_LEN 4096
+// The largest piece, bytes, and the one without a limit.
+#define ALLOWANCE_PIECE_LEN 65536
 
 static_assert(ALLOWANCE_PIECE_LEN / ALLOWANCE_PACKET_LEN <= UINT16_MAX, "packets cannot overflow");
 
@@ -21,6 +19,14 @@ enum direction {
     DIRECTION_TO_PEER,
     DIRECTION_TO_CLIENT,
 };
+
+// How large a piece is, of an allocation whose idle bucket holds so much. A part of it: what a
+// channel that falls silent keeps is lost to the others.
+static inline uint32_t allowance_piece_len(uint64_t burst_bytes)
+{
+    uint64_t piece_len = burst_bytes / 32;
+    return piece_len < ALLOWANCE_PIECE_LEN ? (uint32_t)piece_len : ALLOWANCE_PIECE_LEN;
+}
 
 // A piece that `charge` fits into. False: the allocation is above its bandwidth.
 bool allowance_take(struct worker *worker, struct channel *channel, enum direction direction,

@@ -80,6 +80,7 @@ struct worker {
     uint64_t icmp_due_tsc; // when the bucket of ICMP errors is full again
 
     struct token_rate bandwidth; // of an allocation, each direction apart
+    uint32_t allowance_piece_len;
     struct token_stream tokens;
     struct rate_limiter rate_limiter;
     struct stateless_answers stateless;

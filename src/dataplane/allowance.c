@@ -7,7 +7,7 @@ static uint32_t piece_take(const struct worker *worker, struct token_bucket *buc
                            uint32_t charge)
 {
     const struct token_rate *rate = &worker->bandwidth;
-    uint32_t piece = rate->cycles_per_byte == 0 ? ALLOWANCE_PIECE_LEN : ALLOWANCE_LIMITED_PIECE_LEN;
+    uint32_t piece = worker->allowance_piece_len;
     if (piece >= charge && token_bucket_take(bucket, rate, worker->now_tsc, piece))
         return piece;
     return token_bucket_take(bucket, rate, worker->now_tsc, charge) ? charge : 0;

@@ -314,11 +314,13 @@ static bool wrap_one(struct worker *worker, struct rte_mbuf *frame, uint32_t ind
     return true;
 }
 
-static void unbound_fetch(const struct tables *tables, unsigned count,
+// The head comes in front of the frame, in a line that nobody has looked at.
+static void unbound_fetch(const struct tables *tables, const struct plain_list *unbound,
                           const struct relay_slot *const *slots)
 {
-    for (unsigned i = 0; i < count; i++) {
+    for (unsigned i = 0; i < unbound->count; i++) {
         const struct allocation *allocation = &tables->allocations.at[slots[i]->allocation];
+        rte_prefetch0(plain_ip_of(unbound->frames[i]) - PACKET_ETHERNET_LEN - HEAD_LEN);
         rte_prefetch0(allocation);
         rte_prefetch0(&allocation->guess);
     }
@@ -337,12 +339,21 @@ static void unbound_fetch_permissions(const struct tables *tables, unsigned coun
     }
 }
 
+// The first of the peer's channels, if there are any.
+static void unbound_fetch_channels(const struct tables *tables, unsigned count,
+                                   const struct permission *const *permissions)
+{
+    for (unsigned i = 0; i < count; i++)
+        rte_prefetch0(&tables->channels.places[permissions[i]->channels]);
+}
+
 void indications_to_clients(struct worker *worker, const struct plain_list *unbound,
                             const struct relay_slot *const *slots, struct plain_list *rest)
 {
     const struct permission *permissions[WORKER_BURST];
-    unbound_fetch(&worker->tables, unbound->count, slots);
+    unbound_fetch(&worker->tables, unbound, slots);
     unbound_fetch_permissions(&worker->tables, unbound->count, slots, permissions);
+    unbound_fetch_channels(&worker->tables, unbound->count, permissions);
     for (unsigned i = 0; i < unbound->count; i++) {
         struct rte_mbuf *frame = unbound->frames[i];
         uint32_t allocation = slots[i]->allocation;

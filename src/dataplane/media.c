@@ -124,6 +124,12 @@ static __rte_noinline bool is_listener(enum ip_family family, const struct local
     return local != NULL && local->kind == LOCAL_LISTENER;
 }
 
+// The one that follows the line in which the frame begins, which has been fetched on arrival.
+static __rte_always_inline void prefetch_next_line(const struct rte_mbuf *frame)
+{
+    rte_prefetch0(rte_pktmbuf_mtod_offset(frame, const uint8_t *, RTE_CACHE_LINE_SIZE));
+}
+
 // Whose it is: of a relay port, or else, when its payload begins with 64..127 as ChannelData does,
 // of a client. Which listeners and numbers there are, the lookup knows. False: neither.
 static __rte_always_inline bool sort_datagram(enum ip_family family, struct media *media,
@@ -152,6 +158,7 @@ static __rte_always_inline bool sort_datagram(enum ip_family family, struct medi
     media->peers.count += of_peer;
     if (likely(of_client | of_peer))
         return true;
+    prefetch_next_line(frame); // all else is read further
     if (family == IP_FAMILY_V6 || load_be16(udp + PACKET_UDP_LEN) != STUN_SEND_INDICATION_TYPE)
         return false;
     plain_list_add(&media->senders, frame);
@@ -160,8 +167,7 @@ static __rte_always_inline bool sort_datagram(enum ip_family family, struct medi
 
 #define LEAST_LEN (PACKET_ETHERNET_LEN + PACKET_UDP_LEN + CHANNEL_DATA_HEADER_LEN)
 
-static __rte_noinline bool sort_ipv6(const struct worker *worker, struct media *media,
-                                     struct rte_mbuf *frame)
+static bool sort_ipv6(const struct worker *worker, struct media *media, struct rte_mbuf *frame)
 {
     const uint8_t *ip = plain_ip_of(frame);
     uint32_t len = rte_pktmbuf_data_len(frame);
@@ -170,16 +176,29 @@ static __rte_noinline bool sort_ipv6(const struct worker *worker, struct media *
            sort_datagram(IP_FAMILY_V6, media, &worker->local_v6, frame, ip);
 }
 
+static __rte_noinline void sort_all_ipv6(const struct worker *worker, struct media *media,
+                                         const struct plain_list *frames, struct plain_list *rest)
+{
+    for (unsigned i = 0; i < frames->count; i++) {
+        if (!sort_ipv6(worker, media, frames->frames[i]))
+            plain_list_add(rest, frames->frames[i]);
+    }
+}
+
+// others: what may be IPv6, whose headers go beyond the first line.
 static __rte_always_inline bool sort_frame(const struct worker *worker, struct media *ipv4,
-                                           struct media *ipv6, struct rte_mbuf *frame)
+                                           struct plain_list *others, struct rte_mbuf *frame)
 {
     const uint8_t *ip = plain_ip_of(frame);
     uint32_t len = rte_pktmbuf_data_len(frame);
     if (unlikely(len < LEAST_LEN + PACKET_IPV4_LEN || frame->nb_segs != 1 ||
                  (ip[-PACKET_ETHERNET_LEN] & 1) || (frame->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_BAD)))
         return false;
-    if (unlikely(!ipv4_is_common(frame, ip, len - PACKET_ETHERNET_LEN)))
-        return sort_ipv6(worker, ipv6, frame);
+    if (unlikely(!ipv4_is_common(frame, ip, len - PACKET_ETHERNET_LEN))) {
+        prefetch_next_line(frame);
+        plain_list_add(others, frame);
+        return true;
+    }
     return plain_load_u16(ip + PACKET_IPV4_LEN + 6) != 0 &&
            sort_datagram(IP_FAMILY_V4, ipv4, &worker->local_v4, frame, ip);
 }
@@ -188,11 +207,14 @@ static __rte_always_inline void sort(const struct worker *worker, struct media *
                                      struct media *ipv6, struct rte_mbuf **frames, unsigned count,
                                      struct plain_list *rest)
 {
+    struct plain_list others = {.count = 0};
     for (unsigned i = 0; i < count; i++) {
         struct rte_mbuf *frame = frames[i];
-        if (unlikely(!sort_frame(worker, ipv4, ipv6, frame)))
+        if (unlikely(!sort_frame(worker, ipv4, &others, frame)))
             plain_list_add(rest, frame);
     }
+    if (unlikely(others.count > 0))
+        sort_all_ipv6(worker, ipv6, &others, rest);
 }
 
 // Then: where its channel is.

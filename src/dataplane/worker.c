@@ -3,6 +3,7 @@
 #include "dataplane/worker.h"
 
 #include "base/clock.h"
+#include "dataplane/allowance.h"
 #include "dataplane/burst.h"
 #include "dataplane/commands.h"
 #include "dataplane/handoff.h"
@@ -73,6 +74,14 @@ static uint64_t burst_bytes(uint64_t max_bps)
     return max_bps / 4 > WORKER_BANDWIDTH_BURST_MIN ? max_bps / 4 : WORKER_BANDWIDTH_BURST_MIN;
 }
 
+static void bandwidth_init(struct worker *worker)
+{
+    uint64_t max_bps = worker->config->max_bps;
+    worker->bandwidth = token_rate_make(max_bps, burst_bytes(max_bps), worker->tsc_hz);
+    worker->allowance_piece_len =
+        max_bps == 0 ? ALLOWANCE_PIECE_LEN : allowance_piece_len(burst_bytes(max_bps));
+}
+
 int worker_create(const struct worker_config *config, struct worker **ret_worker)
 {
     struct table_memory memory;
@@ -91,8 +100,7 @@ int worker_create(const struct worker_config *config, struct worker **ret_worker
     worker->pool = config->pool;
     worker->tsc_hz = rte_get_tsc_hz();
     stateless_answers_init(&worker->stateless, &config->plane->config.stateless);
-    worker->bandwidth = token_rate_make(worker->config->max_bps,
-                                        burst_bytes(worker->config->max_bps), worker->tsc_hz);
+    bandwidth_init(worker);
     token_stream_init(&worker->tokens);
     worker->ipv4_id = (uint16_t)token_stream_next(&worker->tokens);
     error = parts_create(worker, config->socket);

@@ -105,9 +105,10 @@ static void an_allocations_channels_share_its_bandwidth(void **state)
     struct worker *worker = fixture.worker;
     const uint64_t burst = 200000, rate = 100000;
     worker->bandwidth = token_rate_make(rate, burst, 1000000000);
+    worker->allowance_piece_len = allowance_piece_len(burst);
     worker->now_tsc = 5;
     uint64_t first = spend_all(fixture.channel, DIRECTION_TO_PEER, 996) * CHARGE(996);
-    assert_in_range(first, burst - 2 * ALLOWANCE_LIMITED_PIECE_LEN, burst);
+    assert_in_range(first, burst - 2 * worker->allowance_piece_len, burst);
     uint64_t second = spend_all(fixture.other, DIRECTION_TO_PEER, 996) * CHARGE(996);
     assert_in_range(first + second, burst - CHARGE(996), burst);
     // The other direction has a bucket of its own.
@@ -126,6 +127,7 @@ static void indications_take_from_the_same_bandwidth(void **state)
     struct allocation *allocation =
         &worker->tables.allocations.at[channel_allocation(fixture.channel)];
     worker->bandwidth = token_rate_make(100000, 200000, 1000000000);
+    worker->allowance_piece_len = allowance_piece_len(200000);
     unsigned packets = 0;
     while (packets < 1000 && allowance_spend_direct(worker, allocation, DIRECTION_TO_PEER, 996))
         packets++;
@@ -138,6 +140,7 @@ static void what_is_above_is_dropped_on_every_way(void **state)
     struct rig *rig = *state;
     uint8_t message[128];
     fixture.worker->bandwidth = token_rate_make(1, 30, rte_get_tsc_hz());
+    fixture.worker->allowance_piece_len = allowance_piece_len(30);
     struct wire wires[4] = {
         {.source = CLIENT_V4, .destination = LISTENER_V4},
         {.source = PEER_V4, .destination = RELAY_V4_LOCAL ":50001"},
