@@ -12,9 +12,16 @@
 
 // A link is an index + 1, 0 for none, with as many bits of that index's hash above it as there is
 // room for.
+#define INDEX_MAP_SLOTS 15
+struct index_map_bucket {
+    uint32_t slots[INDEX_MAP_SLOTS]; // links; the empty ones come last
+    uint32_t rest;                   // the first link of those that found no slot
+};
+
 struct index_map {
-    uint32_t *heads; // by bucket: a link to the first index in it
-    uint32_t *links; // by index: to the next one in its bucket
+    struct index_map_bucket *buckets;
+    uint32_t *links; // by index, of those that found no slot: to the next one
+    void *memory;    // the buckets, as it was allocated
     uint32_t bucket_count;
     uint32_t index_bits; // of a link; the others are the hash's
     uint32_t count;
@@ -35,7 +42,8 @@ static inline uint32_t index_map_hash(const struct index_map *map, const void *k
 // INDEX_NONE ends the walk. The map does not change meanwhile.
 struct index_map_walk {
     uint32_t hash;
-    uint32_t index;
+    uint32_t slot;  // to be looked at next; behind the last: the rest
+    uint32_t index; // of the rest, the one that was found
 };
 uint32_t index_map_first(const struct index_map *map, uint32_t hash,
                          struct index_map_walk *ret_walk);
