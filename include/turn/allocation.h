@@ -9,6 +9,7 @@
 #include "proto/stun.h"
 #include "turn/address_store.h"
 #include "turn/command.h"
+#include "turn/reservation.h"
 
 #include <assert.h>
 #include <stdbool.h>
@@ -73,27 +74,31 @@ struct allocation {
     struct allocation_tuple tuple;
     uint32_t id;
     struct relayed relayed[RELAYED_COUNT];
-    uint8_t worker;           // owner of the ports
-    uint8_t received_by;      // worker that gets the client's packets
-    uint8_t state;            // enum allocation_state
+    uint8_t worker;      // owner of the ports
+    uint8_t received_by; // worker that gets the client's packets
+    uint8_t state : 7;   // enum allocation_state
+    uint8_t has_reservation : 1;
     uint8_t acknowledgements; // that are awaited
     uint32_t permissions;     // first of its list, INDEX_NONE
     uint32_t channels;
     uint16_t permission_count;
     uint16_t channel_count;
-    uint32_t identity;    // in turn_server.identities
-    uint32_t user;        // in turn_server.quota
-    bool has_reservation; // the Allocate answered with reservation_token
-    uint8_t reservation_token[8];
+    uint32_t identity;                               // in turn_server.identities
+    uint32_t user;                                   // in turn_server.quota
     uint8_t transaction_id[STUN_TRANSACTION_ID_LEN]; // of the Allocate that made it: to know its
                                                      // retransmissions
 };
 
 // What a million of them cost is this.
-static_assert(sizeof(struct allocation) == 80, "no padding but the last three bytes");
+static_assert(sizeof(struct allocation) == 68, "no padding");
+
+// More than can be numbered.
+#define ALLOCATION_IDS_MAX (1u << 30)
 
 struct allocation_table {
-    struct allocation *at;           // by id
+    struct allocation *at; // by id
+    // By id, of the few that have one: the token that the Allocate answered with.
+    uint8_t (*reservation_tokens)[RESERVATION_TOKEN_LEN];
     struct address_store *addresses; // borrowed
     struct index_pool ids;
     struct index_map by_five_tuple;
@@ -102,7 +107,7 @@ struct allocation_table {
     uint32_t live_count;
 };
 
-// 0, -ENOMEM.
+// capacity: at most ALLOCATION_IDS_MAX. 0, -ENOMEM.
 int allocation_table_init(struct allocation_table *table, uint32_t capacity,
                           uint32_t limit_per_worker, uint16_t worker_count,
                           struct address_store *addresses, const struct siphash_key *key);
@@ -121,6 +126,11 @@ struct allocation *allocation_create(struct allocation_table *table,
                                      const struct five_tuple *five_tuple, uint16_t worker);
 struct five_tuple allocation_five_tuple(const struct allocation_table *table,
                                         const struct allocation *allocation);
+// The token that its Allocate is answered with, and was: NULL when there was none.
+void allocation_set_reservation_token(struct allocation_table *table, struct allocation *allocation,
+                                      const uint8_t token[RESERVATION_TOKEN_LEN]);
+const uint8_t *allocation_reservation_token(const struct allocation_table *table,
+                                            const struct allocation *allocation);
 // Its lists are empty.
 void allocation_retire(struct allocation_table *table, struct allocation *allocation);
 // Nothing is awaited any more: the id may be used again.

@@ -1,29 +1,27 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Channel bindings in an array, found by allocation and number or by allocation and peer (RFC 8656
-// section 12), linked in a list by allocation.
+// section 12), in a list by allocation.
 #pragma once
 
-#include "turn/allocation.h"
+#include "base/index_lists.h"
+#include "turn/peer_key.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 struct channel {
-    uint32_t allocation; // INDEX_NONE: free
-    uint32_t peer;       // in the address store
-    uint16_t peer_port;
-    uint16_t peer_family; // the end of the key, which is hashed as bytes
-    uint32_t next;        // of the same allocation, INDEX_NONE
-    uint32_t previous;
+    struct peer_key key;
+    uint16_t peer_port; // with the key what is hashed as bytes
     uint16_t number;
 };
 
 // What a million of them cost is this.
-static_assert(sizeof(struct channel) == 24, "no padding but the last two bytes");
+static_assert(sizeof(struct channel) == 12, "no padding");
 
 struct channel_table {
     struct channel *at;
     struct index_pool pool;
+    struct index_lists lists; // by allocation
     struct index_map by_number;
     struct index_map by_peer;
     struct address_store *addresses; // borrowed
@@ -54,5 +52,5 @@ struct transport_address channel_peer(const struct channel_table *table, uint32_
 
 static inline bool channel_is_live(const struct channel_table *table, uint32_t channel)
 {
-    return channel < table->pool.fresh && table->at[channel].allocation != INDEX_NONE;
+    return channel < table->pool.fresh && table->at[channel].key.is_live;
 }

@@ -1,27 +1,25 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Permissions in an array, found by allocation and peer IP (RFC 8656 section 9), linked in a list
-// by allocation.
+// Permissions in an array, found by allocation and peer IP (RFC 8656 section 9), in a list by
+// allocation.
 #pragma once
 
-#include "turn/allocation.h"
+#include "base/index_lists.h"
+#include "turn/peer_key.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 struct permission {
-    uint32_t allocation; // INDEX_NONE: free
-    uint32_t peer;       // in the address store
-    uint32_t family;     // of the peer: the end of the key, which is hashed as bytes
-    uint32_t next;       // of the same allocation, INDEX_NONE
-    uint32_t previous;
+    struct peer_key key;
 };
 
 // What a million of them cost is this.
-static_assert(sizeof(struct permission) == 20, "no padding");
+static_assert(sizeof(struct permission) == 8, "no more than a key");
 
 struct permission_table {
     struct permission *at;
     struct index_pool pool;
+    struct index_lists lists; // by allocation
     struct index_map by_peer;
     struct address_store *addresses; // borrowed
     uint32_t *count_by_worker;
@@ -51,5 +49,5 @@ struct ip_address permission_peer(const struct permission_table *table, uint32_t
 
 static inline bool permission_is_live(const struct permission_table *table, uint32_t permission)
 {
-    return permission < table->pool.fresh && table->at[permission].allocation != INDEX_NONE;
+    return permission < table->pool.fresh && table->at[permission].key.is_live;
 }

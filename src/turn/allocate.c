@@ -353,9 +353,8 @@ static void reserve_next_port(struct turn_request *request, const struct wish *w
                                               &server->config.random);
     expiry_set(&server->expiry, EXPIRY_RESERVATION, reservation, request->now,
                TURN_RESERVATION_LIFETIME_S);
-    allocation->has_reservation = true;
-    memcpy(allocation->reservation_token, server->reservations.at[reservation].token,
-           RESERVATION_TOKEN_LEN);
+    allocation_set_reservation_token(&server->allocations, allocation,
+                                     server->reservations.at[reservation].token);
 }
 
 static struct allocation *create(struct turn_request *request, const struct wish *wish,
@@ -422,13 +421,13 @@ static uint32_t lifetime_left_s(const struct turn_request *request,
 // From the allocation alone, so that a retransmission is answered alike.
 static void answer(struct turn_request *request, const struct allocation *allocation)
 {
+    const uint8_t *token = allocation_reservation_token(&request->server->allocations, allocation);
     struct stun_builder builder;
     response_begin_success(request, &builder);
     add_relayed_addresses(request, allocation, &builder);
     stun_add_u32(&builder, STUN_ATTRIBUTE_LIFETIME, lifetime_left_s(request, allocation));
-    if (allocation->has_reservation)
-        stun_add_bytes(&builder, STUN_ATTRIBUTE_RESERVATION_TOKEN, allocation->reservation_token,
-                       RESERVATION_TOKEN_LEN);
+    if (token != NULL)
+        stun_add_bytes(&builder, STUN_ATTRIBUTE_RESERVATION_TOKEN, token, RESERVATION_TOKEN_LEN);
     stun_add_xor_address(&builder, STUN_ATTRIBUTE_XOR_MAPPED_ADDRESS,
                          &request->packet->five_tuple.client);
     add_address_errors(allocation, &builder);

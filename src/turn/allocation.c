@@ -11,13 +11,15 @@ int allocation_table_init(struct allocation_table *table, uint32_t capacity,
                           uint32_t limit_per_worker, uint16_t worker_count,
                           struct address_store *addresses, const struct siphash_key *key)
 {
+    assert(capacity <= ALLOCATION_IDS_MAX);
     struct allocation_table made = {
         .at = calloc(capacity ? capacity : 1, sizeof(*made.at)),
+        .reservation_tokens = calloc(capacity ? capacity : 1, sizeof(*made.reservation_tokens)),
         .count_by_worker = calloc(worker_count, sizeof(*made.count_by_worker)),
         .limit_per_worker = limit_per_worker,
         .addresses = addresses,
     };
-    if (made.at == NULL || made.count_by_worker == NULL ||
+    if (made.at == NULL || made.reservation_tokens == NULL || made.count_by_worker == NULL ||
         index_pool_init(&made.ids, capacity) != 0 ||
         index_map_init(&made.by_five_tuple, capacity, key) != 0) {
         allocation_table_done(&made);
@@ -30,6 +32,7 @@ int allocation_table_init(struct allocation_table *table, uint32_t capacity,
 void allocation_table_done(struct allocation_table *table)
 {
     free(table->at);
+    free(table->reservation_tokens);
     free(table->count_by_worker);
     index_pool_done(&table->ids);
     index_map_done(&table->by_five_tuple);
@@ -111,6 +114,19 @@ struct five_tuple allocation_five_tuple(const struct allocation_table *table,
                    tuple->server_port},
         .transport = tuple->transport,
     };
+}
+
+void allocation_set_reservation_token(struct allocation_table *table, struct allocation *allocation,
+                                      const uint8_t token[RESERVATION_TOKEN_LEN])
+{
+    allocation->has_reservation = true;
+    memcpy(table->reservation_tokens[allocation->id], token, RESERVATION_TOKEN_LEN);
+}
+
+const uint8_t *allocation_reservation_token(const struct allocation_table *table,
+                                            const struct allocation *allocation)
+{
+    return allocation->has_reservation ? table->reservation_tokens[allocation->id] : NULL;
 }
 
 void allocation_retire(struct allocation_table *table, struct allocation *allocation)

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PEER_KEY_LEN offsetof(struct channel, next)
-static_assert(PEER_KEY_LEN == 12, "the key has no hidden padding");
+#define PEER_KEY_LEN offsetof(struct channel, number)
+static_assert(PEER_KEY_LEN == 10, "the key has no hidden padding");
 
 int channel_table_init(struct channel_table *table, uint32_t limit_per_worker,
                        uint32_t limit_per_allocation, uint16_t worker_count,
@@ -25,6 +25,7 @@ int channel_table_init(struct channel_table *table, uint32_t limit_per_worker,
     };
     if (made.at == NULL || made.count_by_worker == NULL ||
         index_pool_init(&made.pool, capacity) != 0 ||
+        index_lists_init(&made.lists, capacity) != 0 ||
         index_map_init(&made.by_number, capacity, key) != 0 ||
         index_map_init(&made.by_peer, capacity, key) != 0) {
         channel_table_done(&made);
@@ -39,6 +40,7 @@ void channel_table_done(struct channel_table *table)
     free(table->at);
     free(table->count_by_worker);
     index_pool_done(&table->pool);
+    index_lists_done(&table->lists);
     index_map_done(&table->by_number);
     index_map_done(&table->by_peer);
     memset(table, 0, sizeof(*table));
@@ -62,7 +64,7 @@ uint32_t channel_find_number(const struct channel_table *table, const struct all
     uint32_t at =
         index_map_first(&table->by_number, hash_number(table, allocation->id, number), &walk);
     while (at != INDEX_NONE &&
-           (table->at[at].allocation != allocation->id || table->at[at].number != number))
+           (table->at[at].key.allocation != allocation->id || table->at[at].number != number))
         at = index_map_next(&table->by_number, &walk);
     return at;
 }
@@ -70,9 +72,8 @@ uint32_t channel_find_number(const struct channel_table *table, const struct all
 uint32_t channel_find_peer(const struct channel_table *table, const struct allocation *allocation,
                            const struct transport_address *peer)
 {
-    struct channel key = {
-        .allocation = allocation->id, .peer_port = peer->port, .peer_family = peer->ip.family};
-    if (!address_store_find(table->addresses, &peer->ip, &key.peer))
+    struct channel key = {.peer_port = peer->port};
+    if (!peer_key_find(table->addresses, allocation, &peer->ip, &key.key))
         return INDEX_NONE;
     struct index_map_walk walk;
     uint32_t at = index_map_first(&table->by_peer, hash_peer(table, &key), &walk);
@@ -95,20 +96,14 @@ uint32_t channel_create(struct channel_table *table, struct allocation *allocati
     assert(channel != INDEX_NONE);
     struct channel *at = &table->at[channel];
     *at = (struct channel){
-        .allocation = allocation->id,
-        .peer = address_store_take(table->addresses, &peer->ip),
+        .key = peer_key_take(table->addresses, allocation, &peer->ip),
         .peer_port = peer->port,
-        .peer_family = peer->ip.family,
         .number = number,
-        .next = allocation->channels,
-        .previous = INDEX_NONE,
     };
-    if (at->next != INDEX_NONE)
-        table->at[at->next].previous = channel;
-    allocation->channels = channel;
+    index_lists_add(&table->lists, &allocation->channels, channel);
     allocation->channel_count++;
     table->count_by_worker[allocation->worker]++;
-    index_map_insert(&table->by_number, hash_number(table, at->allocation, at->number), channel);
+    index_map_insert(&table->by_number, hash_number(table, allocation->id, at->number), channel);
     index_map_insert(&table->by_peer, hash_peer(table, at), channel);
     return channel;
 }
@@ -116,16 +111,10 @@ uint32_t channel_create(struct channel_table *table, struct allocation *allocati
 void channel_destroy(struct channel_table *table, struct allocation *allocation, uint32_t channel)
 {
     struct channel *at = &table->at[channel];
-    index_map_remove(&table->by_number, hash_number(table, at->allocation, at->number), channel);
+    index_map_remove(&table->by_number, hash_number(table, allocation->id, at->number), channel);
     index_map_remove(&table->by_peer, hash_peer(table, at), channel);
-    if (at->next != INDEX_NONE)
-        table->at[at->next].previous = at->previous;
-    if (at->previous != INDEX_NONE)
-        table->at[at->previous].next = at->next;
-    else
-        allocation->channels = at->next;
-    address_store_give(table->addresses, at->peer_family, at->peer);
-    at->allocation = INDEX_NONE;
+    index_lists_remove(&table->lists, &allocation->channels, channel);
+    peer_key_give(table->addresses, &at->key);
     allocation->channel_count--;
     table->count_by_worker[allocation->worker]--;
     index_pool_give(&table->pool, channel);
@@ -134,6 +123,5 @@ void channel_destroy(struct channel_table *table, struct allocation *allocation,
 struct transport_address channel_peer(const struct channel_table *table, uint32_t channel)
 {
     const struct channel *at = &table->at[channel];
-    return (struct transport_address){
-        address_store_get(table->addresses, at->peer_family, at->peer), at->peer_port};
+    return (struct transport_address){peer_key_ip(table->addresses, &at->key), at->peer_port};
 }

@@ -116,6 +116,30 @@ static void comes_back_as_it_was_whatever_its_families(void **state)
     allocation_table_done(&table);
 }
 
+static void a_reservation_token_is_one_allocations(void **state)
+{
+    (void)state;
+    static const uint8_t token[RESERVATION_TOKEN_LEN] = {1, 2, 3, 4, 5, 6, 7, 8};
+    struct allocation_table table;
+    struct five_tuple tuples[] = {tuple(1), tuple(2), tuple(3)};
+    assert_int_equal(allocation_table_init(&table, 2, 2, 1, &addresses, &key), 0);
+    struct allocation *one = allocation_create(&table, &tuples[0], 0);
+    struct allocation *other = allocation_create(&table, &tuples[1], 0);
+    assert_null(allocation_reservation_token(&table, other));
+    allocation_set_reservation_token(&table, other, token);
+    assert_memory_equal(allocation_reservation_token(&table, other), token, sizeof(token));
+    assert_int_equal(other->state, ALLOCATION_LIVE);
+    assert_null(allocation_reservation_token(&table, one));
+    // Whoever takes its place has none.
+    allocation_retire(&table, other);
+    allocation_release(&table, other);
+    assert_ptr_equal(allocation_create(&table, &tuples[2], 0), other);
+    assert_null(allocation_reservation_token(&table, other));
+    allocation_retire(&table, other);
+    allocation_retire(&table, one);
+    allocation_table_done(&table);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -127,6 +151,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_id_and_its_room_come_back_with_the_release_not_before,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(each_worker_has_its_own_limit, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_reservation_token_is_one_allocations, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
