@@ -155,7 +155,7 @@ if $quick; then
     tables=(--keys "10k,1M" --repeat 3)
     requests=(--allocations 20000)
     setup=(--allocations 100000)
-    memif=(--case 24x10k --case 160x10k --case 1200x10k --repeat 2 --duration 0.5 --latency-duration 1
+    memif=(--case 24x10k --case 160x10k --case 1200x10k --repeat 5 --duration 0.3 --latency-duration 1
         --rate 100k --rate 1M --rate 3M --upkeep-duration 2)
     coturn=(--repeat 1 --duration 1)
     huge=512
@@ -164,7 +164,8 @@ else
     others=(--case "$other_cases" --allocations "10k,1M")
     draws=(--case mixed --allocations "10k,1M" --draw "uniform,zipf" --payload "160,1200")
     handoff=() tables=() requests=() setup=(--allocations 1000000)
-    memif=(--duration 0.7 --latency-duration 2 --upkeep-duration 6) coturn=(--repeat 10 --duration 1)
+    # Short runs, often in turn: virtual CPUs move.
+    memif=(--repeat 20 --duration 0.3 --latency-duration 2 --upkeep-duration 6) coturn=(--repeat 10 --duration 0.6)
     huge=2048
 fi
 
