@@ -35,6 +35,9 @@ void integrity_sha1(const struct integrity_key *key, const uint8_t *message, siz
 void integrity_sha256(const struct integrity_key *key, const uint8_t *message, size_t attribute_offset,
                       uint8_t ret_mac[INTEGRITY_SHA256_LEN]);
 
+// HMAC-SHA1 of any text with a key of any length.
+void integrity_hmac_sha1(struct span key, struct span text, uint8_t ret_mac[INTEGRITY_SHA1_LEN]);
+
 // Constant-time check of the attribute that the message carries; false when it is absent or of the wrong length.
 // SHA-256 must be the full 32 bytes: TURN allows no truncation.
 bool integrity_check_sha1(const struct stun_message *message, const struct integrity_key *key);

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // HMAC over STUN messages and long-term key derivation (RFC 8489
-// sections 9.2.2, 14.4-14.6, 18.5.1), by OpenSSL's EVP.
+// sections 9.2.2, 14.4-14.6, 18.5.1), by the digests of OpenSSL's EVP.
 #include "proto/integrity.h"
 
 #include <errno.h>
-#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/params.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -24,19 +22,29 @@ static const char *const digest_names[DIGEST_COUNT] = {
     [DIGEST_SHA256] = "SHA256",
 };
 
+// Of MD5, SHA-1 and SHA-256, and so of their HMACs.
+#define BLOCK_LEN    64
+#define HASH_MAX_LEN 32
+
+static const size_t hash_lens[DIGEST_COUNT] = {
+    [DIGEST_MD5] = 16,
+    [DIGEST_SHA1] = INTEGRITY_SHA1_LEN,
+    [DIGEST_SHA256] = INTEGRITY_SHA256_LEN,
+};
+
 // Fetched once; fetching costs more than hashing a message. A digest that this OpenSSL lacks is
 // NULL.
 static struct {
     EVP_MD *digests[DIGEST_COUNT];
-    EVP_MAC *hmac;
     pthread_key_t thread_contexts;
 } fetched;
 
-// HMAC contexts of one thread, made when first used: setting a new key in one costs half of making
-// one.
+// Digest contexts of one thread, made when first used.
 struct thread_contexts {
-    EVP_MAC_CTX *hmac[DIGEST_COUNT];
+    EVP_MD_CTX *digests[DIGEST_COUNT];
 };
+
+static const struct span colon = {(const uint8_t *)":", 1};
 
 // Without a working libcrypto there is nobody to authenticate and no way to say so: every caller
 // could only abort.
@@ -51,7 +59,7 @@ static void free_thread_contexts(void *value)
     struct thread_contexts *contexts = value;
 
     for (unsigned i = 0; i < DIGEST_COUNT; i++)
-        EVP_MAC_CTX_free(contexts->hmac[i]);
+        EVP_MD_CTX_free(contexts->digests[i]);
     free(contexts);
 }
 
@@ -59,8 +67,6 @@ static void fetch_algorithms(void)
 {
     for (unsigned i = 0; i < DIGEST_COUNT; i++)
         fetched.digests[i] = EVP_MD_fetch(NULL, digest_names[i], NULL);
-    fetched.hmac = EVP_MAC_fetch(NULL, OSSL_MAC_NAME_HMAC, NULL);
-    require(fetched.hmac != NULL);
     require(pthread_key_create(&fetched.thread_contexts, free_thread_contexts) == 0);
 }
 
@@ -71,63 +77,97 @@ static void fetch_once(void)
     pthread_once(&once, fetch_algorithms);
 }
 
-static EVP_MAC_CTX *create_hmac(enum digest digest)
+static EVP_MD_CTX *create_context(enum digest digest)
 {
-    OSSL_PARAM params[] = {
-        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char *)digest_names[digest], 0),
-        OSSL_PARAM_construct_end(),
-    };
-    EVP_MAC_CTX *context = EVP_MAC_CTX_new(fetched.hmac);
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
 
-    require(context != NULL && EVP_MAC_CTX_set_params(context, params) == 1);
+    require(context != NULL && EVP_DigestInit_ex2(context, fetched.digests[digest], NULL) == 1);
     return context;
 }
 
-// This thread's context for the digest.
-static EVP_MAC_CTX *thread_hmac(enum digest digest)
+// This thread's context for the digest; NULL when this OpenSSL lacks it.
+static EVP_MD_CTX *thread_context(enum digest digest)
 {
     struct thread_contexts *contexts;
 
     fetch_once();
+    if (fetched.digests[digest] == NULL)
+        return NULL;
     contexts = pthread_getspecific(fetched.thread_contexts);
     if (contexts == NULL) {
         contexts = calloc(1, sizeof(*contexts));
         require(contexts != NULL && pthread_setspecific(fetched.thread_contexts, contexts) == 0);
     }
-    if (contexts->hmac[digest] == NULL)
-        contexts->hmac[digest] = create_hmac(digest);
-    return contexts->hmac[digest];
+    if (contexts->digests[digest] == NULL)
+        contexts->digests[digest] = create_context(digest);
+    return contexts->digests[digest];
+}
+
+// Of the parts, one behind the other.
+static void hash(EVP_MD_CTX *context, const struct span *parts, unsigned count, uint8_t *ret_hash)
+{
+    // Without a digest it begins again with the one it has.
+    require(EVP_DigestInit_ex2(context, NULL, NULL) == 1);
+    for (unsigned i = 0; i < count; i++)
+        require(EVP_DigestUpdate(context, parts[i].data, parts[i].len) == 1);
+    require(EVP_DigestFinal_ex(context, ret_hash, NULL) == 1);
+}
+
+static void flip(uint8_t block[BLOCK_LEN], uint8_t bits)
+{
+    for (unsigned i = 0; i < BLOCK_LEN; i++)
+        block[i] ^= bits;
+}
+
+// HMAC (RFC 2104 section 2) over two parts. On top of the digest, because EVP_MAC copies contexts
+// and allocates for it: a new key in one of those costs 1,050 cycles where this takes 780, and even
+// one that is kept for its key, which a million users' keys leave no room for, takes 650.
+static void compute_hmac(enum digest digest, struct span key, struct span first, struct span second,
+                         uint8_t *ret_mac)
+{
+    EVP_MD_CTX *context = thread_context(digest);
+    uint8_t block[BLOCK_LEN] = {0};
+    uint8_t inner[HASH_MAX_LEN];
+
+    require(context != NULL);
+    if (key.len > BLOCK_LEN)
+        hash(context, &key, 1, block);
+    else if (key.len > 0)
+        memcpy(block, key.data, key.len);
+    flip(block, 0x36);
+    hash(context, (const struct span[]){{block, BLOCK_LEN}, first, second}, 3, inner);
+    flip(block, 0x36 ^ 0x5C);
+    hash(context, (const struct span[]){{block, BLOCK_LEN}, {inner, hash_lens[digest]}}, 2,
+         ret_mac);
+    OPENSSL_cleanse(block, sizeof(block));
+    OPENSSL_cleanse(inner, sizeof(inner));
 }
 
 // RFC 8489 sections 14.5, 14.6: over all that precedes the attribute, with a header that ends the
 // message after it.
 static void compute_mac(enum digest digest, const struct integrity_key *key, const uint8_t *message,
-                        size_t attribute_offset, size_t mac_len, uint8_t *ret_mac)
+                        size_t attribute_offset, uint8_t *ret_mac)
 {
-    EVP_MAC_CTX *context = thread_hmac(digest);
     uint8_t header[STUN_HEADER_LEN];
-    size_t written;
 
     memcpy(header, message, sizeof(header));
-    store_be16(header + 2, (uint16_t)(attribute_offset + STUN_ATTRIBUTE_HEADER_LEN + mac_len -
-                                      STUN_HEADER_LEN));
-    require(EVP_MAC_init(context, key->bytes, key->len, NULL) == 1 &&
-            EVP_MAC_update(context, header, sizeof(header)) == 1 &&
-            EVP_MAC_update(context, message + STUN_HEADER_LEN,
-                           attribute_offset - STUN_HEADER_LEN) == 1 &&
-            EVP_MAC_final(context, ret_mac, &written, mac_len) == 1 && written == mac_len);
+    store_be16(header + 2, (uint16_t)(attribute_offset + STUN_ATTRIBUTE_HEADER_LEN +
+                                      hash_lens[digest] - STUN_HEADER_LEN));
+    compute_hmac(digest, (struct span){key->bytes, key->len}, (struct span){header, sizeof(header)},
+                 (struct span){message + STUN_HEADER_LEN, attribute_offset - STUN_HEADER_LEN},
+                 ret_mac);
 }
 
 void integrity_sha1(const struct integrity_key *key, const uint8_t *message,
                     size_t attribute_offset, uint8_t ret_mac[INTEGRITY_SHA1_LEN])
 {
-    compute_mac(DIGEST_SHA1, key, message, attribute_offset, INTEGRITY_SHA1_LEN, ret_mac);
+    compute_mac(DIGEST_SHA1, key, message, attribute_offset, ret_mac);
 }
 
 void integrity_sha256(const struct integrity_key *key, const uint8_t *message,
                       size_t attribute_offset, uint8_t ret_mac[INTEGRITY_SHA256_LEN])
 {
-    compute_mac(DIGEST_SHA256, key, message, attribute_offset, INTEGRITY_SHA256_LEN, ret_mac);
+    compute_mac(DIGEST_SHA256, key, message, attribute_offset, ret_mac);
 }
 
 static bool mac_matches(const struct stun_message *message, size_t attribute_offset,
@@ -165,47 +205,34 @@ bool integrity_check_sha256(const struct stun_message *message, const struct int
     return mac_matches(message, message->integrity_sha256_offset, mac, sizeof(mac));
 }
 
-// H(parts[0] ":" parts[1] ...). False when this OpenSSL lacks the digest.
-static bool hash_joined(enum digest digest, const struct span *parts, unsigned count,
-                        uint8_t *ret_hash)
+void integrity_hmac_sha1(struct span key, struct span text, uint8_t ret_mac[INTEGRITY_SHA1_LEN])
 {
-    EVP_MD_CTX *context;
-
-    fetch_once();
-    if (fetched.digests[digest] == NULL)
-        return false;
-    context = EVP_MD_CTX_new();
-    require(context != NULL && EVP_DigestInit_ex2(context, fetched.digests[digest], NULL) == 1);
-    for (unsigned i = 0; i < count; i++) {
-        require(i == 0 || EVP_DigestUpdate(context, ":", 1) == 1);
-        require(EVP_DigestUpdate(context, parts[i].data, parts[i].len) == 1);
-    }
-    require(EVP_DigestFinal_ex(context, ret_hash, NULL) == 1);
-    EVP_MD_CTX_free(context);
-    return true;
+    compute_hmac(DIGEST_SHA1, key, text, (struct span){NULL, 0}, ret_mac);
 }
 
 int integrity_key_derive(enum stun_password_algorithm algorithm, struct span username,
                          struct span realm, struct span password, struct integrity_key *ret_key)
 {
-    const struct span parts[] = {username, realm, password};
+    const struct span parts[] = {username, colon, realm, colon, password};
     struct integrity_key key = {0};
+    EVP_MD_CTX *context;
     enum digest digest;
 
     switch (algorithm) {
     case STUN_PASSWORD_ALGORITHM_MD5:
         digest = DIGEST_MD5;
-        key.len = 16;
         break;
     case STUN_PASSWORD_ALGORITHM_SHA256:
         digest = DIGEST_SHA256;
-        key.len = 32;
         break;
     default:
         return -EINVAL;
     }
-    if (!hash_joined(digest, parts, 3, key.bytes))
+    context = thread_context(digest);
+    if (context == NULL)
         return -EINVAL;
+    hash(context, parts, 5, key.bytes);
+    key.len = (uint8_t)hash_lens[digest];
     *ret_key = key;
     integrity_key_cleanse(&key);
     return 0;
@@ -218,7 +245,9 @@ void integrity_key_cleanse(struct integrity_key *key)
 
 void integrity_userhash(struct span username, struct span realm, uint8_t ret_hash[USERHASH_LEN])
 {
-    const struct span parts[] = {username, realm};
+    const struct span parts[] = {username, colon, realm};
+    EVP_MD_CTX *context = thread_context(DIGEST_SHA256);
 
-    require(hash_joined(DIGEST_SHA256, parts, 2, ret_hash));
+    require(context != NULL);
+    hash(context, parts, 3, ret_hash);
 }

@@ -9,12 +9,10 @@
 #include <errno.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define USERS_MIN         16
-#define REST_MAC_LEN      20
 #define REST_PASSWORD_LEN 28 // base64 of the MAC
 
 struct user {
@@ -279,11 +277,9 @@ static int derive_rest_key(const struct credentials *credentials, const struct r
                            struct span username, enum stun_password_algorithm algorithm,
                            struct integrity_key *ret_key)
 {
-    uint8_t mac[REST_MAC_LEN];
+    uint8_t mac[INTEGRITY_SHA1_LEN];
     uint8_t password[REST_PASSWORD_LEN + 1];
-    if (HMAC(EVP_sha1(), secret->bytes, (int)secret->len, username.data, username.len, mac, NULL) ==
-        NULL)
-        return -EINVAL;
+    integrity_hmac_sha1((struct span){secret->bytes, secret->len}, username, mac);
     EVP_EncodeBlock(password, mac, sizeof(mac));
     int error =
         integrity_key_derive(algorithm, username, span_of(credentials->realm),

@@ -349,6 +349,69 @@ static void takes_a_key_of_the_longest_length(void **state)
     assert_false(integrity_check_sha256(&message, &key));
 }
 
+// Test cases 1, 2, 3, 6 and 7: keys shorter than a block of the digest and longer.
+static void finds_the_macs_of_rfc_2202(void **state)
+{
+    uint8_t key[80];
+    uint8_t data[50];
+    uint8_t mac[INTEGRITY_SHA1_LEN];
+
+    (void)state;
+    memset(key, 0x0B, 20);
+    integrity_hmac_sha1((struct span){key, 20}, span_of("Hi There"), mac);
+    assert_memory_equal(mac,
+                        "\xb6\x17\x31\x86\x55\x05\x72\x64\xe2\x8b\xc0\xb6\xfb\x37\x8c\x8e"
+                        "\xf1\x46\xbe\x00",
+                        sizeof(mac));
+    integrity_hmac_sha1(span_of("Jefe"), span_of("what do ya want for nothing?"), mac);
+    assert_memory_equal(mac,
+                        "\xef\xfc\xdf\x6a\xe5\xeb\x2f\xa2\xd2\x74\x16\xd5\xf1\x84\xdf\x9c"
+                        "\x25\x9a\x7c\x79",
+                        sizeof(mac));
+    memset(key, 0xAA, sizeof(key));
+    memset(data, 0xDD, sizeof(data));
+    integrity_hmac_sha1((struct span){key, 20}, SPAN(data), mac);
+    assert_memory_equal(mac,
+                        "\x12\x5d\x73\x42\xb9\xac\x11\xcd\x91\xa3\x9a\xf4\x8a\xa1\x7b\x4f"
+                        "\x63\xf1\x75\xd3",
+                        sizeof(mac));
+    integrity_hmac_sha1(SPAN(key),
+                        span_of("Test Using Larger Than Block-Size Key - Hash Key First"), mac);
+    assert_memory_equal(mac,
+                        "\xaa\x4a\xe5\xe1\x52\x72\xd0\x0e\x95\x70\x56\x37\xce\x8a\x3b\x55"
+                        "\xed\x40\x21\x12",
+                        sizeof(mac));
+    integrity_hmac_sha1(SPAN(key),
+                        span_of("Test Using Larger Than Block-Size Key and Larger Than One "
+                                "Block-Size Data"),
+                        mac);
+    assert_memory_equal(mac,
+                        "\xe8\xe9\x9d\x0f\x45\x23\x7d\x78\x6d\x6b\xba\xa7\x96\x5c\x78\x08"
+                        "\xbb\xff\x1a\x91",
+                        sizeof(mac));
+}
+
+// OpenSSL's own HMAC says the same of every length of key and text, the empty ones too.
+static void agrees_with_openssl_on_every_length(void **state)
+{
+    uint8_t bytes[160];
+    uint8_t mac[INTEGRITY_SHA1_LEN];
+    uint8_t expected[INTEGRITY_SHA1_LEN];
+    size_t written;
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(bytes); i++)
+        bytes[i] = (uint8_t)(7 * i + 1);
+    for (size_t key_len = 0; key_len <= sizeof(bytes); key_len++) {
+        for (size_t text_len = 0; text_len <= sizeof(bytes); text_len += 5) {
+            assert_non_null(EVP_Q_mac(NULL, "HMAC", NULL, "SHA1", NULL, bytes, key_len, bytes,
+                                      text_len, expected, sizeof(expected), &written));
+            integrity_hmac_sha1((struct span){bytes, key_len}, (struct span){bytes, text_len}, mac);
+            assert_memory_equal(mac, expected, sizeof(mac));
+        }
+    }
+}
+
 static void cleanses_a_key_to_zero(void **state)
 {
     struct integrity_key key = short_term_key();
@@ -410,6 +473,8 @@ int main(void)
         cmocka_unit_test(refuses_a_mac_that_goes_on_past_its_attribute),
         cmocka_unit_test(refuses_a_sha1_mac_of_sha256_length),
         cmocka_unit_test(takes_a_key_of_the_longest_length),
+        cmocka_unit_test(finds_the_macs_of_rfc_2202),
+        cmocka_unit_test(agrees_with_openssl_on_every_length),
         cmocka_unit_test(cleanses_a_key_to_zero),
         cmocka_unit_test(verifies_on_several_threads_at_once),
     };
