@@ -141,10 +141,10 @@ static void *run_side(void *argument)
     struct worker *worker = pair->subject->workers[side->worker];
     struct rest *rest = &pair->rests[side->worker];
     pin(pair->cpus[side->worker]);
-    rest_begin(rest);
     __atomic_add_fetch(side->ready, 1, __ATOMIC_ACQ_REL);
     while (__atomic_load_n(side->ready, __ATOMIC_ACQUIRE) < PAIR_WORKERS)
         rte_pause();
+    rest_begin(rest); // once nobody is on the wrong CPU any more
     side->start = rte_rdtsc_precise();
     while (port_has_more(&pair->ports[side->worker]))
         worker_poll(worker);

@@ -5,8 +5,22 @@
 
 #include "dataplane/worker_state.h"
 
+// The same as handoff_send(), for a full queue, which goes first.
+void handoff_send_behind(struct worker *worker, unsigned owner, struct rte_mbuf *frame);
+
 // The frame is gone for the caller. owner is another worker.
-void handoff_send(struct worker *worker, unsigned owner, struct rte_mbuf *frame);
+static inline void handoff_send(struct worker *worker, unsigned owner, struct rte_mbuf *frame)
+{
+    struct worker_queue *queue = &worker->handoffs[owner];
+    unsigned count = queue->count;
+    if (unlikely(count == WORKER_BURST)) {
+        handoff_send_behind(worker, owner, frame);
+        return;
+    }
+    queue->frames[count] = frame;
+    queue->count = count + 1;
+}
+
 void handoff_flush(struct worker *worker);
 // Whether the ring to that worker is, with what is gathered for it.
 bool handoff_is_half_empty(const struct worker *worker, unsigned owner);

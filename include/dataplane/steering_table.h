@@ -3,6 +3,7 @@
 // read by that worker alone.
 #pragma once
 
+#include "dataplane/flow_table.h"
 #include "dataplane/table_memory.h"
 #include "dataplane/table_value.h"
 #include "exchange/command.h"
@@ -13,15 +14,25 @@
 
 struct tables;
 
+// The key that leads here, in whose number, which is 0, the owner stands.
 struct steering {
-    uint8_t client_ip[16];
-    uint16_t client_port_be;
-    uint8_t client_family;
-    uint8_t listener;
-    uint16_t owner;
-} __attribute__((aligned(32)));
+    struct flow_key client;
+};
 
 static_assert(sizeof(struct steering) == 32, "two a cache line");
+
+static inline uint16_t steering_owner(const struct steering *steering)
+{
+    return (uint16_t)(steering->client.words[1] >> FLOW_KEY_NUMBER_SHIFT);
+}
+
+// As it is looked up.
+static inline struct flow_key steering_key(const struct steering *steering)
+{
+    struct flow_key key = steering->client;
+    key.words[1] &= ~((uint64_t)UINT16_MAX << FLOW_KEY_NUMBER_SHIFT);
+    return key;
+}
 
 struct steering_table {
     struct steering *at;

@@ -401,10 +401,10 @@ void burst_process(struct worker *worker, struct rte_mbuf **frames, unsigned cou
                    bool may_hand_on)
 {
     struct send_request sends[WORKER_BURST];
+    worker->may_hand_on = may_hand_on;
     count = media_forward(worker, frames, count);
     if (likely(count == 0))
         return;
-    worker->may_hand_on = may_hand_on;
     worker->lookups.count = 0;
     worker->peers.count = 0;
     worker->guessed.count = 0;

@@ -18,12 +18,10 @@ static void flush_to(struct worker *worker, unsigned owner)
     queue->count = 0;
 }
 
-void handoff_send(struct worker *worker, unsigned owner, struct rte_mbuf *frame)
+void handoff_send_behind(struct worker *worker, unsigned owner, struct rte_mbuf *frame)
 {
-    struct worker_queue *queue = &worker->handoffs[owner];
-    if (queue->count == WORKER_BURST)
-        flush_to(worker, owner);
-    queue->frames[queue->count++] = frame;
+    flush_to(worker, owner);
+    handoff_send(worker, owner, frame);
 }
 
 bool handoff_is_half_empty(const struct worker *worker, unsigned owner)

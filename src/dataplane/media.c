@@ -12,6 +12,7 @@
 #include "base/bytes.h"
 #include "base/checksum.h"
 #include "dataplane/allowance.h"
+#include "dataplane/foreign.h"
 #include "dataplane/indications.h"
 #include "dataplane/leg.h"
 #include "dataplane/plain.h"
@@ -58,6 +59,8 @@ struct media {
     struct plain_list peers;
     struct plain_list senders; // Send indications; of IPv4 clients only
     struct plain_list unbound; // of peers whose channel, if any, is not the guessed one
+    struct plain_list unknown; // of clients whose channel is not here, as far as can be seen
+    uint64_t unknown_hashes[WORKER_BURST];
     const struct relay_slot *unbound_slots[WORKER_BURST];
     const struct relay_slot *peer_slots[WORKER_BURST];
     struct media_client client_ways[WORKER_BURST];
@@ -285,6 +288,26 @@ static __rte_always_inline void clients_find(enum ip_family family, const struct
         client->channel = &tables->channels.at[index];
         prefetch_channel(family, &tables->channels, index);
     }
+}
+
+// Where other workers are, clients of theirs are told apart without a branch, too.
+static void clients_part(struct media *media)
+{
+    unsigned known = 0;
+    for (unsigned i = 0; i < media->clients.count; i++) {
+        const struct media_client client = media->client_ways[i];
+        struct rte_mbuf *frame = media->clients.frames[i];
+        uint32_t is_known = ((client.channel->client[0] ^ client.words[0]) |
+                             (client.channel->client[1] ^ client.words[1])) == 0;
+        __asm__("" : "+r"(is_known));
+        media->client_ways[known] = client;
+        media->clients.frames[known] = frame;
+        media->unknown_hashes[media->unknown.count] = client.hash;
+        media->unknown.frames[media->unknown.count] = frame;
+        known += is_known;
+        media->unknown.count += is_known ^ 1;
+    }
+    media->clients.count = known;
 }
 
 // Last: the rewrite.
@@ -536,11 +559,17 @@ static __rte_always_inline void peers_forward(enum ip_family family, struct work
 static __rte_always_inline void process(enum ip_family family, struct worker *worker,
                                         struct media *media, struct plain_list *rest)
 {
+    if (unlikely(worker->may_hand_on))
+        foreign_peers(worker, family, &media->peers, media->peer_slots);
     clients_hash(family, worker, media);
     peers_fetch(family, &worker->tables.channels, media);
     clients_find(family, &worker->tables, media);
     peers_forward(family, worker, media);
+    if (unlikely(worker->may_hand_on))
+        clients_part(media);
     clients_forward(family, worker, media, rest);
+    if (unlikely(media->unknown.count > 0))
+        foreign_clients(worker, family, &media->unknown, media->unknown_hashes, rest);
 }
 
 static __rte_noinline void process_ipv6(struct worker *worker, struct media *media,
@@ -557,6 +586,7 @@ static void media_init(struct media *media)
     media->peers.count = 0;
     media->senders.count = 0;
     media->unbound.count = 0;
+    media->unknown.count = 0;
 }
 
 unsigned media_forward(struct worker *worker, struct rte_mbuf **frames, unsigned count)

@@ -24,29 +24,35 @@ static struct flow_key key_of_command(const struct tables *tables, const struct 
     return key;
 }
 
+static struct steering steering_of(struct flow_key key, uint16_t owner)
+{
+    key.words[1] |= (uint64_t)owner << FLOW_KEY_NUMBER_SHIFT;
+    return (struct steering){key};
+}
+
+static void give(struct tables *tables, uint32_t index)
+{
+    tables->steerings.at[index] = (struct steering){.client = {.words = {0, 0}}}; // nobody's
+    index_pool_give(&tables->steerings.pool, index);
+}
+
 int steering_table_install(struct tables *tables, const struct command *command)
 {
-    const struct client_key *client = &command->steering.client;
-    if (client->listener >= PLANE_LISTENERS_MAX)
+    if (command->steering.client.listener >= PLANE_LISTENERS_MAX)
         return -EINVAL;
     struct flow_key key = key_of_command(tables, command);
     uint32_t index = tables_find(tables, &key);
     if (index != TABLE_NONE) {
-        tables->steerings.at[index].owner = command->steering.owner;
+        tables->steerings.at[index] = steering_of(key, command->steering.owner);
         return 0;
     }
     index = index_pool_take(&tables->steerings.pool);
     if (index == TABLE_NONE)
         return -ENOSPC;
-    struct steering *entry = &tables->steerings.at[index];
-    memcpy(entry->client_ip, client->address.ip.bytes, sizeof(entry->client_ip));
-    entry->client_port_be = __builtin_bswap16(client->address.port);
-    entry->client_family = (uint8_t)client->address.ip.family;
-    entry->listener = (uint8_t)client->listener;
-    entry->owner = command->steering.owner;
+    tables->steerings.at[index] = steering_of(key, command->steering.owner);
     int error = tables_insert(tables, TABLE_VALUE_STEERING, index);
     if (error != 0)
-        index_pool_give(&tables->steerings.pool, index);
+        give(tables, index);
     return error;
 }
 
@@ -59,6 +65,6 @@ int steering_table_remove(struct tables *tables, const struct command *command)
     if (index == TABLE_NONE)
         return -ENOENT;
     tables_remove(tables, TABLE_VALUE_STEERING, index);
-    index_pool_give(&tables->steerings.pool, index);
+    give(tables, index);
     return 0;
 }

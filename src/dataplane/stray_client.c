@@ -43,7 +43,8 @@ static void settle(struct worker *worker, const struct packet *packet, uint32_t 
     bool is_steered =
         steering != FLOW_NONE && (worker->may_hand_on || home_of(worker, packet) == worker->id);
     if (is_steered)
-        handoff_send(worker, worker->tables.steerings.at[table_value_index(steering)].owner,
+        handoff_send(worker,
+                     steering_owner(&worker->tables.steerings.at[table_value_index(steering)]),
                      packet->mbuf);
     else
         settle_stranger(worker, packet);

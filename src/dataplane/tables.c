@@ -105,13 +105,6 @@ static void channel_key(struct flow_key *key, const struct channel_table *table,
         memcpy(key->ip, channel_client_ip(table, entry), sizeof(key->ip));
 }
 
-static void steering_key(const struct tables *tables, struct flow_key *key,
-                         const struct steering *entry)
-{
-    tables_steering_key(tables, key, entry->listener, entry->client_family, entry->client_ip,
-                        entry->client_port_be);
-}
-
 // False: the value leads to no entry.
 static inline bool key_of(const struct tables *tables, uint32_t value, struct flow_key *ret_key)
 {
@@ -124,7 +117,7 @@ static inline bool key_of(const struct tables *tables, uint32_t value, struct fl
         channel_key(ret_key, &tables->channels, &tables->channels.at[index]);
         return true;
     case TABLE_VALUE_STEERING:
-        steering_key(tables, ret_key, &tables->steerings.at[index]);
+        *ret_key = steering_key(&tables->steerings.at[index]);
         return true;
     default:
         return false;

@@ -11,7 +11,7 @@ static void steerings_are_bounded_and_apart_from_allocations(void **state)
     assert_int_equal(tables_rig_install_allocation(tables, 1, 1000), 0);
     assert_int_equal(tables_rig_install_steering(tables, 1000, 3), 0);
     assert_int_equal(tables_rig_install_steering(tables, 1000, 4), 0);
-    assert_int_equal(tables->steerings.at[0].owner, 4);
+    assert_int_equal(steering_owner(&tables->steerings.at[0]), 4);
     assert_int_equal(tables_rig_install_steering(tables, 1001, 3), 0);
     assert_int_equal(tables_rig_install_steering(tables, 1002, 3), -ENOSPC);
     assert_int_equal(tables_rig_remove_steering(tables, 1000), 0);
