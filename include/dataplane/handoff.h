@@ -25,5 +25,7 @@ void handoff_flush(struct worker *worker);
 // Whether the ring to that worker is, with what is gathered for it.
 bool handoff_is_half_empty(const struct worker *worker, unsigned owner);
 
-// Frames that another worker handed to this one; at most WORKER_BURST.
-unsigned handoff_receive(struct worker *worker, unsigned from, struct rte_mbuf **ret_frames);
+// Frames that other workers handed to this one, at most WORKER_BURST. Their mbufs are being fetched;
+// some time later handoff_fetch() fetches what is in them.
+unsigned handoff_gather(struct worker *worker, struct rte_mbuf **ret_frames);
+void handoff_fetch(struct rte_mbuf **frames, unsigned count);

@@ -96,6 +96,7 @@ struct worker {
     struct idle idle;
     struct table_memory memory; // this struct's
     struct table_memory adjacency_memory;
+    uint16_t handoff_first;                          // whose are taken first, next time
     struct worker_queue handoffs[PLANE_WORKERS_MAX]; // by owner
 } __attribute__((aligned(64)));
 

@@ -2,7 +2,6 @@
 // Frames handed between workers, gathered for each owner so that a ring is touched once a poll.
 #include "dataplane/handoff.h"
 
-#include <rte_prefetch.h>
 #include <rte_ring.h>
 
 static void flush_to(struct worker *worker, unsigned owner)
@@ -36,13 +35,34 @@ void handoff_flush(struct worker *worker)
         flush_to(worker, owner);
 }
 
-unsigned handoff_receive(struct worker *worker, unsigned from, struct rte_mbuf **ret_frames)
+// Another core wrote them last, and this one will write them: their lines are asked for as its own.
+static unsigned receive(struct worker *worker, unsigned from, unsigned max,
+                        struct rte_mbuf **ret_frames)
 {
     unsigned count = rte_ring_sc_dequeue_burst(worker->plane->handoffs[from][worker->id],
-                                               (void **)ret_frames, WORKER_BURST, NULL);
-    // Another core wrote them last.
+                                               (void **)ret_frames, max, NULL);
     for (unsigned i = 0; i < count; i++)
-        rte_prefetch0(ret_frames[i]);
+        __builtin_prefetch(ret_frames[i], 1);
     worker_count_add(worker, COUNTER_HANDOFF_IN, count);
     return count;
+}
+
+// Each is the first by turns, so that none that always has a burst keeps the others waiting.
+unsigned handoff_gather(struct worker *worker, struct rte_mbuf **ret_frames)
+{
+    unsigned worker_count = worker->config->worker_count, count = 0;
+    unsigned from = worker->handoff_first;
+    worker->handoff_first = (uint16_t)(from + 1 == worker_count ? 0 : from + 1);
+    for (unsigned i = 0; i < worker_count && count < WORKER_BURST; i++) {
+        if (from != worker->id)
+            count += receive(worker, from, WORKER_BURST - count, ret_frames + count);
+        from = from + 1 == worker_count ? 0 : from + 1;
+    }
+    return count;
+}
+
+void handoff_fetch(struct rte_mbuf **frames, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        __builtin_prefetch(rte_pktmbuf_mtod(frames[i], void *), 1);
 }

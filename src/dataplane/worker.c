@@ -206,14 +206,14 @@ static void process_all(struct worker *worker, struct rte_mbuf **frames, unsigne
         process(worker, reassembled, reassembled_count, may_hand_on);
 }
 
-static unsigned poll_handoffs(struct worker *worker)
+// What the first look found, and if there may be more, more of it: a burst for each other worker.
+static unsigned process_handoffs(struct worker *worker, struct rte_mbuf **frames, unsigned count)
 {
-    unsigned work = 0;
-    for (unsigned from = 0; from < worker->config->worker_count; from++) {
-        struct rte_mbuf *frames[WORKER_BURST];
-        if (from == worker->id)
-            continue;
-        unsigned count = handoff_receive(worker, from, frames);
+    unsigned work = count;
+    process_all(worker, frames, count, false);
+    for (unsigned i = 2; i < worker->config->worker_count && count == WORKER_BURST; i++) {
+        count = handoff_gather(worker, frames);
+        handoff_fetch(frames, count);
         process_all(worker, frames, count, false);
         work += count;
     }
@@ -236,13 +236,17 @@ static unsigned poll_port(struct worker *worker)
     return count;
 }
 
+// What other cores have written last takes long to come. It is asked for first and looked at last.
 unsigned worker_poll(struct worker *worker)
 {
+    struct rte_mbuf *handed[WORKER_BURST];
+    unsigned handed_count = handoff_gather(worker, handed);
     clock_update(worker);
     unsigned work = commands_apply(worker);
     punt_reports(worker); // before requests take the room
-    work += poll_handoffs(worker);
+    handoff_fetch(handed, handed_count);
     work += poll_port(worker);
+    work += process_handoffs(worker, handed, handed_count);
     work += kernel_path_receive(worker);
     worker->counters->drops[DROP_FRAGMENT] +=
         reassembly_expire(&worker->reassembly, worker->now_tsc);

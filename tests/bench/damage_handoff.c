@@ -6,13 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-unsigned __real_handoff_receive(struct worker *worker, unsigned from, struct rte_mbuf **ret_frames);
-unsigned __wrap_handoff_receive(struct worker *worker, unsigned from, struct rte_mbuf **ret_frames);
+unsigned __real_handoff_gather(struct worker *worker, struct rte_mbuf **ret_frames);
+unsigned __wrap_handoff_gather(struct worker *worker, struct rte_mbuf **ret_frames);
 
-unsigned __wrap_handoff_receive(struct worker *worker, unsigned from, struct rte_mbuf **ret_frames)
+unsigned __wrap_handoff_gather(struct worker *worker, struct rte_mbuf **ret_frames)
 {
     const char *damage = getenv("DAMAGE");
-    unsigned count = __real_handoff_receive(worker, from, ret_frames);
+    unsigned count = __real_handoff_gather(worker, ret_frames);
     if (damage == NULL || count == 0)
         return count;
     struct rte_mbuf *frame = ret_frames[count - 1];

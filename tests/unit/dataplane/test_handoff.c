@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include "dataplane/handoff.h"
+
+#include "dataplane/burst.h"
 #include "rig.h"
 
 #define PORT_OF_1 50112
@@ -99,14 +102,68 @@ static void a_full_ring_drops_and_counts(void **state)
     assert_int_equal(rig_counter(rig, COUNTER_PEER_TO_CHANNEL), 63);
 }
 
+// A ring's worth for worker 0, of each of the two others.
+static int set_up_three(void **state)
+{
+    struct plane_config config;
+    rig_config(&config, 3);
+    struct rig *rig = rig_create(&config);
+    *state = rig;
+    rig_allocation(rig, 0, 1, CLIENT_V4, 49152, 0);
+    rig_channel(rig, 0, 1, 0x4000, PEER_V4);
+    rig_poll(rig);
+    return 0;
+}
+
+static void fill(struct rig *rig, unsigned from, unsigned count)
+{
+    struct wire wire = {
+        .source = PEER_V4, .destination = RELAY_V4_LOCAL ":49152", .payload = rig_data, .len = 5};
+    for (unsigned i = 0; i < count; i++)
+        rig_receive_wire(rig, from, &wire);
+    while (worker_poll(rig->workers[from]) > 0)
+        ;
+    assert_int_equal(rig_drops(rig, DROP_HANDOFF_FULL), 0);
+}
+
+static void one_poll_takes_a_burst_of_each_other_worker(void **state)
+{
+    struct rig *rig = *state;
+    fill(rig, 1, 60);
+    fill(rig, 2, 60);
+    assert_int_equal(worker_poll(rig->workers[0]), 120);
+    assert_int_equal(rig_counter(rig, COUNTER_PEER_TO_CHANNEL), 120);
+}
+
+static void no_worker_is_kept_waiting_by_another(void **state)
+{
+    struct rig *rig = *state;
+    struct rte_ring *const *rings[2] = {&rig->plane->handoffs[1][0], &rig->plane->handoffs[2][0]};
+    for (unsigned busy = 0; busy < 2; busy++) {
+        fill(rig, 2 - busy, 60);
+        for (unsigned i = 0; i < 3; i++) {
+            struct rte_mbuf *frames[WORKER_BURST];
+            fill(rig, 1 + busy, 60 - rte_ring_count(*rings[busy]));
+            unsigned count = handoff_gather(rig->workers[0], frames);
+            assert_in_range(count, 60, WORKER_BURST);
+            burst_process(rig->workers[0], frames, count, false);
+        }
+        assert_int_equal(rte_ring_count(*rings[1 - busy]), 0);
+        rig_poll(rig);
+    }
+}
+
 int main(void)
 {
-#define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, rig_tear_down)
+#define TEST(test)          cmocka_unit_test_setup_teardown(test, set_up, rig_tear_down)
+#define TEST_OF_THREE(test) cmocka_unit_test_setup_teardown(test, set_up_three, rig_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(a_peer_packet_goes_to_the_owner_of_its_port),
         TEST(a_packet_for_a_port_that_nobody_has_dies_at_the_owner),
         TEST(an_icmp_error_goes_to_the_owner_of_the_port_it_is_about),
         TEST(a_full_ring_drops_and_counts),
+        TEST_OF_THREE(one_poll_takes_a_burst_of_each_other_worker),
+        TEST_OF_THREE(no_worker_is_kept_waiting_by_another),
     };
     return cmocka_run_group_tests(tests, rig_group_set_up, NULL);
 }
