@@ -34,6 +34,29 @@ struct sample {
     double right; // cycles of a worker, a packet
     double wrong;
     double ratio;
+    double crossing; // cycles more, a packet, when nothing is done but to hand over
+    double floor;    // the ratio with no more than those
+};
+
+enum sample_figure {
+    FIGURE_RIGHT,
+    FIGURE_WRONG,
+    FIGURE_RATIO,
+    FIGURE_CROSSING,
+    FIGURE_FLOOR,
+    FIGURE_COUNT,
+};
+
+static const struct {
+    const char *name; // in JSON
+    size_t at;        // in struct sample
+    int decimals;
+} figure_members[FIGURE_COUNT] = {
+    [FIGURE_RIGHT] = {"right_cycles", offsetof(struct sample, right), 1},
+    [FIGURE_WRONG] = {"wrong_cycles", offsetof(struct sample, wrong), 1},
+    [FIGURE_RATIO] = {"ratio", offsetof(struct sample, ratio), 2},
+    [FIGURE_CROSSING] = {"crossing_cycles", offsetof(struct sample, crossing), 1},
+    [FIGURE_FLOOR] = {"floor_ratio", offsetof(struct sample, floor), 2},
 };
 
 struct bench {
@@ -68,7 +91,8 @@ static void help(void)
     puts("usage: handoff [OPTION...]\n"
          "\n"
          "What it costs two workers that packets land on the one that does not own them, and are\n"
-         "handed over: TSC cycles of a worker, a packet, against the same when all land right.\n"
+         "handed over: TSC cycles of a worker, a packet, against the same when all land right;\n"
+         "and the floor, had they crossed over with nothing else done to them.\n"
          "Every packet that leaves is checked; a wrong one ends the run.\n"
          "\n"
          "  --allocations N,...   allocations of one channel each, of both workers (10k,1M)\n"
@@ -183,6 +207,9 @@ static bool take_sample(struct bench *bench, enum pair_threads threads,
     ret_sample->right = pair_run(&bench->pair, threads, &none, &rested);
     ret_sample->wrong = pair_run(&bench->pair, threads, &landing, &rested);
     ret_sample->ratio = ret_sample->wrong / ret_sample->right;
+    double swapped = pair_cross(&bench->pair, threads, &none, &rested);
+    ret_sample->crossing = pair_cross(&bench->pair, threads, &landing, &rested) - swapped;
+    ret_sample->floor = (ret_sample->right + ret_sample->crossing) / ret_sample->right;
     return rested;
 }
 
@@ -192,13 +219,13 @@ static void report_head(const struct bench *bench)
            "wrong: "
            "median (least-most) of %u\n",
            (double)rte_get_tsc_hz() / 1e9, bench->options.wrong_percent, bench->options.repeat);
-    printf("%-16s %7s %7s  %-20s %-20s %-17s\n", "case", "alloc.", "threads", "right", "wrong",
-           "ratio");
+    printf("%-16s %7s %7s  %-20s %-20s %-17s %-17s\n", "case", "alloc.", "threads", "right",
+           "wrong", "ratio", "floor");
     fflush(stdout);
 }
 
 static void report_json(struct bench *bench, enum pair_threads threads, const char *name,
-                        const struct figure figures[3], const struct patience *patience)
+                        const struct figure *figures, const struct patience *patience)
 {
     FILE *file = bench->json;
     if (file == NULL)
@@ -206,9 +233,8 @@ static void report_json(struct bench *bench, enum pair_threads threads, const ch
     fprintf(file, "%s{\"case\": \"%s\", \"allocations\": %u, \"threads\": %u, ",
             bench->result_count++ == 0 ? "\n" : ",\n", name, bench->traffic.flow_count,
             (unsigned)threads);
-    figure_json(file, "right_cycles", &figures[0]);
-    figure_json(file, "wrong_cycles", &figures[1]);
-    figure_json(file, "ratio", &figures[2]);
+    for (unsigned i = 0; i < FIGURE_COUNT; i++)
+        figure_json(file, figure_members[i].name, &figures[i]);
     fprintf(file, "\"samples_discarded\": %u, \"slow_samples\": %u}", patience->discarded,
             patience->slow);
 }
@@ -216,16 +242,15 @@ static void report_json(struct bench *bench, enum pair_threads threads, const ch
 static void report(struct bench *bench, enum pair_threads threads, const char *name,
                    const struct sample *samples, const struct patience *patience)
 {
-    char texts[3][64];
-    const struct figure figures[3] = {
-        figure_of(samples, sizeof(*samples), patience->kept, offsetof(struct sample, right)),
-        figure_of(samples, sizeof(*samples), patience->kept, offsetof(struct sample, wrong)),
-        figure_of(samples, sizeof(*samples), patience->kept, offsetof(struct sample, ratio)),
-    };
-    printf("%-16s %7u %7u  %-20s %-20s %-17s%s\n", name, bench->traffic.flow_count,
-           (unsigned)threads, figure_text(&figures[0], 1, texts[0]),
-           figure_text(&figures[1], 1, texts[1]), figure_text(&figures[2], 2, texts[2]),
-           patience->slow > 0 ? "  slow machine" : "");
+    char texts[FIGURE_COUNT][64];
+    struct figure figures[FIGURE_COUNT];
+    for (unsigned i = 0; i < FIGURE_COUNT; i++) {
+        figures[i] = figure_of(samples, sizeof(*samples), patience->kept, figure_members[i].at);
+        figure_text(&figures[i], figure_members[i].decimals, texts[i]);
+    }
+    printf("%-16s %7u %7u  %-20s %-20s %-17s %-17s%s\n", name, bench->traffic.flow_count,
+           (unsigned)threads, texts[FIGURE_RIGHT], texts[FIGURE_WRONG], texts[FIGURE_RATIO],
+           texts[FIGURE_FLOOR], patience->slow > 0 ? "  slow machine" : "");
     fflush(stdout);
     report_json(bench, threads, name, figures, patience);
 }

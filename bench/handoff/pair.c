@@ -4,15 +4,20 @@
 
 #include "../check.h"
 #include "../fail.h"
+#include "crossing.h"
 #include "dataplane/worker.h"
 #include "exchange/counters.h"
 
 #include <pthread.h>
 #include <rte_cycles.h>
+#include <rte_mbuf.h>
 #include <rte_pause.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+
+// What a worker does in one round.
+typedef void pair_round(struct pair *pair, uint16_t worker);
 
 // Nothing that goes through the rings takes this long: what is missing then is lost.
 #define LOST_S 10
@@ -79,7 +84,9 @@ static void land(struct pair *pair, const struct pair_landing *landing)
     for (uint32_t i = 0; i < traffic->count; i++) {
         const struct traffic_packet *packet = &traffic->packets[i];
         bool is_wrong = lands_wrong(landing, packet);
-        uint16_t worker = subject_owner(pair->subject, packet->flow) ^ is_wrong;
+        uint16_t owner = subject_owner(pair->subject, packet->flow);
+        uint16_t worker = owner ^ is_wrong;
+        traffic->arrivals[i].frame->hash.usr = owner; // for crossing_poll()
         pair->arrivals[worker][pair->arrival_counts[worker]++] = traffic->arrivals[i];
         pair->wrong_count += is_wrong;
     }
@@ -88,7 +95,17 @@ static void land(struct pair *pair, const struct pair_landing *landing)
                   BURST);
 }
 
-// Relaying.
+// Relaying, or no more than crossing.
+
+static void relay_round(struct pair *pair, uint16_t worker)
+{
+    worker_poll(pair->subject->workers[worker]);
+}
+
+static void crossing_round(struct pair *pair, uint16_t worker)
+{
+    crossing_poll(pair->subject->plane, worker);
+}
 
 static bool all_are_sent(const struct pair *pair)
 {
@@ -103,13 +120,13 @@ static bool is_overdue(uint64_t start)
     return rte_rdtsc() - start > LOST_S * rte_get_tsc_hz();
 }
 
-static double relay_alternating(struct pair *pair, bool *rested)
+static double run_alternating(struct pair *pair, pair_round *round, bool *rested)
 {
     rest_begin(&pair->rests[0]);
     uint64_t start = rte_rdtsc_precise();
     while (!all_are_sent(pair) && !is_overdue(start)) {
         for (uint16_t worker = 0; worker < PAIR_WORKERS; worker++)
-            worker_poll(pair->subject->workers[worker]);
+            round(pair, worker);
     }
     uint64_t cycles = rte_rdtsc_precise() - start;
     *rested &= rest_lasted(&pair->rests[0]);
@@ -118,6 +135,7 @@ static double relay_alternating(struct pair *pair, bool *rested)
 
 struct side {
     struct pair *pair;
+    pair_round *round;
     uint16_t worker;
     uint32_t *ready; // sides that are; atomic
     uint64_t start;
@@ -138,7 +156,6 @@ static void *run_side(void *argument)
 {
     struct side *side = argument;
     struct pair *pair = side->pair;
-    struct worker *worker = pair->subject->workers[side->worker];
     struct rest *rest = &pair->rests[side->worker];
     pin(pair->cpus[side->worker]);
     __atomic_add_fetch(side->ready, 1, __ATOMIC_ACQ_REL);
@@ -147,20 +164,20 @@ static void *run_side(void *argument)
     rest_begin(rest); // once nobody is on the wrong CPU any more
     side->start = rte_rdtsc_precise();
     while (port_has_more(&pair->ports[side->worker]))
-        worker_poll(worker);
+        side->round(pair, side->worker);
     while (!all_are_sent(pair) && !is_overdue(side->start))
-        worker_poll(worker);
+        side->round(pair, side->worker);
     side->end = rte_rdtsc_precise();
     side->rested = rest_lasted(rest);
     return NULL;
 }
 
 // Both count until the last packet is sent: one that has nothing left to do has been idle.
-static double relay_beside(struct pair *pair, bool *rested)
+static double run_beside(struct pair *pair, pair_round *round, bool *rested)
 {
     uint32_t ready = 0;
-    struct side sides[PAIR_WORKERS] = {{pair, 0, &ready, 0, 0, false},
-                                       {pair, 1, &ready, 0, 0, false}};
+    struct side sides[PAIR_WORKERS] = {{pair, round, 0, &ready, 0, 0, false},
+                                       {pair, round, 1, &ready, 0, 0, false}};
     pthread_t thread;
     if (pthread_create(&thread, NULL, run_side, &sides[1]) != 0)
         fail("no second thread");
@@ -169,6 +186,12 @@ static double relay_beside(struct pair *pair, bool *rested)
     *rested &= sides[0].rested && sides[1].rested;
     uint64_t cycles = sides[0].end - sides[0].start + sides[1].end - sides[1].start;
     return (double)cycles / pair->traffic->count;
+}
+
+static double run(struct pair *pair, enum pair_threads threads, pair_round *round, bool *rested)
+{
+    return threads == PAIR_BESIDE ? run_beside(pair, round, rested)
+                                  : run_alternating(pair, round, rested);
 }
 
 // Checking.
@@ -186,6 +209,18 @@ static void add_counters(const struct pair *pair, struct worker_counters *ret_su
     *ret_sum = sum;
 }
 
+// All that was sent, by whichever port.
+static const struct port *gather(struct pair *pair)
+{
+    struct port *all = &pair->ports[0];
+    const struct port *others = &pair->ports[1];
+    if (all->sent_count + others->sent_count > all->sent_capacity)
+        fail("more frames were sent than were received");
+    memcpy(all->sent + all->sent_count, others->sent, others->sent_count * sizeof(*others->sent));
+    all->sent_count += others->sent_count;
+    return all;
+}
+
 static void check(struct pair *pair, const struct worker_counters *before)
 {
     struct traffic *traffic = pair->traffic;
@@ -196,13 +231,7 @@ static void check(struct pair *pair, const struct worker_counters *before)
     if (handed != pair->wrong_count)
         fail("%s: %u packets landed wrong, %ju were handed on", traffic->scenario->name,
              pair->wrong_count, (uintmax_t)handed);
-    struct port *all = &pair->ports[0];
-    const struct port *others = &pair->ports[1];
-    if (all->sent_count + others->sent_count > all->sent_capacity)
-        fail("more frames were sent than were received");
-    memcpy(all->sent + all->sent_count, others->sent, others->sent_count * sizeof(*others->sent));
-    all->sent_count += others->sent_count;
-    check_relayed(traffic, all);
+    check_relayed(traffic, gather(pair));
 }
 
 static double relay(struct pair *pair, enum pair_threads threads,
@@ -211,8 +240,7 @@ static double relay(struct pair *pair, enum pair_threads threads,
     struct worker_counters before;
     land(pair, landing);
     add_counters(pair, &before);
-    double cycles =
-        threads == PAIR_BESIDE ? relay_beside(pair, rested) : relay_alternating(pair, rested);
+    double cycles = run(pair, threads, relay_round, rested);
     check(pair, &before);
     return cycles;
 }
@@ -231,4 +259,14 @@ void pair_warm_up(struct pair *pair)
     traffic_walk_begin(pair->traffic);
     while (traffic_walk(pair->traffic))
         relay(pair, PAIR_ALTERNATING, &right, &rested);
+}
+
+double pair_cross(struct pair *pair, enum pair_threads threads, const struct pair_landing *landing,
+                  bool *rested)
+{
+    traffic_draw(pair->traffic);
+    land(pair, landing);
+    double cycles = run(pair, threads, crossing_round, rested);
+    check_swapped(pair->traffic, gather(pair));
+    return cycles;
 }

@@ -45,3 +45,6 @@ void pair_warm_up(struct pair *pair);
 // Draw a packet for every buffer and have them relayed, in bursts of 64. Every packet is checked, and that those that
 // landed wrong and no others were handed on. Cycles of a worker, a packet. Clears *rested when a CPU was slow.
 double pair_run(struct pair *pair, enum pair_threads threads, const struct pair_landing *landing, bool *rested);
+
+// The same without a relay, see crossing.h: the packets land as they would, and those that land wrong cross over.
+double pair_cross(struct pair *pair, enum pair_threads threads, const struct pair_landing *landing, bool *rested);

@@ -181,13 +181,18 @@ class Page:
         handoff = self.results.get("handoff")
         if not handoff:
             return NOTHING
+        head = ["on the wrong worker", "allocations", "threads", "cycles, all right", "cycles, some wrong", "cost"]
         rows = [
             [HANDOFFS[one["case"]], count(one["allocations"]), one["threads"], f"{one['right_cycles']['median']:.0f}",
              f"{one['wrong_cycles']['median']:.0f}", f"{one['ratio']['median']:.2f}x"]
             for one in handoff["results"]
         ]
-        return (HERE / "handoff.md").read_text().format(**handoff) + "\n" + table(
-            ["on the wrong worker", "allocations", "threads", "cycles, all right", "cycles, some wrong", "cost"], rows)
+        text = (HERE / "handoff.md").read_text().format(**handoff)
+        if all("floor_ratio" in one for one in handoff["results"]):
+            text += (HERE / "handoff-floor.md").read_text()
+            head.append("floor")
+            rows = [[*row, f"{one['floor_ratio']['median']:.2f}x"] for row, one in zip(rows, handoff["results"])]
+        return text + "\n" + table(head, rows)
 
     def tables(self):
         tables = self.results.get("tables")

@@ -40,6 +40,9 @@ class Handoff(unittest.TestCase):
             for name in ("right_cycles", "wrong_cycles", "ratio"):
                 figure = result[name]
                 self.assertTrue(0 < figure["min"] <= figure["median"] <= figure["max"], (name, figure))
+            for name in ("crossing_cycles", "floor_ratio"): # a machine that is not at rest can make a crossing cost less than none
+                figure = result[name]
+                self.assertTrue(figure["min"] <= figure["median"] <= figure["max"], (name, figure))
 
     def test_lands_as_many_wrong_as_it_is_told(self):
         for percent in ("0", "1", "100"):

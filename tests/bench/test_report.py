@@ -118,6 +118,16 @@ class Report(unittest.TestCase):
         page, _ = self.page_of(handoff={"wrong_percent": 50, "results": [result(1, 1.1), result(2, 1.4)]})
         self.assert_row(page, "two workers, half of all packets on the wrong one, against none: 10k", "1.4x", "no")
 
+    def test_the_floor_of_the_hand_off_stands_beside_its_cost(self):
+        figure = {"median": 50.0}
+        result = {"case": "mixed-all", "allocations": 10000, "threads": 2, "right_cycles": figure, "wrong_cycles": figure,
+                  "ratio": {"median": 1.5}, "floor_ratio": {"median": 1.125}}
+        for floor, row in (True, "| 1.50x | 1.12x |"), (False, "| 1.50x |"):
+            if not floor:
+                del result["floor_ratio"]
+            page, _ = self.page_of(handoff={"wrong_percent": 50, "results": [result]})
+            self.assertIn(f"| both | 10k | 2 | 50 | 50 {row}\n", page)
+
     def test_coturn_is_compared_at_the_same(self):
         def run(both, one_way):
             media = {"received_per_second": both}

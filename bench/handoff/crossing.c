@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The floor of the hand-off.
+#include "crossing.h"
+
+#include "../fail.h"
+#include "../macswap.h"
+#include "exchange/plane.h"
+
+#include <rte_ethdev.h>
+#include <rte_prefetch.h>
+#include <rte_ring.h>
+
+#define BURST          64
+#define PREFETCH_AHEAD 4
+
+static void leave(uint16_t port, struct rte_mbuf **frames, unsigned count)
+{
+    for (unsigned i = 0; i < count && i < PREFETCH_AHEAD; i++)
+        rte_prefetch0(rte_pktmbuf_mtod(frames[i], void *));
+    for (unsigned i = 0; i < count; i++) {
+        if (i + PREFETCH_AHEAD < count)
+            rte_prefetch0(rte_pktmbuf_mtod(frames[i + PREFETCH_AHEAD], void *));
+        macswap_frame(frames[i]);
+    }
+    if (count > 0 && rte_eth_tx_burst(port, 0, frames, (uint16_t)count) != count)
+        fail("crossing: not all was sent");
+}
+
+static void take_over(const struct plane *plane, uint16_t worker)
+{
+    struct rte_mbuf *frames[BURST];
+    unsigned count = rte_ring_sc_dequeue_burst(plane->handoffs[worker ^ 1][worker], (void **)frames,
+                                               BURST, NULL);
+    for (unsigned i = 0; i < count; i++)
+        rte_prefetch0(frames[i]);
+    leave(worker, frames, count);
+}
+
+static void receive(const struct plane *plane, uint16_t worker)
+{
+    struct rte_mbuf *frames[BURST], *others[BURST];
+    unsigned own_count = 0, other_count = 0;
+    uint16_t count = rte_eth_rx_burst(worker, 0, frames, BURST);
+    for (uint16_t i = 0; i < count; i++) { // without a branch: right and wrong come in no order
+        struct rte_mbuf *frame = frames[i];
+        uint32_t is_other = frame->hash.usr ^ worker;
+        frames[own_count] = frame;
+        others[other_count] = frame;
+        own_count += is_other ^ 1;
+        other_count += is_other;
+    }
+    if (other_count > 0 &&
+        rte_ring_sp_enqueue_burst(plane->handoffs[worker][worker ^ 1], (void **)others, other_count,
+                                  NULL) != other_count)
+        fail("crossing: the ring is full");
+    leave(worker, frames, own_count);
+}
+
+void crossing_poll(const struct plane *plane, uint16_t worker)
+{
+    take_over(plane, worker);
+    receive(plane, worker);
+}
