@@ -14,10 +14,10 @@ static inline void stateless_answer_fetch(const struct worker *worker, const str
     const uint8_t *message = packet_payload(packet);
     size_t request_len = packet_payload_len(packet);
     size_t answer_len = stateless_usual_len(&worker->stateless, request_len > 1 ? message[1] : 0);
-    const uint8_t *end = message + RTE_MAX(request_len, answer_len);
-    const uint8_t *line = RTE_PTR_ALIGN_FLOOR(message, RTE_CACHE_LINE_SIZE);
-    for (line += RTE_CACHE_LINE_SIZE; line < end; line += RTE_CACHE_LINE_SIZE)
-        __builtin_prefetch(line, 1);
+    size_t len = RTE_MAX(request_len, answer_len);
+    for (size_t offset = RTE_CACHE_LINE_SIZE; offset < len; offset += RTE_CACHE_LINE_SIZE)
+        __builtin_prefetch(message + offset, 1);
+    __builtin_prefetch(message + len - 1, 1);
 }
 
 // Packets of kind PACKET_STUN. They are gone for the caller.

@@ -81,29 +81,30 @@ static uint64_t write_ipv6(uint8_t *ip, const uint8_t *request, uint16_t udp_len
     return checksum_add_16_bytes(checksum_add_16_bytes(0, source), destination);
 }
 
-// The addresses change places.
+// An Ethernet header in two words that overlap: from its start, and to its end.
 struct ethernet_words {
-    uint64_t first; // the destination and two bytes of the source
-    uint32_t second;
-    uint16_t type;
+    uint64_t first;
+    uint64_t last;
 };
 
-static struct ethernet_words read_ethernet(const uint8_t *at)
+#define ETHERNET_LAST_OFFSET 6
+#define ETHERNET_ADDRESS     UINT64_C(0x0000FFFFFFFFFFFF)
+
+static inline struct ethernet_words read_ethernet(const uint8_t *at)
 {
     struct ethernet_words words;
     memcpy(&words.first, at, sizeof(words.first));
-    memcpy(&words.second, at + 8, sizeof(words.second));
-    memcpy(&words.type, at + 12, sizeof(words.type));
+    memcpy(&words.last, at + ETHERNET_LAST_OFFSET, sizeof(words.last));
     return words;
 }
 
-static void write_ethernet(uint8_t *at, struct ethernet_words request)
+// The addresses change places.
+static inline void write_ethernet(uint8_t *at, struct ethernet_words request)
 {
-    uint64_t first = request.first >> 48 | (uint64_t)request.second << 16 | request.first << 48;
-    uint32_t second = (uint32_t)(request.first >> 16);
+    uint64_t first = (request.last & ETHERNET_ADDRESS) | request.first << 48;
+    uint64_t last = (request.first & ETHERNET_ADDRESS) | (request.last & ~ETHERNET_ADDRESS);
     memcpy(at, &first, sizeof(first));
-    memcpy(at + 8, &second, sizeof(second));
-    memcpy(at + 12, &request.type, sizeof(request.type));
+    memcpy(at + ETHERNET_LAST_OFFSET, &last, sizeof(last));
 }
 
 // The frame becomes one segment from here to there. Nothing is left to the port, so it reads no
@@ -121,21 +122,29 @@ static void frame_set(struct rte_mbuf *frame, const uint8_t *start, size_t len)
     frame->ol_flags = 0;
 }
 
+static inline bool is_ipv4(const uint8_t *frame)
+{
+    const struct rte_ether_hdr *ethernet = (const struct rte_ether_hdr *)frame;
+    return ethernet->ether_type == rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4);
+}
+
 void reply_in_place(struct rte_mbuf *frame, uint16_t message_offset, size_t response_len,
                     uint64_t response_sum)
 {
-    uint8_t *request = rte_pktmbuf_mtod(frame, uint8_t *);
-    uint8_t *message = request + message_offset;
-    size_t len = headers_len(frame, message_offset);
-    uint8_t *start = message - len;
-    uint8_t *udp = message - sizeof(struct rte_udp_hdr);
+    const uint8_t *request = rte_pktmbuf_mtod(frame, const uint8_t *);
+    const uint8_t *request_ip = request + sizeof(struct rte_ether_hdr);
+    uint8_t *message = rte_pktmbuf_mtod_offset(frame, uint8_t *, message_offset);
     uint16_t udp_len = (uint16_t)(sizeof(struct rte_udp_hdr) + response_len);
-    const uint8_t *ip = request + sizeof(struct rte_ether_hdr);
+    size_t len = is_ipv4(request) ? HEADERS_LEN_V4 : HEADERS_LEN_V6;
+    uint8_t *start = message - len;
+    uint8_t *ip = start + sizeof(struct rte_ether_hdr);
     struct ethernet_words ethernet = read_ethernet(request);
-    uint64_t sum = len == HEADERS_LEN_V4
-                       ? write_ipv4(start + sizeof(struct rte_ether_hdr), ip, udp_len)
-                       : write_ipv6(start + sizeof(struct rte_ether_hdr), ip, udp_len);
-    turn_udp(udp, udp_len, sum + response_sum);
+    uint64_t sum;
+    if (len == HEADERS_LEN_V4)
+        sum = write_ipv4(ip, request_ip, udp_len);
+    else
+        sum = write_ipv6(ip, request_ip, udp_len);
+    turn_udp(message - sizeof(struct rte_udp_hdr), udp_len, sum + response_sum);
     write_ethernet(start, ethernet);
     frame_set(frame, start, len + response_len);
 }

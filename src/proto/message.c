@@ -10,6 +10,8 @@
 // RFC 8489 section 14: types below are comprehension-required.
 #define FIRST_OPTIONAL_TYPE 0x8000
 
+#define FINGERPRINT_ATTRIBUTE_LEN (STUN_ATTRIBUTE_HEADER_LEN + STUN_FINGERPRINT_LEN)
+
 #define TYPE_BIT(name) (1ull << STUN_ATTRIBUTE_##name)
 
 // The comprehension-required attributes that we know; all of them are below 64.
@@ -77,121 +79,133 @@ size_t stun_message_framed_len(const uint8_t *header)
     return (size_t)STUN_HEADER_LEN + attributes_len;
 }
 
-// RFC 8489 section 14.7: the last attribute, over everything before it. offset: of its header.
-static bool fingerprint_holds(struct span bytes, size_t offset, size_t value_len)
-{
-    return value_len == STUN_FINGERPRINT_LEN &&
-           offset + STUN_ATTRIBUTE_HEADER_LEN + STUN_FINGERPRINT_LEN == bytes.len &&
-           load_be32(bytes.data + offset + STUN_ATTRIBUTE_HEADER_LEN) ==
-               fingerprint(bytes.data, offset);
-}
-
-struct unknown_types {
-    uint16_t count;
-    uint16_t at[STUN_MESSAGE_UNKNOWN_MAX];
-};
-
-static void note_unknown(struct unknown_types *unknown, uint16_t type)
-{
-    if (unknown->count == STUN_MESSAGE_UNKNOWN_MAX)
-        return;
-    for (unsigned i = 0; i < unknown->count; i++) {
-        if (unknown->at[i] == type)
-            return;
-    }
-    unknown->at[unknown->count++] = type;
-}
-
 static bool is_known(uint16_t type)
 {
     return type >= FIRST_OPTIONAL_TYPE || (type < 64 && (known_types >> type & 1) != 0);
 }
 
+static void note_unknown(struct stun_message *message, uint16_t type)
+{
+    if (message->unknown_count == STUN_MESSAGE_UNKNOWN_MAX)
+        return;
+    for (unsigned i = 0; i < message->unknown_count; i++) {
+        if (message->unknown[i] == type)
+            return;
+    }
+    message->unknown[message->unknown_count++] = type;
+}
+
+// Of a message whose attributes have been found to fit; those that count.
+static __attribute__((noinline)) void collect_unknown(struct stun_message *message)
+{
+    uint32_t cursor = 0;
+    struct stun_attribute_view attribute;
+
+    while (stun_message_next(message, &cursor, &attribute)) {
+        if (!is_known(attribute.type))
+            note_unknown(message, attribute.type);
+    }
+}
+
 // What a message is found to have: kept in registers until all of it has been seen.
 struct findings {
-    bool has_fingerprint;
-    uint16_t attributes_end;
+    uint16_t fingerprint_offset; // of headers; 0: absent
     uint16_t integrity_offset;
     uint16_t integrity_sha256_offset;
     uint16_t peer_address_count;
+    bool has_unknown;
 };
-
-// An attribute before any message integrity.
-static inline void note_attribute(struct findings *findings, struct unknown_types *unknown,
-                                  uint16_t type, size_t offset)
-{
-    if (type == STUN_ATTRIBUTE_MESSAGE_INTEGRITY)
-        findings->integrity_offset = (uint16_t)offset;
-    else if (type == STUN_ATTRIBUTE_MESSAGE_INTEGRITY_SHA256)
-        findings->integrity_sha256_offset = (uint16_t)offset;
-    else if (type == STUN_ATTRIBUTE_XOR_PEER_ADDRESS)
-        findings->peer_address_count++;
-    else if (!is_known(type))
-        note_unknown(unknown, type);
-}
 
 static inline bool found_integrity(const struct findings *findings)
 {
-    return findings->integrity_offset != 0 || findings->integrity_sha256_offset != 0;
+    return (findings->integrity_offset | findings->integrity_sha256_offset) != 0;
 }
 
 // RFC 8489 section 9: after MESSAGE-INTEGRITY only MESSAGE-INTEGRITY-SHA256 counts, after that
 // nothing (FINGERPRINT apart).
-static inline enum stun_verdict scan_attributes(struct span bytes, struct findings *findings,
-                                                struct unknown_types *unknown)
+static inline void note_attribute(struct findings *findings, uint16_t type, size_t offset)
+{
+    if (type == STUN_ATTRIBUTE_MESSAGE_INTEGRITY_SHA256) {
+        if (findings->integrity_sha256_offset == 0)
+            findings->integrity_sha256_offset = (uint16_t)offset;
+    } else if (found_integrity(findings)) {
+        return;
+    } else if (type == STUN_ATTRIBUTE_MESSAGE_INTEGRITY) {
+        findings->integrity_offset = (uint16_t)offset;
+    } else if (type == STUN_ATTRIBUTE_XOR_PEER_ADDRESS) {
+        findings->peer_address_count++;
+    } else {
+        findings->has_unknown |= !is_known(type);
+    }
+}
+
+static inline enum stun_verdict scan_attributes(struct span bytes, struct findings *findings)
 {
     size_t offset = STUN_HEADER_LEN;
 
     while (offset < bytes.len) {
         // Both the offset and the length are multiples of 4: a header is there.
-        uint16_t type = load_be16(bytes.data + offset);
-        uint16_t len = load_be16(bytes.data + offset + 2);
+        uint32_t header = load_be32(bytes.data + offset);
+        uint16_t type = (uint16_t)(header >> 16);
+        uint16_t len = (uint16_t)header;
 
         if (len > bytes.len - offset - STUN_ATTRIBUTE_HEADER_LEN)
             return STUN_BAD_ATTRIBUTE;
-        if (type == STUN_ATTRIBUTE_FINGERPRINT) {
-            if (!fingerprint_holds(bytes, offset, len))
+        if (type < FIRST_OPTIONAL_TYPE) {
+            note_attribute(findings, type, offset);
+        } else if (type == STUN_ATTRIBUTE_FINGERPRINT) {
+            // RFC 8489 section 14.7: the last one.
+            if (len != STUN_FINGERPRINT_LEN || offset + FINGERPRINT_ATTRIBUTE_LEN != bytes.len)
                 return STUN_BAD_FINGERPRINT;
-            findings->has_fingerprint = true;
-        } else if (!found_integrity(findings)) {
-            note_attribute(findings, unknown, type, offset);
-        } else if (type == STUN_ATTRIBUTE_MESSAGE_INTEGRITY_SHA256 &&
-                   findings->integrity_sha256_offset == 0) {
-            findings->integrity_sha256_offset = (uint16_t)offset;
+            findings->fingerprint_offset = (uint16_t)offset;
         }
         offset += STUN_ATTRIBUTE_HEADER_LEN + padded_len(len);
-        if (!found_integrity(findings))
-            findings->attributes_end = (uint16_t)offset;
     }
     return STUN_VALID;
 }
 
+// RFC 8489 section 14.7: over everything before it. offset: of its header.
+static inline bool fingerprint_holds(struct span bytes, size_t offset)
+{
+    return load_be32(bytes.data + offset + STUN_ATTRIBUTE_HEADER_LEN) ==
+           fingerprint(bytes.data, offset);
+}
+
+// The first integrity ends what counts: MESSAGE-INTEGRITY, when both are there.
+static inline uint16_t attributes_end(struct span bytes, const struct findings *findings)
+{
+    if (!found_integrity(findings))
+        return (uint16_t)bytes.len;
+    return findings->integrity_offset != 0 ? findings->integrity_offset
+                                           : findings->integrity_sha256_offset;
+}
+
 enum stun_verdict stun_message_parse(struct span bytes, struct stun_message *ret_message)
 {
-    struct findings findings = {.attributes_end = STUN_HEADER_LEN};
-    struct unknown_types unknown;
+    struct findings findings = {.fingerprint_offset = 0};
     enum stun_verdict verdict = check_header(bytes);
     uint16_t type;
 
     if (verdict != STUN_VALID)
         return verdict;
-    unknown.count = 0; // the rest is not cleared: this runs for every message
-    verdict = scan_attributes(bytes, &findings, &unknown);
+    verdict = scan_attributes(bytes, &findings);
     if (verdict != STUN_VALID)
         return verdict;
+    if (findings.fingerprint_offset != 0 && !fingerprint_holds(bytes, findings.fingerprint_offset))
+        return STUN_BAD_FINGERPRINT;
     type = load_be16(bytes.data);
     ret_message->bytes = bytes;
     ret_message->transaction_id = bytes.data + TRANSACTION_ID_OFFSET;
     ret_message->method = type_method(type);
     ret_message->message_class = type_class(type);
-    ret_message->has_fingerprint = findings.has_fingerprint;
-    ret_message->attributes_end = findings.attributes_end;
+    ret_message->has_fingerprint = findings.fingerprint_offset != 0;
+    ret_message->attributes_end = attributes_end(bytes, &findings);
     ret_message->integrity_offset = findings.integrity_offset;
     ret_message->integrity_sha256_offset = findings.integrity_sha256_offset;
     ret_message->peer_address_count = findings.peer_address_count;
-    ret_message->unknown_count = unknown.count;
-    for (unsigned i = 0; i < unknown.count; i++)
-        ret_message->unknown[i] = unknown.at[i];
+    ret_message->unknown_count = 0;
+    if (findings.has_unknown)
+        collect_unknown(ret_message);
     return STUN_VALID;
 }
 

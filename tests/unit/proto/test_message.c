@@ -401,6 +401,23 @@ static void ignores_attributes_after_message_integrity(void **state)
     assert_int_equal(message.unknown_count, 0);
 }
 
+static void reads_attributes_before_message_integrity_sha256_and_none_after(void **state)
+{
+    uint8_t zeros[32] = {0};
+    uint8_t buffer[256];
+    struct stun_builder builder = begin(buffer, sizeof(buffer));
+    struct stun_message message;
+
+    (void)state;
+    stun_add_flag(&builder, STUN_ATTRIBUTE_DONT_FRAGMENT);
+    stun_add_bytes(&builder, STUN_ATTRIBUTE_MESSAGE_INTEGRITY_SHA256, zeros, 32);
+    stun_add_u32(&builder, STUN_ATTRIBUTE_LIFETIME, 600);
+    stun_add_fingerprint(&builder);
+    message = parse_built(&builder);
+    assert_true(stun_message_has(&message, STUN_ATTRIBUTE_DONT_FRAGMENT));
+    assert_false(stun_message_has(&message, STUN_ATTRIBUTE_LIFETIME));
+}
+
 static void takes_message_integrity_sha256_after_message_integrity(void **state)
 {
     uint8_t zeros[32] = {0};
@@ -1150,6 +1167,7 @@ int main(void)
         cmocka_unit_test(takes_the_first_of_an_attribute_that_repeats),
         cmocka_unit_test(counts_every_peer_address),
         cmocka_unit_test(ignores_attributes_after_message_integrity),
+        cmocka_unit_test(reads_attributes_before_message_integrity_sha256_and_none_after),
         cmocka_unit_test(takes_message_integrity_sha256_after_message_integrity),
         cmocka_unit_test(ignores_message_integrity_after_message_integrity_sha256),
         cmocka_unit_test(takes_the_first_of_either_integrity_that_repeats),
