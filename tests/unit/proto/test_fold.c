@@ -2,6 +2,7 @@
 // FINGERPRINT by the words that change, against what the whole message gives.
 #include "proto/fold.h"
 
+#include "proto/fingerprint.h"
 #include "support.h"
 
 #include <stdlib.h>
