@@ -79,8 +79,9 @@ struct allocation {
     uint8_t state : 7;   // enum allocation_state
     uint8_t has_reservation : 1;
     uint8_t acknowledgements; // that are awaited
-    uint32_t permissions;     // first of its list, INDEX_NONE
-    uint32_t channels;
+    uint32_t permissions;     // roots of their trees, INDEX_NONE
+    uint32_t channels;        // by peer
+    uint32_t channel_numbers; // the same ones
     uint16_t permission_count;
     uint16_t channel_count;
     uint32_t identity;                               // in turn_server.identities
@@ -90,7 +91,7 @@ struct allocation {
 };
 
 // What a million of them cost is this.
-static_assert(sizeof(struct allocation) == 68, "no padding");
+static_assert(sizeof(struct allocation) == 72, "no padding");
 
 // More than can be numbered.
 #define ALLOCATION_IDS_MAX (1u << 30)

@@ -1,29 +1,27 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Channel bindings in an array, found by allocation and number or by allocation and peer (RFC 8656
-// section 12), in a list by allocation.
+// section 12), in two trees by allocation.
 #pragma once
 
-#include "base/index_lists.h"
 #include "turn/peer_key.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 struct channel {
-    struct peer_key key;
-    uint16_t peer_port; // with the key what is hashed as bytes
+    struct peer_entry entry;
+    uint16_t peer_port; // with the entry's key what is hashed as bytes
     uint16_t number;
+    struct index_tree_node by_number;
 };
 
 // What a million of them cost is this.
-static_assert(sizeof(struct channel) == 12, "no padding");
+static_assert(sizeof(struct channel) == 28, "no padding");
 
 struct channel_table {
     struct channel *at;
     struct index_pool pool;
-    struct index_lists lists; // by allocation
-    struct index_map by_number;
-    struct index_map by_peer;
+    struct siphash_key key;          // of the paths in a tree by peer
     struct address_store *addresses; // borrowed
     uint32_t *count_by_worker;
     uint32_t limit_per_worker;
@@ -48,9 +46,13 @@ uint32_t channel_create(struct channel_table *table, struct allocation *allocati
                         const struct transport_address *peer);
 void channel_destroy(struct channel_table *table, struct allocation *allocation, uint32_t channel);
 
+// Of an allocation's those to peers of one family, so many at the most. Returns how many.
+unsigned channel_find_family(const struct channel_table *table, const struct allocation *allocation,
+                             enum ip_family family, uint32_t ret_channels[PEER_ENTRIES_FOUND_MAX]);
+
 struct transport_address channel_peer(const struct channel_table *table, uint32_t channel);
 
 static inline bool channel_is_live(const struct channel_table *table, uint32_t channel)
 {
-    return channel < table->pool.fresh && table->at[channel].key.is_live;
+    return channel < table->pool.fresh && table->at[channel].entry.key.is_live;
 }

@@ -1,26 +1,24 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Permissions in an array, found by allocation and peer IP (RFC 8656 section 9), in a list by
+// Permissions in an array, found by allocation and peer IP (RFC 8656 section 9), in a tree by
 // allocation.
 #pragma once
 
-#include "base/index_lists.h"
 #include "turn/peer_key.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 struct permission {
-    struct peer_key key;
+    struct peer_entry entry;
 };
 
 // What a million of them cost is this.
-static_assert(sizeof(struct permission) == 8, "no more than a key");
+static_assert(sizeof(struct permission) == 16, "no padding");
 
 struct permission_table {
     struct permission *at;
     struct index_pool pool;
-    struct index_lists lists; // by allocation
-    struct index_map by_peer;
+    struct siphash_key key;          // of the paths in a tree
     struct address_store *addresses; // borrowed
     uint32_t *count_by_worker;
     uint32_t limit_per_worker;
@@ -45,9 +43,14 @@ uint32_t permission_create(struct permission_table *table, struct allocation *al
 void permission_destroy(struct permission_table *table, struct allocation *allocation,
                         uint32_t permission);
 
+// Of an allocation's those for peers of one family, so many at the most. Returns how many.
+unsigned permission_find_family(const struct permission_table *table,
+                                const struct allocation *allocation, enum ip_family family,
+                                uint32_t ret_permissions[PEER_ENTRIES_FOUND_MAX]);
+
 struct ip_address permission_peer(const struct permission_table *table, uint32_t permission);
 
 static inline bool permission_is_live(const struct permission_table *table, uint32_t permission)
 {
-    return permission < table->pool.fresh && table->at[permission].key.is_live;
+    return permission < table->pool.fresh && table->at[permission].entry.key.is_live;
 }

@@ -93,6 +93,7 @@ struct allocation *allocation_create(struct allocation_table *table,
         .worker = (uint8_t)worker,
         .permissions = INDEX_NONE,
         .channels = INDEX_NONE,
+        .channel_numbers = INDEX_NONE,
         .state = ALLOCATION_LIVE,
     };
     allocation->tuple.client = address_store_take(table->addresses, &five_tuple->client.ip);

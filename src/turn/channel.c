@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PEER_KEY_LEN offsetof(struct channel, number)
+// What a peer's channel is found by lies together.
+#define PEER_KEY_OFFSET offsetof(struct channel, entry.key)
+#define PEER_KEY_LEN    (offsetof(struct channel, number) - PEER_KEY_OFFSET)
 static_assert(PEER_KEY_LEN == 10, "the key has no hidden padding");
 
 int channel_table_init(struct channel_table *table, uint32_t limit_per_worker,
@@ -22,12 +24,10 @@ int channel_table_init(struct channel_table *table, uint32_t limit_per_worker,
         .limit_per_worker = limit_per_worker,
         .limit_per_allocation = limit_per_allocation,
         .addresses = addresses,
+        .key = *key,
     };
     if (made.at == NULL || made.count_by_worker == NULL ||
-        index_pool_init(&made.pool, capacity) != 0 ||
-        index_lists_init(&made.lists, capacity) != 0 ||
-        index_map_init(&made.by_number, capacity, key) != 0 ||
-        index_map_init(&made.by_peer, capacity, key) != 0) {
+        index_pool_init(&made.pool, capacity) != 0) {
         channel_table_done(&made);
         return -ENOMEM;
     }
@@ -40,32 +40,37 @@ void channel_table_done(struct channel_table *table)
     free(table->at);
     free(table->count_by_worker);
     index_pool_done(&table->pool);
-    index_lists_done(&table->lists);
-    index_map_done(&table->by_number);
-    index_map_done(&table->by_peer);
     memset(table, 0, sizeof(*table));
 }
 
-static uint32_t hash_number(const struct channel_table *table, uint32_t allocation, uint32_t number)
+static struct index_tree_nodes nodes_by_peer(const struct channel_table *table)
 {
-    uint32_t key[2] = {allocation, number};
-    return index_map_hash(&table->by_number, key, sizeof(key));
+    return (struct index_tree_nodes){table->at, sizeof(table->at[0])};
 }
 
-static uint32_t hash_peer(const struct channel_table *table, const struct channel *key)
+static struct index_tree_nodes nodes_by_number(const struct channel_table *table)
 {
-    return index_map_hash(&table->by_peer, key, PEER_KEY_LEN);
+    return (struct index_tree_nodes){&table->at[0].by_number, sizeof(table->at[0])};
 }
 
+static const uint8_t *peer_key_bytes(const struct channel *channel)
+{
+    return (const uint8_t *)channel + PEER_KEY_OFFSET;
+}
+
+static uint64_t peer_path(const struct channel_table *table, const struct channel *channel)
+{
+    return siphash(&table->key, peer_key_bytes(channel), PEER_KEY_LEN);
+}
+
+// A number is a path as it is: there are no more levels than bits.
 uint32_t channel_find_number(const struct channel_table *table, const struct allocation *allocation,
                              uint16_t number)
 {
-    struct index_map_walk walk;
-    uint32_t at =
-        index_map_first(&table->by_number, hash_number(table, allocation->id, number), &walk);
-    while (at != INDEX_NONE &&
-           (table->at[at].key.allocation != allocation->id || table->at[at].number != number))
-        at = index_map_next(&table->by_number, &walk);
+    uint64_t path = number;
+    uint32_t at = allocation->channel_numbers;
+    while (at != INDEX_NONE && table->at[at].number != number)
+        at = index_tree_below(nodes_by_number(table), at, &path);
     return at;
 }
 
@@ -73,13 +78,20 @@ uint32_t channel_find_peer(const struct channel_table *table, const struct alloc
                            const struct transport_address *peer)
 {
     struct channel key = {.peer_port = peer->port};
-    if (!peer_key_find(table->addresses, allocation, &peer->ip, &key.key))
+    if (!peer_key_find(table->addresses, allocation, &peer->ip, &key.entry.key))
         return INDEX_NONE;
-    struct index_map_walk walk;
-    uint32_t at = index_map_first(&table->by_peer, hash_peer(table, &key), &walk);
-    while (at != INDEX_NONE && memcmp(&table->at[at], &key, PEER_KEY_LEN) != 0)
-        at = index_map_next(&table->by_peer, &walk);
+    uint64_t path = peer_path(table, &key);
+    uint32_t at = allocation->channels;
+    while (at != INDEX_NONE &&
+           memcmp(peer_key_bytes(&table->at[at]), peer_key_bytes(&key), PEER_KEY_LEN) != 0)
+        at = index_tree_below(nodes_by_peer(table), at, &path);
     return at;
+}
+
+unsigned channel_find_family(const struct channel_table *table, const struct allocation *allocation,
+                             enum ip_family family, uint32_t ret_channels[PEER_ENTRIES_FOUND_MAX])
+{
+    return peer_entries_find(nodes_by_peer(table), allocation->channels, family, ret_channels);
 }
 
 bool channel_table_has_room(const struct channel_table *table, const struct allocation *allocation)
@@ -96,25 +108,29 @@ uint32_t channel_create(struct channel_table *table, struct allocation *allocati
     assert(channel != INDEX_NONE);
     struct channel *at = &table->at[channel];
     *at = (struct channel){
-        .key = peer_key_take(table->addresses, allocation, &peer->ip),
+        .entry.key = peer_key_take(table->addresses, allocation, &peer->ip),
         .peer_port = peer->port,
         .number = number,
     };
-    index_lists_add(&table->lists, &allocation->channels, channel);
+    // A keyed hash does not yield sixty-four paths that each begin as the ones before, and numbers
+    // have fewer bits.
+    bool added =
+        index_tree_insert(nodes_by_peer(table), &allocation->channels, channel,
+                          peer_path(table, at)) &&
+        index_tree_insert(nodes_by_number(table), &allocation->channel_numbers, channel, number);
+    assert(added);
+    (void)added;
     allocation->channel_count++;
     table->count_by_worker[allocation->worker]++;
-    index_map_insert(&table->by_number, hash_number(table, allocation->id, at->number), channel);
-    index_map_insert(&table->by_peer, hash_peer(table, at), channel);
     return channel;
 }
 
 void channel_destroy(struct channel_table *table, struct allocation *allocation, uint32_t channel)
 {
     struct channel *at = &table->at[channel];
-    index_map_remove(&table->by_number, hash_number(table, allocation->id, at->number), channel);
-    index_map_remove(&table->by_peer, hash_peer(table, at), channel);
-    index_lists_remove(&table->lists, &allocation->channels, channel);
-    peer_key_give(table->addresses, &at->key);
+    index_tree_remove(nodes_by_peer(table), &allocation->channels, channel, peer_path(table, at));
+    index_tree_remove(nodes_by_number(table), &allocation->channel_numbers, channel, at->number);
+    peer_key_give(table->addresses, &at->entry.key);
     allocation->channel_count--;
     table->count_by_worker[allocation->worker]--;
     index_pool_give(&table->pool, channel);
@@ -123,5 +139,5 @@ void channel_destroy(struct channel_table *table, struct allocation *allocation,
 struct transport_address channel_peer(const struct channel_table *table, uint32_t channel)
 {
     const struct channel *at = &table->at[channel];
-    return (struct transport_address){peer_key_ip(table->addresses, &at->key), at->peer_port};
+    return (struct transport_address){peer_key_ip(table->addresses, &at->entry.key), at->peer_port};
 }

@@ -18,11 +18,10 @@ int permission_table_init(struct permission_table *table, uint32_t limit_per_wor
         .limit_per_worker = limit_per_worker,
         .limit_per_allocation = limit_per_allocation,
         .addresses = addresses,
+        .key = *key,
     };
     if (made.at == NULL || made.count_by_worker == NULL ||
-        index_pool_init(&made.pool, capacity) != 0 ||
-        index_lists_init(&made.lists, capacity) != 0 ||
-        index_map_init(&made.by_peer, capacity, key) != 0) {
+        index_pool_init(&made.pool, capacity) != 0) {
         permission_table_done(&made);
         return -ENOMEM;
     }
@@ -35,14 +34,17 @@ void permission_table_done(struct permission_table *table)
     free(table->at);
     free(table->count_by_worker);
     index_pool_done(&table->pool);
-    index_lists_done(&table->lists);
-    index_map_done(&table->by_peer);
     memset(table, 0, sizeof(*table));
 }
 
-static uint32_t hash_of(const struct permission_table *table, const struct peer_key *key)
+static struct index_tree_nodes nodes_of(const struct permission_table *table)
 {
-    return index_map_hash(&table->by_peer, key, sizeof(*key));
+    return (struct index_tree_nodes){table->at, sizeof(table->at[0])};
+}
+
+static uint64_t path_of(const struct permission_table *table, const struct peer_key *key)
+{
+    return siphash(&table->key, key, sizeof(*key));
 }
 
 uint32_t permission_find(const struct permission_table *table, const struct allocation *allocation,
@@ -51,11 +53,18 @@ uint32_t permission_find(const struct permission_table *table, const struct allo
     struct peer_key key;
     if (!peer_key_find(table->addresses, allocation, peer, &key))
         return INDEX_NONE;
-    struct index_map_walk walk;
-    uint32_t at = index_map_first(&table->by_peer, hash_of(table, &key), &walk);
-    while (at != INDEX_NONE && memcmp(&table->at[at].key, &key, sizeof(key)) != 0)
-        at = index_map_next(&table->by_peer, &walk);
+    uint64_t path = path_of(table, &key);
+    uint32_t at = allocation->permissions;
+    while (at != INDEX_NONE && memcmp(&table->at[at].entry.key, &key, sizeof(key)) != 0)
+        at = index_tree_below(nodes_of(table), at, &path);
     return at;
+}
+
+unsigned permission_find_family(const struct permission_table *table,
+                                const struct allocation *allocation, enum ip_family family,
+                                uint32_t ret_permissions[PEER_ENTRIES_FOUND_MAX])
+{
+    return peer_entries_find(nodes_of(table), allocation->permissions, family, ret_permissions);
 }
 
 bool permission_table_has_room(const struct permission_table *table,
@@ -71,21 +80,23 @@ uint32_t permission_create(struct permission_table *table, struct allocation *al
 {
     uint32_t permission = index_pool_take(&table->pool);
     assert(permission != INDEX_NONE);
-    struct peer_key *key = &table->at[permission].key;
+    struct peer_key *key = &table->at[permission].entry.key;
     *key = peer_key_take(table->addresses, allocation, peer);
-    index_lists_add(&table->lists, &allocation->permissions, permission);
+    // A keyed hash does not yield sixty-four paths that each begin as the ones before.
+    bool added = index_tree_insert(nodes_of(table), &allocation->permissions, permission,
+                                   path_of(table, key));
+    assert(added);
+    (void)added;
     allocation->permission_count++;
     table->count_by_worker[allocation->worker]++;
-    index_map_insert(&table->by_peer, hash_of(table, key), permission);
     return permission;
 }
 
 void permission_destroy(struct permission_table *table, struct allocation *allocation,
                         uint32_t permission)
 {
-    struct peer_key *key = &table->at[permission].key;
-    index_map_remove(&table->by_peer, hash_of(table, key), permission);
-    index_lists_remove(&table->lists, &allocation->permissions, permission);
+    struct peer_key *key = &table->at[permission].entry.key;
+    index_tree_remove(nodes_of(table), &allocation->permissions, permission, path_of(table, key));
     peer_key_give(table->addresses, key);
     allocation->permission_count--;
     table->count_by_worker[allocation->worker]--;
@@ -94,5 +105,5 @@ void permission_destroy(struct permission_table *table, struct allocation *alloc
 
 struct ip_address permission_peer(const struct permission_table *table, uint32_t permission)
 {
-    return peer_key_ip(table->addresses, &table->at[permission].key);
+    return peer_key_ip(table->addresses, &table->at[permission].entry.key);
 }

@@ -22,16 +22,15 @@ static void forget_channel(struct turn_server *server, struct allocation *alloca
 static void forget_family(struct turn_server *server, struct allocation *allocation,
                           enum ip_family family)
 {
-    uint32_t next;
-    for (uint32_t at = allocation->permissions; at != INDEX_NONE; at = next) {
-        next = index_lists_next(&server->permissions.lists, at);
-        if (peer_key_family(&server->permissions.at[at].key) == family)
-            forget_permission(server, allocation, at);
+    uint32_t found[PEER_ENTRIES_FOUND_MAX];
+    unsigned count;
+    while ((count = permission_find_family(&server->permissions, allocation, family, found)) > 0) {
+        for (unsigned i = 0; i < count; i++)
+            forget_permission(server, allocation, found[i]);
     }
-    for (uint32_t at = allocation->channels; at != INDEX_NONE; at = next) {
-        next = index_lists_next(&server->channels.lists, at);
-        if (peer_key_family(&server->channels.at[at].key) == family)
-            forget_channel(server, allocation, at);
+    while ((count = channel_find_family(&server->channels, allocation, family, found)) > 0) {
+        for (unsigned i = 0; i < count; i++)
+            forget_channel(server, allocation, found[i]);
     }
 }
 
@@ -39,7 +38,7 @@ void teardown_permission(struct turn_server *server, uint32_t permission,
                          struct turn_output *output)
 {
     const struct permission *at = &server->permissions.at[permission];
-    struct allocation *allocation = &server->allocations.at[at->key.allocation];
+    struct allocation *allocation = &server->allocations.at[at->entry.key.allocation];
     struct ip_address peer = permission_peer(&server->permissions, permission);
     turn_output_permission(output, TURN_COMMAND_REMOVE_PERMISSION, allocation, &peer);
     forget_permission(server, allocation, permission);
@@ -48,7 +47,7 @@ void teardown_permission(struct turn_server *server, uint32_t permission,
 void teardown_channel(struct turn_server *server, uint32_t channel, struct turn_output *output)
 {
     const struct channel *at = &server->channels.at[channel];
-    struct allocation *allocation = &server->allocations.at[at->key.allocation];
+    struct allocation *allocation = &server->allocations.at[at->entry.key.allocation];
     struct transport_address peer = channel_peer(&server->channels, channel);
     turn_output_channel(output, TURN_COMMAND_REMOVE_CHANNEL, allocation, at->number, &peer);
     forget_channel(server, allocation, channel);

@@ -27,14 +27,15 @@ static void walk_one(const struct turn_server *server, const struct server_place
             break;
         permitted = permission_peer(permissions, index);
         turn_output_permission(output, TURN_COMMAND_INSTALL_PERMISSION,
-                               &allocations[permissions->at[index].key.allocation], &permitted);
+                               &allocations[permissions->at[index].entry.key.allocation],
+                               &permitted);
         break;
     default:
         if (!channel_is_live(channels, index))
             break;
         bound = channel_peer(channels, index);
         turn_output_channel(output, TURN_COMMAND_INSTALL_CHANNEL,
-                            &allocations[channels->at[index].key.allocation],
+                            &allocations[channels->at[index].entry.key.allocation],
                             channels->at[index].number, &bound);
         break;
     }

@@ -87,7 +87,7 @@ static void is_gone_from_both_lookups_when_destroyed(void **state)
     assert_int_equal(tables->one->channel_count, 0);
 }
 
-static void destroying_any_of_a_list_keeps_the_rest(void **state)
+static void destroying_any_of_them_keeps_the_rest(void **state)
 {
     struct tables *tables = *state;
     static const char *const texts[] = {"8.8.8.8:1", "8.8.8.8:2"};
@@ -99,10 +99,52 @@ static void destroying_any_of_a_list_keeps_the_rest(void **state)
                 channel_create(&tables->channels, tables->one, (uint16_t)(0x4000 + i), &peer);
         }
         channel_destroy(&tables->channels, tables->one, channels[gone]);
-        assert_int_equal(tables->one->channels, channels[1 - gone]);
-        assert_int_equal(index_lists_next(&tables->channels.lists, channels[1 - gone]), INDEX_NONE);
+        uint32_t left[PEER_ENTRIES_FOUND_MAX];
+        assert_int_equal(channel_find_family(&tables->channels, tables->one, IP_FAMILY_V4, left),
+                         1);
+        assert_int_equal(left[0], channels[1 - gone]);
         channel_destroy(&tables->channels, tables->one, channels[1 - gone]);
     }
+}
+
+// So many that both trees have levels.
+static void many_are_found_by_either_and_go_in_any_order(void **state)
+{
+    (void)state;
+    enum { COUNT = 300 };
+    static const struct siphash_key key = {{1, 2}};
+    struct address_store addresses;
+    struct channel_table table;
+    struct allocation allocation = {
+        .permissions = INDEX_NONE, .channels = INDEX_NONE, .channel_numbers = INDEX_NONE};
+    uint32_t made[COUNT];
+    struct transport_address peers[COUNT];
+    uint32_t found[PEER_ENTRIES_FOUND_MAX];
+    assert_int_equal(address_store_init(&addresses, COUNT, &key), 0);
+    assert_int_equal(channel_table_init(&table, COUNT, COUNT, 1, &addresses, &key), 0);
+    for (unsigned i = 0; i < COUNT; i++) {
+        peers[i] = i % 3 == 0 ? address("[2600::1]:5000") : address("8.8.8.8:5000");
+        peers[i].port = (uint16_t)(5000 + i);
+        made[i] = channel_create(&table, &allocation, (uint16_t)(0x4000 + i), &peers[i]);
+    }
+    assert_int_equal(channel_find_family(&table, &allocation, IP_FAMILY_V4, found),
+                     PEER_ENTRIES_FOUND_MAX);
+    for (unsigned i = 0; i < PEER_ENTRIES_FOUND_MAX; i++)
+        assert_int_equal(channel_peer(&table, found[i]).ip.family, IP_FAMILY_V4);
+    for (unsigned step = 0; step < COUNT; step++) {
+        unsigned gone = step * 7 % COUNT;
+        channel_destroy(&table, &allocation, made[gone]);
+        for (unsigned i = 0; i < COUNT; i++) {
+            uint32_t expected = channel_is_live(&table, made[i]) ? made[i] : INDEX_NONE;
+            assert_int_equal(channel_find_peer(&table, &allocation, &peers[i]), expected);
+            assert_int_equal(channel_find_number(&table, &allocation, (uint16_t)(0x4000 + i)),
+                             expected);
+        }
+    }
+    assert_int_equal(allocation.channels, INDEX_NONE);
+    assert_int_equal(allocation.channel_numbers, INDEX_NONE);
+    channel_table_done(&table);
+    address_store_done(&addresses);
 }
 
 static void room_ends_at_the_allocations_limit_and_at_the_workers(void **state)
@@ -126,7 +168,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_ipv6_peer_is_kept_as_long_as_its_channel, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(is_gone_from_both_lookups_when_destroyed, setup, teardown),
-        cmocka_unit_test_setup_teardown(destroying_any_of_a_list_keeps_the_rest, setup, teardown),
+        cmocka_unit_test_setup_teardown(destroying_any_of_them_keeps_the_rest, setup, teardown),
+        cmocka_unit_test(many_are_found_by_either_and_go_in_any_order),
         cmocka_unit_test_setup_teardown(room_ends_at_the_allocations_limit_and_at_the_workers,
                                         setup, teardown),
     };

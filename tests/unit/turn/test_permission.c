@@ -53,7 +53,7 @@ static void belongs_to_one_allocation_and_one_address(void **state)
     assert_true(ip_address_equal(&kept, &peer));
 }
 
-static void destroying_any_of_a_list_keeps_the_rest(void **state)
+static void destroying_any_of_them_keeps_the_rest(void **state)
 {
     struct tables *tables = *state;
     static const char *const texts[] = {"8.8.8.1", "8.8.8.2"};
@@ -65,13 +65,54 @@ static void destroying_any_of_a_list_keeps_the_rest(void **state)
         }
         permission_destroy(&tables->permissions, tables->one, permissions[gone]);
         assert_false(permission_is_live(&tables->permissions, permissions[gone]));
-        assert_int_equal(tables->one->permissions, permissions[1 - gone]);
-        assert_int_equal(index_lists_next(&tables->permissions.lists, permissions[1 - gone]),
-                         INDEX_NONE);
+        uint32_t left[PEER_ENTRIES_FOUND_MAX];
+        assert_int_equal(
+            permission_find_family(&tables->permissions, tables->one, IP_FAMILY_V4, left), 1);
+        assert_int_equal(left[0], permissions[1 - gone]);
         permission_destroy(&tables->permissions, tables->one, permissions[1 - gone]);
         assert_int_equal(tables->one->permissions, INDEX_NONE);
         assert_int_equal(tables->one->permission_count, 0);
     }
+}
+
+// So many that trees have levels: found and gone in any order, of either family.
+static void many_are_found_and_go_in_any_order(void **state)
+{
+    (void)state;
+    enum { COUNT = 300 };
+    static const struct siphash_key key = {{1, 2}};
+    struct address_store addresses;
+    struct permission_table table;
+    struct allocation allocation = {
+        .permissions = INDEX_NONE, .channels = INDEX_NONE, .channel_numbers = INDEX_NONE};
+    uint32_t made[COUNT];
+    struct ip_address peers[COUNT];
+    uint32_t found[PEER_ENTRIES_FOUND_MAX];
+    assert_int_equal(address_store_init(&addresses, COUNT, &key), 0);
+    assert_int_equal(permission_table_init(&table, COUNT, COUNT, 1, &addresses, &key), 0);
+    for (unsigned i = 0; i < COUNT; i++) {
+        peers[i] = i % 3 == 0 ? ip("2600::1") : ip("8.8.0.0");
+        peers[i].bytes[2] = (uint8_t)(i >> 8);
+        peers[i].bytes[3] = (uint8_t)i;
+        made[i] = permission_create(&table, &allocation, &peers[i]);
+    }
+    assert_int_equal(permission_find_family(&table, &allocation, IP_FAMILY_V6, found),
+                     PEER_ENTRIES_FOUND_MAX);
+    for (unsigned i = 0; i < PEER_ENTRIES_FOUND_MAX; i++)
+        assert_int_equal(permission_peer(&table, found[i]).family, IP_FAMILY_V6);
+    for (unsigned step = 0; step < COUNT; step++) {
+        unsigned gone = step * 7 % COUNT;
+        permission_destroy(&table, &allocation, made[gone]);
+        for (unsigned i = 0; i < COUNT; i++) {
+            bool is_gone = !permission_is_live(&table, made[i]);
+            assert_int_equal(permission_find(&table, &allocation, &peers[i]),
+                             is_gone ? INDEX_NONE : made[i]);
+        }
+    }
+    assert_int_equal(allocation.permissions, INDEX_NONE);
+    assert_int_equal(permission_find_family(&table, &allocation, IP_FAMILY_V4, found), 0);
+    permission_table_done(&table);
+    address_store_done(&addresses);
 }
 
 static void room_ends_at_the_allocations_limit_and_at_the_workers(void **state)
@@ -92,7 +133,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(belongs_to_one_allocation_and_one_address, setup, teardown),
-        cmocka_unit_test_setup_teardown(destroying_any_of_a_list_keeps_the_rest, setup, teardown),
+        cmocka_unit_test_setup_teardown(destroying_any_of_them_keeps_the_rest, setup, teardown),
+        cmocka_unit_test(many_are_found_and_go_in_any_order),
         cmocka_unit_test_setup_teardown(room_ends_at_the_allocations_limit_and_at_the_workers,
                                         setup, teardown),
     };
