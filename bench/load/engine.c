@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define WRITE_BURST      32
-#define RECEIVE_BURSTS   4
+#define RECEIVE_BURSTS   16
 #define PREFETCH_AHEAD   4
 #define PREFETCH_LEN     512
 #define PACER_BACKLOG_MS 10

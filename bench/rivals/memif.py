@@ -58,6 +58,8 @@ def parse_arguments(words):
     parser.add_argument("--repeat", type=int, default=10, help="times that each is measured (%(default)s)")
     parser.add_argument("--repeat-large", type=int, default=3, help="the same above 100k allocations (%(default)s)")
     parser.add_argument("--duration", type=float, default=1, help="seconds of media (%(default)s)")
+    parser.add_argument("--duration-large", type=float, default=3,
+                        help="the same above 100k allocations: a flow's first packets cost more than those after (%(default)s)")
     parser.add_argument("--rate", type=parse_count, action="append", metavar="N",
                         help="packets/s for latency; several (100k, 500k, 1M, 2M, 3M, 4M)")
     parser.add_argument("--latency-duration", type=float, default=3, help="seconds at each rate (%(default)s)")
@@ -213,8 +215,9 @@ def both_ways(report, figure):
 
 def flat_out(lab, program, payload, allocations):
     """One run's figures."""
+    duration = lab.arguments.duration_large if is_large((payload, allocations)) else lab.arguments.duration
     options = ["--allocations", allocations, "--payload", payload, "--rate", "max", "--prepared", "--window", 128,
-               "--duration", lab.arguments.duration, "--drain", 100]
+               "--duration", duration, "--drain", 100]
     with program(lab, allocations) as link:
         report = run_load(lab, link, *options, *(["--keep"] if program is turnpike else []))
     figures = {name: both_ways(report, name) for name in ("sent", "received_per_second", "lost", "checked")}
