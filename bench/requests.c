@@ -24,7 +24,7 @@ struct bench {
     struct message *messages;
     struct turn_output output;
     struct samples samples;
-    struct samples_figure figures[CLIENT_REQUEST_COUNT];
+    struct figure figures[CLIENT_REQUEST_COUNT];
     double tsc_hz;
     int64_t resident_before; // bytes, before there is a server
     double memory;           // bytes an allocation with a permission and a channel
@@ -93,9 +93,9 @@ static void run_phase(struct bench *bench, enum client_request request)
             make_message(bench, request, first + i, &bench->messages[i]);
         samples_add(&bench->samples, run_chunk(bench, count), count);
     }
-    struct samples_figure figure = samples_take(&bench->samples);
+    struct figure figure = samples_take(&bench->samples);
     char text[64];
-    printf("%-17s %-24s %12.0f\n", client_request_names[request], samples_text(&figure, text),
+    printf("%-17s %-24s %12.0f\n", client_request_names[request], figure_text(&figure, 0, text),
            bench->tsc_hz / figure.median);
     fflush(stdout);
     bench->figures[request] = figure;
@@ -135,8 +135,8 @@ static void write_json(const struct bench *bench)
     for (unsigned request = 0; request < CLIENT_REQUEST_COUNT; request++) {
         fprintf(file, "%s\n  {\"request\": \"%s\", ", request > 0 ? "," : "",
                 client_request_names[request]);
-        samples_json(file, "cycles", &bench->figures[request]);
-        fprintf(file, ", \"per_second\": %.0f}", bench->tsc_hz / bench->figures[request].median);
+        figure_json(file, "cycles", &bench->figures[request]);
+        fprintf(file, "\"per_second\": %.0f}", bench->tsc_hz / bench->figures[request].median);
     }
     fprintf(file, "\n]}\n");
     require(fclose(file) == 0, "cannot write the JSON file");

@@ -155,7 +155,7 @@ if $quick; then
     tables=(--keys "10k,1M" --repeat 3)
     requests=(--allocations 20000)
     setup=(--allocations 100000)
-    memif=(--case 24x10k --case 160x10k --case 1200x10k --repeat 5 --duration 0.3 --latency-duration 1
+    memif=(--case 24x10k --case 160x10k --case 1200x10k --repeat 3 --duration 0.3 --latency-duration 1
         --rate 100k --rate 1M --rate 3M --upkeep-duration 2)
     coturn=(--repeat 1 --duration 1)
     huge=512

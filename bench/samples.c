@@ -20,31 +20,12 @@ void samples_done(struct samples *samples)
     free(samples->values);
 }
 
-static int compare(const void *a, const void *b)
+struct figure samples_take(struct samples *samples)
 {
-    double left = *(const double *)a, right = *(const double *)b;
-    return (left > right) - (left < right);
-}
+    struct figure figure = figure_of(samples->values, sizeof(*samples->values), samples->count, 0);
 
-struct samples_figure samples_take(struct samples *samples)
-{
-    uint32_t count = samples->count;
-    qsort(samples->values, count, sizeof(*samples->values), compare);
     samples->count = 0;
-    return (struct samples_figure){samples->values[count / 2], samples->values[0],
-                                   samples->values[count - 1]};
-}
-
-const char *samples_text(const struct samples_figure *figure, char text[64])
-{
-    snprintf(text, 64, "%.0f (%.0f-%.0f)", figure->median, figure->min, figure->max);
-    return text;
-}
-
-void samples_json(FILE *file, const char *name, const struct samples_figure *figure)
-{
-    fprintf(file, "\"%s\": {\"median\": %.0f, \"min\": %.0f, \"max\": %.0f}", name, figure->median,
-            figure->min, figure->max);
+    return figure;
 }
 
 double samples_tsc_hz(void)

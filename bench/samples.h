@@ -3,8 +3,9 @@
 // too.
 #pragma once
 
+#include "figure.h"
+
 #include <stdint.h>
-#include <stdio.h>
 
 // Requests: less than another process takes the CPU for, so that most chunks are whole.
 #define SAMPLE_CHUNK 100
@@ -12,12 +13,6 @@
 struct samples {
     double *values;
     uint32_t count;
-};
-
-struct samples_figure {
-    double median;
-    double min;
-    double max;
 };
 
 // Room for the chunks of so many requests. Ends the process without memory.
@@ -30,10 +25,6 @@ static inline void samples_add(struct samples *samples, uint64_t cycles, uint32_
 }
 
 // There is one at least; after it there is none.
-struct samples_figure samples_take(struct samples *samples);
-
-const char *samples_text(const struct samples_figure *figure, char text[64]);
-// "name": {"median": ...}
-void samples_json(FILE *file, const char *name, const struct samples_figure *figure);
+struct figure samples_take(struct samples *samples);
 
 double samples_tsc_hz(void);

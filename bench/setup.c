@@ -58,7 +58,7 @@ struct bench {
     uint64_t cycles[SHARE_COUNT];  // of this chunk
     int64_t resident[SHARE_COUNT]; // bytes that each has touched
     struct samples samples[SHARE_COUNT];
-    struct samples_figure figures[CLIENT_REQUEST_COUNT][SHARE_COUNT];
+    struct figure figures[CLIENT_REQUEST_COUNT][SHARE_COUNT];
     double memory[SHARE_COUNT]; // bytes an allocation with a permission and a channel
     double tsc_hz;
     uint64_t start_ms;
@@ -306,21 +306,21 @@ static void say_progress(struct bench *bench, enum client_request request, uint3
                 bench->clients.options.allocations);
 }
 
-static double both(const struct samples_figure figures[SHARE_COUNT])
+static double both(const struct figure figures[SHARE_COUNT])
 {
     return figures[SHARE_CONTROL].median + figures[SHARE_WORKER].median;
 }
 
 static void say_phase(const struct bench *bench, enum client_request request)
 {
-    const struct samples_figure *figures = bench->figures[request];
+    const struct figure *figures = bench->figures[request];
     char control[64], worker[64];
     if (isatty(STDERR_FILENO))
         fprintf(stderr, "\r\033[K");
     printf("%-17s %-22s %10.0f   %-22s %10.0f   %10.0f\n", client_request_names[request],
-           samples_text(&figures[SHARE_CONTROL], control),
+           figure_text(&figures[SHARE_CONTROL], 0, control),
            bench->tsc_hz / figures[SHARE_CONTROL].median,
-           samples_text(&figures[SHARE_WORKER], worker),
+           figure_text(&figures[SHARE_WORKER], 0, worker),
            bench->tsc_hz / figures[SHARE_WORKER].median, bench->tsc_hz / both(figures));
     fflush(stdout);
 }
@@ -390,14 +390,14 @@ static void write_json(const struct bench *bench)
             " \"bytes_per_allocation\": {\"control\": %.1f, \"worker\": %.1f},\n \"results\": [",
             bench->memory[SHARE_CONTROL], bench->memory[SHARE_WORKER]);
     for (unsigned request = 0; request < CLIENT_REQUEST_COUNT; request++) {
-        const struct samples_figure *figures = bench->figures[request];
+        const struct figure *figures = bench->figures[request];
         fprintf(file, "%s\n  {\"request\": \"%s\", ", request > 0 ? "," : "",
                 client_request_names[request]);
         for (unsigned share = 0; share < SHARE_COUNT; share++) {
             char name[32];
             snprintf(name, sizeof(name), "%s_cycles", share_names[share]);
-            samples_json(file, name, &figures[share]);
-            fprintf(file, ", \"%s_per_second\": %.0f, ", share_names[share],
+            figure_json(file, name, &figures[share]);
+            fprintf(file, "\"%s_per_second\": %.0f, ", share_names[share],
                     bench->tsc_hz / figures[share].median);
         }
         fprintf(file, "\"per_second\": %.0f}", bench->tsc_hz / both(figures));

@@ -10,13 +10,9 @@ import tempfile
 import unittest
 from pathlib import Path
 
+from memory import memory_limit
+
 REQUESTS = ["Allocate", "CreatePermission", "ChannelBind", "Refresh", "Refresh to 0"]
-
-
-
-def memory_limit(program):
-    """Bytes an allocation that are too many. A sanitizer's red zones and quarantine are many times what they guard."""
-    return 100000 if b"__asan_init" in Path(program).read_bytes() else 4096
 
 
 class Requests(unittest.TestCase):
