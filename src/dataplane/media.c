@@ -210,7 +210,8 @@ static __rte_always_inline void sort(const struct worker *worker, struct media *
                                      struct media *ipv6, struct rte_mbuf **frames, unsigned count,
                                      struct plain_list *rest)
 {
-    struct plain_list others = {.count = 0};
+    struct plain_list others;
+    others.count = 0; // of the rest nothing is read
     for (unsigned i = 0; i < count; i++) {
         struct rte_mbuf *frame = frames[i];
         if (unlikely(!sort_frame(worker, ipv4, &others, frame)))
@@ -592,7 +593,8 @@ static void media_init(struct media *media)
 unsigned media_forward(struct worker *worker, struct rte_mbuf **frames, unsigned count)
 {
     struct media ipv4, ipv6;
-    struct plain_list rest = {.count = 0};
+    struct plain_list rest;
+    rest.count = 0;
     media_init(&ipv4);
     media_init(&ipv6);
     transmit_reserve(worker, count);
