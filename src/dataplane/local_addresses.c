@@ -57,6 +57,16 @@ static void host_add_relay(struct local_addresses *addresses, const struct plane
     host->port_count = slots == NULL ? 0 : (uint32_t)(relay->max_port - relay->min_port) + 1;
 }
 
+// A listener's address where no relay has it is a host as well, without ports: what is looked for
+// is the first of its bucket then, for clients' packets and peers' alike, which no branch has to
+// learn.
+static void host_add_listener(struct local_addresses *addresses, const struct ip_address *ip)
+{
+    size_t ip_len = ip_address_len(ip);
+    if (memcmp(local_host_find(addresses, ip->bytes, ip_len)->ip, ip->bytes, ip_len) != 0)
+        host_add(addresses, ip);
+}
+
 void local_addresses_init(struct local_addresses *addresses, const struct plane_config *config,
                           enum ip_family family, const struct relay_slot *const *slots)
 {
@@ -77,5 +87,9 @@ void local_addresses_init(struct local_addresses *addresses, const struct plane_
         const struct relay_slot *its_slots = slots != NULL ? slots[i] : NULL;
         add(addresses, &relay->local, relay->min_port, relay->max_port, LOCAL_RELAY, i, its_slots);
         host_add_relay(addresses, config, relay, its_slots);
+    }
+    for (unsigned i = 0; i < config->listener_count; i++) {
+        if (config->listeners[i].ip.family == family)
+            host_add_listener(addresses, &config->listeners[i].ip);
     }
 }

@@ -52,6 +52,37 @@ static void a_listener_comes_before_a_relay_range_that_covers_it(void **state)
     assert_is(RELAY_V4_LOCAL ":50001", LOCAL_RELAY, RIG_RELAY_V4);
 }
 
+static const struct local_host *host_of(const char *text)
+{
+    struct ip_address ip;
+    assert_int_equal(ip_address_parse(text, &ip), 0);
+    const struct local_host *host = local_host_find(&addresses, ip.bytes, ip_address_len(&ip));
+    bool is_it = memcmp(host->ip, ip.bytes, ip_address_len(&ip)) == 0;
+    return is_it ? host : NULL;
+}
+
+static void an_address_is_a_host_once_whether_clients_or_peers_send_there(void **state)
+{
+    (void)state;
+    struct plane_config config;
+    const struct relay_slot *slots = (const void *)&config; // never looked at
+    const struct relay_slot *const slots_of[PLANE_RELAYS_MAX] = {[RIG_RELAY_V4] = slots};
+    rig_config(&config, 1);
+    assert_int_equal(
+        transport_address_parse(RELAY_V4_LOCAL ":3478", &config.listeners[config.listener_count++]),
+        0);
+    local_addresses_init(&addresses, &config, IP_FAMILY_V4, slots_of);
+    const struct local_host *relay = host_of(RELAY_V4_LOCAL);
+    assert_non_null(relay);
+    assert_int_equal(relay->port_count, 65536 - 49152);
+    assert_ptr_equal(relay->slots, slots);
+    const struct local_host *listener = host_of("203.0.113.1");
+    assert_non_null(listener);
+    assert_int_equal(listener->port_count, 0);
+    assert_int_equal(addresses.host_count, 2);
+    assert_null(host_of("203.0.113.2"));
+}
+
 static void one_address_may_have_several_relay_ranges(void **state)
 {
     (void)state;
@@ -123,6 +154,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tells_listeners_from_relay_ports_of_one_family),
         cmocka_unit_test(a_listener_comes_before_a_relay_range_that_covers_it),
+        cmocka_unit_test(an_address_is_a_host_once_whether_clients_or_peers_send_there),
         cmocka_unit_test(one_address_may_have_several_relay_ranges),
         cmocka_unit_test(finds_each_of_as_many_as_there_can_be),
         cmocka_unit_test(knows_its_addresses_whatever_the_port),
