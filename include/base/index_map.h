@@ -45,6 +45,8 @@ struct index_map_walk {
     uint32_t slot;  // to be looked at next; behind the last: the rest
     uint32_t index; // of the rest, the one that was found
 };
+// Fetch what a walk under this hash begins with, which is memory that nobody touched lately.
+void index_map_prefetch(const struct index_map *map, uint32_t hash);
 uint32_t index_map_first(const struct index_map *map, uint32_t hash,
                          struct index_map_walk *ret_walk);
 uint32_t index_map_next(const struct index_map *map, struct index_map_walk *walk);

@@ -114,6 +114,8 @@ int allocation_table_init(struct allocation_table *table, uint32_t capacity,
                           struct address_store *addresses, const struct siphash_key *key);
 void allocation_table_done(struct allocation_table *table);
 
+// Fetch what allocation_find() begins with.
+void allocation_prefetch(const struct allocation_table *table, const struct five_tuple *five_tuple);
 // The live allocation of this client, or NULL.
 struct allocation *allocation_find(const struct allocation_table *table,
                                    const struct five_tuple *five_tuple);

@@ -75,6 +75,11 @@ void index_map_done(struct index_map *map)
     *map = (struct index_map){0};
 }
 
+void index_map_prefetch(const struct index_map *map, uint32_t hash)
+{
+    __builtin_prefetch(bucket_of(map, hash));
+}
+
 uint32_t index_map_first(const struct index_map *map, uint32_t hash,
                          struct index_map_walk *ret_walk)
 {

@@ -56,12 +56,30 @@ static struct allocation_tuple begin_tuple(const struct five_tuple *five_tuple)
     };
 }
 
-struct allocation *allocation_find(const struct allocation_table *table,
-                                   const struct five_tuple *five_tuple)
+// False when nobody keeps one of the addresses.
+static bool find_tuple(const struct allocation_table *table, const struct five_tuple *five_tuple,
+                       struct allocation_tuple *ret_tuple)
 {
     struct allocation_tuple tuple = begin_tuple(five_tuple);
     if (!address_store_find(table->addresses, &five_tuple->client.ip, &tuple.client) ||
         !address_store_find(table->addresses, &five_tuple->server.ip, &tuple.server))
+        return false;
+    *ret_tuple = tuple;
+    return true;
+}
+
+void allocation_prefetch(const struct allocation_table *table, const struct five_tuple *five_tuple)
+{
+    struct allocation_tuple tuple;
+    if (find_tuple(table, five_tuple, &tuple))
+        index_map_prefetch(&table->by_five_tuple, hash_of(table, &tuple));
+}
+
+struct allocation *allocation_find(const struct allocation_table *table,
+                                   const struct five_tuple *five_tuple)
+{
+    struct allocation_tuple tuple;
+    if (!find_tuple(table, five_tuple, &tuple))
         return NULL;
     struct index_map_walk walk;
     uint32_t id = index_map_first(&table->by_five_tuple, hash_of(table, &tuple), &walk);

@@ -289,6 +289,7 @@ void turn_server_receive(struct turn_server *server, const struct turn_time *now
     if (stun_message_parse(packet->bytes, &request.message) != STUN_VALID)
         return;
     output->request_method = request.message.method;
+    allocation_prefetch(&server->allocations, &packet->five_tuple);
     if (!passes_stateless(&request))
         return;
     request.allocation = allocation_find(&server->allocations, &packet->five_tuple);
