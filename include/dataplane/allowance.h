@@ -28,6 +28,15 @@ static inline uint32_t allowance_piece_len(uint64_t burst_bytes)
     return piece_len < ALLOWANCE_PIECE_LEN ? (uint32_t)piece_len : ALLOWANCE_PIECE_LEN;
 }
 
+// Only with a limit.
+static inline struct token_bucket *allowance_bucket(const struct worker *worker,
+                                                    const struct allocation *allocation,
+                                                    enum direction direction)
+{
+    const struct allocation_table *table = &worker->tables.allocations;
+    return &table->buckets[allocation - table->at][direction];
+}
+
 // A piece that `charge` fits into. False: the allocation is above its bandwidth.
 bool allowance_take(struct worker *worker, struct channel *channel, enum direction direction,
                     int32_t charge);
@@ -62,9 +71,11 @@ static inline void allowance_give_back(struct channel *channel, enum direction d
 void allowance_settle(struct tables *tables, struct channel *channel);
 
 // One packet without a channel, from the allocation's bucket itself.
-static inline bool allowance_spend_direct(struct worker *worker, struct allocation *allocation,
+static inline bool allowance_spend_direct(struct worker *worker,
+                                          const struct allocation *allocation,
                                           enum direction direction, size_t data_len)
 {
-    return token_bucket_take(&allocation->buckets[direction], &worker->bandwidth, worker->now_tsc,
-                             (uint32_t)data_len + ALLOWANCE_PACKET_LEN);
+    return token_rate_is_unlimited(&worker->bandwidth) ||
+           token_bucket_take(allowance_bucket(worker, allocation, direction), &worker->bandwidth,
+                             worker->now_tsc, (uint32_t)data_len + ALLOWANCE_PACKET_LEN);
 }

@@ -14,7 +14,7 @@ static inline struct leg client_leg_of_allocation(const struct worker *worker,
     const struct transport_address *listener = &worker->config->listeners[allocation->listener];
     return (struct leg){
         .source_ip = listener->ip.bytes,
-        .destination_ip = allocation->client_ip,
+        .destination_ip = allocation_client_ip(&worker->tables.allocations, allocation),
         .source_port_be = htons(listener->port),
         .destination_port_be = allocation->client_port_be,
         .family = allocation->client_family,

@@ -21,6 +21,7 @@ enum table_value_kind {
 
 #define TABLE_VALUE_SHIFT 29
 #define TABLE_INDEX_MAX   ((1u << TABLE_VALUE_SHIFT) - 1)
+#define TABLE_ENTRIES_MAX (TABLE_INDEX_MAX / 4) // of allocations, permissions, channels, steerings
 
 static inline uint32_t table_value(enum table_value_kind kind, uint32_t index)
 {

@@ -43,8 +43,8 @@ struct tables {
 // Is any of our addresses an IPv6 one? What only those need has no memory otherwise.
 bool tables_have_ipv6(const struct plane_config *config);
 
-// All at full size. 0, -ENOMEM, -EINVAL (a size above TABLE_INDEX_MAX, a relay range upside down).
-// config outlives the tables.
+// All at full size. 0, -ENOMEM, -EINVAL (a size above TABLE_ENTRIES_MAX, a relay range upside
+// down). config outlives the tables.
 int tables_init(struct tables *tables, const struct plane_config *config, int socket);
 void tables_done(struct tables *tables);
 
@@ -126,7 +126,7 @@ static inline bool channel_is_of_peer(const struct channel_table *table,
 // Do these tables hold addresses of that family?
 static inline bool tables_know_family(const struct tables *tables, uint16_t family)
 {
-    return family == IP_FAMILY_V4 || (family == IP_FAMILY_V6 && tables->permissions.ips != NULL);
+    return family == IP_FAMILY_V4 || (family == IP_FAMILY_V6 && tables->allocations.ips != NULL);
 }
 
 // Is the path's relay one that there is?

@@ -17,6 +17,11 @@ struct token_bucket {
     uint64_t full_tsc;
 };
 
+static inline bool token_rate_is_unlimited(const struct token_rate *rate)
+{
+    return rate->cycles_per_byte == 0;
+}
+
 // bytes_per_second: 0: unlimited. burst_bytes: what an idle bucket holds.
 static inline struct token_rate token_rate_make(uint64_t bytes_per_second, uint64_t burst_bytes,
                                                 uint64_t tsc_hz)
@@ -35,7 +40,7 @@ static inline struct token_rate token_rate_make(uint64_t bytes_per_second, uint6
 static inline bool token_bucket_take(struct token_bucket *bucket, const struct token_rate *rate,
                                      uint64_t now_tsc, uint32_t bytes)
 {
-    if (rate->cycles_per_byte == 0)
+    if (token_rate_is_unlimited(rate))
         return true;
     uint64_t from = bucket->full_tsc > now_tsc ? bucket->full_tsc : now_tsc;
     uint64_t full = from + ((bytes * rate->cycles_per_byte) >> TOKEN_RATE_FRACTION_BITS);

@@ -12,42 +12,52 @@ void allocation_table_cut(struct allocation_table *table, const struct plane_con
 {
     uint32_t capacity = config->allocations_per_worker;
     table->at = table_cut(cutter, sizeof(struct allocation), capacity);
+    table->records = table_cut(cutter, sizeof(struct allocation_record), capacity);
+    if (config->max_bps != 0)
+        table->buckets = table_cut(cutter, sizeof(table->buckets[0]), capacity);
+    if (tables_have_ipv6(config))
+        table->ips = table_cut(cutter, sizeof(table->ips[0]), capacity);
     index_pool_init_in(&table->pool, table_cut(cutter, sizeof(uint32_t), capacity), capacity);
     table->by_id = table_cut(cutter, sizeof(uint32_t), config->allocations);
     table->id_count = config->allocations;
 }
 
-static bool relayed_is_valid(const struct tables *tables, uint16_t relay, uint16_t port)
+static bool relayed_is_valid(const struct tables *tables, const struct table_relayed *relayed)
 {
-    return relay == RELAY_NONE ||
-           (relay < tables->config->relay_count && port >= tables->relay_ports[relay].min_port &&
-            port <= tables->relay_ports[relay].max_port);
+    uint16_t port = __builtin_bswap16(relayed->port_be);
+    return relayed->relay == RELAY_NONE || (relayed->relay < tables->config->relay_count &&
+                                            port >= tables->relay_ports[relayed->relay].min_port &&
+                                            port <= tables->relay_ports[relayed->relay].max_port);
 }
 
 static void relay_port_set(struct tables *tables, const struct table_relayed *relayed,
                            uint32_t allocation)
 {
-    if (relayed->relay == RELAY_NONE)
-        return;
     struct relay_slot *slot =
         tables_relay_slot(tables, relayed->relay, __builtin_bswap16(relayed->port_be));
     slot->allocation = allocation;
     slot->guess = TABLE_NONE;
 }
 
-static void set_relayed(struct tables *tables, uint32_t index, enum table_family family,
-                        uint16_t relay, uint16_t port)
+void allocation_table_clear_relayed(struct tables *tables, uint32_t index, enum table_family family,
+                                    bool is_reported)
 {
     struct table_relayed *relayed = &tables->allocations.at[index].relayed[family];
+    if (!table_relayed_is_there(relayed))
+        return;
     relay_port_set(tables, relayed, TABLE_NONE);
-    relayed->relay = relay;
-    relayed->port_be = __builtin_bswap16(port);
-    relay_port_set(tables, relayed, index);
+    relayed->relay = is_reported ? relayed->relay | TABLE_RELAYED_WAS : RELAY_NONE;
 }
 
-void allocation_table_clear_relayed(struct tables *tables, uint32_t index, enum table_family family)
+static void set_relayed(struct tables *tables, uint32_t index, enum table_family family,
+                        struct table_relayed wanted)
 {
-    set_relayed(tables, index, family, RELAY_NONE, 0);
+    struct table_relayed *relayed = &tables->allocations.at[index].relayed[family];
+    allocation_table_clear_relayed(tables, index, family, false);
+    if (!table_relayed_is_there(&wanted))
+        return;
+    *relayed = wanted;
+    relay_port_set(tables, relayed, index);
 }
 
 static void set_adjacency(struct tables *tables, struct allocation *entry, uint32_t adjacency)
@@ -59,6 +69,15 @@ static void set_adjacency(struct tables *tables, struct allocation *entry, uint3
         permission_table_set_client_adjacency(tables, entry->permissions[family], adjacency);
 }
 
+static void set_client_ip(struct tables *tables, uint32_t index, const struct ip_address *ip)
+{
+    struct allocation *entry = &tables->allocations.at[index];
+    if (ip->family == IP_FAMILY_V4)
+        memcpy(&entry->client_ipv4, ip->bytes, sizeof(entry->client_ipv4));
+    else
+        memcpy(tables->allocations.ips[index], ip->bytes, sizeof(tables->allocations.ips[index]));
+}
+
 static int add(struct tables *tables, uint32_t id, const struct client_key *client,
                uint32_t *ret_index)
 {
@@ -67,17 +86,18 @@ static int add(struct tables *tables, uint32_t id, const struct client_key *clie
         return -ENOSPC;
     struct allocation *entry = &tables->allocations.at[index];
     memset(entry, 0, sizeof(*entry));
-    memcpy(entry->client_ip, client->address.ip.bytes, sizeof(entry->client_ip));
+    set_client_ip(tables, index, &client->address.ip);
     entry->client_port_be = __builtin_bswap16(client->address.port);
     entry->client_family = (uint8_t)client->address.ip.family;
     entry->listener = (uint8_t)client->listener;
-    entry->id = id;
     for (int family = TABLE_V4; family < TABLE_FAMILIES; family++) {
         entry->permissions[family] = TABLE_NONE;
         entry->relayed[family].relay = RELAY_NONE;
     }
-    entry->next_report = TABLE_NONE;
     entry->guess = TABLE_NONE;
+    tables->allocations.records[index] = (struct allocation_record){.id = id};
+    if (tables->allocations.buckets != NULL)
+        memset(tables->allocations.buckets[index], 0, sizeof(tables->allocations.buckets[index]));
     int error = tables_insert(tables, TABLE_VALUE_ALLOCATION, index);
     if (error != 0) {
         index_pool_give(&tables->allocations.pool, index);
@@ -91,39 +111,57 @@ static int add(struct tables *tables, uint32_t id, const struct client_key *clie
 void allocation_table_forget(struct tables *tables, uint32_t index)
 {
     tables_remove(tables, TABLE_VALUE_ALLOCATION, index);
-    tables->allocations.by_id[tables->allocations.at[index].id] = 0;
+    tables->allocations.by_id[tables->allocations.records[index].id] = 0;
 }
 
-static bool is_of(const struct allocation *entry, const struct client_key *client)
+static bool is_of(const struct allocation_table *table, const struct allocation *entry,
+                  const struct client_key *client)
 {
     return entry->listener == client->listener &&
            entry->client_family == client->address.ip.family &&
            entry->client_port_be == __builtin_bswap16(client->address.port) &&
-           memcmp(entry->client_ip, client->address.ip.bytes, sizeof(entry->client_ip)) == 0;
+           memcmp(allocation_client_ip(table, entry), client->address.ip.bytes,
+                  ip_address_len(&client->address.ip)) == 0;
+}
+
+// Nothing takes the place of what is still to be reported.
+static bool may_have(const struct allocation *entry, const struct table_relayed *wanted)
+{
+    for (int family = TABLE_V4; family < TABLE_FAMILIES; family++) {
+        bool is_free = table_relayed_is_there(&entry->relayed[family]) ||
+                       entry->relayed[family].relay == RELAY_NONE;
+        if (!is_free && table_relayed_is_there(&wanted[family]))
+            return false;
+    }
+    return true;
 }
 
 int allocation_table_install(struct tables *tables, const struct command *command)
 {
     const struct client_key *client = &command->install_allocation.client;
-    uint16_t relay_v4 = command->install_allocation.relay_v4;
-    uint16_t relay_v4_port = command->install_allocation.relay_v4_port;
-    uint16_t relay_v6 = command->install_allocation.relay_v6;
-    uint16_t relay_v6_port = command->install_allocation.relay_v6_port;
+    const struct table_relayed wanted[TABLE_FAMILIES] = {
+        {command->install_allocation.relay_v4,
+         __builtin_bswap16(command->install_allocation.relay_v4_port)},
+        {command->install_allocation.relay_v6,
+         __builtin_bswap16(command->install_allocation.relay_v6_port)},
+    };
     if (command->allocation >= tables->allocations.id_count ||
         client->listener >= PLANE_LISTENERS_MAX ||
-        !relayed_is_valid(tables, relay_v4, relay_v4_port) ||
-        !relayed_is_valid(tables, relay_v6, relay_v6_port))
+        !tables_know_family(tables, client->address.ip.family) ||
+        !relayed_is_valid(tables, &wanted[TABLE_V4]) ||
+        !relayed_is_valid(tables, &wanted[TABLE_V6]))
         return -EINVAL;
     uint32_t index = allocation_table_find(&tables->allocations, command->allocation);
     if (index == TABLE_NONE) {
         int error = add(tables, command->allocation, client, &index);
         if (error != 0)
             return error;
-    } else if (!is_of(&tables->allocations.at[index], client)) {
+    } else if (!is_of(&tables->allocations, &tables->allocations.at[index], client) ||
+               !may_have(&tables->allocations.at[index], wanted)) {
         return -EINVAL;
     }
-    set_relayed(tables, index, TABLE_V4, relay_v4, relay_v4_port);
-    set_relayed(tables, index, TABLE_V6, relay_v6, relay_v6_port);
+    set_relayed(tables, index, TABLE_V4, wanted[TABLE_V4]);
+    set_relayed(tables, index, TABLE_V6, wanted[TABLE_V6]);
     set_adjacency(tables, &tables->allocations.at[index], command->install_allocation.adjacency);
     return 0;
 }

@@ -2,12 +2,15 @@
 // Bandwidth in pieces, from an allocation to its channels.
 #include "dataplane/allowance.h"
 
-// How many bytes there are for a charge; 0: not enough.
-static uint32_t piece_take(const struct worker *worker, struct token_bucket *bucket,
-                           uint32_t charge)
+// How many bytes there are for a charge, which without a limit is less than a piece; 0: not enough.
+static uint32_t piece_take(const struct worker *worker, const struct allocation *allocation,
+                           enum direction direction, uint32_t charge)
 {
     const struct token_rate *rate = &worker->bandwidth;
     uint32_t piece = worker->allowance_piece_len;
+    if (token_rate_is_unlimited(rate))
+        return piece;
+    struct token_bucket *bucket = allowance_bucket(worker, allocation, direction);
     if (piece >= charge && token_bucket_take(bucket, rate, worker->now_tsc, piece))
         return piece;
     return token_bucket_take(bucket, rate, worker->now_tsc, charge) ? charge : 0;
@@ -30,7 +33,7 @@ bool allowance_take(struct worker *worker, struct channel *channel, enum directi
     bool to_peer = direction == DIRECTION_TO_PEER;
     struct channel_way *way = to_peer ? &channel->to_peer : &channel->to_client;
     struct allocation *allocation = &worker->tables.allocations.at[channel_allocation(channel)];
-    uint32_t piece = piece_take(worker, &allocation->buckets[direction], (uint32_t)charge);
+    uint32_t piece = piece_take(worker, allocation, direction, (uint32_t)charge);
     if (piece == 0)
         return false;
     count(&allocation->traffic, way, direction, piece);

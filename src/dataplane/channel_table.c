@@ -24,8 +24,9 @@ void channel_table_cut(struct channel_table *table, const struct plane_config *c
 static uint32_t find(const struct tables *tables, const struct allocation *owner, uint16_t number)
 {
     struct flow_key key;
-    tables_client_key(tables, &key, owner->listener, owner->client_family, owner->client_ip,
-                      owner->client_port_be, number);
+    tables_client_key(tables, &key, owner->listener, owner->client_family,
+                      allocation_client_ip(&tables->allocations, owner), owner->client_port_be,
+                      number);
     return tables_find(tables, &key);
 }
 
@@ -106,8 +107,9 @@ static void set_client(struct tables *tables, uint32_t index, uint16_t number,
                        const struct allocation *owner)
 {
     struct flow_key key;
-    tables_client_key(tables, &key, owner->listener, owner->client_family, owner->client_ip,
-                      owner->client_port_be, number);
+    tables_client_key(tables, &key, owner->listener, owner->client_family,
+                      allocation_client_ip(&tables->allocations, owner), owner->client_port_be,
+                      number);
     memcpy(tables->channels.at[index].client, key.words, sizeof(key.words));
     if (tables->channels.ips != NULL)
         memcpy(tables->channels.ips[index].client, key.ip, sizeof(key.ip));
@@ -166,7 +168,7 @@ static int add(struct tables *tables, uint32_t allocation, const struct command 
     const struct transport_address *peer = &command->channel.peer;
     const struct allocation *owner = &tables->allocations.at[allocation];
     const struct table_relayed *relayed = &owner->relayed[table_family(peer->ip.family)];
-    if (relayed->relay == RELAY_NONE)
+    if (!table_relayed_is_there(relayed))
         return -EINVAL;
     uint32_t permission;
     int error = permission_table_reach(tables, allocation, &peer->ip, &permission);

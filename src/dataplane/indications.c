@@ -126,8 +126,7 @@ static void senders_find(const struct tables *tables, unsigned count, struct sen
                          table_value(TABLE_VALUE_ALLOCATION, 0);
         index = index < tables->allocations.pool.capacity ? index : 0;
         senders[i].allocation = &tables->allocations.at[index];
-        rte_prefetch0(senders[i].allocation);
-        rte_prefetch0(&senders[i].allocation->guess);
+        allocation_prefetch(&tables->allocations, index);
     }
 }
 
@@ -146,7 +145,7 @@ static bool is_of_client(const struct worker *worker, const struct sender *sende
     if (allocation->client_family != IP_FAMILY_V4)
         return false;
     tables_client_key(&worker->tables, &key, allocation->listener, IP_FAMILY_V4,
-                      allocation->client_ip, allocation->client_port_be, 0);
+                      (const uint8_t *)&allocation->client_ipv4, allocation->client_port_be, 0);
     return key.words[0] == sender->words[0] && key.words[1] == sender->words[1];
 }
 
@@ -197,7 +196,7 @@ static bool send_one(struct worker *worker, struct rte_mbuf *frame, const struct
     if (!is_of_client(worker, sender) ||
         !read_send(message, old_udp_len - PACKET_UDP_LEN, &peer_ip, &peer_port_be, &data_len) ||
         !permits(permission, (uint32_t)(allocation - tables->allocations.at), peer_ip) ||
-        permission->is_hairpin || relayed->relay == RELAY_NONE)
+        permission->is_hairpin || !table_relayed_is_there(relayed))
         return false;
     const struct indication_leg leg = {
         .addresses = plain_load_u32(worker->config->relays[relayed->relay].local.bytes) |
@@ -282,8 +281,7 @@ static bool wrap_one(struct worker *worker, struct rte_mbuf *frame, uint32_t ind
         allocation->client_family != IP_FAMILY_V4 || peer_port_be == 0)
         return false;
     const struct indication_leg leg = {
-        .addresses = plain_load_u32(listener->ip.bytes) |
-                     (uint64_t)plain_load_u32(allocation->client_ip) << 32,
+        .addresses = plain_load_u32(listener->ip.bytes) | (uint64_t)allocation->client_ipv4 << 32,
         .ports = __builtin_bswap16(listener->port) | (uint32_t)allocation->client_port_be << 16,
         .adjacency = &worker->adjacencies[allocation->adjacency],
     };
@@ -319,10 +317,8 @@ static void unbound_fetch(const struct tables *tables, const struct plain_list *
                           const struct relay_slot *const *slots)
 {
     for (unsigned i = 0; i < unbound->count; i++) {
-        const struct allocation *allocation = &tables->allocations.at[slots[i]->allocation];
         rte_prefetch0(plain_ip_of(unbound->frames[i]) - PACKET_ETHERNET_LEN - HEAD_LEN);
-        rte_prefetch0(allocation);
-        rte_prefetch0(&allocation->guess);
+        allocation_prefetch(&tables->allocations, slots[i]->allocation);
     }
 }
 

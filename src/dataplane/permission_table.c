@@ -101,7 +101,7 @@ int permission_table_reach(struct tables *tables, uint32_t allocation,
     struct permission *entry = &tables->permissions.at[index];
     memset(entry, 0, sizeof(*entry));
     set_peer(&tables->permissions, index, peer);
-    entry->allocation = allocation & TABLE_INDEX_MAX;
+    entry->allocation = allocation;
     entry->channels = TABLE_NONE;
     int error = insert(tables, index, allocation, family, peer->bytes);
     if (error != 0) {

@@ -23,16 +23,15 @@ void removal_reports_init(struct removal_reports *reports)
 
 static void report_append(struct tables *tables, uint32_t index, enum removal_report report)
 {
-    struct allocation *entry = &tables->allocations.at[index];
-    bool listed = entry->reports != 0;
-    entry->reports |= (uint8_t)report;
+    struct allocation_record *record = &tables->allocations.records[index];
+    bool listed = record->reports != 0;
+    record->reports |= report;
     if (listed)
         return;
-    entry->next_report = TABLE_NONE;
     if (tables->reports.last == TABLE_NONE)
         tables->reports.first = index;
     else
-        tables->allocations.at[tables->reports.last].next_report = index;
+        tables->allocations.records[tables->reports.last].next_report = index;
     tables->reports.last = index;
 }
 
@@ -48,8 +47,8 @@ static bool report_nothing_there(struct tables *tables, uint32_t id, enum remova
         return false;
     struct allocation *entry = &tables->allocations.at[index];
     memset(entry, 0, sizeof(*entry));
-    entry->id = id;
-    entry->removed[TABLE_V4] = relayed;
+    tables->allocations.records[index] = (struct allocation_record){.id = id};
+    entry->relayed[TABLE_V4] = relayed;
     report_append(tables, index, report);
     return true;
 }
@@ -82,7 +81,7 @@ bool removal_step_allocation(struct tables *tables, const struct command *comman
                                     (struct table_relayed){RELAY_NONE, 0});
     }
     for (int family = TABLE_V4; family < TABLE_FAMILIES; family++) {
-        allocation_table_clear_relayed(tables, index, (enum table_family)family);
+        allocation_table_clear_relayed(tables, index, (enum table_family)family, false);
         if (!belongings_drop(tables, index, (enum table_family)family, budget))
             return false;
     }
@@ -111,17 +110,22 @@ bool removal_step_relay(struct tables *tables, const struct command *command, un
     }
     if (!belongings_drop(tables, index, (enum table_family)family, budget))
         return false;
-    allocation_table_clear_relayed(tables, index, (enum table_family)family);
-    tables->allocations.at[index].removed[family] = wanted;
+    allocation_table_clear_relayed(tables, index, (enum table_family)family, true);
     report_append(tables, index, (enum removal_report)(1 << family));
     *ret_error = 0;
     return true;
 }
 
 // Relays are reported before the allocation they were of.
-static enum removal_report report_of(const struct allocation *entry)
+static enum removal_report report_of(const struct allocation_record *record)
 {
-    return (enum removal_report)(entry->reports & -entry->reports);
+    unsigned reports = record->reports;
+    return (enum removal_report)(reports & -reports);
+}
+
+static enum table_family family_of(enum removal_report report)
+{
+    return report == REMOVAL_REPORT_RELAY_V6 ? TABLE_V6 : TABLE_V4;
 }
 
 bool removal_next_report(const struct tables *tables, struct punt *ret_punt)
@@ -129,17 +133,18 @@ bool removal_next_report(const struct tables *tables, struct punt *ret_punt)
     if (tables->reports.first == TABLE_NONE)
         return false;
     const struct allocation *entry = &tables->allocations.at[tables->reports.first];
+    const struct allocation_record *record = &tables->allocations.records[tables->reports.first];
+    enum removal_report report = report_of(record);
     memset(ret_punt, 0, sizeof(*ret_punt));
     ret_punt->kind = PUNT_REMOVED;
-    ret_punt->allocation = entry->id;
-    if (report_of(entry) == REMOVAL_REPORT_ALLOCATION) {
+    ret_punt->allocation = record->id;
+    if (report == REMOVAL_REPORT_ALLOCATION) {
         ret_punt->removed.relay = RELAY_NONE;
         ret_punt->removed.traffic = entry->traffic;
     } else {
-        enum table_family family =
-            report_of(entry) == REMOVAL_REPORT_RELAY_V6 ? TABLE_V6 : TABLE_V4;
-        ret_punt->removed.relay = entry->removed[family].relay;
-        ret_punt->removed.port = __builtin_bswap16(entry->removed[family].port_be);
+        const struct table_relayed *relayed = &entry->relayed[family_of(report)];
+        ret_punt->removed.relay = relayed->relay & (uint16_t)~TABLE_RELAYED_WAS;
+        ret_punt->removed.port = __builtin_bswap16(relayed->port_be);
     }
     return true;
 }
@@ -147,14 +152,17 @@ bool removal_next_report(const struct tables *tables, struct punt *ret_punt)
 void removal_reported(struct tables *tables)
 {
     uint32_t index = tables->reports.first;
-    struct allocation *entry = &tables->allocations.at[index];
-    enum removal_report reported = report_of(entry);
-    entry->reports &= (uint8_t)~reported;
-    if (entry->reports != 0)
+    struct allocation_record *record = &tables->allocations.records[index];
+    enum removal_report reported = report_of(record);
+    if (reported != REMOVAL_REPORT_ALLOCATION)
+        tables->allocations.at[index].relayed[family_of(reported)].relay = RELAY_NONE;
+    record->reports &= ~reported;
+    if (record->reports != 0)
         return;
-    tables->reports.first = entry->next_report;
-    if (tables->reports.first == TABLE_NONE)
-        tables->reports.last = TABLE_NONE;
+    if (index == tables->reports.last)
+        removal_reports_init(&tables->reports);
+    else
+        tables->reports.first = record->next_report;
     if (reported == REMOVAL_REPORT_ALLOCATION || reported == REMOVAL_REPORT_UNKNOWN_RELAY)
         index_pool_give(&tables->allocations.pool, index);
 }

@@ -48,7 +48,7 @@ void send_to_peer(struct worker *worker, const struct packet *packet,
     struct allocation *allocation = &worker->tables.allocations.at[packet->allocation];
     const struct table_relayed *relayed =
         &allocation->relayed[request->peer.family == IP_FAMILY_V4 ? TABLE_V4 : TABLE_V6];
-    if (relayed->relay == RELAY_NONE) {
+    if (!table_relayed_is_there(relayed)) {
         worker_drop(worker, packet->mbuf, DROP_NO_PERMISSION); // going: its permissions go next
         return;
     }

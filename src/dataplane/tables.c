@@ -43,10 +43,10 @@ static bool sizes_are_valid(const struct plane_config *config)
         if (config->relays[relay].min_port > config->relays[relay].max_port)
             return false;
     }
-    return config->allocations_per_worker <= TABLE_INDEX_MAX / 4 &&
-           config->permissions_per_worker <= TABLE_INDEX_MAX / 4 &&
-           config->channels_per_worker <= TABLE_INDEX_MAX / 4 &&
-           config->steerings_per_worker <= TABLE_INDEX_MAX / 4;
+    return config->allocations_per_worker <= TABLE_ENTRIES_MAX &&
+           config->permissions_per_worker <= TABLE_ENTRIES_MAX &&
+           config->channels_per_worker <= TABLE_ENTRIES_MAX &&
+           config->steerings_per_worker <= TABLE_ENTRIES_MAX;
 }
 
 bool tables_have_ipv6(const struct plane_config *config)
@@ -92,8 +92,8 @@ void tables_done(struct tables *tables)
 static void allocation_key(const struct tables *tables, struct flow_key *key,
                            const struct allocation *entry)
 {
-    tables_client_key(tables, key, entry->listener, entry->client_family, entry->client_ip,
-                      entry->client_port_be, 0);
+    tables_client_key(tables, key, entry->listener, entry->client_family,
+                      allocation_client_ip(&tables->allocations, entry), entry->client_port_be, 0);
 }
 
 static void channel_key(struct flow_key *key, const struct channel_table *table,

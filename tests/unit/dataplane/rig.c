@@ -202,27 +202,46 @@ int rig_set_up_two(void **state)
     return set_up(state, 2);
 }
 
-int rig_set_up_clients(void **state)
+static void install_clients(struct rig *rig)
 {
-    rig_set_up(state);
-    struct rig *rig = *state;
     rig_allocation(rig, 0, 1, CLIENT_V4, 50001, 50002);
     rig_allocation(rig, 0, 2, CLIENT_V6, 50003, 50004);
     rig_poll(rig);
     assert_int_equal(rig_counter(rig, COUNTER_COMMAND_FAILURES), 0);
-    return 0;
 }
 
-int rig_set_up_channels(void **state)
+static void install_channels(struct rig *rig)
 {
-    rig_set_up_clients(state);
-    struct rig *rig = *state;
     rig_channel(rig, 0, 1, 0x4000, PEER_V4);
     rig_channel(rig, 0, 1, 0x4001, PEER_V6);
     rig_channel(rig, 0, 2, 0x4000, PEER_V4);
     rig_channel(rig, 0, 2, 0x4001, PEER_V6);
     rig_poll(rig);
     assert_int_equal(rig_counter(rig, COUNTER_COMMAND_FAILURES), 0);
+}
+
+int rig_set_up_clients(void **state)
+{
+    rig_set_up(state);
+    install_clients(*state);
+    return 0;
+}
+
+int rig_set_up_channels(void **state)
+{
+    rig_set_up_clients(state);
+    install_channels(*state);
+    return 0;
+}
+
+int rig_set_up_limited(void **state)
+{
+    struct plane_config config;
+    rig_config(&config, 1);
+    config.max_bps = 100000000;
+    *state = rig_create(&config);
+    install_clients(*state);
+    install_channels(*state);
     return 0;
 }
 

@@ -72,6 +72,8 @@ int rig_set_up(void **state);
 int rig_set_up_two(void **state);
 int rig_set_up_clients(void **state);
 int rig_set_up_channels(void **state);
+// The same with a limit to bandwidth.
+int rig_set_up_limited(void **state);
 int rig_tear_down(void **state);
 
 // A UDP datagram as it stands on the wire.

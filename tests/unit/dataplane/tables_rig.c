@@ -17,6 +17,7 @@ int tables_rig_set_up(void **state)
     config.permissions_per_worker = TABLES_RIG_PERMISSIONS;
     config.channels_per_worker = TABLES_RIG_CHANNELS;
     config.steerings_per_worker = TABLES_RIG_STEERINGS;
+    config.max_bps = 1;
     assert_int_equal(tables_init(tables, &config, SOCKET_ID_ANY), 0);
     *state = tables;
     return 0;

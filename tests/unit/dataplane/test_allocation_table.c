@@ -34,7 +34,7 @@ static void an_id_finds_its_allocation_until_it_is_removed(void **state)
     assert_int_equal(tables_rig_install_allocation(tables, 4, 1000), 0);
     assert_int_equal(tables_rig_install_allocation(tables, 5, 1001), 0);
     uint32_t index = allocation_table_find(&tables->allocations, 5);
-    assert_int_equal(tables->allocations.at[index].id, 5);
+    assert_int_equal(tables->allocations.records[index].id, 5);
     assert_int_equal(tables->allocations.at[index].client_port_be, __builtin_bswap16(1001));
     assert_int_equal(tables_rig_remove_allocation(tables, 5), 0);
     assert_int_equal(allocation_table_find(&tables->allocations, 5), TABLE_NONE);
@@ -65,6 +65,23 @@ static void an_allocation_that_gets_another_port_leaves_the_first(void **state)
     assert_int_equal(tables_relay_slot(tables, RIG_RELAY_V6, 50002)->allocation, TABLE_NONE);
 }
 
+static void an_ipv6_client_is_kept_whole(void **state)
+{
+    struct tables *tables = *state;
+    struct command command;
+    memset(&command, 0, sizeof(command));
+    command.install_allocation.client = rig_client("[2001:db8::7]:1000");
+    command.install_allocation.relay_v4 = RIG_RELAY_V4;
+    command.install_allocation.relay_v4_port = 50001;
+    command.install_allocation.relay_v6 = RELAY_NONE;
+    assert_int_equal(allocation_table_install(tables, &command), 0);
+    assert_int_equal(allocation_table_install(tables, &command), 0);
+    assert_memory_equal(allocation_client_ip(&tables->allocations, &tables->allocations.at[0]),
+                        command.install_allocation.client.address.ip.bytes, 16);
+    command.install_allocation.client.address.ip.bytes[15]++;
+    assert_int_equal(allocation_table_install(tables, &command), -EINVAL);
+}
+
 static void refuses_a_port_outside_the_relays_range(void **state)
 {
     struct tables *tables = *state;
@@ -93,6 +110,7 @@ int main(void)
         TEST(an_allocation_may_not_change_its_client),
         TEST(an_id_finds_its_allocation_until_it_is_removed),
         TEST(an_allocation_that_gets_another_port_leaves_the_first),
+        TEST(an_ipv6_client_is_kept_whole),
         TEST(refuses_a_port_outside_the_relays_range),
         TEST(all_channels_follow_a_client_to_its_new_next_hop),
     };

@@ -5,7 +5,7 @@
 
 #define CHARGE(len) ((len) + ALLOWANCE_PACKET_LEN)
 
-// One worker with a limit, allocation 1 and its channels 0x4000 and 0x4001.
+// One worker, allocation 1 and its channels 0x4000 and 0x4001.
 struct fixture {
     struct rig *rig;
     struct worker *worker;
@@ -29,13 +29,25 @@ static struct channel *channel_at(struct worker *worker, uint16_t number)
     return &worker->tables.channels.at[index];
 }
 
+static void fixture_of(struct rig *rig)
+{
+    fixture.rig = rig;
+    fixture.worker = rig->workers[0];
+    fixture.channel = channel_at(fixture.worker, 0x4000);
+    fixture.other = channel_at(fixture.worker, 0x4001);
+}
+
 static int set_up(void **state)
 {
     rig_set_up_channels(state);
-    fixture.rig = *state;
-    fixture.worker = fixture.rig->workers[0];
-    fixture.channel = channel_at(fixture.worker, 0x4000);
-    fixture.other = channel_at(fixture.worker, 0x4001);
+    fixture_of(*state);
+    return 0;
+}
+
+static int set_up_limited(void **state)
+{
+    rig_set_up_limited(state);
+    fixture_of(*state);
     return 0;
 }
 
@@ -70,9 +82,43 @@ static void without_a_limit_nothing_is_refused_and_all_is_counted(void **state)
     assert_int_equal(traffic.to_client_bytes, 1000 * (64 * 65 / 2));
 }
 
+static void a_limit_is_of_each_allocation_alone(void **state)
+{
+    (void)state;
+    struct worker *worker = fixture.worker;
+    const struct allocation *first =
+        &worker->tables.allocations.at[channel_allocation(fixture.channel)];
+    const struct allocation *second = first + 1;
+    assert_int_equal(index_pool_used(&worker->tables.allocations.pool), 2);
+    worker->bandwidth = token_rate_make(100000, 2000, 1000000000);
+    assert_true(allowance_spend_direct(worker, first, DIRECTION_TO_PEER, 1900));
+    assert_false(allowance_spend_direct(worker, first, DIRECTION_TO_PEER, 1900));
+    assert_true(allowance_spend_direct(worker, first, DIRECTION_TO_CLIENT, 1900));
+    assert_true(allowance_spend_direct(worker, second, DIRECTION_TO_PEER, 1900));
+}
+
+static void an_allocation_begins_with_its_whole_bandwidth(void **state)
+{
+    struct rig *rig = *state;
+    struct worker *worker = fixture.worker;
+    uint32_t index = channel_allocation(fixture.channel);
+    struct command command = {.kind = COMMAND_REMOVE_ALLOCATION, .allocation = 1};
+    worker->bandwidth = token_rate_make(100000, 2000, 1000000000);
+    assert_true(allowance_spend_direct(worker, &worker->tables.allocations.at[index],
+                                       DIRECTION_TO_PEER, 1900));
+    rig_command(rig, 0, &command);
+    rig_poll(rig);
+    rig_allocation(rig, 0, 3, CLIENT_V4, 50001, 50002);
+    rig_poll(rig);
+    assert_int_equal(allocation_table_find(&worker->tables.allocations, 3), index);
+    assert_true(allowance_spend_direct(worker, &worker->tables.allocations.at[index],
+                                       DIRECTION_TO_PEER, 1900));
+}
+
 static void channels_of_an_allocation_are_counted_together_and_once(void **state)
 {
     (void)state;
+    fixture.worker->allowance_piece_len = 4096;
     for (unsigned i = 0; i < 1000; i++) {
         assert_true(allowance_spend(fixture.worker, fixture.channel, DIRECTION_TO_PEER, i));
         assert_true(allowance_spend(fixture.worker, fixture.other, DIRECTION_TO_PEER, 7));
@@ -165,14 +211,18 @@ static void what_is_above_is_dropped_on_every_way(void **state)
 
 int main(void)
 {
-#define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, rig_tear_down)
+#define TEST(test)    cmocka_unit_test_setup_teardown(test, set_up, rig_tear_down)
+#define LIMITED(test) cmocka_unit_test_setup_teardown(test, set_up_limited, rig_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(without_a_limit_nothing_is_refused_and_all_is_counted),
         TEST(channels_of_an_allocation_are_counted_together_and_once),
+        LIMITED(channels_of_an_allocation_are_counted_together_and_once),
         TEST(what_did_not_go_on_is_not_counted),
-        TEST(an_allocations_channels_share_its_bandwidth),
-        TEST(indications_take_from_the_same_bandwidth),
-        TEST(what_is_above_is_dropped_on_every_way),
+        LIMITED(an_allocations_channels_share_its_bandwidth),
+        LIMITED(a_limit_is_of_each_allocation_alone),
+        LIMITED(an_allocation_begins_with_its_whole_bandwidth),
+        LIMITED(indications_take_from_the_same_bandwidth),
+        LIMITED(what_is_above_is_dropped_on_every_way),
     };
     return cmocka_run_group_tests(tests, rig_group_set_up, NULL);
 }

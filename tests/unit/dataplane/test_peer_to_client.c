@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include "dataplane/worker_state.h"
+
 #include "rig.h"
 
 #define OTHER_PEER_V6 "[2001:db8:e::9:9]:50000"
@@ -193,11 +195,15 @@ static void two_channels_of_one_port_take_turns(void **state)
 {
     struct rig *rig = *state;
     struct wire_seen seen;
+    const struct tables *tables = &rig->workers[0]->tables;
+    const struct relay_slot *slot = tables_relay_slot(tables, RIG_RELAY_V4, 50001);
     set_channel(rig, COMMAND_INSTALL_CHANNEL, 0x4123, "192.0.2.200:50001");
     for (unsigned i = 0; i < 6; i++) {
+        uint16_t number = i % 2 == 0 ? 0x4000 : 0x4123;
         receive(rig, i % 2 == 0 ? PEER_V4 : "192.0.2.200:50001", RELAY_V4_LOCAL ":50001", 5);
         assert_to_client(rig, LISTENER_V4, CLIENT_V4, &seen);
-        assert_channel_data(&seen, i % 2 == 0 ? 0x4000 : 0x4123, 5);
+        assert_channel_data(&seen, number, 5);
+        assert_int_equal(channel_number(&tables->channels.at[slot->guess]), number);
     }
 }
 

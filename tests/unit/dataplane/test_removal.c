@@ -92,6 +92,39 @@ static void one_family_goes_and_leaves_the_other_what_it_has(void **state)
     assert_int_equal(tables->permissions.live_count, 1);
 }
 
+static void nothing_takes_the_place_of_a_relay_that_is_still_to_be_reported(void **state)
+{
+    struct tables *tables = *state;
+    struct command command;
+    struct punt punt;
+    unsigned budget = 100;
+    int error = 1;
+    assert_int_equal(tables_rig_install_allocation(tables, 1, 1000), 0);
+    memset(&command, 0, sizeof(command));
+    command.allocation = 1;
+    command.remove_relay.relay = RIG_RELAY_V6;
+    command.remove_relay.port = 50001;
+    assert_true(removal_step_relay(tables, &command, &budget, &error));
+    assert_int_equal(tables_rig_install_allocation(tables, 1, 1000), -EINVAL);
+    assert_int_equal(tables_rig_install_channel(tables, 1, 0x4000, "[2001:db8::]:5"), -EINVAL);
+    // What leaves the other family as it is may come.
+    struct command update;
+    memset(&update, 0, sizeof(update));
+    update.allocation = 1;
+    update.install_allocation.client = rig_client("192.0.2.7:1000");
+    update.install_allocation.relay_v4 = RIG_RELAY_V4;
+    update.install_allocation.relay_v4_port = 50001;
+    update.install_allocation.relay_v6 = RELAY_NONE;
+    assert_int_equal(allocation_table_install(tables, &update), 0);
+    assert_true(removal_next_report(tables, &punt));
+    assert_int_equal(punt.removed.relay, RIG_RELAY_V6);
+    assert_int_equal(punt.removed.port, 50001);
+    removal_reported(tables);
+    assert_false(removal_next_report(tables, &punt));
+    assert_int_equal(tables_rig_install_allocation(tables, 1, 1000), 0);
+    assert_int_equal(tables_relay_slot(tables, RIG_RELAY_V6, 50001)->allocation, 0);
+}
+
 // Room for the report is found like any other, and given back.
 static void what_is_not_there_is_reported_in_its_turn(void **state)
 {
@@ -136,6 +169,7 @@ int main(void)
         TEST(goes_on_where_the_budget_ended),
         TEST(what_is_not_there_is_reported_in_its_turn),
         TEST(one_family_goes_and_leaves_the_other_what_it_has),
+        TEST(nothing_takes_the_place_of_a_relay_that_is_still_to_be_reported),
     };
     return cmocka_run_group_tests(tests, rig_group_set_up, NULL);
 }

@@ -61,6 +61,9 @@ static void no_two_arrays_share_a_byte(void **state)
         size_t len;
     } arrays[] = {
         {tables->allocations.at, TABLES_RIG_ALLOCATIONS * sizeof(struct allocation)},
+        {tables->allocations.records, TABLES_RIG_ALLOCATIONS * sizeof(struct allocation_record)},
+        {tables->allocations.ips, TABLES_RIG_ALLOCATIONS * 16},
+        {tables->allocations.buckets, TABLES_RIG_ALLOCATIONS * 2 * sizeof(struct token_bucket)},
         {tables->permissions.at,
          (TABLES_RIG_PERMISSIONS + TABLES_RIG_CHANNELS) * sizeof(struct permission)},
         {tables->permissions.nodes,
@@ -91,7 +94,7 @@ static void refuses_sizes_that_an_index_cannot_hold(void **state)
     struct tables tables;
     struct plane_config config;
     rig_config(&config, 1);
-    config.channels_per_worker = 1u << 28;
+    config.channels_per_worker = TABLE_ENTRIES_MAX + 1;
     assert_int_equal(tables_init(&tables, &config, SOCKET_ID_ANY), -EINVAL);
     rig_config(&config, 1);
     config.relays[0].min_port = 60000;
