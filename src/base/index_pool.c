@@ -6,31 +6,42 @@
 #include <errno.h>
 #include <stdlib.h>
 
-void index_pool_init_in(struct index_pool *pool, uint32_t *memory, uint32_t capacity)
+void index_pool_init_in(struct index_pool *pool, void *elements, size_t element_len,
+                        uint32_t capacity)
 {
     assert(capacity < INDEX_NONE);
-    *pool = (struct index_pool){.given = memory, .capacity = capacity};
+    *pool = (struct index_pool){
+        .links = elements, .link_step = element_len, .given = INDEX_NONE, .capacity = capacity};
 }
 
 int index_pool_init(struct index_pool *pool, uint32_t capacity)
 {
-    uint32_t *given = calloc(capacity ? capacity : 1, sizeof(*given));
-    if (given == NULL)
+    uint32_t *links = calloc(capacity ? capacity : 1, sizeof(*links));
+    if (links == NULL)
         return -ENOMEM;
-    index_pool_init_in(pool, given, capacity);
+    index_pool_init_in(pool, links, sizeof(*links), capacity);
     return 0;
 }
 
 void index_pool_done(struct index_pool *pool)
 {
-    free(pool->given);
-    *pool = (struct index_pool){0};
+    free(pool->links);
+    *pool = (struct index_pool){.given = INDEX_NONE};
+}
+
+static uint32_t *link_of(const struct index_pool *pool, uint32_t index)
+{
+    return (uint32_t *)(pool->links + index * pool->link_step);
 }
 
 uint32_t index_pool_take(struct index_pool *pool)
 {
-    if (pool->given_count > 0)
-        return pool->given[--pool->given_count];
+    if (pool->given_count > 0) {
+        uint32_t index = pool->given;
+        pool->given = *link_of(pool, index);
+        pool->given_count--;
+        return index;
+    }
     if (pool->fresh < pool->capacity)
         return pool->fresh++;
     return INDEX_NONE;
@@ -39,5 +50,7 @@ uint32_t index_pool_take(struct index_pool *pool)
 void index_pool_give(struct index_pool *pool, uint32_t index)
 {
     assert(index < pool->fresh && pool->given_count < pool->fresh);
-    pool->given[pool->given_count++] = index;
+    *link_of(pool, index) = pool->given;
+    pool->given = index;
+    pool->given_count++;
 }

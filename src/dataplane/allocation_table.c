@@ -17,7 +17,7 @@ void allocation_table_cut(struct allocation_table *table, const struct plane_con
         table->buckets = table_cut(cutter, sizeof(table->buckets[0]), capacity);
     if (tables_have_ipv6(config))
         table->ips = table_cut(cutter, sizeof(table->ips[0]), capacity);
-    index_pool_init_in(&table->pool, table_cut(cutter, sizeof(uint32_t), capacity), capacity);
+    index_pool_init_in(&table->pool, table->records, sizeof(table->records[0]), capacity);
     table->by_id = table_cut(cutter, sizeof(uint32_t), config->allocations);
     table->id_count = config->allocations;
 }

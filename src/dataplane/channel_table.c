@@ -18,7 +18,7 @@ void channel_table_cut(struct channel_table *table, const struct plane_config *c
     table->places = table_cut(cutter, sizeof(struct channel_place), capacity);
     if (tables_have_ipv6(config))
         table->ips = table_cut(cutter, sizeof(struct channel_ips), capacity);
-    index_pool_init_in(&table->pool, table_cut(cutter, sizeof(uint32_t), capacity), capacity);
+    index_pool_init_in(&table->pool, table->places, sizeof(table->places[0]), capacity);
 }
 
 static uint32_t find(const struct tables *tables, const struct allocation *owner, uint16_t number)

@@ -16,7 +16,7 @@ void permission_table_cut(struct permission_table *table, const struct plane_con
     table->nodes = table_cut(cutter, sizeof(struct index_tree_node), capacity);
     if (tables_have_ipv6(config))
         table->ips = table_cut(cutter, sizeof(table->ips[0]), capacity);
-    index_pool_init_in(&table->pool, table_cut(cutter, sizeof(uint32_t), capacity), capacity);
+    index_pool_init_in(&table->pool, table->nodes, sizeof(table->nodes[0]), capacity);
 }
 
 static struct index_tree_nodes nodes_of(const struct permission_table *table)

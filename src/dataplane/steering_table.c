@@ -12,7 +12,7 @@ void steering_table_cut(struct steering_table *table, const struct plane_config 
 {
     uint32_t capacity = config->steerings_per_worker;
     table->at = table_cut(cutter, sizeof(struct steering), capacity);
-    index_pool_init_in(&table->pool, table_cut(cutter, sizeof(uint32_t), capacity), capacity);
+    index_pool_init_in(&table->pool, table->at, sizeof(table->at[0]), capacity);
 }
 
 static struct flow_key key_of_command(const struct tables *tables, const struct command *command)

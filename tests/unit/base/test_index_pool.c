@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -54,18 +55,29 @@ static void a_pool_of_none_gives_none(void **state)
     index_pool_done(&pool);
 }
 
-static void serves_from_the_callers_memory(void **state)
+static void serves_from_words_in_the_callers_elements(void **state)
 {
     (void)state;
     struct index_pool pool;
-    uint32_t memory[CAPACITY];
-    index_pool_init_in(&pool, memory, CAPACITY);
+    struct {
+        uint32_t first;
+        uint32_t second;
+    } elements[CAPACITY];
+    memset(elements, 0xAB, sizeof(elements));
+    index_pool_init_in(&pool, elements, sizeof(elements[0]), CAPACITY);
     for (unsigned i = 0; i < CAPACITY; i++)
         assert_int_equal(index_pool_take(&pool), i);
     assert_int_equal(index_pool_take(&pool), INDEX_NONE);
-    index_pool_give(&pool, 3);
-    assert_int_equal(memory[0], 3);
-    assert_int_equal(index_pool_take(&pool), 3);
+    for (unsigned i = 0; i < CAPACITY; i++) {
+        assert_int_equal(elements[i].first, 0xABABABAB); // untouched while it is taken
+        index_pool_give(&pool, i);
+        assert_int_equal(elements[i].second, 0xABABABAB);
+    }
+    for (unsigned i = CAPACITY; i-- > 0;) {
+        assert_int_equal(index_pool_take(&pool), i);
+        elements[i].first = 0xABABABAB;
+    }
+    assert_int_equal(index_pool_take(&pool), INDEX_NONE);
 }
 
 int main(void)
@@ -74,7 +86,7 @@ int main(void)
         cmocka_unit_test(gives_out_every_index_once_and_then_none),
         cmocka_unit_test(gives_out_again_what_came_back),
         cmocka_unit_test(a_pool_of_none_gives_none),
-        cmocka_unit_test(serves_from_the_callers_memory),
+        cmocka_unit_test(serves_from_words_in_the_callers_elements),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
