@@ -60,9 +60,9 @@ def was_set_up(case):
     return all(run.get("allocated") == case["allocations"] for run in case["turnpike"])
 
 
-def handoff_ratio(allocations):
+def handoff_ratio(case, allocations):
     def ratio_of(results):
-        result = results.handoff("mixed-all", allocations)
+        result = results.handoff(case, allocations)
         return result["ratio"]["median"] if result else None
 
     return ratio_of
@@ -117,7 +117,8 @@ TARGETS = [
     Target("a Binding answer, with FINGERPRINT and software checksums", 160, "cycles", False, cycles("binding")),
     Target("a 401 answer, the same", 200, "cycles", False, cycles("unauthenticated")),
     *(
-        Target(f"two workers, half of all packets on the wrong one, against none: {name}", 1.25, "x", False, handoff_ratio(count))
+        Target(f"two workers, half of {what} on the wrong one, against none: {name}", 1.25, "x", False, handoff_ratio(case, count))
+        for what, case in (("all packets", "mixed-all"), ("peers' packets, clients' on the right one,", "mixed"))
         for name, count in (("10k", 10_000), ("1M", 1_000_000))
     ),
     Target("lost at half of the peak rate while clients refresh and strangers ask", 0, "packets", False,
