@@ -11,6 +11,14 @@
 #include <sys/mman.h>
 
 #define TABLE_ALIGNMENT 128
+#define HUGE_PAGE_LEN   ((size_t)2 << 20)
+
+// What is left over after the last whole huge page would be in small ones, all its life; much of
+// the tables, where they are small.
+static size_t whole_huge_pages(size_t len)
+{
+    return len > HUGE_PAGE_LEN / 2 ? (len + HUGE_PAGE_LEN - 1) & ~(HUGE_PAGE_LEN - 1) : len;
+}
 
 int table_memory_take(size_t len, int socket, struct table_memory *ret_memory)
 {
@@ -20,6 +28,7 @@ int table_memory_take(size_t len, int socket, struct table_memory *ret_memory)
         memory.from_hugepages = memory.bytes != NULL;
     }
     if (memory.bytes == NULL) {
+        memory.len = whole_huge_pages(memory.len);
         memory.bytes =
             mmap(NULL, memory.len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (memory.bytes == MAP_FAILED)

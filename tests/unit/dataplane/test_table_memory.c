@@ -20,6 +20,19 @@ static void is_zeroed_aligned_and_larger_than_the_heap(void **state)
     assert_null(memory.bytes);
 }
 
+static void what_is_large_has_no_end_in_small_pages(void **state)
+{
+    (void)state;
+    struct table_memory memory;
+    assert_int_equal(table_memory_take(3 << 20, SOCKET_ID_ANY, &memory), 0);
+    assert_false(memory.from_hugepages); // the EAL of these tests has none
+    assert_int_equal(memory.len, 4 << 20);
+    table_memory_give(&memory);
+    assert_int_equal(table_memory_take(100000, SOCKET_ID_ANY, &memory), 0);
+    assert_int_equal(memory.len, 100000);
+    table_memory_give(&memory);
+}
+
 static void giving_nothing_is_harmless(void **state)
 {
     (void)state;
@@ -57,6 +70,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(is_zeroed_aligned_and_larger_than_the_heap),
+        cmocka_unit_test(what_is_large_has_no_end_in_small_pages),
         cmocka_unit_test(giving_nothing_is_harmless),
         cmocka_unit_test(refuses_more_than_there_is),
         cmocka_unit_test(cuts_follow_one_another_and_start_on_a_line),
