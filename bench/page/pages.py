@@ -78,6 +78,7 @@ class Page:
             ("Setting up", self.setup()),
             ("Memory", self.memory()),
             ("Beside coturn", self.coturn()),
+            ("What bounds it", (HERE / "bounds.md").read_text()),
             ("On paper: 100G, 64 cores, a million calls", paper.text(self.results, HERE / "on-paper.md")),
             ("Pktgen-DPDK over vhost, one machine", (HERE / "pktgen.md").read_text()),
         ]
