@@ -166,6 +166,15 @@ static void an_allocations_channels_share_its_bandwidth(void **state)
     assert_in_range(first + second + third, burst + rate - 3 * CHARGE(996), burst + rate);
 }
 
+// What a silent channel keeps is lost to the others, a small part of what there is.
+static void a_piece_is_a_part_of_what_an_idle_bucket_holds(void **state)
+{
+    (void)state;
+    assert_int_equal(allowance_piece_len(131072), 4096);
+    assert_int_equal(allowance_piece_len(1 << 20), 32768);
+    assert_int_equal(allowance_piece_len(UINT64_C(1) << 40), ALLOWANCE_PIECE_LEN);
+}
+
 static void indications_take_from_the_same_bandwidth(void **state)
 {
     (void)state;
@@ -221,6 +230,7 @@ int main(void)
         LIMITED(an_allocations_channels_share_its_bandwidth),
         LIMITED(a_limit_is_of_each_allocation_alone),
         LIMITED(an_allocation_begins_with_its_whole_bandwidth),
+        LIMITED(a_piece_is_a_part_of_what_an_idle_bucket_holds),
         LIMITED(indications_take_from_the_same_bandwidth),
         LIMITED(what_is_above_is_dropped_on_every_way),
     };
