@@ -10,21 +10,7 @@
 #include <rte_prefetch.h>
 #include <rte_ring.h>
 
-#define BURST          64
-#define PREFETCH_AHEAD 4
-
-static void leave(uint16_t port, struct rte_mbuf **frames, unsigned count)
-{
-    for (unsigned i = 0; i < count && i < PREFETCH_AHEAD; i++)
-        rte_prefetch0(rte_pktmbuf_mtod(frames[i], void *));
-    for (unsigned i = 0; i < count; i++) {
-        if (i + PREFETCH_AHEAD < count)
-            rte_prefetch0(rte_pktmbuf_mtod(frames[i + PREFETCH_AHEAD], void *));
-        macswap_frame(frames[i]);
-    }
-    if (count > 0 && rte_eth_tx_burst(port, 0, frames, (uint16_t)count) != count)
-        fail("crossing: not all was sent");
-}
+#define BURST 64
 
 static void take_over(const struct plane *plane, uint16_t worker)
 {
@@ -33,7 +19,7 @@ static void take_over(const struct plane *plane, uint16_t worker)
                                                BURST, NULL);
     for (unsigned i = 0; i < count; i++)
         rte_prefetch0(frames[i]);
-    leave(worker, frames, count);
+    macswap_send(worker, frames, (uint16_t)count);
 }
 
 static void receive(const struct plane *plane, uint16_t worker)
@@ -53,7 +39,7 @@ static void receive(const struct plane *plane, uint16_t worker)
         rte_ring_sp_enqueue_burst(plane->handoffs[worker][worker ^ 1], (void **)others, other_count,
                                   NULL) != other_count)
         fail("crossing: the ring is full");
-    leave(worker, frames, own_count);
+    macswap_send(worker, frames, (uint16_t)own_count);
 }
 
 void crossing_poll(const struct plane *plane, uint16_t worker)

@@ -85,6 +85,16 @@ static inline uint32_t tables_find(const struct tables *tables, const struct flo
     return value == FLOW_NONE ? TABLE_NONE : table_value_index(value);
 }
 
+// The first step of a lookup in a burst: the index that the first value with this hash's tag has, which
+// may be another key's, or 0 when it is of another kind. Whether it is the one, its entry says. bucket:
+// the hash's home. capacity: of that kind.
+static inline uint32_t tables_guess(const struct flow_bucket *bucket, uint64_t hash,
+                                    enum table_value_kind kind, uint32_t capacity)
+{
+    uint32_t index = flow_bucket_first(bucket, flow_table_tag(hash)) ^ table_value(kind, 0);
+    return index < capacity ? index : 0;
+}
+
 // An entry is found from here on, by the key that it holds, and until it is removed. It is not in
 // yet: 0 or -ENOSPC.
 int tables_insert(struct tables *tables, enum table_value_kind kind, uint32_t index);

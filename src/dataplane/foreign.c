@@ -106,9 +106,8 @@ static void clients_find(const struct tables *tables, struct foreign *foreign, u
 {
     for (unsigned i = 0; i < count; i++) {
         const struct flow_bucket *bucket = flow_table_home(&tables->flows, foreign[i].hash);
-        uint32_t value = flow_bucket_first(bucket, flow_table_tag(foreign[i].hash));
-        uint32_t index = value ^ table_value(TABLE_VALUE_STEERING, 0);
-        index = index < tables->steerings.pool.capacity ? index : 0;
+        uint32_t index = tables_guess(bucket, foreign[i].hash, TABLE_VALUE_STEERING,
+                                      tables->steerings.pool.capacity);
         foreign[i].steering = &tables->steerings.at[index];
         rte_prefetch0(foreign[i].steering);
     }

@@ -122,9 +122,8 @@ static void senders_find(const struct tables *tables, unsigned count, struct sen
 {
     for (unsigned i = 0; i < count; i++) {
         const struct flow_bucket *bucket = flow_table_home(&tables->flows, senders[i].hash);
-        uint32_t index = flow_bucket_first(bucket, flow_table_tag(senders[i].hash)) ^
-                         table_value(TABLE_VALUE_ALLOCATION, 0);
-        index = index < tables->allocations.pool.capacity ? index : 0;
+        uint32_t index = tables_guess(bucket, senders[i].hash, TABLE_VALUE_ALLOCATION,
+                                      tables->allocations.pool.capacity);
         senders[i].allocation = &tables->allocations.at[index];
         allocation_prefetch(&tables->allocations, index);
     }

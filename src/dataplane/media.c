@@ -283,9 +283,8 @@ static __rte_always_inline void clients_find(enum ip_family family, const struct
 {
     for (unsigned i = 0; i < media->clients.count; i++) {
         struct media_client *client = &media->client_ways[i];
-        uint32_t value = flow_bucket_first(client->bucket, flow_table_tag(client->hash));
-        uint32_t index = value ^ table_value(TABLE_VALUE_CHANNEL, 0);
-        index = index < tables->channels.pool.capacity ? index : 0;
+        uint32_t index = tables_guess(client->bucket, client->hash, TABLE_VALUE_CHANNEL,
+                                      tables->channels.pool.capacity);
         client->channel = &tables->channels.at[index];
         prefetch_channel(family, &tables->channels, index);
     }

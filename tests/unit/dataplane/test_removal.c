@@ -5,21 +5,27 @@
 
 #include <errno.h>
 
+// The error that a report is to tell.
+static int remove_relay(struct tables *tables, uint32_t allocation, uint16_t relay, uint16_t port)
+{
+    struct command command;
+    unsigned budget = 100;
+    int error = 1;
+    memset(&command, 0, sizeof(command));
+    command.allocation = allocation;
+    command.remove_relay.relay = relay;
+    command.remove_relay.port = port;
+    assert_true(removal_step_relay(tables, &command, &budget, &error));
+    return error;
+}
+
 static void relays_are_reported_before_their_allocation(void **state)
 {
     struct tables *tables = *state;
-    struct command command;
     struct punt punt;
-    unsigned budget = 100;
-    int error = 1;
     assert_int_equal(tables_rig_install_allocation(tables, 1, 1000), 0);
     assert_int_equal(tables_rig_install_allocation(tables, 2, 1001), 0);
-    memset(&command, 0, sizeof(command));
-    command.allocation = 1;
-    command.remove_relay.relay = RIG_RELAY_V6;
-    command.remove_relay.port = 50001;
-    assert_true(removal_step_relay(tables, &command, &budget, &error));
-    assert_int_equal(error, 0);
+    assert_int_equal(remove_relay(tables, 1, RIG_RELAY_V6, 50001), 0);
     assert_int_equal(tables_rig_remove_allocation(tables, 2), 0);
     assert_int_equal(tables_rig_remove_allocation(tables, 1), 0);
     assert_int_equal(tables_rig_remove_allocation(tables, 1), -ENOENT);
@@ -67,24 +73,14 @@ static void goes_on_where_the_budget_ended(void **state)
 static void one_family_goes_and_leaves_the_other_what_it_has(void **state)
 {
     struct tables *tables = *state;
-    struct command command;
-    unsigned budget = 100;
-    int error = 1;
     assert_int_equal(tables_rig_install_allocation(tables, 1, 1000), 0);
     assert_int_equal(tables_rig_install_permission(tables, 1, "192.0.2.1"), 0);
     assert_int_equal(tables_rig_install_channel(tables, 1, 0x4000, "192.0.2.1:5"), 0);
     assert_int_equal(tables_rig_install_permission(tables, 1, "2001:db8::"), 0);
     assert_int_equal(tables_rig_install_channel(tables, 1, 0x4001, "[2001:db8::]:5"), 0);
-    memset(&command, 0, sizeof(command));
-    command.allocation = 1;
-    command.remove_relay.relay = RIG_RELAY_V4;
-    command.remove_relay.port = 50002; // another's
-    assert_true(removal_step_relay(tables, &command, &budget, &error));
-    assert_int_equal(error, -ENOENT);
+    assert_int_equal(remove_relay(tables, 1, RIG_RELAY_V4, 50002), -ENOENT); // another's
     removal_reported(tables);
-    command.remove_relay.port = 50001;
-    assert_true(removal_step_relay(tables, &command, &budget, &error));
-    assert_int_equal(error, 0);
+    assert_int_equal(remove_relay(tables, 1, RIG_RELAY_V4, 50001), 0);
     assert_int_equal(tables_relay_slot(tables, RIG_RELAY_V4, 50001)->allocation, TABLE_NONE);
     assert_int_equal(tables_relay_slot(tables, RIG_RELAY_V6, 50001)->allocation, 0);
     assert_null(tables_rig_channel(tables, 1000, 0x4000));
@@ -95,16 +91,9 @@ static void one_family_goes_and_leaves_the_other_what_it_has(void **state)
 static void nothing_takes_the_place_of_a_relay_that_is_still_to_be_reported(void **state)
 {
     struct tables *tables = *state;
-    struct command command;
     struct punt punt;
-    unsigned budget = 100;
-    int error = 1;
     assert_int_equal(tables_rig_install_allocation(tables, 1, 1000), 0);
-    memset(&command, 0, sizeof(command));
-    command.allocation = 1;
-    command.remove_relay.relay = RIG_RELAY_V6;
-    command.remove_relay.port = 50001;
-    assert_true(removal_step_relay(tables, &command, &budget, &error));
+    assert_int_equal(remove_relay(tables, 1, RIG_RELAY_V6, 50001), 0);
     assert_int_equal(tables_rig_install_allocation(tables, 1, 1000), -EINVAL);
     assert_int_equal(tables_rig_install_channel(tables, 1, 0x4000, "[2001:db8::]:5"), -EINVAL);
     // What leaves the other family as it is may come.
@@ -135,13 +124,9 @@ static void what_is_not_there_is_reported_in_its_turn(void **state)
     int error = 0;
     assert_int_equal(tables_rig_install_allocation(tables, 1, 1000), 0);
     assert_int_equal(tables_rig_remove_allocation(tables, 1), 0);
+    assert_int_equal(remove_relay(tables, 9, RIG_RELAY_V6, 50001), -ENOENT);
     memset(&command, 0, sizeof(command));
     command.allocation = 9;
-    command.remove_relay.relay = RIG_RELAY_V6;
-    command.remove_relay.port = 50001;
-    assert_true(removal_step_relay(tables, &command, &budget, &error));
-    assert_int_equal(error, -ENOENT);
-    error = 0;
     assert_true(removal_step_allocation(tables, &command, &budget, &error));
     assert_int_equal(error, -ENOENT);
     assert_true(removal_next_report(tables, &punt));
