@@ -57,10 +57,6 @@ static inline bool stun_first_byte(uint8_t byte)
 // Reads nothing outside bytes, writes *ret_message only on STUN_VALID.
 enum stun_verdict stun_message_parse(struct span bytes, struct stun_message *ret_message);
 
-// Length in bytes of the message that starts here (header included) once its 20-byte header is present, for framing
-// on a stream; 0 when the bytes cannot start a STUN message. header: STUN_HEADER_LEN bytes.
-size_t stun_message_framed_len(const uint8_t *header);
-
 // First occurrence of an attribute among those that count.
 bool stun_message_find(const struct stun_message *message, uint16_t type, struct span *ret_value);
 bool stun_message_has(const struct stun_message *message, uint16_t type);

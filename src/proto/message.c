@@ -68,17 +68,6 @@ static inline enum stun_verdict check_header(struct span bytes)
                : STUN_BAD_LENGTH;
 }
 
-size_t stun_message_framed_len(const uint8_t *header)
-{
-    uint16_t attributes_len = load_be16(header + 2);
-
-    if (!first_bits_are_zero(header) ||
-        load_be32(header + MAGIC_COOKIE_OFFSET) != STUN_MAGIC_COOKIE ||
-        !len_is_allowed(attributes_len))
-        return 0;
-    return (size_t)STUN_HEADER_LEN + attributes_len;
-}
-
 static bool is_known(uint16_t type)
 {
     return type >= FIRST_OPTIONAL_TYPE || (type < 64 && (known_types >> type & 1) != 0);

@@ -145,7 +145,6 @@ static void takes_the_longest_message_and_refuses_a_longer_one(void **state)
     assert_int_equal(parse(buffer, STUN_MESSAGE_MAX_LEN), STUN_VALID);
     store_be16(buffer + 2, STUN_MESSAGE_MAX_LEN + 4 - STUN_HEADER_LEN);
     assert_int_equal(parse(buffer, STUN_MESSAGE_MAX_LEN + 4), STUN_BAD_LENGTH);
-    assert_int_equal(stun_message_framed_len(buffer), 0);
 }
 
 static void refuses_a_rich_message_cut_off_at_any_byte(void **state)
@@ -566,31 +565,6 @@ static void knows_exactly_the_required_attributes_of_rfc_8489_and_rfc_8656(void 
         next += expected;
     }
     assert_int_equal(next, sizeof(known) / sizeof(known[0]));
-}
-
-static void frames_a_message_from_its_header(void **state)
-{
-    uint8_t buffer[256];
-    size_t len = build_rich(buffer, sizeof(buffer));
-
-    (void)state;
-    assert_int_equal(stun_message_framed_len(buffer), len);
-}
-
-static void frames_nothing_that_cannot_be_stun(void **state)
-{
-    uint8_t buffer[256];
-
-    (void)state;
-    build_rich(buffer, sizeof(buffer));
-    buffer[0] |= 0x40;
-    assert_int_equal(stun_message_framed_len(buffer), 0);
-    buffer[0] &= 0x3F;
-    buffer[3] |= 1;
-    assert_int_equal(stun_message_framed_len(buffer), 0);
-    buffer[3] &= 0xFE;
-    buffer[7] ^= 1;
-    assert_int_equal(stun_message_framed_len(buffer), 0);
 }
 
 static void decodes_the_mapped_addresses_of_rfc_5769(void **state)
@@ -1176,8 +1150,6 @@ int main(void)
         cmocka_unit_test(lists_unknown_comprehension_required_attributes_once_and_in_order),
         cmocka_unit_test(lists_as_many_unknown_attributes_as_it_has_room_for),
         cmocka_unit_test(knows_exactly_the_required_attributes_of_rfc_8489_and_rfc_8656),
-        cmocka_unit_test(frames_a_message_from_its_header),
-        cmocka_unit_test(frames_nothing_that_cannot_be_stun),
         cmocka_unit_test(decodes_the_mapped_addresses_of_rfc_5769),
         cmocka_unit_test(reads_strings_whose_padding_is_not_zero),
         cmocka_unit_test(reads_every_typed_value_at_its_lengths_and_no_other),
