@@ -32,6 +32,11 @@ struct settings_user {
     struct setting_bytes key_sha256;
 };
 
+struct settings_certificate {
+    char *certificate; // path, as all of them absolute or from the working directory
+    char *private_key; // empty: in the file of the certificate
+};
+
 struct settings_log {
     uint32_t format; // enum log_format
     uint32_t level;  // enum log_level
@@ -60,6 +65,10 @@ struct settings {
     struct setting_list static_auth_secrets; // char *
     bool userhash;
     uint32_t nonce_lifetime_s;
+    struct setting_list certificates; // struct settings_certificate
+    uint32_t tls_min_version;         // enum tls_version
+    char *tls_ciphers;
+    bool ktls;
     struct setting_list allow_peer; // struct ip_prefix
     struct setting_list deny_peer;
     uint32_t total_quota;

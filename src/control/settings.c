@@ -3,6 +3,7 @@
 #include "control/settings.h"
 
 #include "control/source.h"
+#include "control/tls_contexts.h"
 #include "exchange/plane.h"
 #include "platform/device.h"
 #include "proto/opaque_string.h"
@@ -18,11 +19,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SECRETS_MAX 16
+#define SECRETS_MAX      16
+#define CERTIFICATES_MAX 64
 
 static const char *const xdp_modes[] = {"auto", "native", "generic", NULL};
 static const char *const hugepages[] = {"auto", "on", "off", NULL};
 static const char *const idles[] = {"adaptive", "spin", NULL};
+static const char *const tls_versions[] = {"1.2", "1.3", NULL};
 static const char *const log_formats[] = {"text", "json", NULL};
 static const char *const log_levels[] = {"error", "warning", "info", "debug", NULL};
 
@@ -99,6 +102,26 @@ static const struct setting user_fields[] = {
      .max = 32,
      .secret = true,
      .help = "SHA-256 of `name:realm:password`, for clients of RFC 8489"},
+    {},
+};
+#undef AT
+
+#define AT(member) .offset = offsetof(struct settings_certificate, member)
+static const struct setting certificate_fields[] = {
+    {.name = "certificate",
+     .type = SETTING_TEXT,
+     AT(certificate),
+     .min = 1,
+     .max = PATH_MAX - 1,
+     .help = "file in PEM form with the server's certificate, and behind it those that sign it"},
+    {.name = "private_key",
+     .type = SETTING_TEXT,
+     AT(private_key),
+     .default_value = "\"\"",
+     .min = 0,
+     .max = PATH_MAX - 1,
+     .help = "file in PEM form with its key, not encrypted; empty: it is in the file of the "
+             "certificate"},
     {},
 };
 #undef AT
@@ -277,6 +300,33 @@ const struct setting settings_table[] = {
      .max = 3600,
      .unit = "s",
      .help = "how long a nonce is valid"},
+    {.name = "certificates",
+     .type = SETTING_GROUPS,
+     AT(certificates),
+     .default_value = "()",
+     .max = CERTIFICATES_MAX,
+     .fields = certificate_fields,
+     .item_len = sizeof(struct settings_certificate),
+     .help = "what TLS and DTLS are served with, chosen by the name that a client asks for; the "
+             "first serves where none has that name"},
+    {.name = "tls_min_version",
+     .type = SETTING_CHOICE,
+     AT(tls_min_version),
+     .default_value = "\"1.2\"",
+     .choices = tls_versions,
+     .help = "oldest version of TLS that is spoken; DTLS is always 1.2"},
+    {.name = "tls_ciphers",
+     .type = SETTING_TEXT,
+     AT(tls_ciphers),
+     .default_value = "\"ECDHE+AESGCM:ECDHE+CHACHA20\"",
+     .min = 1,
+     .max = 1024,
+     .help = "ciphers of TLS 1.2 and DTLS 1.2, in OpenSSL's form; those of TLS 1.3 are all good"},
+    {.name = "ktls",
+     .type = SETTING_BOOLEAN,
+     AT(ktls),
+     .default_value = "true",
+     .help = "let the kernel encrypt TLS, where it can"},
     {.name = "allow_peer",
      .type = SETTING_PREFIXES,
      AT(allow_peer),
@@ -672,6 +722,18 @@ static void check_lifetimes(const struct check *check)
                       settings->max_lifetime_s, settings->default_lifetime_s);
 }
 
+static void check_tls(const struct check *check)
+{
+    const struct settings *settings = check->settings;
+
+    if (!setting_report_has(check->report, "tls_ciphers") &&
+        !tls_contexts_know_ciphers(settings->tls_ciphers))
+        setting_error(check->report, find(check, "tls_ciphers"), "tls_ciphers",
+                      "\"%.100s\" has what OpenSSL does not know, or nothing for TLS 1.2; allowed: "
+                      "names that 'openssl ciphers -tls1_2' knows, with colons between them",
+                      settings->tls_ciphers);
+}
+
 static void check_all(const struct check *check)
 {
     check_workers(check);
@@ -679,6 +741,29 @@ static void check_all(const struct check *check)
     check_addresses(check);
     check_credentials(check);
     check_lifetimes(check);
+    check_tls(check);
+}
+
+// What a relative path begins from is the directory of the main file, as with what is included.
+static void complete_path(char **path, const char *directory)
+{
+    char *whole;
+
+    if (!*path || **path == '\0' || **path == '/' ||
+        asprintf(&whole, "%s/%s", directory, *path) < 0)
+        return;
+    free(*path);
+    *path = whole;
+}
+
+static void complete_paths(struct settings *settings, const char *directory)
+{
+    struct settings_certificate *certificates = settings->certificates.items;
+
+    for (uint32_t i = 0; i < settings->certificates.count; i++) {
+        complete_path(&certificates[i].certificate, directory);
+        complete_path(&certificates[i].private_key, directory);
+    }
 }
 
 static void report_syntax(const config_t *config, struct setting_report *report)
@@ -732,6 +817,7 @@ int settings_load(const char *path, FILE *errors, struct settings *ret_settings)
 
         setting_read_group(settings_table, config_root_setting(&config), "", &settings, &report);
         check_all(&check);
+        complete_paths(&settings, report.directory);
     } else {
         report_syntax(&config, &report);
     }

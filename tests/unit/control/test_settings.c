@@ -189,6 +189,10 @@ static void contradictions_are_refused(void **state)
         {GOOD "device = \"0000:03:00.0\"; listen = ({address = \"192.0.2.1\";});\nrelay = "
               "({address = \"192.0.2.1\";});",
          NULL},
+        {GOOD "tls_ciphers = \"ECDHE+AESGCM:AES129\";",
+         "conf:" NEXT ": tls_ciphers: \"ECDHE+AESGCM:AES129\" has what OpenSSL does not know, or "
+         "nothing for TLS 1.2; allowed: names that 'openssl ciphers -tls1_2' knows, with colons "
+         "between them\n"},
         {GOOD "default_lifetime = 600;\nmax_lifetime = 599;",
          "conf:5: max_lifetime: max_lifetime 599 is below default_lifetime 600; allowed: from it "
          "on\n"},
@@ -205,6 +209,23 @@ static void contradictions_are_refused(void **state)
         assert_loads(cases[i].text, &settings);
         settings_done(&settings);
     }
+}
+
+static void files_are_named_from_the_directory_of_the_configuration(void **state)
+{
+    struct settings settings;
+    const struct settings_certificate *certificates;
+
+    (void)state;
+    assert_loads(GOOD "certificates = ({certificate = \"turn.pem\"; private_key = \"keys/turn\";}, "
+                      "{certificate = \"/etc/turn.pem\";});",
+                 &settings);
+    certificates = settings.certificates.items;
+    assert_string_equal(certificates[0].certificate, "/tmp/turn.pem");
+    assert_string_equal(certificates[0].private_key, "/tmp/keys/turn");
+    assert_string_equal(certificates[1].certificate, "/etc/turn.pem");
+    assert_string_equal(certificates[1].private_key, "");
+    settings_done(&settings);
 }
 
 #define USERS(text) "interface = \"eth0\"; realm = \"r\";\nusers = (" text ");"
@@ -541,6 +562,7 @@ int main(void)
         cmocka_unit_test(secrets_alone_are_enough),
         cmocka_unit_test(keys_take_the_place_of_a_password),
         cmocka_unit_test(contradictions_are_refused),
+        cmocka_unit_test(files_are_named_from_the_directory_of_the_configuration),
         cmocka_unit_test(users_that_could_not_log_in_are_refused),
         cmocka_unit_test(what_normalization_makes_too_long_is_refused),
         cmocka_unit_test(addresses_that_nobody_can_have_are_refused),
