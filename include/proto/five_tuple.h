@@ -6,9 +6,13 @@
 
 #include <stdint.h>
 
+// Between client and server. TLS and DTLS have numbers that IANA keeps from IP protocols, for experiments: a UDP and a
+// DTLS client of one address are two. Each fits in a byte.
 enum five_tuple_transport {
     FIVE_TUPLE_UDP = 17,
     FIVE_TUPLE_TCP = 6,
+    FIVE_TUPLE_TLS = 253,
+    FIVE_TUPLE_DTLS = 254,
 };
 
 struct five_tuple {
@@ -18,6 +22,12 @@ struct five_tuple {
 };
 
 static_assert(sizeof(struct five_tuple) == 44, "no padding: hashed as bytes");
+
+// A connection that carries a stream: TCP or TLS.
+static inline bool five_tuple_is_stream(const struct five_tuple *five_tuple)
+{
+    return five_tuple->transport == FIVE_TUPLE_TCP || five_tuple->transport == FIVE_TUPLE_TLS;
+}
 
 static inline bool five_tuple_equal(const struct five_tuple *a, const struct five_tuple *b)
 {

@@ -405,13 +405,15 @@ static enum stateless_verdict classify_request(const struct stateless_policy *po
     case STUN_METHOD_REFRESH:
     case STUN_METHOD_CREATE_PERMISSION:
     case STUN_METHOD_CHANNEL_BIND:
+    case STUN_METHOD_CONNECT:
+    case STUN_METHOD_CONNECTION_BIND:
         return check_credentials(policy, message, client, now_s);
     default:
         return STATELESS_IGNORED;
     }
 }
 
-// Which methods have which classes: RFC 8656 section 17.
+// Which methods have which classes: RFC 8656 section 17, RFC 6062 section 6.1.
 static enum stateless_verdict classify(const struct stateless_policy *policy,
                                        const struct stun_message *message,
                                        const struct transport_address *client, uint32_t now_s)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The reason phrases that the STUN error code registry recommends (RFC 8489 section 14.8, RFC 8656
-// section 19).
+// section 19, RFC 6062 section 6.3).
 #include "proto/stun.h"
 
 const char *stun_error_reason(unsigned error)
@@ -28,6 +28,10 @@ const char *stun_error_reason(unsigned error)
         return "Unsupported Transport Protocol";
     case STUN_ERROR_PEER_ADDRESS_FAMILY_MISMATCH:
         return "Peer Address Family Mismatch";
+    case STUN_ERROR_CONNECTION_ALREADY_EXISTS:
+        return "Connection Already Exists";
+    case STUN_ERROR_CONNECTION_TIMEOUT_OR_FAILURE:
+        return "Connection Timeout or Failure";
     case STUN_ERROR_ALLOCATION_QUOTA_REACHED:
         return "Allocation Quota Reached";
     case STUN_ERROR_SERVER_ERROR:

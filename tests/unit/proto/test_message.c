@@ -322,6 +322,9 @@ static void reads_the_types_that_the_rfcs_print(void **state)
         {0x0017, STUN_METHOD_DATA, STUN_CLASS_INDICATION},
         {0x0009, STUN_METHOD_CHANNEL_BIND, STUN_CLASS_REQUEST},
         {0x0109, STUN_METHOD_CHANNEL_BIND, STUN_CLASS_SUCCESS},
+        {0x000A, STUN_METHOD_CONNECT, STUN_CLASS_REQUEST},
+        {0x000B, STUN_METHOD_CONNECTION_BIND, STUN_CLASS_REQUEST},
+        {0x001C, STUN_METHOD_CONNECTION_ATTEMPT, STUN_CLASS_INDICATION},
     };
     uint8_t buffer[STUN_HEADER_LEN];
 
@@ -549,9 +552,9 @@ static void lists_as_many_unknown_attributes_as_it_has_room_for(void **state)
 
 static void knows_exactly_the_required_attributes_of_rfc_8489_and_rfc_8656(void **state)
 {
-    static const uint16_t known[] = {0x0001, 0x0006, 0x0008, 0x0009, 0x000A, 0x000C, 0x000D,
-                                     0x0012, 0x0013, 0x0014, 0x0015, 0x0016, 0x0017, 0x0018,
-                                     0x0019, 0x001A, 0x001C, 0x001D, 0x001E, 0x0020, 0x0022};
+    static const uint16_t known[] = {0x0001, 0x0006, 0x0008, 0x0009, 0x000A, 0x000C, 0x000D, 0x0012,
+                                     0x0013, 0x0014, 0x0015, 0x0016, 0x0017, 0x0018, 0x0019, 0x001A,
+                                     0x001C, 0x001D, 0x001E, 0x0020, 0x0022, 0x002A};
     unsigned next = 0;
 
     (void)state;

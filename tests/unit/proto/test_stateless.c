@@ -303,9 +303,10 @@ static struct stun_message parse_changed(uint8_t *bytes)
 // And what is said to be its checksum, which nobody computes again, is.
 static void answers_byte_for_byte_as_the_builder_does(void **state)
 {
-    static const uint16_t methods[] = {STUN_METHOD_BINDING, STUN_METHOD_ALLOCATE,
-                                       STUN_METHOD_REFRESH, STUN_METHOD_CREATE_PERMISSION,
-                                       STUN_METHOD_CHANNEL_BIND};
+    static const uint16_t methods[] = {STUN_METHOD_BINDING,        STUN_METHOD_ALLOCATE,
+                                       STUN_METHOD_REFRESH,        STUN_METHOD_CREATE_PERMISSION,
+                                       STUN_METHOD_CHANNEL_BIND,   STUN_METHOD_CONNECT,
+                                       STUN_METHOD_CONNECTION_BIND};
 
     (void)state;
     srand(5);
@@ -401,8 +402,9 @@ static void answers_a_binding_request_of_unknown_attributes_with_420(void **stat
 
 static void challenges_a_request_without_integrity(void **state)
 {
-    static const uint16_t methods[] = {STUN_METHOD_ALLOCATE, STUN_METHOD_REFRESH,
-                                       STUN_METHOD_CREATE_PERMISSION, STUN_METHOD_CHANNEL_BIND};
+    static const uint16_t methods[] = {STUN_METHOD_ALLOCATE,          STUN_METHOD_REFRESH,
+                                       STUN_METHOD_CREATE_PERMISSION, STUN_METHOD_CHANNEL_BIND,
+                                       STUN_METHOD_CONNECT,           STUN_METHOD_CONNECTION_BIND};
     struct stateless_policy policy = usual_policy();
 
     (void)state;
@@ -755,6 +757,8 @@ static void ignores_requests_of_methods_that_have_none(void **state)
         case STUN_METHOD_REFRESH:
         case STUN_METHOD_CREATE_PERMISSION:
         case STUN_METHOD_CHANNEL_BIND:
+        case STUN_METHOD_CONNECT:
+        case STUN_METHOD_CONNECTION_BIND:
             assert_int_equal(verdict, STATELESS_UNAUTHENTICATED);
             break;
         default:

@@ -21,6 +21,8 @@ static void gives_the_registered_phrase_of_every_error_that_turn_uses(void **sta
         {441, "Wrong Credentials"},
         {442, "Unsupported Transport Protocol"},
         {443, "Peer Address Family Mismatch"},
+        {446, "Connection Already Exists"},
+        {447, "Connection Timeout or Failure"},
         {486, "Allocation Quota Reached"},
         {500, "Server Error"},
         {508, "Insufficient Capacity"},
