@@ -29,6 +29,13 @@ void index_pool_init_in(struct index_pool *pool, void *elements, size_t element_
 
 // INDEX_NONE when all are taken. The index that came back last goes out first.
 uint32_t index_pool_take(struct index_pool *pool);
+// What index_pool_take() will return.
+static inline uint32_t index_pool_next(const struct index_pool *pool)
+{
+    if (pool->given_count > 0)
+        return pool->given;
+    return pool->fresh < pool->capacity ? pool->fresh : INDEX_NONE;
+}
 // Only what was taken, and once.
 void index_pool_give(struct index_pool *pool, uint32_t index);
 

@@ -76,14 +76,21 @@ struct allocation {
     struct relayed relayed[RELAYED_COUNT];
     uint8_t worker;      // owner of the ports
     uint8_t received_by; // worker that gets the client's packets
-    uint8_t state : 7;   // enum allocation_state
+    uint8_t state : 6;   // enum allocation_state
+    uint8_t is_tcp : 1;  // RFC 6062: its relayed addresses are the kernel's, no worker knows it
     uint8_t has_reservation : 1;
     uint8_t acknowledgements; // that are awaited
     uint32_t permissions;     // roots of their trees, INDEX_NONE
-    uint32_t channels;        // by peer
+    union {
+        uint32_t channels;        // by peer
+        uint32_t tcp_connections; // of a TCP allocation, which has no channels: the first of a list
+    };
     uint32_t channel_numbers; // the same ones
     uint16_t permission_count;
-    uint16_t channel_count;
+    union {
+        uint16_t channel_count;
+        uint16_t tcp_connection_count;
+    };
     uint32_t identity;                               // in turn_server.identities
     uint32_t user;                                   // in turn_server.quota
     uint8_t transaction_id[STUN_TRANSACTION_ID_LEN]; // of the Allocate that made it: to know its
@@ -123,6 +130,8 @@ struct allocation *allocation_find(const struct allocation_table *table,
 struct allocation *allocation_get(const struct allocation_table *table, uint32_t id);
 
 bool allocation_table_has_room(const struct allocation_table *table, uint16_t worker);
+// The id that the next one gets; there is room.
+uint32_t allocation_next_id(const struct allocation_table *table);
 // There is room and no allocation of this 5-tuple. Everything but 5-tuple, id and worker is zero,
 // its lists are empty.
 struct allocation *allocation_create(struct allocation_table *table,

@@ -5,6 +5,7 @@
 #include "base/address.h"
 #include "proto/five_tuple.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum turn_command_kind {
@@ -15,6 +16,11 @@ enum turn_command_kind {
     TURN_COMMAND_REMOVE_PERMISSION,
     TURN_COMMAND_INSTALL_CHANNEL,    // idempotent; its permission was installed before it, and may have expired since
     TURN_COMMAND_REMOVE_CHANNEL,
+    // Of TCP allocations (RFC 6062), of which no worker knows. Done when they are carried out: nothing answers.
+    TURN_COMMAND_TCP_CONNECT,  // answered by turn_server_tcp_connected() or turn_server_tcp_closed()
+    TURN_COMMAND_TCP_BIND,     // the response that comes with it is the last message to this client: raw bytes follow
+    TURN_COMMAND_TCP_CLOSE,    // the peer's side, or the attempt to reach it, and the client's data connection
+    TURN_COMMAND_TCP_UNLISTEN, // with all connections of these relayed addresses, each as by TCP_CLOSE
     TURN_COMMAND_KIND_COUNT,
 };
 
@@ -26,8 +32,8 @@ struct turn_relayed_address {
 
 struct turn_command {
     uint16_t kind;   // enum turn_command_kind
-    uint16_t worker; // owner of the allocation's relay ports
-    uint32_t allocation; // id, 0..limits.allocations-1; reused only after turn_server_removed()
+    uint16_t worker; // owner of the allocation's relay ports; TCP_*: nobody
+    uint32_t allocation; // id, 0..limits.allocations-1; reused only after turn_server_removed(), a TCP one's at once
     union {
         struct {
             struct five_tuple five_tuple;
@@ -41,5 +47,25 @@ struct turn_command {
             uint16_t number;
             struct transport_address peer;
         } channel; // *_CHANNEL
+        struct {
+            uint32_t connection; // CONNECTION-ID: by this one both sides know it, until it is closed
+            struct turn_relayed_address from;
+            struct transport_address peer; // as this host reaches it: of our own relayed addresses the local one
+        } tcp_connect;
+        struct {
+            uint32_t connection;
+            struct five_tuple client; // its data connection
+        } tcp_bind;
+        uint32_t tcp_close; // the connection
+        struct {
+            struct turn_relayed_address relayed_v4;
+            struct turn_relayed_address relayed_v6;
+        } tcp_unlisten;
     };
 };
+
+// For whoever owns the sockets, not for a worker.
+static inline bool turn_command_is_tcp(const struct turn_command *command)
+{
+    return command->kind >= TURN_COMMAND_TCP_CONNECT;
+}

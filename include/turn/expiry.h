@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// When everything ends: one timer wheel for relayed addresses, permissions, channels and
-// reservations, to the second.
+// When everything ends: one timer wheel for relayed addresses, permissions, channels,
+// reservations and TCP connections, to the second.
 #pragma once
 
 #include "base/timer_wheel.h"
@@ -17,6 +17,7 @@ enum expiry_kind {
     EXPIRY_PERMISSION,
     EXPIRY_CHANNEL,
     EXPIRY_RESERVATION,
+    EXPIRY_TCP_CONNECTION, // until it stands, and then until it is bound
     EXPIRY_KIND_COUNT,
 };
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Writing forwarding commands into a turn_output. Whoever writes one has made sure that it fits
-// (turn_output_has_room).
+// Writing commands into a turn_output. Whoever writes one has made sure that it fits
+// (turn_output_has_room). Of a TCP allocation and its permissions nothing is written for workers.
 #pragma once
 
 #include "turn/allocation.h"
@@ -28,3 +28,15 @@ void turn_output_permission(struct turn_output *output, enum turn_command_kind k
 void turn_output_channel(struct turn_output *output, enum turn_command_kind kind,
                          const struct allocation *allocation, uint16_t number,
                          const struct transport_address *peer);
+
+// Of a TCP allocation.
+void turn_output_tcp_connect(struct turn_output *output, const struct allocation *allocation,
+                             uint32_t connection, const struct transport_address *peer,
+                             struct turn_relayed_address from);
+void turn_output_tcp_bind(struct turn_output *output, const struct allocation *allocation,
+                          uint32_t connection, const struct five_tuple *client);
+void turn_output_tcp_close(struct turn_output *output, const struct allocation *allocation,
+                           uint32_t connection);
+// slots: bits by enum relayed_slot, of live ones.
+void turn_output_tcp_unlisten(struct turn_output *output, const struct allocation *allocation,
+                              unsigned slots);

@@ -53,4 +53,6 @@ bool relay_ports_has(const struct relay_ports *ports, uint16_t relay, uint16_t w
 bool relay_ports_take(struct relay_ports *ports, uint16_t relay, uint16_t worker,
                       enum relay_port_kind kind, const struct random_source *random,
                       uint16_t *ret_port);
+// False: it is free, or not of the relay.
+bool relay_ports_is_taken(const struct relay_ports *ports, uint16_t relay, uint16_t port);
 void relay_ports_give(struct relay_ports *ports, uint16_t relay, uint16_t port);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The TURN server as a pure state machine (RFC 8656): in goes one event and the time, out come a response and
+// The TURN server as a pure state machine (RFC 8656, RFC 6062): in goes one event and the time, out come a response and
 // forwarding commands. No socket, no clock, no global; used by one thread at a time. The same code runs under the
 // control thread, under a model-based test with a virtual clock, and under a fuzzer.
 #pragma once
@@ -23,6 +23,10 @@
 // RFC 8656 section 7.2: at least 30 s.
 #define TURN_RESERVATION_LIFETIME_S 30
 
+// RFC 6062 sections 5.2 and 5.3: at least 30 s to connect, and 30 s to bind.
+#define TURN_TCP_CONNECT_TIMEOUT_S 30
+#define TURN_TCP_BIND_TIMEOUT_S    30
+
 #define TURN_RELAYS_MAX 64
 
 // One address that relayed transport addresses are made of.
@@ -43,6 +47,18 @@ struct turn_limits {
     uint32_t channels_per_allocation;
     uint32_t default_lifetime_s;
     uint32_t max_lifetime_s;
+    uint32_t tcp_connections;            // to peers, in all TCP allocations (RFC 6062)
+    uint32_t tcp_connections_per_allocation;
+};
+
+// How a TCP allocation gets its relayed address: from the kernel, whose answer the response waits for, and which has it
+// at once. So this is a function, like the source of randomness, and called during turn_server_receive() only; what
+// takes time in TCP relaying is commands and events.
+struct turn_tcp_listener {
+    // Listen at the relay's local address and this port, for turn_server_tcp_accepted(). 0; -EADDRINUSE: some other
+    // ports will be tried; any other -errno: 508 for the client.
+    int (*listen)(void *context, uint32_t allocation, struct turn_relayed_address address);
+    void *context;
 };
 
 struct turn_config {
@@ -52,6 +68,8 @@ struct turn_config {
     uint16_t relay_count;
     uint16_t worker_count;
     bool rfc5766_channels;                 // channel numbers up to TURN_CHANNEL_MAX_RFC5766
+    bool allow_tcp_relay;                  // TCP allocations, on ports of their own; without it they get 442
+    struct turn_tcp_listener tcp_listener; // needed with allow_tcp_relay
     const struct credentials *credentials; // borrowed: outlives the server
     const struct peer_policy *peer_policy; // borrowed: outlives the server
     struct random_source random;
@@ -83,6 +101,9 @@ struct turn_output {
     size_t response_len; // 0: nothing to send
     unsigned response_error; // the ERROR-CODE it carries, 0 for a success: for counters and logs
     uint16_t request_method; // of the message that made it
+    // Whom the response is for, when it is not the sender of this event's message: a Connect's late response or a
+    // ConnectionAttempt, to a control connection. transport 0: the sender.
+    struct five_tuple response_to;
     struct turn_command commands[TURN_OUTPUT_COMMANDS_MAX]; // to be carried out before the response is sent
     unsigned command_count;
 };
@@ -102,16 +123,18 @@ void turn_server_set_stateless(struct turn_server *server, const struct stateles
 void turn_server_set_access(struct turn_server *server, const struct credentials *credentials,
                             const struct peer_policy *peer_policy);
 
-// Remove what the peer policy denies, some at each call. *cursor starts at 0. True when more is left.
+// Remove what the peer policy denies, some at each call; there may be a response. *cursor starts at 0. True when more
+// is left.
 bool turn_server_revoke(struct turn_server *server, uint64_t *cursor, struct turn_output *output);
 
-// Handle one message: Binding, Allocate, Refresh, CreatePermission, ChannelBind; the rest yields nothing. Send
-// indications and ChannelData are the forwarding plane's.
+// Handle one message: Binding, Allocate, Refresh, CreatePermission, ChannelBind, Connect, ConnectionBind; the rest
+// yields nothing, nor does anything from a data connection (TURN_COMMAND_TCP_BIND). A Connect that is under way has no
+// response yet. Send indications and ChannelData are the forwarding plane's.
 void turn_server_receive(struct turn_server *server, const struct turn_time *now, const struct turn_packet *packet,
                          struct turn_output *output);
 
-// Expire what is due, as many as the output holds. True when more is due: call again. Until it is expired here, a thing
-// lives, and a request may still refresh it.
+// Expire what is due, as many as the output holds, and with one response at most. True when more is due: call again.
+// Until it is expired here, a thing lives, and a request may still refresh it.
 bool turn_server_expire(struct turn_server *server, const struct turn_time *now, struct turn_output *output);
 
 // When the next expiry is due, in monotonic milliseconds; UINT64_MAX when nothing is.
@@ -121,8 +144,10 @@ uint64_t turn_server_next_expiry_ms(const struct turn_server *server);
 void turn_server_removed(struct turn_server *server, const struct turn_time *now, uint32_t allocation,
                          const struct turn_relayed_address *relay); // relay NULL: the allocation
 
-// A client's transport connection is gone (TCP, TLS): its allocation goes too.
+// A client's transport connection is gone (TCP, TLS, DTLS): its allocation goes too, or the connection to a peer whose
+// data connection it was.
 void turn_server_disconnected(struct turn_server *server, const struct turn_time *now,
                               const struct five_tuple *five_tuple, struct turn_output *output);
 
+#include "turn/tcp_events.h"
 #include "turn/view.h"

@@ -12,6 +12,7 @@
 #include "turn/relay_ports.h"
 #include "turn/reservation.h"
 #include "turn/server.h"
+#include "turn/tcp_connection.h"
 
 // Places that one call of a walk looks at: a sparse table is no excuse for a long pause.
 #define TURN_WALK_STEPS_MAX 4096
@@ -25,7 +26,9 @@ struct turn_server {
     struct channel_table channels;
     struct reservation_table reservations;
     struct relay_ports relay_ports;
-    struct identity_table identities; // of live allocations
+    struct tcp_connection_table tcp_connections;
+    struct relay_ports tcp_ports; // of TCP allocations, all of one slice; without them of no relay
+    struct identity_table identities; // of live allocations, and of Connects without a response
     struct quota quota;
     struct expiry expiry;
     uint32_t pending_removals; // acknowledgements that are awaited
@@ -37,6 +40,7 @@ enum server_table {
     SERVER_ALLOCATIONS,
     SERVER_PERMISSIONS,
     SERVER_CHANNELS,
+    SERVER_TCP_CONNECTIONS,
     SERVER_TABLE_COUNT,
 };
 
@@ -52,6 +56,7 @@ static inline bool server_next_place(const struct turn_server *server, uint64_t 
         [SERVER_ALLOCATIONS] = server->allocations.ids.fresh,
         [SERVER_PERMISSIONS] = server->permissions.pool.fresh,
         [SERVER_CHANNELS] = server->channels.pool.fresh,
+        [SERVER_TCP_CONNECTIONS] = server->tcp_connections.pool.fresh,
     };
     uint64_t table = *cursor >> 32;
     uint32_t index = (uint32_t)*cursor;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // How things end, by Refresh, by time or by a closed connection: state goes, a command is written,
-// and what the worker still holds waits for its acknowledgement.
+// and what the worker still holds waits for its acknowledgement. Of a TCP allocation no worker
+// holds anything: it is gone at once.
 #pragma once
 
 #include "turn/server_state.h"
@@ -14,6 +15,11 @@ void teardown_relayed(struct turn_server *server, struct allocation *allocation,
                       enum relayed_slot slot, struct turn_output *output);
 void teardown_allocation(struct turn_server *server, struct allocation *allocation,
                          struct turn_output *output);
+// Its Connect, if that still waits, has been answered, or will not be.
+void teardown_tcp_connection(struct turn_server *server, uint32_t connection,
+                             struct turn_output *output);
+// The same, when the caller has closed it: no command.
+void teardown_tcp_closed(struct turn_server *server, uint32_t connection);
 // The held port was never on a worker: free at once, no command.
 void teardown_reservation(struct turn_server *server, uint32_t reservation);
 // A reservation's port now belongs to an allocation.

@@ -12,8 +12,8 @@
 struct turn_output;
 struct turn_server;
 
-// Say all live state again as INSTALL commands, some at each call: for a worker that starts anew, for changed routes,
-// for export. *cursor starts at 0. True when more is left.
+// Say all live state of the workers again as INSTALL commands, some at each call: for a worker that starts anew, for
+// changed routes, for export. *cursor starts at 0. True when more is left.
 bool turn_server_walk(const struct turn_server *server, uint64_t *cursor, struct turn_output *output);
 
 // Exactly what is in use; all zero when all is released.
@@ -25,6 +25,8 @@ struct turn_usage {
     uint32_t relay_ports;     // in use, reserved, or waiting for a worker's acknowledgement
     uint32_t pending_removals;
     uint32_t users;           // with at least one allocation
+    uint32_t tcp_connections; // to peers, those under way too
+    uint32_t tcp_ports;       // that TCP allocations listen at
 };
 void turn_server_usage(const struct turn_server *server, struct turn_usage *ret_usage);
 
@@ -32,6 +34,7 @@ void turn_server_usage(const struct turn_server *server, struct turn_usage *ret_
 struct turn_allocation_view {
     struct five_tuple five_tuple;
     const char *username;
+    bool is_tcp; // RFC 6062
     struct transport_address relayed_v4; // advertised; family NONE when absent
     struct transport_address relayed_v6;
     uint64_t expires_ms;

@@ -302,7 +302,8 @@ static void respond(struct forwarder *forwarder, const struct turn_output *outpu
 {
     struct command command = {.kind = COMMAND_TRANSMIT, .transmit.frame = punt->message.frame};
     // Behind the commands, on the ring that they took.
-    uint16_t worker = output->command_count > 0 ? output->commands[0].worker : punt->worker;
+    bool has_ring = output->command_count > 0 && !turn_command_is_tcp(&output->commands[0]);
+    uint16_t worker = has_ring ? output->commands[0].worker : punt->worker;
 
     if (output->response_len == 0 || reply_frame(punt->message.frame, punt->message.message_offset,
                                                  output->response, output->response_len) < 0)
@@ -314,8 +315,10 @@ static void respond(struct forwarder *forwarder, const struct turn_output *outpu
 void forwarder_carry_out(struct forwarder *forwarder, const struct turn_output *output,
                          const struct punt *punt)
 {
-    for (unsigned i = 0; i < output->command_count; i++)
-        carry_out(forwarder, &output->commands[i]);
+    for (unsigned i = 0; i < output->command_count; i++) {
+        if (!turn_command_is_tcp(&output->commands[i]))
+            carry_out(forwarder, &output->commands[i]);
+    }
     if (punt)
         respond(forwarder, output, punt);
 }

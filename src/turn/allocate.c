@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// See turn/allocate.h. The checks bear the numbers of RFC 8656 section 7.2. Whatever makes a
-// request bad comes before whatever the server is out of, so that a bad request is not tried again
-// later.
+// See turn/allocate.h. The checks bear the numbers of RFC 8656 section 7.2; what differs for TCP
+// allocations is in RFC 6062 section 5.1. Whatever makes a request bad comes before whatever the
+// server is out of, so that a bad request is not tried again later.
 #include "turn/allocate.h"
 
 #include "base/port_slice.h"
 #include "turn/output.h"
 #include "turn/refresh.h"
 #include "turn/response.h"
+#include "turn/tcp_listener.h"
 #include "turn/teardown.h"
 
 #include <assert.h>
 #include <string.h>
 
+#define PROTOCOL_TCP 6
 #define PROTOCOL_UDP 17
 
 #define WORKER_NONE UINT16_MAX
@@ -23,6 +25,7 @@
 
 // What an Allocate request asks for.
 struct wish {
+    bool is_tcp;
     unsigned slots; // bits; of two, one is enough
     enum relay_port_kind ports;
     uint32_t reservation; // of RESERVATION-TOKEN, or INDEX_NONE
@@ -57,12 +60,27 @@ static bool is_tunneled(const struct ip_address *client)
     return ip_prefix_contains(&teredo, client) || ip_prefix_contains(&six_to_four, client);
 }
 
+// RFC 6062 section 5.1: over TCP or TLS only, and without what only UDP has.
+static unsigned check_tcp(const struct turn_request *request)
+{
+    const struct stun_message *message = &request->message;
+    return five_tuple_is_stream(&request->packet->five_tuple) &&
+                   !stun_message_has(message, STUN_ATTRIBUTE_DONT_FRAGMENT) &&
+                   !stun_message_has(message, STUN_ATTRIBUTE_EVEN_PORT) &&
+                   !stun_message_has(message, STUN_ATTRIBUTE_RESERVATION_TOKEN)
+               ? 0
+               : STUN_ERROR_BAD_REQUEST;
+}
+
 // Check 3.
-static unsigned read_transport(const struct turn_request *request)
+static unsigned read_transport(const struct turn_request *request, struct wish *wish)
 {
     uint8_t protocol;
     if (stun_message_requested_transport(&request->message, &protocol) != STUN_VALUE_OK)
         return STUN_ERROR_BAD_REQUEST;
+    wish->is_tcp = protocol == PROTOCOL_TCP && request->server->config.allow_tcp_relay;
+    if (wish->is_tcp)
+        return check_tcp(request);
     return protocol == PROTOCOL_UDP ? 0 : STUN_ERROR_UNSUPPORTED_TRANSPORT;
 }
 
@@ -137,7 +155,7 @@ static unsigned read_additional_family(const struct turn_request *request, struc
 
 static unsigned read_wish(const struct turn_request *request, struct wish *wish)
 {
-    unsigned error = read_transport(request);
+    unsigned error = read_transport(request, wish);
     if (error == 0)
         error = read_reservation(request, wish);
     if (error == 0)
@@ -208,6 +226,15 @@ static bool choose_reserved(const struct turn_request *request, const struct wis
     return allocation_table_has_room(&server->allocations, grant->worker);
 }
 
+// No worker has ports for TCP. Whose place it takes does not matter, but the sum of all does.
+static bool choose_tcp(const struct turn_request *request, const struct wish *wish,
+                       struct grant *grant)
+{
+    grant->slots = wish->slots;
+    grant->worker = choose_owner(request, wish, 0);
+    return grant->worker != WORKER_NONE;
+}
+
 // The second halves of checks 8 and 9. Two families of another worker before one of the receiving
 // worker; and if it can be only one, IPv4 of any worker before IPv6, since check 7 demands IPv4.
 static bool choose_ports(const struct turn_request *request, const struct wish *wish,
@@ -216,6 +243,8 @@ static bool choose_ports(const struct turn_request *request, const struct wish *
     static const unsigned choices[] = {SLOT_V4 | SLOT_V6, SLOT_V4, SLOT_V6};
     if (wish->reservation != INDEX_NONE)
         return choose_reserved(request, wish, grant);
+    if (wish->is_tcp)
+        return choose_tcp(request, wish, grant);
     for (unsigned i = 0; i < sizeof(choices) / sizeof(choices[0]); i++) {
         if ((choices[i] & ~wish->slots) != 0)
             continue;
@@ -225,6 +254,15 @@ static bool choose_ports(const struct turn_request *request, const struct wish *
             return true;
     }
     return false;
+}
+
+static bool take_port_at(struct turn_server *server, const struct wish *wish, uint16_t worker,
+                         uint16_t relay, uint16_t *ret_port)
+{
+    if (wish->is_tcp)
+        return tcp_listener_open(server, allocation_next_id(&server->allocations), relay, ret_port);
+    return relay_ports_take(&server->relay_ports, relay, worker, wish->ports,
+                            &server->config.random, ret_port);
 }
 
 // A random port of the worker's at one relay of the family: the relay at the address that the
@@ -245,8 +283,7 @@ static bool take_port(struct turn_request *request, const struct wish *wish, uin
             bool preferred = ip_address_equal(local, server_ip);
             uint16_t port;
             if (local->family != family || preferred != (pass == 0) ||
-                !relay_ports_take(&server->relay_ports, relay, worker, wish->ports, &config->random,
-                                  &port))
+                !take_port_at(server, wish, worker, relay, &port))
                 continue;
             *ret_address = (struct turn_relayed_address){.relay = relay, .port = port};
             return true;
@@ -255,8 +292,8 @@ static bool take_port(struct turn_request *request, const struct wish *wish, uin
     return false;
 }
 
-// It cannot fail: the worker was chosen because it has the port.
-static void take_slot(struct turn_request *request, const struct wish *wish,
+// False for TCP only, where the kernel decides: a worker was chosen because it has the port.
+static bool take_slot(struct turn_request *request, const struct wish *wish,
                       const struct grant *grant, enum relayed_slot slot, struct relayed *relayed)
 {
     bool taken = true;
@@ -264,23 +301,31 @@ static void take_slot(struct turn_request *request, const struct wish *wish,
         relayed->address = request->server->reservations.at[wish->reservation].address;
     else
         taken = take_port(request, wish, grant->worker, relayed_family(slot), &relayed->address);
-    assert(taken);
-    (void)taken;
-    relayed->state = RELAYED_LIVE;
+    assert(taken || wish->is_tcp);
+    relayed->state = taken ? RELAYED_LIVE : RELAYED_NONE;
+    return taken;
 }
 
-static void take_ports(struct turn_request *request, const struct wish *wish, struct grant *grant)
+static unsigned refusal(const struct turn_server *server, unsigned slot)
+{
+    return family_is_served(server, relayed_family((enum relayed_slot)slot))
+               ? STUN_ERROR_INSUFFICIENT_CAPACITY
+               : STUN_ERROR_ADDRESS_FAMILY_NOT_SUPPORTED;
+}
+
+// False: of all that was granted nothing could be taken.
+static bool take_ports(struct turn_request *request, const struct wish *wish, struct grant *grant)
 {
     for (unsigned slot = 0; slot < RELAYED_COUNT; slot++) {
-        enum ip_family family = relayed_family((enum relayed_slot)slot);
-        if ((grant->slots & SLOT_BIT(slot)) != 0)
-            take_slot(request, wish, grant, (enum relayed_slot)slot, &grant->relayed[slot]);
-        else if ((wish->slots & SLOT_BIT(slot)) != 0)
-            grant->relayed[slot].refused = (family_is_served(request->server, family)
-                                                ? STUN_ERROR_INSUFFICIENT_CAPACITY
-                                                : STUN_ERROR_ADDRESS_FAMILY_NOT_SUPPORTED) &
-                                           0xFFF;
+        struct relayed *relayed = &grant->relayed[slot];
+        if ((wish->slots & SLOT_BIT(slot)) == 0)
+            continue;
+        if ((grant->slots & SLOT_BIT(slot)) == 0 ||
+            !take_slot(request, wish, grant, (enum relayed_slot)slot, relayed))
+            relayed->refused = refusal(request->server, slot) & 0xFFF;
     }
+    return grant->relayed[RELAYED_V4].state == RELAYED_LIVE ||
+           grant->relayed[RELAYED_V6].state == RELAYED_LIVE;
 }
 
 static void give_names(struct turn_server *server, const struct grant *grant)
@@ -327,8 +372,10 @@ static unsigned make_grant(struct turn_request *request, const struct wish *wish
         return STUN_ERROR_INSUFFICIENT_CAPACITY;
     if (!choose_ports(request, wish, grant) || !take_names(request, wish, user, grant))
         return STUN_ERROR_INSUFFICIENT_CAPACITY;
-    take_ports(request, wish, grant);
-    return 0;
+    if (take_ports(request, wish, grant))
+        return 0;
+    give_names(server, grant);
+    return STUN_ERROR_INSUFFICIENT_CAPACITY;
 }
 
 static void start_relayed(struct turn_request *request, const struct wish *wish,
@@ -365,6 +412,7 @@ static struct allocation *create(struct turn_request *request, const struct wish
         allocation_create(&server->allocations, &request->packet->five_tuple, grant->worker);
 
     memcpy(allocation->relayed, grant->relayed, sizeof(allocation->relayed));
+    allocation->is_tcp = wish->is_tcp;
     allocation->received_by = request->packet->worker;
     allocation->identity = grant->identity;
     allocation->user = grant->user;

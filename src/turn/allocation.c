@@ -99,6 +99,11 @@ bool allocation_table_has_room(const struct allocation_table *table, uint16_t wo
            table->count_by_worker[worker] < table->limit_per_worker;
 }
 
+uint32_t allocation_next_id(const struct allocation_table *table)
+{
+    return index_pool_next(&table->ids);
+}
+
 struct allocation *allocation_create(struct allocation_table *table,
                                      const struct five_tuple *five_tuple, uint16_t worker)
 {

@@ -18,7 +18,9 @@ static unsigned read_binding(const struct turn_request *request, struct binding 
     const struct channel_table *channels = &request->server->channels;
     const struct allocation *allocation = request->allocation;
 
-    if (stun_message_channel_number(&request->message, &binding->number) != STUN_VALUE_OK ||
+    // TCP is relayed by connections (RFC 6062 section 3).
+    if (allocation->is_tcp ||
+        stun_message_channel_number(&request->message, &binding->number) != STUN_VALUE_OK ||
         stun_message_xor_address(&request->message, STUN_ATTRIBUTE_XOR_PEER_ADDRESS,
                                  &binding->peer) != STUN_VALUE_OK ||
         binding->number > channel_data_max(request->server->config.rfc5766_channels))

@@ -9,6 +9,7 @@ void turn_output_reset(struct turn_output *output)
     output->response_len = 0;
     output->response_error = 0;
     output->request_method = 0;
+    output->response_to.transport = 0;
     output->command_count = 0;
 }
 
@@ -44,7 +45,8 @@ void turn_output_install_allocation(struct turn_output *output,
                                     const struct allocation_table *table,
                                     const struct allocation *allocation)
 {
-    append_allocation(output, TURN_COMMAND_INSTALL_ALLOCATION, table, allocation);
+    if (!allocation->is_tcp)
+        append_allocation(output, TURN_COMMAND_INSTALL_ALLOCATION, table, allocation);
 }
 
 void turn_output_remove_allocation(struct turn_output *output, const struct allocation_table *table,
@@ -63,7 +65,8 @@ void turn_output_remove_relay(struct turn_output *output, const struct allocatio
 void turn_output_permission(struct turn_output *output, enum turn_command_kind kind,
                             const struct allocation *allocation, const struct ip_address *peer)
 {
-    append(output, kind, allocation)->permission = *peer;
+    if (!allocation->is_tcp)
+        append(output, kind, allocation)->permission = *peer;
 }
 
 void turn_output_channel(struct turn_output *output, enum turn_command_kind kind,
@@ -73,4 +76,38 @@ void turn_output_channel(struct turn_output *output, enum turn_command_kind kind
     struct turn_command *command = append(output, kind, allocation);
     command->channel.number = number;
     command->channel.peer = *peer;
+}
+
+void turn_output_tcp_connect(struct turn_output *output, const struct allocation *allocation,
+                             uint32_t connection, const struct transport_address *peer,
+                             struct turn_relayed_address from)
+{
+    struct turn_command *command = append(output, TURN_COMMAND_TCP_CONNECT, allocation);
+    command->tcp_connect.connection = connection;
+    command->tcp_connect.peer = *peer;
+    command->tcp_connect.from = from;
+}
+
+void turn_output_tcp_bind(struct turn_output *output, const struct allocation *allocation,
+                          uint32_t connection, const struct five_tuple *client)
+{
+    struct turn_command *command = append(output, TURN_COMMAND_TCP_BIND, allocation);
+    command->tcp_bind.connection = connection;
+    command->tcp_bind.client = *client;
+}
+
+void turn_output_tcp_close(struct turn_output *output, const struct allocation *allocation,
+                           uint32_t connection)
+{
+    append(output, TURN_COMMAND_TCP_CLOSE, allocation)->tcp_close = connection;
+}
+
+void turn_output_tcp_unlisten(struct turn_output *output, const struct allocation *allocation,
+                              unsigned slots)
+{
+    struct turn_command *command = append(output, TURN_COMMAND_TCP_UNLISTEN, allocation);
+    if ((slots & 1u << RELAYED_V4) != 0)
+        command->tcp_unlisten.relayed_v4 = live_address(allocation, RELAYED_V4);
+    if ((slots & 1u << RELAYED_V6) != 0)
+        command->tcp_unlisten.relayed_v6 = live_address(allocation, RELAYED_V6);
 }

@@ -35,10 +35,15 @@ static uint16_t *place_of(const struct relay_ports *ports, uint16_t *const *plac
     return &places[relay][port - ports->relays[relay].min_port];
 }
 
-static bool port_is_free(const struct relay_ports *ports, uint16_t relay, uint16_t port)
+static bool port_is_in_range(const struct relay_ports *ports, uint16_t relay, uint16_t port)
 {
     const struct turn_relay *range = &ports->relays[relay];
-    return port >= range->min_port && port <= range->max_port &&
+    return port >= range->min_port && port <= range->max_port;
+}
+
+static bool port_is_free(const struct relay_ports *ports, uint16_t relay, uint16_t port)
+{
+    return port_is_in_range(ports, relay, port) &&
            *place_of(ports, ports->places, relay, port) != NOWHERE;
 }
 
@@ -223,6 +228,11 @@ bool relay_ports_take(struct relay_ports *ports, uint16_t relay, uint16_t worker
     }
     *ret_port = port;
     return true;
+}
+
+bool relay_ports_is_taken(const struct relay_ports *ports, uint16_t relay, uint16_t port)
+{
+    return port_is_in_range(ports, relay, port) && !port_is_free(ports, relay, port);
 }
 
 void relay_ports_give(struct relay_ports *ports, uint16_t relay, uint16_t port)

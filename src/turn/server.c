@@ -6,6 +6,8 @@
 #include "turn/allocate.h"
 #include "turn/authentication.h"
 #include "turn/channel_bind.h"
+#include "turn/connect.h"
+#include "turn/connection_bind.h"
 #include "turn/create_permission.h"
 #include "turn/output.h"
 #include "turn/refresh.h"
@@ -40,7 +42,9 @@ static bool config_is_valid(const struct turn_config *config)
         limits->allocations == 0 || limits->default_lifetime_s == 0 ||
         limits->max_lifetime_s < limits->default_lifetime_s ||
         limits->permissions_per_allocation > UINT16_MAX ||
-        limits->channels_per_allocation > UINT16_MAX)
+        limits->channels_per_allocation > UINT16_MAX ||
+        limits->tcp_connections_per_allocation > UINT16_MAX ||
+        (config->allow_tcp_relay && config->tcp_listener.listen == NULL))
         return false;
     for (uint16_t relay = 0; relay < config->relay_count; relay++) {
         if (!relay_is_valid(config, relay))
@@ -59,6 +63,7 @@ static int init_expiry(struct turn_server *server)
         [EXPIRY_PERMISSION] = limits->permissions_per_worker * workers,
         [EXPIRY_CHANNEL] = limits->channels_per_worker * workers,
         [EXPIRY_RESERVATION] = limits->allocations,
+        [EXPIRY_TCP_CONNECTION] = limits->tcp_connections,
     };
     return expiry_init(&server->expiry, counts, limits->max_lifetime_s);
 }
@@ -102,7 +107,15 @@ static int init_tables(struct turn_server *server)
     if (error == 0)
         error = reservation_table_init(&server->reservations, limits->allocations, &key);
     if (error == 0)
-        error = identity_table_init(&server->identities, limits->allocations, &key);
+        error = tcp_connection_table_init(&server->tcp_connections, limits->tcp_connections,
+                                          limits->tcp_connections_per_allocation, &key);
+    if (error == 0)
+        error =
+            relay_ports_init(&server->tcp_ports, server->config.relays,
+                             server->config.allow_tcp_relay ? server->config.relay_count : 0, 1);
+    if (error == 0)
+        error = identity_table_init(&server->identities,
+                                    limits->allocations + limits->tcp_connections, &key);
     if (error == 0)
         error =
             quota_init(&server->quota, 2 * limits->allocations, limits->allocations_per_user, &key);
@@ -136,6 +149,8 @@ void turn_server_destroy(struct turn_server *server)
     channel_table_done(&server->channels);
     reservation_table_done(&server->reservations);
     relay_ports_done(&server->relay_ports);
+    tcp_connection_table_done(&server->tcp_connections);
+    relay_ports_done(&server->tcp_ports);
     identity_table_done(&server->identities);
     quota_done(&server->quota);
     expiry_done(&server->expiry);
@@ -157,6 +172,14 @@ void turn_server_set_access(struct turn_server *server, const struct credentials
     server->config.peer_policy = peer_policy;
 }
 
+static void revoke_tcp_connection(struct turn_server *server, uint32_t connection,
+                                  struct turn_output *output)
+{
+    if (server->tcp_connections.at[connection].state == TCP_CONNECTION_CONNECTING)
+        turn_connect_answer(server, connection, STUN_ERROR_FORBIDDEN, output);
+    teardown_tcp_connection(server, connection, output);
+}
+
 static void revoke_one(struct turn_server *server, const struct server_place *place,
                        struct turn_output *output)
 {
@@ -173,13 +196,19 @@ static void revoke_one(struct turn_server *server, const struct server_place *pl
         if (!peer_verdict_allows(peer_policy_check(policy, &peer)))
             teardown_channel(server, index, output);
     }
+    if (place->table == SERVER_TCP_CONNECTIONS &&
+        tcp_connection_is_live(&server->tcp_connections, index) &&
+        !peer_verdict_allows(peer_policy_check(policy, &server->tcp_connections.at[index].peer)))
+        revoke_tcp_connection(server, index, output);
 }
 
 bool turn_server_revoke(struct turn_server *server, uint64_t *cursor, struct turn_output *output)
 {
     struct server_place place;
     turn_output_reset(output);
-    for (unsigned i = 0; i < TURN_WALK_STEPS_MAX && turn_output_has_room(output); i++) {
+    for (unsigned i = 0;
+         i < TURN_WALK_STEPS_MAX && turn_output_has_room(output) && output->response_len == 0;
+         i++) {
         if (!server_next_place(server, cursor, &place))
             return false;
         revoke_one(server, &place, output);
@@ -254,12 +283,37 @@ static bool is_owner(const struct turn_request *request)
                   identity_name(&request->server->identities, request->allocation->identity)) == 0;
 }
 
+static unsigned process_connection_bind(struct turn_request *request)
+{
+    if (request->allocation != NULL && !request->is_owner)
+        return STUN_ERROR_WRONG_CREDENTIALS;
+    return turn_connection_bind(request);
+}
+
+// Whose it is: the client's, or of a ConnectionBind the one that it names.
+static struct allocation *find_allocation(const struct turn_request *request)
+{
+    if (request->message.method == STUN_METHOD_CONNECTION_BIND)
+        return turn_connection_bind_allocation(request);
+    return allocation_find(&request->server->allocations, &request->packet->five_tuple);
+}
+
+// RFC 6062 section 4.3: no messages there, though some may have been on their way.
+static bool is_data_connection(const struct turn_server *server,
+                               const struct five_tuple *five_tuple)
+{
+    return five_tuple_is_stream(five_tuple) &&
+           tcp_connection_find_client(&server->tcp_connections, five_tuple) != INDEX_NONE;
+}
+
 // RFC 8656 section 5: what holds for every method, then the method.
 static unsigned process(struct turn_request *request)
 {
     if (request->message.unknown_count > 0)
         return STUN_ERROR_UNKNOWN_ATTRIBUTE;
     request->is_owner = is_owner(request);
+    if (request->message.method == STUN_METHOD_CONNECTION_BIND)
+        return process_connection_bind(request);
     if (request->is_owner)
         follow_client(request);
     if (request->message.method == STUN_METHOD_ALLOCATE)
@@ -273,6 +327,8 @@ static unsigned process(struct turn_request *request)
         return turn_refresh(request);
     case STUN_METHOD_CREATE_PERMISSION:
         return turn_create_permission(request);
+    case STUN_METHOD_CONNECT:
+        return turn_connect(request);
     default:
         return turn_channel_bind(request);
     }
@@ -286,13 +342,14 @@ void turn_server_receive(struct turn_server *server, const struct turn_time *now
 
     assert(packet->worker < server->config.worker_count);
     turn_output_reset(output);
-    if (stun_message_parse(packet->bytes, &request.message) != STUN_VALID)
+    if (stun_message_parse(packet->bytes, &request.message) != STUN_VALID ||
+        is_data_connection(server, &packet->five_tuple))
         return;
     output->request_method = request.message.method;
     allocation_prefetch(&server->allocations, &packet->five_tuple);
     if (!passes_stateless(&request))
         return;
-    request.allocation = allocation_find(&server->allocations, &packet->five_tuple);
+    request.allocation = find_allocation(&request);
     if (!authentication_check(&request)) {
         challenge(&request);
         return;
@@ -316,6 +373,14 @@ static void expire_relayed(struct turn_server *server, const struct turn_time *n
         teardown_relayed(server, allocation, slot, output);
 }
 
+static void expire_tcp_connection(struct turn_server *server, uint32_t connection,
+                                  struct turn_output *output)
+{
+    if (server->tcp_connections.at[connection].state == TCP_CONNECTION_CONNECTING)
+        turn_connect_answer(server, connection, STUN_ERROR_CONNECTION_TIMEOUT_OR_FAILURE, output);
+    teardown_tcp_connection(server, connection, output);
+}
+
 bool turn_server_expire(struct turn_server *server, const struct turn_time *now,
                         struct turn_output *output)
 {
@@ -323,8 +388,9 @@ bool turn_server_expire(struct turn_server *server, const struct turn_time *now,
     uint32_t index;
 
     turn_output_reset(output);
-    for (unsigned i = 0;
-         i < TURN_OUTPUT_COMMANDS_MAX && expiry_pop(&server->expiry, now, &kind, &index); i++) {
+    for (unsigned i = 0; i < TURN_OUTPUT_COMMANDS_MAX && output->response_len == 0 &&
+                         expiry_pop(&server->expiry, now, &kind, &index);
+         i++) {
         switch (kind) {
         case EXPIRY_RELAYED_V4:
             expire_relayed(server, now, index, RELAYED_V4, output);
@@ -337,6 +403,9 @@ bool turn_server_expire(struct turn_server *server, const struct turn_time *now,
             break;
         case EXPIRY_CHANNEL:
             teardown_channel(server, index, output);
+            break;
+        case EXPIRY_TCP_CONNECTION:
+            expire_tcp_connection(server, index, output);
             break;
         default:
             teardown_reservation(server, index);
@@ -371,4 +440,7 @@ void turn_server_disconnected(struct turn_server *server, const struct turn_time
     struct allocation *allocation = allocation_find(&server->allocations, five_tuple);
     if (allocation != NULL)
         teardown_allocation(server, allocation, output);
+    uint32_t connection = tcp_connection_find_client(&server->tcp_connections, five_tuple);
+    if (connection != INDEX_NONE)
+        teardown_tcp_connection(server, connection, output);
 }

@@ -3,6 +3,7 @@
 #include "turn/teardown.h"
 
 #include "turn/output.h"
+#include "turn/tcp_listener.h"
 
 static void forget_permission(struct turn_server *server, struct allocation *allocation,
                               uint32_t permission)
@@ -18,9 +19,8 @@ static void forget_channel(struct turn_server *server, struct allocation *alloca
     channel_destroy(&server->channels, allocation, channel);
 }
 
-// The worker drops these with the relayed address: no command for each.
-static void forget_family(struct turn_server *server, struct allocation *allocation,
-                          enum ip_family family)
+static void forget_permissions(struct turn_server *server, struct allocation *allocation,
+                               enum ip_family family)
 {
     uint32_t found[PEER_ENTRIES_FOUND_MAX];
     unsigned count;
@@ -28,10 +28,51 @@ static void forget_family(struct turn_server *server, struct allocation *allocat
         for (unsigned i = 0; i < count; i++)
             forget_permission(server, allocation, found[i]);
     }
+}
+
+static void forget_channels(struct turn_server *server, struct allocation *allocation,
+                            enum ip_family family)
+{
+    uint32_t found[PEER_ENTRIES_FOUND_MAX];
+    unsigned count;
     while ((count = channel_find_family(&server->channels, allocation, family, found)) > 0) {
         for (unsigned i = 0; i < count; i++)
             forget_channel(server, allocation, found[i]);
     }
+}
+
+static void forget_tcp_connection(struct turn_server *server, struct allocation *allocation,
+                                  uint32_t connection)
+{
+    const struct tcp_connection *at = &server->tcp_connections.at[connection];
+    if (at->state == TCP_CONNECTION_CONNECTING)
+        identity_give(&server->identities, at->reply.identity);
+    if (at->state != TCP_CONNECTION_BOUND)
+        expiry_cancel(&server->expiry, EXPIRY_TCP_CONNECTION, connection);
+    tcp_connection_destroy(&server->tcp_connections, allocation, connection);
+}
+
+static void forget_tcp_connections(struct turn_server *server, struct allocation *allocation,
+                                   enum ip_family family)
+{
+    const struct tcp_connection_table *table = &server->tcp_connections;
+    uint32_t next;
+    for (uint32_t at = allocation->tcp_connections; at != INDEX_NONE; at = next) {
+        next = table->at[at].next;
+        if (table->at[at].peer.ip.family == family)
+            forget_tcp_connection(server, allocation, at);
+    }
+}
+
+// They are dropped with the relayed address, by whoever holds it: no command for each.
+static void forget_family(struct turn_server *server, struct allocation *allocation,
+                          enum ip_family family)
+{
+    forget_permissions(server, allocation, family);
+    if (allocation->is_tcp)
+        forget_tcp_connections(server, allocation, family);
+    else
+        forget_channels(server, allocation, family);
 }
 
 void teardown_permission(struct turn_server *server, uint32_t permission,
@@ -53,6 +94,20 @@ void teardown_channel(struct turn_server *server, uint32_t channel, struct turn_
     forget_channel(server, allocation, channel);
 }
 
+void teardown_tcp_closed(struct turn_server *server, uint32_t connection)
+{
+    uint32_t allocation = server->tcp_connections.at[connection].allocation;
+    forget_tcp_connection(server, &server->allocations.at[allocation], connection);
+}
+
+void teardown_tcp_connection(struct turn_server *server, uint32_t connection,
+                             struct turn_output *output)
+{
+    const struct tcp_connection *at = &server->tcp_connections.at[connection];
+    turn_output_tcp_close(output, &server->allocations.at[at->allocation], at->id);
+    teardown_tcp_closed(server, connection);
+}
+
 static void await_acknowledgement(struct turn_server *server, struct allocation *allocation)
 {
     allocation->acknowledgements++;
@@ -67,18 +122,49 @@ static void end_relayed(struct turn_server *server, struct allocation *allocatio
     allocation->relayed[slot].state = state & 0xF;
 }
 
-void teardown_allocation(struct turn_server *server, struct allocation *allocation,
-                         struct turn_output *output)
+static void end_tcp_relayed(struct turn_server *server, struct allocation *allocation,
+                            unsigned slots, struct turn_output *output)
+{
+    turn_output_tcp_unlisten(output, allocation, slots);
+    for (unsigned slot = 0; slot < RELAYED_COUNT; slot++) {
+        if ((slots & 1u << slot) == 0)
+            continue;
+        tcp_listener_close(server, allocation->relayed[slot].address);
+        end_relayed(server, allocation, (enum relayed_slot)slot, RELAYED_NONE);
+    }
+}
+
+static unsigned live_slots(const struct allocation *allocation)
+{
+    unsigned slots = 0;
+    for (unsigned slot = 0; slot < RELAYED_COUNT; slot++)
+        slots |= (allocation->relayed[slot].state == RELAYED_LIVE ? 1u : 0) << slot;
+    return slots;
+}
+
+static void end_udp(struct turn_server *server, struct allocation *allocation,
+                    struct turn_output *output)
 {
     turn_output_remove_allocation(output, &server->allocations, allocation);
     for (unsigned slot = 0; slot < RELAYED_COUNT; slot++) {
         if (allocation->relayed[slot].state == RELAYED_LIVE)
             end_relayed(server, allocation, (enum relayed_slot)slot, RELAYED_RETIRED);
     }
+    await_acknowledgement(server, allocation);
+}
+
+void teardown_allocation(struct turn_server *server, struct allocation *allocation,
+                         struct turn_output *output)
+{
+    if (allocation->is_tcp)
+        end_tcp_relayed(server, allocation, live_slots(allocation), output);
+    else
+        end_udp(server, allocation, output);
     identity_give(&server->identities, allocation->identity);
     quota_give(&server->quota, QUOTA_ALLOCATIONS, allocation->user);
-    await_acknowledgement(server, allocation);
     allocation_retire(&server->allocations, allocation);
+    if (allocation->acknowledgements == 0)
+        allocation_release(&server->allocations, allocation);
 }
 
 void teardown_relayed(struct turn_server *server, struct allocation *allocation,
@@ -86,6 +172,10 @@ void teardown_relayed(struct turn_server *server, struct allocation *allocation,
 {
     if (allocation->relayed[relayed_other(slot)].state != RELAYED_LIVE) {
         teardown_allocation(server, allocation, output);
+        return;
+    }
+    if (allocation->is_tcp) {
+        end_tcp_relayed(server, allocation, 1u << slot, output);
         return;
     }
     turn_output_remove_relay(output, allocation, slot);

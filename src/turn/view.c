@@ -30,13 +30,15 @@ static void walk_one(const struct turn_server *server, const struct server_place
                                &allocations[permissions->at[index].entry.key.allocation],
                                &permitted);
         break;
-    default:
+    case SERVER_CHANNELS:
         if (!channel_is_live(channels, index))
             break;
         bound = channel_peer(channels, index);
         turn_output_channel(output, TURN_COMMAND_INSTALL_CHANNEL,
                             &allocations[channels->at[index].entry.key.allocation],
                             channels->at[index].number, &bound);
+        break;
+    default: // no worker holds it
         break;
     }
 }
@@ -64,6 +66,8 @@ void turn_server_usage(const struct turn_server *server, struct turn_usage *ret_
         .relay_ports = server->relay_ports.taken_count,
         .pending_removals = server->pending_removals,
         .users = server->quota.allocating_count,
+        .tcp_connections = index_pool_used(&server->tcp_connections.pool),
+        .tcp_ports = server->tcp_ports.taken_count,
     };
 }
 
@@ -100,6 +104,7 @@ bool turn_server_view(const struct turn_server *server, uint32_t id,
         return false;
     *ret_view = (struct turn_allocation_view){
         .five_tuple = allocation_five_tuple(&server->allocations, allocation),
+        .is_tcp = allocation->is_tcp,
         .username = identity_name(&server->identities, allocation->identity),
         .relayed_v4 = advertised_address(server, &allocation->relayed[RELAYED_V4]),
         .relayed_v6 = advertised_address(server, &allocation->relayed[RELAYED_V6]),

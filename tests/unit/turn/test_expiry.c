@@ -8,7 +8,7 @@
 
 static int setup(void **state)
 {
-    static const uint64_t counts[EXPIRY_KIND_COUNT] = {4, 4, 4, 4, 4};
+    static const uint64_t counts[EXPIRY_KIND_COUNT] = {4, 4, 4, 4, 4, 4};
     struct expiry *expiry = test_malloc(sizeof(*expiry));
     assert_int_equal(expiry_init(expiry, counts, 3600), 0);
     *state = expiry;

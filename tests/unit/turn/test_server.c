@@ -35,9 +35,12 @@ static void answers_nothing_that_is_no_request(void **state)
         enum stun_class message_class;
         uint16_t method;
     } silent[] = {
-        {STUN_CLASS_SUCCESS, STUN_METHOD_ALLOCATE}, {STUN_CLASS_ERROR, STUN_METHOD_REFRESH},
-        {STUN_CLASS_INDICATION, STUN_METHOD_SEND},  {STUN_CLASS_INDICATION, STUN_METHOD_BINDING},
-        {STUN_CLASS_REQUEST, STUN_METHOD_DATA},     {STUN_CLASS_REQUEST, 0x00A},
+        {STUN_CLASS_SUCCESS, STUN_METHOD_ALLOCATE},
+        {STUN_CLASS_ERROR, STUN_METHOD_REFRESH},
+        {STUN_CLASS_INDICATION, STUN_METHOD_SEND},
+        {STUN_CLASS_INDICATION, STUN_METHOD_BINDING},
+        {STUN_CLASS_REQUEST, STUN_METHOD_DATA},
+        {STUN_CLASS_REQUEST, STUN_METHOD_CONNECTION_ATTEMPT},
     };
     for (size_t i = 0; i < sizeof(silent) / sizeof(silent[0]); i++) {
         struct request request;

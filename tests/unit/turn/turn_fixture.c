@@ -114,6 +114,24 @@ void fixture_init(struct fixture *fixture)
     init_stateless(&fixture->config.stateless);
 }
 
+static int listen_anywhere(void *context, uint32_t allocation, struct turn_relayed_address address)
+{
+    struct fixture_listener *listener = context;
+    unsigned call = listener->calls++;
+    listener->allocation = allocation;
+    listener->address = address;
+    return call < listener->refusal_count ? listener->refusals[call] : 0;
+}
+
+void fixture_allow_tcp(struct fixture *fixture)
+{
+    fixture->config.allow_tcp_relay = true;
+    fixture->config.tcp_listener =
+        (struct turn_tcp_listener){.listen = listen_anywhere, .context = &fixture->listener};
+    fixture->config.limits.tcp_connections = 8;
+    fixture->config.limits.tcp_connections_per_allocation = 4;
+}
+
 void fixture_start(struct fixture *fixture)
 {
     assert_int_equal(turn_server_create(&fixture->config, &fixture->server), 0);
@@ -130,6 +148,16 @@ int fixture_setup(void **state)
 {
     struct fixture *fixture = test_malloc(sizeof(*fixture));
     fixture_init(fixture);
+    fixture_start(fixture);
+    *state = fixture;
+    return 0;
+}
+
+int fixture_setup_tcp(void **state)
+{
+    struct fixture *fixture = test_malloc(sizeof(*fixture));
+    fixture_init(fixture);
+    fixture_allow_tcp(fixture);
     fixture_start(fixture);
     *state = fixture;
     return 0;
@@ -152,6 +180,13 @@ struct client client_make(uint16_t port)
                        .server = address("203.0.113.1:3478"),
                        .transport = FIVE_TUPLE_UDP},
     };
+    return client;
+}
+
+struct client client_make_tcp(uint16_t port)
+{
+    struct client client = client_make(port);
+    client.five_tuple.transport = FIVE_TUPLE_TCP;
     return client;
 }
 
@@ -381,6 +416,56 @@ unsigned client_bind(struct fixture *fixture, const struct client *client, uint1
     stun_add_channel_number(&request.builder, channel);
     stun_add_xor_address(&request.builder, STUN_ATTRIBUTE_XOR_PEER_ADDRESS, &to);
     return client_send(fixture, client, &request);
+}
+
+unsigned client_allocate_tcp(struct fixture *fixture, const struct client *client)
+{
+    struct request request;
+    request_begin(fixture, &request, STUN_METHOD_ALLOCATE);
+    stun_add_requested_transport(&request.builder, 6);
+    return client_send(fixture, client, &request);
+}
+
+unsigned client_connect(struct fixture *fixture, const struct client *client, const char *peer,
+                        uint32_t *ret_connection)
+{
+    struct transport_address to = address(peer);
+    struct request request;
+    request_begin(fixture, &request, STUN_METHOD_CONNECT);
+    stun_add_xor_address(&request.builder, STUN_ATTRIBUTE_XOR_PEER_ADDRESS, &to);
+    struct turn_packet packet = {.five_tuple = client->five_tuple,
+                                 .bytes = client_sign(fixture, client, &request),
+                                 .worker = client->worker};
+    turn_server_receive(fixture->server, &fixture->now, &packet, &fixture->output);
+    if (fixture->output.response_len != 0) {
+        check_response(fixture, client, packet.bytes);
+        return fixture->output.response_error;
+    }
+    assert_int_equal(fixture->output.command_count, 1);
+    assert_int_equal(fixture->output.commands[0].kind, TURN_COMMAND_TCP_CONNECT);
+    *ret_connection = fixture->output.commands[0].tcp_connect.connection;
+    return 0;
+}
+
+unsigned client_connection_bind(struct fixture *fixture, const struct client *client,
+                                uint32_t connection)
+{
+    struct request request;
+    request_begin(fixture, &request, STUN_METHOD_CONNECTION_BIND);
+    stun_add_u32(&request.builder, STUN_ATTRIBUTE_CONNECTION_ID, connection);
+    return client_send(fixture, client, &request);
+}
+
+uint32_t client_attempted(struct fixture *fixture, const struct client *client, uint16_t port)
+{
+    struct transport_address peer = {.ip = ip("8.8.8.8"), .port = port};
+    uint32_t connection;
+    assert_int_equal(client_allocate_tcp(fixture, client), 0);
+    assert_int_equal(client_permit(fixture, client, "8.8.8.8"), 0);
+    assert_true(turn_server_tcp_accepted(fixture->server, &fixture->now,
+                                         fixture->listener.allocation, fixture->listener.address,
+                                         &peer, &fixture->output, &connection));
+    return connection;
 }
 
 uint32_t response_lifetime_s(const struct fixture *fixture)

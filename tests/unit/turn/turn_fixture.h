@@ -38,6 +38,15 @@ struct client {
     bool use_fingerprint;
 };
 
+// A kernel that listens where it is told to, but for the first few times.
+struct fixture_listener {
+    int refusals[16]; // -errno
+    unsigned refusal_count;
+    unsigned calls;
+    uint32_t allocation; // of the last call
+    struct turn_relayed_address address;
+};
+
 struct fixture {
     struct turn_config config;
     struct credentials *credentials;
@@ -48,6 +57,7 @@ struct fixture {
     struct stun_message response; // to the last request; valid when output.response_len is not 0
     uint64_t random_state;
     uint32_t transaction;
+    struct fixture_listener listener;
 };
 
 // A request under construction. Attributes go into builder; what follows them is the client's.
@@ -66,14 +76,20 @@ struct span text_span(const char *text);
 // yet: change config, then fixture_start.
 void fixture_init(struct fixture *fixture);
 void fixture_start(struct fixture *fixture);
+// Between the two: TCP allocations are let in, with room for 8 connections, 4 of each allocation.
+void fixture_allow_tcp(struct fixture *fixture);
 // The server and all it owns must be gone from memory after this.
 void fixture_done(struct fixture *fixture);
 // fixture_init and fixture_start, as cmocka's setup and teardown.
 int fixture_setup(void **state);
 int fixture_teardown(void **state);
+// The same with fixture_allow_tcp.
+int fixture_setup_tcp(void **state);
 
 // Alice at 192.0.2.1:<port>, talking to 203.0.113.1:3478 over UDP.
 struct client client_make(uint16_t port);
+// The same over TCP.
+struct client client_make_tcp(uint16_t port);
 void client_use_rest(struct client *client, const char *username, const char *secret,
                      char password[29]);
 
@@ -101,6 +117,15 @@ unsigned client_refresh_family(struct fixture *fixture, const struct client *cli
 unsigned client_permit(struct fixture *fixture, const struct client *client, const char *peer_ip);
 unsigned client_bind(struct fixture *fixture, const struct client *client, uint16_t channel,
                      const char *peer);
+
+// RFC 6062. Connect returns 0 when there is no response yet, and the connection's id.
+unsigned client_allocate_tcp(struct fixture *fixture, const struct client *client);
+unsigned client_connect(struct fixture *fixture, const struct client *client, const char *peer,
+                        uint32_t *ret_connection);
+unsigned client_connection_bind(struct fixture *fixture, const struct client *client,
+                                uint32_t connection);
+// Allocate, permit 8.8.8.8, and let a peer there connect from this port. Returns the connection.
+uint32_t client_attempted(struct fixture *fixture, const struct client *client, uint16_t port);
 
 // What the last response says.
 uint32_t response_lifetime_s(const struct fixture *fixture);
