@@ -106,11 +106,22 @@ static inline uint16_t channel_relay_port_be(const struct channel *channel)
     return (uint16_t)(channel->peer[1] >> 16);
 }
 
+static inline bool channel_is_of_stream(const struct channel *channel)
+{
+    return flow_key_kind(channel->client[1]) == FLOW_KEY_STREAM;
+}
+
+// Its index. Over IPv4 and UDP the entry has its address instead.
+static inline unsigned channel_listener(const struct channel *channel)
+{
+    return (unsigned)(channel->client[0] >> 32);
+}
+
 static inline const uint8_t *channel_listener_ip(const struct plane_config *config,
                                                  const struct channel *channel)
 {
-    return channel_client_family(channel) == IP_FAMILY_V6
-               ? config->listeners[channel->client[0] >> 32].ip.bytes
+    return channel_client_family(channel) == IP_FAMILY_V6 || channel_is_of_stream(channel)
+               ? config->listeners[channel_listener(channel)].ip.bytes
                : (const uint8_t *)channel->client + 4;
 }
 

@@ -20,6 +20,8 @@ static inline struct leg client_leg_of_allocation(const struct worker *worker,
         .family = allocation->client_family,
         .hairpin = TABLE_RELAY_NONE,
         .adjacency = allocation->adjacency,
+        .is_stream = plane_listener_is_stream(worker->config, allocation->listener),
+        .listener = allocation->listener,
     };
 }
 
@@ -35,5 +37,7 @@ static inline struct leg client_leg_of_channel(const struct worker *worker,
         .family = channel_client_family(channel),
         .hairpin = TABLE_RELAY_NONE,
         .adjacency = channel->to_client.adjacency,
+        .is_stream = channel_is_of_stream(channel),
+        .listener = (uint8_t)channel_listener(channel),
     };
 }

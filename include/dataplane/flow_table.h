@@ -30,6 +30,7 @@ enum flow_key_kind {
                          // the allocation
     FLOW_KEY_PEER,       // scope: allocation; without ports
     FLOW_KEY_STEERING,   // scope: as of a client
+    FLOW_KEY_STREAM,     // a client with a connection: no packet of the wire says this; scope: listener's index
 };
 
 // The first two words are, for a client with IPv4, what its packets say: source and destination
@@ -57,6 +58,11 @@ struct flow_end {
 static inline uint64_t flow_key_type(enum flow_key_kind kind, uint8_t family)
 {
     return (uint64_t)kind << FLOW_KEY_KIND_SHIFT | (uint64_t)family << FLOW_KEY_FAMILY_SHIFT;
+}
+
+static inline enum flow_key_kind flow_key_kind(uint64_t second_word)
+{
+    return (enum flow_key_kind)(uint8_t)(second_word >> FLOW_KEY_KIND_SHIFT);
 }
 
 static inline uint8_t flow_key_family(uint64_t second_word)

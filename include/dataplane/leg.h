@@ -19,6 +19,8 @@ struct leg {
     bool dont_fragment; // the client asked for DF
     bool made_here;     // not a relayed datagram: its checksum is never left out
     uint32_t adjacency; // on the wire
+    bool is_stream;     // towards a client with a connection, by way of its listener
+    uint8_t listener;
 };
 
 static inline uint64_t leg_address_sum(uint64_t sum, uint8_t family, const uint8_t *ip)

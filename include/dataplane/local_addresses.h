@@ -27,7 +27,6 @@ struct local_address {
     uint16_t max_port; // inclusive
     uint8_t kind;      // enum local_kind
     uint8_t index;     // into plane_config.listeners or .relays
-    bool rfc5766_channels;
     uint8_t next; // of the same bucket: index + 1 into the entries; 0: last
 };
 
@@ -55,6 +54,8 @@ struct local_addresses {
     const struct local_host *host_buckets[LOCAL_ADDRESSES_BUCKETS]; // lists, nobody's the last
     struct local_host hosts[LOCAL_ADDRESSES_MAX + 1]; // nobody's, with no ports, first
     unsigned host_count;
+    bool rfc5766_channels; // as configured
+    bool dtls;
 };
 
 // slots: of each relay, or NULL.

@@ -27,6 +27,7 @@ enum packet_kind {
     PACKET_PEER,         // to a relay port
     PACKET_ICMP,         // an error, to an address of ours
     PACKET_FRAGMENT,     // to an address of ours
+    PACKET_DTLS,         // to a listener, by its first byte
     PACKET_KIND_COUNT,
 };
 

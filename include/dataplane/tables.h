@@ -54,7 +54,7 @@ static inline struct flow_end tables_listener_end(const struct tables *tables, u
 {
     const struct transport_address *address = &tables->config->listeners[listener];
     struct flow_end end = {listener, __builtin_bswap16(address->port)};
-    if (address->ip.family == IP_FAMILY_V4)
+    if (address->ip.family == IP_FAMILY_V4 && !plane_listener_is_stream(tables->config, listener))
         memcpy(&end.scope, address->ip.bytes, sizeof(end.scope));
     return end;
 }
@@ -63,7 +63,9 @@ static inline void tables_client_key(const struct tables *tables, struct flow_ke
                                      uint8_t listener, uint8_t family, const uint8_t *ip,
                                      uint16_t port_be, uint16_t channel)
 {
-    flow_key_set(key, FLOW_KEY_CLIENT, family, tables_listener_end(tables, listener), ip, port_be,
+    enum flow_key_kind kind =
+        plane_listener_is_stream(tables->config, listener) ? FLOW_KEY_STREAM : FLOW_KEY_CLIENT;
+    flow_key_set(key, kind, family, tables_listener_end(tables, listener), ip, port_be,
                  __builtin_bswap16(channel));
 }
 

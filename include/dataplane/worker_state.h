@@ -98,6 +98,7 @@ struct worker {
     struct table_memory adjacency_memory;
     uint16_t handoff_first;                          // whose are taken first, next time
     struct worker_queue handoffs[PLANE_WORKERS_MAX]; // by owner
+    struct worker_queue to_streams[PLANE_STREAM_THREADS_MAX];
 } __attribute__((aligned(64)));
 
 static inline void worker_count(struct worker *worker, enum counter counter)

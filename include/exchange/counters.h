@@ -6,8 +6,8 @@
 #include <stdint.h>
 
 // What was done. Every frame ends in exactly one place. When nothing is under reassembly:
-//   RX_PACKETS + HANDOFF_IN + FROM_KERNEL + FRAGMENTS_MADE + transmit commands =
-//   TX_PACKETS + HANDOFF_OUT + TO_KERNEL + PUNTED + FRAGMENTS_MERGED + the sum of all drops.
+//   RX_PACKETS + HANDOFF_IN + FROM_KERNEL + FROM_STREAMS + FRAGMENTS_MADE + transmit commands =
+//   TX_PACKETS + HANDOFF_OUT + TO_KERNEL + TO_STREAMS + PUNTED + FRAGMENTS_MERGED + the sum of all drops.
 #define COUNTER_LIST(X)                                                                                                \
     X(RX_PACKETS, rx_packets, "frames received")                                                                       \
     X(RX_BYTES, rx_bytes, "bytes of frames received")                                                                  \
@@ -25,6 +25,8 @@
     X(HANDOFF_IN, handoff_in_packets, "frames taken over from another worker")                                         \
     X(TO_KERNEL, to_kernel_packets, "frames passed to the kernel's twin of the device")                                \
     X(FROM_KERNEL, from_kernel_packets, "frames of the kernel taken over to be transmitted")                           \
+    X(TO_STREAMS, to_streams_packets, "frames passed to the threads of TCP, TLS and DTLS")                             \
+    X(FROM_STREAMS, from_streams_packets, "frames taken over from the threads of TCP, TLS and DTLS")                   \
     X(BINDING, binding_answers, "Binding requests answered")                                                           \
     X(BAD_REQUEST, bad_request_answers, "requests answered 400 on the worker")                                         \
     X(UNAUTHENTICATED, unauthenticated_answers, "requests answered 401 on the worker")                                 \
@@ -60,6 +62,7 @@
     X(PUNT_FULL, punt_full, "punt ring full")                                                                          \
     X(HANDOFF_FULL, handoff_full, "hand-off ring full")                                                                \
     X(KERNEL_FULL, kernel_full, "queue to the kernel full")                                                            \
+    X(STREAM_FULL, stream_full, "queue to a thread of TCP, TLS and DTLS full")                                         \
     X(BAD_CHANNEL_DATA, bad_channel_data, "ChannelData too short or of a reserved channel number")                     \
     X(UNBOUND_CHANNEL, unbound_channel, "ChannelData for a channel that is not bound")                                 \
     X(NO_ALLOCATION, no_allocation, "Send indication without an allocation")                                           \

@@ -8,7 +8,9 @@
 #include "base/siphash.h"
 #include "exchange/command.h"
 #include "exchange/counters.h"
+#include "exchange/doorbell.h"
 #include "exchange/punt.h"
+#include "exchange/stream.h"
 #include "proto/stateless.h"
 
 #include <stdbool.h>
@@ -21,6 +23,9 @@ struct rte_ring;
 #define PLANE_LISTENERS_MAX 16
 #define PLANE_RELAYS_MAX    64 // a worker's 4M allocations need as many ports
 #define PLANE_WORKERS_MAX   PORT_SLICE_COUNT
+
+#define PLANE_STREAM_LISTENERS_MAX 192
+#define PLANE_STREAM_THREADS_MAX   32
 
 // A relay address: local is in the packets, advertised is what clients and peers know it as (1:1 NAT).
 struct plane_relay {
@@ -40,9 +45,20 @@ enum plane_idle {
     PLANE_IDLE_SPIN,
 };
 
+// What a listener behind those of UDP takes: one for each address, transport and thread.
+struct plane_stream_listener {
+    uint8_t transport; // enum stream_transport
+    uint8_t thread;    // that has its clients' connections
+};
+
 struct plane_config {
-    struct transport_address listeners[PLANE_LISTENERS_MAX]; // local addresses
+    // Local addresses: those of UDP first, then those of streams.
+    struct transport_address listeners[PLANE_LISTENERS_MAX + PLANE_STREAM_LISTENERS_MAX];
+    struct plane_stream_listener stream_listeners[PLANE_STREAM_LISTENERS_MAX]; // of listeners from listener_count on
     uint16_t listener_count;
+    uint16_t stream_listener_count;
+    uint16_t stream_thread_count; // 0: no streams
+    bool dtls;                    // what begins as DTLS, at a listener of UDP, is for these threads
     uint16_t relay_count;
     struct plane_relay relays[PLANE_RELAYS_MAX];
     uint16_t worker_count;
@@ -59,16 +75,11 @@ struct plane_config {
     uint32_t punt_ring_len;
     uint32_t handoff_ring_len;
     uint32_t kernel_ring_len; // a power of two; 0: the kernel keeps the interface, and there is no twin
+    uint32_t stream_ring_len; // a power of two, where there are stream threads
     struct plane_rate_limit rate_limit;
     uint64_t max_bps; // bytes a second of an allocation, each direction apart; 0: unlimited
     struct stateless_policy stateless;
 };
-
-// Who takes from a ring announces that it is about to wait; who fills the ring then rings fd, once.
-struct plane_doorbell {
-    uint32_t waiting; // the waiting thread sets, another clears; atomic
-    int fd;           // eventfd
-} __attribute__((aligned(64)));
 
 struct plane {
     struct plane_config config;
@@ -80,11 +91,36 @@ struct plane {
     // worker 0 transmits. struct rte_mbuf *; NULL without a twin.
     struct rte_ring *to_kernel[PLANE_WORKERS_MAX];
     struct rte_ring *from_kernel;
-    struct plane_doorbell doorbell;      // the control plane's
-    struct plane_doorbell twin_doorbell; // the twin's; fd -1 without one
+    // struct rte_mbuf *; see exchange/stream.h
+    struct rte_ring *to_streams[PLANE_WORKERS_MAX][PLANE_STREAM_THREADS_MAX];
+    struct rte_ring *from_streams[PLANE_STREAM_THREADS_MAX][PLANE_WORKERS_MAX];
+    struct rte_ring *stream_news[PLANE_STREAM_THREADS_MAX];   // struct stream_news
+    struct rte_ring *stream_orders[PLANE_STREAM_THREADS_MAX]; // struct stream_order
+    struct rte_mempool *stream_pool;                          // borrowed: what streams' frames are made of
+    struct doorbell stream_doorbells[PLANE_STREAM_THREADS_MAX];
+    struct doorbell doorbell;      // the control plane's
+    struct doorbell twin_doorbell; // the twin's; fd -1 without one
     struct worker_counters *counters; // one block a worker
     uint32_t running; // cleared by the control plane to stop the workers; atomic
 };
+
+// Has this listener clients with connections?
+static inline bool plane_listener_is_stream(const struct plane_config *config, unsigned listener)
+{
+    return listener >= config->listener_count;
+}
+
+static inline const struct plane_stream_listener *plane_stream_listener(const struct plane_config *config,
+                                                                        unsigned listener)
+{
+    return &config->stream_listeners[listener - config->listener_count];
+}
+
+// Of both kinds.
+static inline unsigned plane_listener_total(const struct plane_config *config)
+{
+    return config->listener_count + config->stream_listener_count;
+}
 
 // 0, -EINVAL, -ENOMEM. config is copied. The EAL is up.
 int plane_create(const struct plane_config *config, struct plane **ret_plane);
@@ -97,7 +133,7 @@ int plane_command_send(struct plane *plane, uint16_t worker, const struct comman
 // Number of punts taken, at most max.
 unsigned plane_punt_receive(struct plane *plane, uint16_t worker, struct punt *ret_punts, unsigned max);
 
-// Control plane only: about to wait for the doorbell. False: punts are waiting already, do not wait.
+// Control plane only: about to wait for the doorbell. False: punts or news are waiting already, do not wait.
 bool plane_doorbell_arm(struct plane *plane);
 
 // Worker only. 0 or -ENOBUFS. Rings the doorbell when the control plane waits.

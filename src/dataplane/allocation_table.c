@@ -146,7 +146,7 @@ int allocation_table_install(struct tables *tables, const struct command *comman
          __builtin_bswap16(command->install_allocation.relay_v6_port)},
     };
     if (command->allocation >= tables->allocations.id_count ||
-        client->listener >= PLANE_LISTENERS_MAX ||
+        client->listener >= plane_listener_total(tables->config) ||
         !tables_know_family(tables, client->address.ip.family) ||
         !relayed_is_valid(tables, &wanted[TABLE_V4]) ||
         !relayed_is_valid(tables, &wanted[TABLE_V6]))
@@ -162,6 +162,11 @@ int allocation_table_install(struct tables *tables, const struct command *comman
     }
     set_relayed(tables, index, TABLE_V4, wanted[TABLE_V4]);
     set_relayed(tables, index, TABLE_V6, wanted[TABLE_V6]);
-    set_adjacency(tables, &tables->allocations.at[index], command->install_allocation.adjacency);
+    // None is wide enough for any packet: whatever sends to clients on the wire leaves this one
+    // alone.
+    set_adjacency(tables, &tables->allocations.at[index],
+                  plane_listener_is_stream(tables->config, client->listener)
+                      ? ADJACENCY_NONE
+                      : command->install_allocation.adjacency);
     return 0;
 }

@@ -14,6 +14,7 @@
 #include "dataplane/send_to_peer.h"
 #include "dataplane/stateless_answer.h"
 #include "dataplane/stray_client.h"
+#include "dataplane/stream_path.h"
 
 #include <netinet/in.h>
 #include <rte_prefetch.h>
@@ -395,6 +396,9 @@ static void process_others(struct worker *worker)
     list = &worker->by_kind[PACKET_FRAGMENT];
     for (unsigned i = 0; i < list->count; i++)
         start_fragment(worker, list->packets[i]);
+    list = &worker->by_kind[PACKET_DTLS];
+    for (unsigned i = 0; i < list->count; i++)
+        stream_path_send_datagram(worker, list->packets[i]);
 }
 
 void burst_process(struct worker *worker, struct rte_mbuf **frames, unsigned count,

@@ -90,6 +90,7 @@ void channel_table_set_client_adjacency(const struct channel_table *table, uint3
 static void set_plain(struct channel *entry)
 {
     entry->is_plain = entry->permitted && entry->hairpin == TABLE_RELAY_NONE &&
+                      !channel_is_of_stream(entry) &&
                       channel_client_family(entry) == entry->peer_family;
 }
 

@@ -29,15 +29,21 @@ static inline void refuse(struct packet *packet, enum drop drop)
     packet->drop = (uint8_t)drop;
 }
 
+// RFC 7983 section 7.
+static inline bool is_dtls(uint8_t first_byte)
+{
+    return first_byte >= 20 && first_byte <= 63;
+}
+
 // A datagram for a listener: STUN and ChannelData differ in their first byte (RFC 8656 section 12).
-static __rte_always_inline void classify_client(const struct local_address *listener,
+static __rte_always_inline void classify_client(const struct local_addresses *locals,
                                                 struct packet *packet)
 {
     const uint8_t *payload = packet_payload(packet);
     uint16_t len = packet_payload_len(packet);
     if (len == 0) {
         refuse(packet, DROP_UNKNOWN_PROTOCOL);
-    } else if (channel_data_first_byte(payload[0], listener->rfc5766_channels)) {
+    } else if (channel_data_first_byte(payload[0], locals->rfc5766_channels)) {
         // RFC 8656 section 12.6: a datagram too short for the claimed length is discarded; padding
         // may follow.
         if (len < CHANNEL_DATA_HEADER_LEN ||
@@ -51,9 +57,21 @@ static __rte_always_inline void classify_client(const struct local_address *list
     } else if (stun_first_byte(payload[0])) {
         bool is_send = len >= 2 && load_be16(payload) == STUN_SEND_INDICATION_TYPE;
         packet->kind = is_send ? PACKET_SEND : PACKET_STUN;
+    } else if (locals->dtls && is_dtls(payload[0]) && !stream_port_is_inner(packet->mbuf->port)) {
+        packet->kind = PACKET_DTLS;
     } else {
         refuse(packet, DROP_UNKNOWN_PROTOCOL);
     }
+}
+
+// A message of a stream's client (exchange/stream.h): from the inner wire, with headers of our own.
+static void classify_stream(const struct local_addresses *locals, struct packet *packet)
+{
+    packet->local = (uint8_t)(packet->mbuf->port - STREAM_PORT_BASE);
+    packet->l4_len = load_be16(packet->l4 + 4);
+    // RFC 8656 section 15: what a peer gets of it may be cut up.
+    packet->flags |= packet->family == IP_FAMILY_V6 ? PACKET_WAS_FRAGMENTED : 0;
+    classify_client(locals, packet);
 }
 
 static __rte_always_inline void classify_udp(const struct local_addresses *locals, size_t ip_len,
@@ -70,6 +88,10 @@ static __rte_always_inline void classify_udp(const struct local_addresses *local
     packet->source_port_be = (uint16_t)udp;
     packet->destination_port_be = (uint16_t)(udp >> 16);
     packet->checksum = (uint16_t)(udp >> 48);
+    if (unlikely(stream_port_is_inner(packet->mbuf->port))) {
+        classify_stream(locals, packet);
+        return;
+    }
     // First whose it is: how another's datagram has to look is not ours to judge.
     const struct local_address *local =
         local_addresses_find(locals, packet->source_ip + ip_len, ip_len, port);
@@ -102,7 +124,7 @@ static __rte_always_inline void classify_udp(const struct local_addresses *local
         refuse(packet, DROP_NO_RELAYED_ADDRESS); // the hairpin leads to relayed addresses only
     } else {
         packet->local = local->index;
-        classify_client(local, packet);
+        classify_client(locals, packet);
     }
 }
 

@@ -2,7 +2,7 @@
 // What the control plane tells a worker, applied in order between bursts.
 #include "dataplane/commands.h"
 
-#include "dataplane/transmit.h"
+#include "dataplane/stream_path.h"
 
 #include <errno.h>
 #include <rte_ring_elem.h>
@@ -76,7 +76,7 @@ static int apply(struct worker *worker, const struct command *command)
     case COMMAND_REMOVE_STEERING:
         return steering_table_remove(&worker->tables, command);
     case COMMAND_TRANSMIT:
-        transmit(worker, command->transmit.frame);
+        stream_path_answer(worker, command->transmit.frame);
         return 0;
     case COMMAND_SET_STATELESS:
         stateless_answers_init(&worker->stateless, command->set_stateless.policy);

@@ -6,6 +6,7 @@
 #include "dataplane/fragmentation.h"
 #include "dataplane/hairpin.h"
 #include "dataplane/icmp_answer.h"
+#include "dataplane/stream_path.h"
 #include "dataplane/transmit.h"
 
 #include <netinet/in.h>
@@ -96,18 +97,18 @@ static bool check(struct worker *worker, const struct packet *packet, const stru
 {
     const struct rte_mbuf *frame = packet->mbuf;
     const struct adjacency *adjacency = &worker->adjacencies[leg->adjacency];
-    bool is_hairpin = leg->hairpin != TABLE_RELAY_NONE;
+    bool stays_inside = leg->hairpin != TABLE_RELAY_NONE || leg->is_stream;
     const uint8_t *data = packet_payload(packet) + packet->data_offset;
     size_t room_before = (size_t)(data - (const uint8_t *)frame->buf_addr);
     if (unlikely(packet->ttl <= 1)) {
         icmp_answer_time_exceeded(worker, packet);
         return false;
     }
-    if (unlikely(!is_hairpin && !adjacency->resolved)) {
+    if (unlikely(!stays_inside && !adjacency->resolved)) {
         worker_drop(worker, packet->mbuf, DROP_NO_NEIGHBOUR);
         return false;
     }
-    bool is_long = lens->packet > (is_hairpin ? UINT16_MAX : adjacency->mtu);
+    bool is_long = lens->packet > (stays_inside ? UINT16_MAX : adjacency->mtu);
     if (unlikely(is_long &&
                  (lens->packet > UINT16_MAX || !may_fragment(packet, leg, lens->packet)))) {
         icmp_answer_too_big(worker, packet, leg->family, adjacency->mtu);
@@ -202,11 +203,13 @@ bool forward(struct worker *worker, const struct packet *packet, const struct le
     memset(packet_payload(packet) + packet->data_offset + packet->data_len, 0, padding_len);
     uint8_t *ip =
         write(worker, packet, leg, &lens, prefix, prefix_len, checksum, leg_flow_label(flow_sum));
-    if (leg->hairpin == TABLE_RELAY_NONE) {
+    if (leg->is_stream) {
+        stream_path_send(worker, packet->mbuf, leg->listener);
+    } else if (leg->hairpin == TABLE_RELAY_NONE) {
         to_wire(worker, packet->mbuf, leg, ip, lens.packet);
-        return true;
+    } else {
+        memset(ip - PACKET_ETHERNET_LEN, 0, 12);
+        hairpin_turn(worker, packet->mbuf, leg->destination_port_be);
     }
-    memset(ip - PACKET_ETHERNET_LEN, 0, 12);
-    hairpin_turn(worker, packet->mbuf, leg->destination_port_be);
     return true;
 }

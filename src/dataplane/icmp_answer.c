@@ -34,7 +34,7 @@ static bool may_answer(struct worker *worker, const struct packet *packet)
     uint64_t interval_tsc = worker->tsc_hz / ANSWERS_PER_SECOND;
     if (packet->kind == PACKET_ICMP)
         return false; // never about an error (RFC 4443 section 2.4 (e))
-    if (packet->mbuf->port == PACKET_PORT_LOCAL)
+    if (packet->mbuf->port == PACKET_PORT_LOCAL || stream_port_is_inner(packet->mbuf->port))
         return false; // nobody's MAC address is in it
     if (worker->icmp_due_tsc < worker->now_tsc)
         worker->icmp_due_tsc = worker->now_tsc;

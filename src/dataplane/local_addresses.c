@@ -71,6 +71,8 @@ void local_addresses_init(struct local_addresses *addresses, const struct plane_
                           enum ip_family family, const struct relay_slot *const *slots)
 {
     memset(addresses, 0, sizeof(*addresses));
+    addresses->rfc5766_channels = config->rfc5766_channels;
+    addresses->dtls = config->dtls;
     for (unsigned i = 0; i < LOCAL_ADDRESSES_BUCKETS; i++)
         addresses->host_buckets[i] = &addresses->hosts[0];
     for (unsigned i = 0; i < config->listener_count; i++) {
@@ -78,7 +80,6 @@ void local_addresses_init(struct local_addresses *addresses, const struct plane_
         if (listener->ip.family != family)
             continue;
         add(addresses, &listener->ip, listener->port, listener->port, LOCAL_LISTENER, i, NULL);
-        addresses->entries[addresses->count - 1].rfc5766_channels = config->rfc5766_channels;
     }
     for (unsigned i = 0; i < config->relay_count; i++) {
         const struct plane_relay *relay = &config->relays[i];

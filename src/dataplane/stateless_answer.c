@@ -4,7 +4,7 @@
 
 #include "dataplane/forward.h"
 #include "dataplane/punting.h"
-#include "dataplane/transmit.h"
+#include "dataplane/stream_path.h"
 #include "exchange/reply.h"
 #include "proto/message.h"
 
@@ -46,9 +46,11 @@ static bool sum_is_good(const struct packet *packet)
     return checksum_is_right(add_datagram(sum, packet->l4, packet->l4_len));
 }
 
+// Where a client has a connection, its address is proven: nobody else gets the answers.
 static bool prefix_is_within_rate(struct worker *worker, const struct packet *packet)
 {
-    return rate_limiter_allows(&worker->rate_limiter, packet->family, packet->source_ip,
+    return stream_port_is_inner(packet->mbuf->port) ||
+           rate_limiter_allows(&worker->rate_limiter, packet->family, packet->source_ip,
                                worker->now_tsc);
 }
 
@@ -159,6 +161,6 @@ void stateless_answer(struct worker *worker, const struct worker_packets *list)
         const struct answer *answer = &answers.at[i];
         const struct packet *packet = answer->packet;
         reply_in_place(packet->mbuf, message_offset(packet), answer->reply.len, answer->reply.sum);
-        transmit(worker, packet->mbuf);
+        stream_path_answer(worker, packet->mbuf);
     }
 }

@@ -10,6 +10,7 @@
 #include "dataplane/kernel_path.h"
 #include "dataplane/punting.h"
 #include "dataplane/stray_client.h"
+#include "dataplane/stream_path.h"
 #include "dataplane/transmit.h"
 #include "dataplane/worker_state.h"
 
@@ -147,6 +148,10 @@ static void rings_drain(const struct plane *plane)
         frames_drain(plane->to_kernel[to]);
         for (unsigned from = 0; from < plane->config.worker_count; from++)
             frames_drain(plane->handoffs[from][to]);
+        for (unsigned thread = 0; thread < plane->config.stream_thread_count; thread++) {
+            frames_drain(plane->to_streams[to][thread]);
+            frames_drain(plane->from_streams[thread][to]);
+        }
     }
     frames_drain(plane->from_kernel);
 }
@@ -236,6 +241,17 @@ static unsigned poll_port(struct worker *worker)
     return count;
 }
 
+static unsigned process_streams(struct worker *worker)
+{
+    unsigned work = 0;
+    for (uint16_t thread = 0; thread < worker->config->stream_thread_count; thread++) {
+        struct rte_mbuf *frames[WORKER_BURST];
+        unsigned count = stream_path_receive(worker, thread, frames, &work);
+        process_all(worker, frames, count, worker->config->worker_count > 1);
+    }
+    return work;
+}
+
 // What other cores have written last takes long to come. It is asked for first and looked at last.
 unsigned worker_poll(struct worker *worker)
 {
@@ -248,10 +264,12 @@ unsigned worker_poll(struct worker *worker)
     work += poll_port(worker);
     work += process_handoffs(worker, handed, handed_count);
     work += kernel_path_receive(worker);
+    work += process_streams(worker);
     worker->counters->drops[DROP_FRAGMENT] +=
         reassembly_expire(&worker->reassembly, worker->now_tsc);
     handoff_flush(worker);
     kernel_path_flush(worker);
+    stream_path_flush(worker);
     transmit_flush(worker);
     if (work > 0)
         worker->counters->busy_polls++;

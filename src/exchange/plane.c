@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The rings between the planes, and the doorbells that let a thread sleep while no worker has
-// anything for it.
+// The rings between the planes.
 #include "exchange/plane.h"
 
 #include <errno.h>
@@ -9,17 +8,28 @@
 #include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 static bool ring_len_is_valid(uint32_t len)
 {
     return len >= 2 && len <= RTE_RING_SZ_MASK / 2 && (len & (len - 1)) == 0;
 }
 
+static bool streams_are_valid(const struct plane_config *config)
+{
+    for (uint16_t i = 0; i < config->stream_listener_count && i < PLANE_STREAM_LISTENERS_MAX; i++) {
+        if (config->stream_listeners[i].thread >= config->stream_thread_count)
+            return false;
+    }
+    return config->stream_listener_count <= PLANE_STREAM_LISTENERS_MAX &&
+           config->stream_thread_count <= PLANE_STREAM_THREADS_MAX &&
+           (!config->dtls || config->stream_thread_count > 0) &&
+           (config->stream_thread_count == 0 || ring_len_is_valid(config->stream_ring_len));
+}
+
 static bool config_is_valid(const struct plane_config *config)
 {
-    return config->worker_count >= 1 && config->worker_count <= PLANE_WORKERS_MAX &&
+    return streams_are_valid(config) && config->worker_count >= 1 &&
+           config->worker_count <= PLANE_WORKERS_MAX &&
            config->listener_count <= PLANE_LISTENERS_MAX &&
            config->relay_count <= PLANE_RELAYS_MAX && config->allocations >= 1 &&
            config->allocations_per_worker >= 1 && config->adjacencies >= 1 &&
@@ -79,9 +89,8 @@ static int plane_create_twin(struct plane *plane)
     uint32_t len = plane->config.kernel_ring_len;
     if (len == 0)
         return 0;
-    plane->twin_doorbell.fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     plane->from_kernel = ring_create(sizeof(void *), len);
-    if (plane->twin_doorbell.fd < 0 || plane->from_kernel == NULL)
+    if (doorbell_init(&plane->twin_doorbell) != 0 || plane->from_kernel == NULL)
         return -ENOMEM;
     for (uint16_t worker = 0; worker < plane->config.worker_count; worker++) {
         plane->to_kernel[worker] = ring_create(sizeof(void *), len);
@@ -89,6 +98,44 @@ static int plane_create_twin(struct plane *plane)
             return -ENOMEM;
     }
     return 0;
+}
+
+static int plane_create_stream(struct plane *plane, uint16_t thread)
+{
+    const struct plane_config *config = &plane->config;
+    uint32_t len = config->stream_ring_len;
+    plane->stream_news[thread] = ring_create(sizeof(struct stream_news), len);
+    plane->stream_orders[thread] = ring_create(sizeof(struct stream_order), len);
+    if (doorbell_init(&plane->stream_doorbells[thread]) != 0 ||
+        plane->stream_news[thread] == NULL || plane->stream_orders[thread] == NULL)
+        return -ENOMEM;
+    for (uint16_t worker = 0; worker < config->worker_count; worker++) {
+        plane->to_streams[worker][thread] = ring_create(sizeof(void *), len);
+        plane->from_streams[thread][worker] = ring_create(sizeof(void *), len);
+        if (plane->to_streams[worker][thread] == NULL ||
+            plane->from_streams[thread][worker] == NULL)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+static int plane_create_streams(struct plane *plane)
+{
+    int error = 0;
+    for (uint16_t i = 0; error == 0 && i < plane->config.stream_thread_count; i++)
+        error = plane_create_stream(plane, i);
+    return error;
+}
+
+static void plane_destroy_stream(struct plane *plane, uint16_t thread)
+{
+    doorbell_done(&plane->stream_doorbells[thread]);
+    free(plane->stream_news[thread]);
+    free(plane->stream_orders[thread]);
+    for (uint16_t worker = 0; worker < plane->config.worker_count; worker++) {
+        free(plane->to_streams[worker][thread]);
+        free(plane->from_streams[thread][worker]);
+    }
 }
 
 int plane_create(const struct plane_config *config, struct plane **ret_plane)
@@ -101,11 +148,14 @@ int plane_create(const struct plane_config *config, struct plane **ret_plane)
     plane->config = *config;
     plane->running = 1;
     plane->twin_doorbell.fd = -1;
-    plane->doorbell.fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    plane->doorbell.fd = -1;
+    for (uint16_t i = 0; i < config->stream_thread_count; i++)
+        plane->stream_doorbells[i].fd = -1;
     plane->counters = take_zeroed(alignof(struct worker_counters),
                                   config->worker_count * sizeof(struct worker_counters));
-    if (plane->doorbell.fd < 0 || plane->counters == NULL || plane_create_rings(plane) != 0 ||
-        plane_create_twin(plane) != 0) {
+    if (doorbell_init(&plane->doorbell) != 0 || plane->counters == NULL ||
+        plane_create_rings(plane) != 0 || plane_create_twin(plane) != 0 ||
+        plane_create_streams(plane) != 0) {
         plane_destroy(plane);
         return -ENOMEM;
     }
@@ -124,11 +174,11 @@ void plane_destroy(struct plane *plane)
         for (uint16_t to = 0; to < plane->config.worker_count; to++)
             free(plane->handoffs[worker][to]);
     }
+    for (uint16_t i = 0; i < plane->config.stream_thread_count; i++)
+        plane_destroy_stream(plane, i);
     free(plane->from_kernel);
-    if (plane->doorbell.fd >= 0)
-        close(plane->doorbell.fd);
-    if (plane->twin_doorbell.fd >= 0)
-        close(plane->twin_doorbell.fd);
+    doorbell_done(&plane->doorbell);
+    doorbell_done(&plane->twin_doorbell);
     free(plane->counters);
     free(plane);
 }
@@ -151,47 +201,20 @@ unsigned plane_punt_receive(struct plane *plane, uint16_t worker, struct punt *r
                                           NULL);
 }
 
-// Two threads each store, then load what the other stores: the control plane, or the twin, says
-// that it waits and looks at the rings; a worker fills a ring and looks whether they wait. With a
-// full fence between store and load on both sides, at least one of them sees the other, so nothing
-// is left lying while the one it is for sleeps.
-static bool doorbell_arm(struct plane_doorbell *doorbell, struct rte_ring *const *rings,
-                         unsigned count)
-{
-    uint64_t rung;
-    ssize_t ignored =
-        read(doorbell->fd, &rung, sizeof(rung)); // what was rung before is being seen to now
-    (void)ignored;
-    __atomic_store_n(&doorbell->waiting, 1, __ATOMIC_RELAXED);
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    for (unsigned i = 0; i < count; i++) {
-        if (rte_ring_empty(rings[i]))
-            continue;
-        __atomic_store_n(&doorbell->waiting, 0, __ATOMIC_RELAXED);
-        return false;
-    }
-    return true;
-}
-
 bool plane_doorbell_arm(struct plane *plane)
 {
-    return doorbell_arm(&plane->doorbell, plane->punts, plane->config.worker_count);
+    struct rte_ring *rings[PLANE_WORKERS_MAX + PLANE_STREAM_THREADS_MAX];
+    unsigned count = 0;
+    for (uint16_t worker = 0; worker < plane->config.worker_count; worker++)
+        rings[count++] = plane->punts[worker];
+    for (uint16_t thread = 0; thread < plane->config.stream_thread_count; thread++)
+        rings[count++] = plane->stream_news[thread];
+    return doorbell_arm(&plane->doorbell, rings, count);
 }
 
 bool plane_twin_doorbell_arm(struct plane *plane)
 {
     return doorbell_arm(&plane->twin_doorbell, plane->to_kernel, plane->config.worker_count);
-}
-
-static void doorbell_ring(struct plane_doorbell *doorbell)
-{
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    if (__atomic_load_n(&doorbell->waiting, __ATOMIC_RELAXED) == 0 ||
-        __atomic_exchange_n(&doorbell->waiting, 0, __ATOMIC_RELAXED) == 0)
-        return;
-    uint64_t one = 1;
-    ssize_t ignored = write(doorbell->fd, &one, sizeof(one)); // full means rung already
-    (void)ignored;
 }
 
 int plane_punt_send(struct plane *plane, uint16_t worker, const struct punt *punt)

@@ -114,6 +114,7 @@ struct rig *rig_create(const struct plane_config *config)
     rig->frames_free = rte_mempool_avail_count(rig_pool);
     rig->port = (uint8_t)ports[0];
     assert_int_equal(plane_create(config, &rig->plane), 0);
+    stream_set_pool(rig->plane, rig_pool);
     for (unsigned worker = 0; worker < config->worker_count; worker++) {
         struct worker_config worker_config = {
             .plane = rig->plane,
@@ -134,15 +135,15 @@ struct rig *rig_create(const struct plane_config *config)
 static uint64_t frames_in(const struct rig *rig)
 {
     return rig_counter(rig, COUNTER_RX_PACKETS) + rig_counter(rig, COUNTER_HANDOFF_IN) +
-           rig_counter(rig, COUNTER_FROM_KERNEL) + rig_counter(rig, COUNTER_FRAGMENTS_MADE) +
-           rig->transmit_commands;
+           rig_counter(rig, COUNTER_FROM_KERNEL) + rig_counter(rig, COUNTER_FROM_STREAMS) +
+           rig_counter(rig, COUNTER_FRAGMENTS_MADE) + rig->transmit_commands;
 }
 
 static uint64_t frames_out(const struct rig *rig)
 {
     uint64_t sum = rig_counter(rig, COUNTER_TX_PACKETS) + rig_counter(rig, COUNTER_HANDOFF_OUT) +
-                   rig_counter(rig, COUNTER_TO_KERNEL) + rig_counter(rig, COUNTER_PUNTED) +
-                   rig_counter(rig, COUNTER_FRAGMENTS_MERGED);
+                   rig_counter(rig, COUNTER_TO_KERNEL) + rig_counter(rig, COUNTER_TO_STREAMS) +
+                   rig_counter(rig, COUNTER_PUNTED) + rig_counter(rig, COUNTER_FRAGMENTS_MERGED);
     for (unsigned drop = 0; drop < DROP_COUNT; drop++)
         sum += rig_drops(rig, (enum drop)drop);
     return sum;
@@ -155,6 +156,11 @@ static void take_all(struct rig *rig, unsigned worker)
         ;
     while (rig_to_kernel(rig, worker, frame) > 0)
         ;
+    struct rte_mbuf *message;
+    for (uint16_t thread = 0; thread < rig->plane->config.stream_thread_count; thread++) {
+        while (stream_receive(rig->plane, thread, (uint16_t)worker, &message, 1) == 1)
+            stream_frame_free(message);
+    }
     struct punt punt;
     while (plane_punt_receive(rig->plane, (uint16_t)worker, &punt, 1) == 1) {
         if (punt.kind == PUNT_MESSAGE)

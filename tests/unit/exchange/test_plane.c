@@ -61,6 +61,11 @@ static void refuses_sizes_that_cannot_be(void **state)
     REFUSES(worker_count, 0);
     REFUSES(worker_count, PLANE_WORKERS_MAX + 1);
     REFUSES(listener_count, PLANE_LISTENERS_MAX + 1);
+    REFUSES(stream_listener_count, PLANE_STREAM_LISTENERS_MAX + 1);
+    REFUSES(stream_listener_count, 1); // of no thread
+    REFUSES(stream_thread_count, 1);   // without rings
+    REFUSES(stream_thread_count, PLANE_STREAM_THREADS_MAX + 1);
+    REFUSES(dtls, true);
     REFUSES(relay_count, PLANE_RELAYS_MAX + 1);
     REFUSES(allocations, 0);
     REFUSES(allocations_per_worker, 0);
