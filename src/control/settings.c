@@ -318,10 +318,11 @@ const struct setting settings_table[] = {
     {.name = "tls_ciphers",
      .type = SETTING_TEXT,
      AT(tls_ciphers),
-     .default_value = "\"ECDHE+AESGCM:ECDHE+CHACHA20\"",
+     .default_value = "\"ECDHE+AESGCM+AES128:ECDHE+AESGCM:ECDHE+CHACHA20\"",
      .min = 1,
      .max = 1024,
-     .help = "ciphers of TLS 1.2 and DTLS 1.2, in OpenSSL's form; those of TLS 1.3 are all good"},
+     .help = "ciphers of TLS 1.2 and DTLS 1.2, the best first, in OpenSSL's form; those of TLS 1.3 "
+             "are all good"},
     {.name = "ktls",
      .type = SETTING_BOOLEAN,
      AT(ktls),

@@ -13,11 +13,17 @@
 #include <openssl/ssl.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 // What every client has one of, and no more: others cost the server several times as much.
 #define GROUPS "X25519:P-256"
+// The cheapest first.
+#define CIPHERSUITES "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
+// In a list of ciphers: those without forward secrecy go to the end (RFC 8489 section 6.2.3).
+#define FORWARD_SECRECY_FIRST ":+kRSA"
+#define CIPHERS_LEN           1200 // what settings allow, and that
 
 // Certificates of the same names, of different kinds of keys: OpenSSL takes what the client can
 // verify.
@@ -136,6 +142,7 @@ static void set_options(const struct settings *settings, enum tls_kind kind, SSL
 {
     SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
                                      SSL_OP_IGNORE_UNEXPECTED_EOF);
+    SSL_CTX_set_options(context, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
     if (kind == TLS_STREAM && settings->ktls)
         SSL_CTX_set_options(context, SSL_OP_ENABLE_KTLS);
     // A chain is sent as its file has it: OpenSSL would look for a better one in each handshake.
@@ -175,6 +182,18 @@ static bool set_versions(const struct settings *settings, enum tls_kind kind, SS
            SSL_CTX_set_max_proto_version(context, TLS1_3_VERSION) == 1;
 }
 
+static bool set_ciphers(const struct settings *settings, SSL_CTX *context)
+{
+    char ciphers[CIPHERS_LEN];
+
+    snprintf(ciphers, sizeof(ciphers), "%s%s", settings->tls_ciphers, FORWARD_SECRECY_FIRST);
+    // Only for DHE in tls_ciphers, which RFC 8489 section 6.2.3 wants to be possible.
+    SSL_CTX_set_dh_auto(context, 1);
+    return SSL_CTX_set1_groups_list(context, GROUPS) == 1 &&
+           SSL_CTX_set_cipher_list(context, ciphers) == 1 &&
+           SSL_CTX_set_ciphersuites(context, CIPHERSUITES) == 1;
+}
+
 static SSL_CTX *make_context(const struct settings *settings, const struct tls_cookies *cookies,
                              enum tls_kind kind)
 {
@@ -186,8 +205,7 @@ static SSL_CTX *make_context(const struct settings *settings, const struct tls_c
     set_options(settings, kind, context);
     set_resumption(context);
     set_callbacks(cookies, kind, context);
-    if (set_versions(settings, kind, context) && SSL_CTX_set1_groups_list(context, GROUPS) == 1 &&
-        SSL_CTX_set_cipher_list(context, settings->tls_ciphers) == 1)
+    if (set_versions(settings, kind, context) && set_ciphers(settings, context))
         return context;
     SSL_CTX_free(context);
     return NULL;

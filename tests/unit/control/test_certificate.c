@@ -61,9 +61,18 @@ static void the_common_name_counts_where_there_is_no_other(void **state)
     (void)state;
     assert_names(&(struct tls_fixture_certificate){.common_name = "Turn.example.org"},
                  "turn.example.org ");
-    assert_names(&(struct tls_fixture_certificate){.names = "IP:192.0.2.1", .common_name = "turn"},
-                 "turn ");
+    assert_names(
+        &(struct tls_fixture_certificate){.names = "IP:203.113.7.9", .common_name = "turn"},
+        "turn ");
     assert_names(&(struct tls_fixture_certificate){}, "");
+}
+
+static void a_name_with_a_zero_byte_is_none(void **state)
+{
+    (void)state;
+    assert_names(&(struct tls_fixture_certificate){.common_name = "turn.example.org\0.example.net",
+                                                   .common_name_len = 29},
+                 "");
 }
 
 static void a_wildcard_stands_for_one_label(void **state)
@@ -222,6 +231,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_names_are_the_alternative_ones),
         cmocka_unit_test(the_common_name_counts_where_there_is_no_other),
+        cmocka_unit_test(a_name_with_a_zero_byte_is_none),
         cmocka_unit_test(a_wildcard_stands_for_one_label),
         cmocka_unit_test(the_chain_follows_the_certificate),
         cmocka_unit_test(key_and_certificate_may_share_a_file),

@@ -37,6 +37,7 @@ struct client {
     const char *signatures;       // it can verify, NULL: the usual
     const char *alpn;
     const char *ciphers;
+    const char *suites; // of TLS 1.3
     const char *groups;
     SSL_SESSION *session; // to resume
 };
@@ -68,7 +69,7 @@ static struct settings make_settings(const char *const *names)
         snprintf(name, sizeof(name), "%s.key", *names);
         file->private_key = strdup(tls_fixture_path(name));
     }
-    settings.tls_ciphers = "ECDHE+AESGCM:ECDHE+CHACHA20";
+    settings.tls_ciphers = "ECDHE+AESGCM+AES128:ECDHE+AESGCM:ECDHE+CHACHA20";
     return settings;
 }
 
@@ -94,6 +95,8 @@ static SSL_CTX *make_client_context(const struct client *what)
     SSL_CTX_set_min_proto_version(context, what->min_version);
     SSL_CTX_set_max_proto_version(context, what->max_version);
     assert_int_equal(SSL_CTX_set_cipher_list(context, what->ciphers ? what->ciphers : "ALL"), 1);
+    if (what->suites)
+        assert_int_equal(SSL_CTX_set_ciphersuites(context, what->suites), 1);
     if (what->groups)
         assert_int_equal(SSL_CTX_set1_groups_list(context, what->groups), 1);
     if (what->signatures)
@@ -284,6 +287,54 @@ static void refuses_ciphers_without_forward_secrecy(void **state)
         contexts,
         &(struct client){.max_version = TLS1_2_VERSION, .ciphers = "ECDHE-RSA-AES128-GCM-SHA256"},
         "rsa");
+    tls_contexts_destroy(contexts);
+}
+
+static void assert_cipher(struct tls_contexts *contexts, const struct client *what,
+                          const char *expected)
+{
+    struct talk talk;
+
+    talk_begin(contexts, what, &talk);
+    assert_int_equal(shake_hands(&talk), 0);
+    assert_string_equal(SSL_get_cipher_name(talk.server), expected);
+    talk_end(&talk);
+}
+
+static void our_order_of_ciphers_counts_but_for_chacha(void **state)
+{
+    struct tls_contexts *contexts = make_contexts(NAMES("rsa"));
+    struct client client = {.max_version = TLS1_2_VERSION,
+                            .ciphers = "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-RSA-CHACHA20-POLY1305:"
+                                       "ECDHE-RSA-AES128-GCM-SHA256"};
+
+    (void)state;
+    assert_cipher(contexts, &client, "ECDHE-RSA-AES128-GCM-SHA256");
+    client.ciphers = "ECDHE-RSA-CHACHA20-POLY1305:ECDHE-RSA-AES128-GCM-SHA256";
+    assert_cipher(contexts, &client, "ECDHE-RSA-CHACHA20-POLY1305");
+    assert_cipher(contexts,
+                  &(struct client){.suites = "TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256"},
+                  "TLS_AES_128_GCM_SHA256");
+    tls_contexts_destroy(contexts);
+}
+
+static void forward_secrecy_comes_first_in_every_list(void **state)
+{
+    struct settings settings = make_settings(NAMES("rsa"));
+    struct tls_contexts *contexts;
+
+    (void)state;
+    settings.tls_ciphers = "AES128-GCM-SHA256:ECDHE+AESGCM:DHE-RSA-AES128-GCM-SHA256";
+    assert_int_equal(tls_contexts_create(&settings, NULL, &contexts), 0);
+    assert_cipher(contexts, &(struct client){.max_version = TLS1_2_VERSION},
+                  "ECDHE-RSA-AES256-GCM-SHA384");
+    assert_cipher(contexts,
+                  &(struct client){.max_version = TLS1_2_VERSION,
+                                   .ciphers = "AES128-GCM-SHA256:DHE-RSA-AES128-GCM-SHA256"},
+                  "DHE-RSA-AES128-GCM-SHA256");
+    assert_cipher(contexts,
+                  &(struct client){.max_version = TLS1_2_VERSION, .ciphers = "AES128-GCM-SHA256"},
+                  "AES128-GCM-SHA256");
     tls_contexts_destroy(contexts);
 }
 
@@ -679,6 +730,38 @@ static void dtls_asks_for_a_cookie_before_all_else(void **state)
     tls_contexts_destroy(contexts);
 }
 
+// Also of clients that somebody lets begin without DTLSv1_listen().
+static void no_dtls_handshake_ends_without_a_cookie(void **state)
+{
+    static const struct tls_cookies cookies = {generate_cookie, verify_cookie};
+    struct settings settings = make_settings(NAMES("first"));
+    struct tls_contexts *contexts;
+
+    (void)state;
+    verified_count = 0;
+    assert_int_equal(tls_contexts_create(&settings, &cookies, &contexts), 0);
+    assert_serves(contexts, &(struct client){.kind = TLS_DATAGRAM}, "first");
+    assert_int_equal(verified_count, 1);
+    tls_contexts_destroy(contexts);
+}
+
+static void a_name_leads_to_a_context_of_the_same_kind(void **state)
+{
+    struct tls_contexts *contexts = make_contexts(NAMES("first", "second"));
+
+    (void)state;
+    for (unsigned kind = 0; kind < TLS_KIND_COUNT; kind++) {
+        struct talk talk;
+
+        talk_begin(contexts, &(struct client){.kind = kind, .name = "second.example.net"}, &talk);
+        assert_int_equal(shake_hands(&talk), 0);
+        assert_int_equal(SSL_CTX_get_max_proto_version(SSL_get_SSL_CTX(talk.server)),
+                         kind == TLS_STREAM ? TLS1_3_VERSION : DTLS1_2_VERSION);
+        talk_end(&talk);
+    }
+    tls_contexts_destroy(contexts);
+}
+
 static void contexts_are_set_up_for_sockets_that_do_not_block(void **state)
 {
     struct tls_contexts *contexts = make_contexts(NAMES("first"));
@@ -820,6 +903,8 @@ int main(void)
         cmocka_unit_test(refuses_tls_1_2_where_1_3_is_the_oldest),
         cmocka_unit_test(speaks_dtls_1_2_alone),
         cmocka_unit_test(refuses_ciphers_without_forward_secrecy),
+        cmocka_unit_test(our_order_of_ciphers_counts_but_for_chacha),
+        cmocka_unit_test(forward_secrecy_comes_first_in_every_list),
         cmocka_unit_test(takes_both_groups_and_no_other),
         cmocka_unit_test(refuses_renegotiation),
         cmocka_unit_test(the_name_chooses_the_certificate),
@@ -839,6 +924,8 @@ int main(void)
         cmocka_unit_test(the_first_expiry_is_told),
         cmocka_unit_test(without_certificates_there_is_nothing_to_serve),
         cmocka_unit_test(dtls_asks_for_a_cookie_before_all_else),
+        cmocka_unit_test(no_dtls_handshake_ends_without_a_cookie),
+        cmocka_unit_test(a_name_leads_to_a_context_of_the_same_kind),
         cmocka_unit_test(contexts_are_set_up_for_sockets_that_do_not_block),
         cmocka_unit_test(ktls_is_for_those_who_want_it),
         cmocka_unit_test(a_reread_is_safe_beside_other_threads),

@@ -157,7 +157,9 @@ void tls_fixture_write(const char *name, const struct tls_fixture_certificate *c
     X509_set_pubkey(x509, key);
     if (certificate->common_name)
         X509_NAME_add_entry_by_txt(X509_get_subject_name(x509), "CN", MBSTRING_UTF8,
-                                   (const unsigned char *)certificate->common_name, -1, -1, 0);
+                                   (const unsigned char *)certificate->common_name,
+                                   certificate->common_name_len ? certificate->common_name_len : -1,
+                                   -1, 0);
     X509_set_issuer_name(x509, X509_get_subject_name(x509));
     if (certificate->names)
         add_names(x509, certificate->names);

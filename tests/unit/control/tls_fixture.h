@@ -10,6 +10,7 @@ enum tls_fixture_key { TLS_FIXTURE_EC, TLS_FIXTURE_RSA, TLS_FIXTURE_SMALL_RSA, T
 struct tls_fixture_certificate {
     const char *names;       // as OpenSSL's subjectAltName has them, NULL: none
     const char *common_name; // NULL: none
+    int common_name_len;     // 0: up to its end
     enum tls_fixture_key key;
     long starts_in_s, ends_in_s; // from now; both 0: an hour ago, in 90 days
 };
