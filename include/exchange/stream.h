@@ -31,7 +31,7 @@ enum stream_transport {
 #define STREAM_MESSAGE_MAX_LEN 65280
 
 // A frame from a worker, as a thread reads it. Borrowed from the frame.
-struct stream_frame {
+struct stream_packet {
     struct transport_address client;
     struct transport_address server; // of a datagram: the listener's address that it was sent to
     struct span payload;             // a message for the client, unpadded; or a datagram of the client's
@@ -71,8 +71,8 @@ void stream_set_pool(struct plane *plane, struct rte_mempool *pool);
 unsigned stream_receive(struct plane *plane, uint16_t thread, uint16_t worker, struct rte_mbuf **ret_frames,
                         unsigned max);
 // False: what is in it was damaged on its way to the relay (the sum of a message's bytes is wrong).
-bool stream_frame_read(const struct rte_mbuf *frame, struct stream_frame *ret_frame);
-void stream_frame_free(struct rte_mbuf *frame);
+bool stream_packet_read(const struct rte_mbuf *frame, struct stream_packet *ret_frame);
+void stream_packet_free(struct rte_mbuf *frame);
 
 // Thread only: free slots towards that worker; -ENOBUFS comes of no others.
 uint32_t stream_room(const struct plane *plane, uint16_t thread, uint16_t worker);

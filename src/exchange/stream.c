@@ -67,7 +67,7 @@ static uint64_t pseudo_header_sum(const uint8_t *ip, bool is_v4, uint16_t udp_le
 }
 
 // A worker's message for a client: headers without options, as workers write them, in one buffer.
-static bool read_message(const struct rte_mbuf *frame, struct stream_frame *ret_frame)
+static bool read_message(const struct rte_mbuf *frame, struct stream_packet *ret_frame)
 {
     const uint8_t *ethernet = rte_pktmbuf_mtod(frame, const uint8_t *);
     const uint8_t *ip = ethernet + sizeof(struct rte_ether_hdr);
@@ -76,7 +76,7 @@ static bool read_message(const struct rte_mbuf *frame, struct stream_frame *ret_
     uint16_t udp_len = load_be16(udp + offsetof(struct rte_udp_hdr, dgram_len));
     bool has_sum = load_be16(udp + offsetof(struct rte_udp_hdr, dgram_cksum)) != 0;
     uint64_t sum = pseudo_header_sum(ip, is_v4, udp_len);
-    *ret_frame = (struct stream_frame){
+    *ret_frame = (struct stream_packet){
         .listener = (uint16_t)(frame->port - STREAM_PORT_BASE),
         .payload = {udp + sizeof(struct rte_udp_hdr), udp_len - sizeof(struct rte_udp_hdr)},
     };
@@ -86,12 +86,12 @@ static bool read_message(const struct rte_mbuf *frame, struct stream_frame *ret_
 }
 
 // A client's datagram, with whatever options: the worker says where its payload is.
-static void read_datagram(const struct rte_mbuf *frame, struct stream_frame *ret_frame)
+static void read_datagram(const struct rte_mbuf *frame, struct stream_packet *ret_frame)
 {
     const uint8_t *ethernet = rte_pktmbuf_mtod(frame, const uint8_t *);
     const uint8_t *payload = ethernet + (frame->hash.usr >> 16);
     const uint8_t *udp = payload - sizeof(struct rte_udp_hdr);
-    *ret_frame = (struct stream_frame){
+    *ret_frame = (struct stream_packet){
         .payload = {payload, frame->hash.usr & UINT16_MAX},
         .is_datagram = true,
     };
@@ -102,7 +102,7 @@ static void read_datagram(const struct rte_mbuf *frame, struct stream_frame *ret
     memcpy(ret_frame->macs, ethernet, sizeof(ret_frame->macs));
 }
 
-bool stream_frame_read(const struct rte_mbuf *frame, struct stream_frame *ret_frame)
+bool stream_packet_read(const struct rte_mbuf *frame, struct stream_packet *ret_frame)
 {
     if (stream_port_is_inner(frame->port))
         return read_message(frame, ret_frame);
@@ -110,7 +110,7 @@ bool stream_frame_read(const struct rte_mbuf *frame, struct stream_frame *ret_fr
     return true;
 }
 
-void stream_frame_free(struct rte_mbuf *frame)
+void stream_packet_free(struct rte_mbuf *frame)
 {
     rte_pktmbuf_free(frame);
 }

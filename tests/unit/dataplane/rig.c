@@ -159,7 +159,7 @@ static void take_all(struct rig *rig, unsigned worker)
     struct rte_mbuf *message;
     for (uint16_t thread = 0; thread < rig->plane->config.stream_thread_count; thread++) {
         while (stream_receive(rig->plane, thread, (uint16_t)worker, &message, 1) == 1)
-            stream_frame_free(message);
+            stream_packet_free(message);
     }
     struct punt punt;
     while (plane_punt_receive(rig->plane, (uint16_t)worker, &punt, 1) == 1) {

@@ -97,15 +97,15 @@ static void say(struct rig *rig, unsigned worker, const struct client_key *key, 
 }
 
 // The one message that a worker has for the thread; its frame is to be freed.
-static struct rte_mbuf *hear(struct rig *rig, unsigned worker, struct stream_frame *ret_frame)
+static struct rte_mbuf *hear(struct rig *rig, unsigned worker, struct stream_packet *ret_frame)
 {
     struct rte_mbuf *frames[2];
     assert_int_equal(stream_receive(rig->plane, 0, (uint16_t)worker, frames, 2), 1);
-    assert_true(stream_frame_read(frames[0], ret_frame));
+    assert_true(stream_packet_read(frames[0], ret_frame));
     return frames[0];
 }
 
-static void assert_client(const struct stream_frame *frame, const char *address, uint16_t listener)
+static void assert_client(const struct stream_packet *frame, const char *address, uint16_t listener)
 {
     char text[TRANSPORT_ADDRESS_TEXT_LEN];
     assert_string_equal(transport_address_format(&frame->client, text), address);
@@ -126,13 +126,13 @@ static void a_request_is_answered_to_its_connection(void **state)
     const char *const clients[] = {CLIENT_V4, CLIENT_V6};
     for (unsigned i = 0; i < 2; i++) {
         const struct client_key key = client(clients[i], (uint16_t)(TCP_V4 + i));
-        struct stream_frame frame;
+        struct stream_packet frame;
         say(rig, 0, &key, binding, sizeof(binding));
         struct rte_mbuf *mbuf = hear(rig, 0, &frame);
         assert_client(&frame, clients[i], key.listener);
         assert_int_equal(load_be16(frame.payload.data), 0x0101);
         assert_int_equal(load_be16(frame.payload.data + 2), frame.payload.len - STUN_HEADER_LEN);
-        stream_frame_free(mbuf);
+        stream_packet_free(mbuf);
     }
     rig_sent_nothing(rig);
 }
@@ -143,14 +143,14 @@ static void what_the_control_plane_answers_goes_to_its_connection(void **state)
     const struct client_key key = client(CLIENT_V6, TCP_V6);
     const struct span message = {rig_data, sizeof(rig_data)};
     struct command command = {.kind = COMMAND_TRANSMIT};
-    struct stream_frame frame;
+    struct stream_packet frame;
     assert_int_equal(stream_send_message(rig->plane, 0, 0, &key, message), 0);
     assert_int_equal(stream_from_thread(rig->plane, 0, 0, &command.transmit.frame, 1), 1);
     rig_command(rig, 0, &command);
     rig_poll(rig);
     struct rte_mbuf *mbuf = hear(rig, 0, &frame);
     assert_int_equal(frame.listener, TCP_V6);
-    stream_frame_free(mbuf);
+    stream_packet_free(mbuf);
     rig_sent_nothing(rig);
 }
 
@@ -160,7 +160,7 @@ static void data_goes_to_the_peer_and_back(void **state)
     const struct client_key key = client(CLIENT_V4, TCP_V4);
     uint8_t message[128];
     struct wire_seen seen;
-    struct stream_frame frame;
+    struct stream_packet frame;
     install(rig, 0, 1, &key, 50001);
     size_t len = message_channel_data(message, 0x4000, rig_data, 41);
     say(rig, 0, &key, message, len);
@@ -180,7 +180,7 @@ static void data_goes_to_the_peer_and_back(void **state)
     assert_int_equal(load_be16(frame.payload.data), 0x4000);
     assert_int_equal(load_be16(frame.payload.data + 2), 43);
     assert_memory_equal(frame.payload.data + 4, rig_data, 43);
-    stream_frame_free(mbuf);
+    stream_packet_free(mbuf);
     rig_sent_nothing(rig);
 }
 
@@ -190,7 +190,7 @@ static void indications_go_to_the_peer_and_back(void **state)
     const struct client_key key = client(CLIENT_V4, DTLS_V4);
     uint8_t message[256];
     struct wire_seen seen;
-    struct stream_frame frame;
+    struct stream_packet frame;
     struct data_seen data;
     install(rig, 0, 1, &key, 50001);
     rig_permission(rig, 0, 1, "192.0.2.77");
@@ -209,7 +209,7 @@ static void indications_go_to_the_peer_and_back(void **state)
         assert_string_equal(data.peer, "192.0.2.77:900");
         assert_int_equal(data.len, 40);
         assert_memory_equal(data.data, rig_data, 40);
-        stream_frame_free(mbuf);
+        stream_packet_free(mbuf);
     }
 }
 
@@ -293,7 +293,7 @@ static void damage_is_seen_before_it_reaches_a_connection(void **state)
     const struct client_key key = client(CLIENT_V4, TCP_V4);
     uint8_t bytes[256];
     struct rte_mbuf *mbuf;
-    struct stream_frame frame;
+    struct stream_packet frame;
     install(rig, 0, 1, &key, 50001);
     struct wire wire = wire_of(PEER_V4, RELAY_V4_LOCAL ":50001", rig_data, 40);
     size_t len = wire_write(&wire, bytes);
@@ -301,22 +301,22 @@ static void damage_is_seen_before_it_reaches_a_connection(void **state)
     rig_receive(rig, 0, bytes, len);
     rig_poll(rig);
     assert_int_equal(stream_receive(rig->plane, 0, 0, &mbuf, 1), 1);
-    assert_false(stream_frame_read(mbuf, &frame));
-    stream_frame_free(mbuf);
+    assert_false(stream_packet_read(mbuf, &frame));
+    stream_packet_free(mbuf);
 }
 
 static void a_datagram_without_a_checksum_reaches_its_connection(void **state)
 {
     struct rig *rig = *state;
     const struct client_key key = client(CLIENT_V4, TCP_V4);
-    struct stream_frame frame;
+    struct stream_packet frame;
     install(rig, 0, 1, &key, 50001);
     struct wire wire = wire_of(PEER_V4, RELAY_V4_LOCAL ":50001", rig_data, 40);
     wire.no_checksum = true;
     rig_process_wire(rig, 0, &wire);
     struct rte_mbuf *mbuf = hear(rig, 0, &frame);
     assert_memory_equal(frame.payload.data + 4, rig_data, 40);
-    stream_frame_free(mbuf);
+    stream_packet_free(mbuf);
 }
 
 static void dtls_reaches_its_thread_as_it_came(void **state)
@@ -325,7 +325,7 @@ static void dtls_reaches_its_thread_as_it_came(void **state)
     const uint8_t hello[] = {22, 0xFE, 0xFF, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 1, 0};
     const uint8_t options[4] = {1, 1, 1, 0};
     char text[TRANSPORT_ADDRESS_TEXT_LEN];
-    struct stream_frame frame;
+    struct stream_packet frame;
     struct wire wires[] = {
         wire_of(CLIENT_V4, LISTENER_V4, hello, sizeof(hello)),
         wire_of(CLIENT_V4, LISTENER_V4, hello, sizeof(hello)),
@@ -341,7 +341,7 @@ static void dtls_reaches_its_thread_as_it_came(void **state)
         assert_string_equal(transport_address_format(&frame.server, text), wires[i].destination);
         assert_int_equal(frame.payload.len, sizeof(hello));
         assert_memory_equal(frame.payload.data, hello, sizeof(hello));
-        stream_frame_free(mbuf);
+        stream_packet_free(mbuf);
     }
 }
 

@@ -94,7 +94,7 @@ static void messages_go_to_the_worker_that_was_named_until_it_has_no_room(void *
     assert_int_equal(stream_from_thread(plane, 0, 1, frames, RING_LEN), RING_LEN - 1);
     for (unsigned i = 0; i < RING_LEN - 1; i++) {
         assert_int_equal(frames[i]->port, STREAM_PORT_BASE + key.listener);
-        stream_frame_free(frames[i]);
+        stream_packet_free(frames[i]);
     }
 }
 
@@ -116,18 +116,18 @@ static void a_message_comes_back_as_it_went(void **state)
     for (unsigned i = 0; i < 2; i++) {
         const struct client_key key = client(clients[i]);
         struct rte_mbuf *frame;
-        struct stream_frame read;
+        struct stream_packet read;
         assert_int_equal(stream_send_message(plane, 0, 1, &key, message), 0);
         assert_int_equal(stream_from_thread(plane, 1, 0, &frame, 1), 1);
         assert_int_equal(stream_to_thread(plane, 1, 0, &frame, 1), 1);
         assert_int_equal(stream_receive(plane, 0, 1, &frame, 1), 1);
-        assert_true(stream_frame_read(frame, &read));
+        assert_true(stream_packet_read(frame, &read));
         assert_int_equal(read.listener, key.listener);
         assert_int_equal(read.payload.len, 3);
         assert_memory_equal(read.payload.data, "odd", 3);
         *rte_pktmbuf_mtod_offset(frame, uint8_t *, frame->data_len - 1) ^= 0x10;
-        assert_false(stream_frame_read(frame, &read));
-        stream_frame_free(frame);
+        assert_false(stream_packet_read(frame, &read));
+        stream_packet_free(frame);
     }
 }
 
@@ -144,7 +144,7 @@ static void wakes_a_thread_that_waits(void **state)
     assert_false(is_rung(stream_doorbell(plane, 0)));
     assert_false(stream_doorbell_arm(plane, 1));
     assert_int_equal(stream_receive(plane, 1, 0, &frame, 1), 1);
-    stream_frame_free(frame);
+    stream_packet_free(frame);
     assert_true(stream_doorbell_arm(plane, 1));
     assert_int_equal(stream_order_send(plane, 1, &order), 0);
     assert_true(is_rung(fd));
