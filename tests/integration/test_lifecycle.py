@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The relay as a program: started, told wrong things, stopped, killed, started again."""
 
+import datetime
 import json
 import pathlib
 import re
@@ -9,6 +10,9 @@ import subprocess
 import time
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 import stun
 from lab import CLIENT4, PEER4, RELAY4, WORKERS
@@ -185,6 +189,35 @@ def test_names_file_and_line_of_a_mistake(tmp_path, line):
     assert result.returncode not in (0, -signal.SIGSEGV, -signal.SIGABRT), "accepted"
     number = len(good.splitlines()) + 2
     assert f"{tmp_path}/turnpike.conf:{number}" in result.stderr, result.stderr
+
+
+def write_certificate(path, days):
+    """A certificate and its key in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "turn.example.org")])
+    now = datetime.datetime.utcnow()
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    builder = builder.not_valid_before(now - datetime.timedelta(days=1)).not_valid_after(now + datetime.timedelta(days))
+    path.write_bytes(
+        builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+        + key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    )
+
+
+def test_checks_certificates_too(tmp_path):
+    good = render_config(DEFAULTS) + '\ncertificates = ( { certificate = "turn.pem"; } );\n'
+    result = check_config(tmp_path, good)
+    assert result.returncode == 1
+    assert f"{tmp_path}/turn.pem cannot be read" in result.stderr
+    write_certificate(tmp_path / "turn.pem", 90)
+    result = check_config(tmp_path, good)
+    assert result.returncode == 0 and not result.stderr, result.stderr
+    write_certificate(tmp_path / "turn.pem", 3.5)
+    result = check_config(tmp_path, good)
+    assert result.returncode == 0
+    assert "expires in 3 days" in result.stderr
 
 
 def test_names_a_file_that_is_not_there(tmp_path):
