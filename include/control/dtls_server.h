@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// TURN over DTLS (RFC 7350): the associations of one stream thread, DTLS 1.2 (RFC 6347) by OpenSSL. Datagrams come from
+// workers and go back by them; what is in a record is a message of the client's for the workers, and what they have for
+// the client leaves as a record in a datagram. There is nothing of a client in memory before a cookie has proved its
+// address. All functions: the thread's only.
+#pragma once
+
+#include "base/bytes.h"
+#include "control/tls_contexts.h"
+#include "exchange/command.h"
+
+#include <stdint.h>
+
+struct dtls_server;
+struct event_base;
+struct plane;
+struct stream_packet;
+
+#define DTLS_SERVER_ASSOCIATIONS_MAX 65536
+#define DTLS_SERVER_HANDSHAKES_MAX   1024
+#define DTLS_SERVER_IDLE_S           900
+#define DTLS_SERVER_MTU              1500
+
+struct dtls_server_config { // all borrowed
+    struct plane *plane;
+    struct tls_contexts *tls; // made with dtls_server_cookies
+    struct event_base *base;  // the thread's
+    uint16_t thread;
+    uint16_t mtu;              // of IP packets to clients, bytes; 0: DTLS_SERVER_MTU
+    uint32_t associations_max; // 0: DTLS_SERVER_ASSOCIATIONS_MAX
+    uint32_t handshakes_max;   // of those, ones whose handshake is not over; 0: DTLS_SERVER_HANDSHAKES_MAX
+    uint32_t idle_s;           // 0: DTLS_SERVER_IDLE_S
+};
+
+// One writer, the thread; others may read each word at any time.
+struct dtls_counters {
+    uint64_t hellos;          // ClientHellos
+    uint64_t verify_requests; // of them, answered with a cookie and forgotten
+    uint64_t handshakes;      // that were completed
+    uint64_t failures;        // handshakes that ended otherwise: refused, given up for a newer one
+    uint64_t timeouts;        // handshakes that took too long
+    uint64_t replacements;    // associations that gave way to a new one of the same client
+    uint64_t idle;            // associations that ended for want of traffic
+    uint64_t records_in;      // messages of clients
+    uint64_t records_out;     // messages for clients
+    uint64_t associations;    // now, those in a handshake included
+    uint64_t half_open;       // of them, in a handshake
+    // Datagrams and messages that went no further.
+    uint64_t dropped_unknown;     // neither of an association nor a ClientHello that can be read
+    uint64_t dropped_refused;     // of an association, and no message came of it: damaged, old, twice
+    uint64_t dropped_full;        // a ClientHello, and there is no place
+    uint64_t dropped_early;       // before the handshake was over
+    uint64_t dropped_no_listener; // sent to an address that has no DTLS here
+    uint64_t dropped_no_room;     // the ring to the worker is full, or there is no buffer
+    uint64_t dropped_too_long;    // a message for a client, longer than a datagram may be
+    uint64_t dropped_no_client;   // a message for a client without an association
+};
+
+// For tls_contexts_create().
+extern const struct tls_cookies dtls_server_cookies;
+
+// 0 or -errno.
+int dtls_server_create(const struct dtls_server_config *config, struct dtls_server **ret_server);
+// Clients are told; nobody else is.
+void dtls_server_destroy(struct dtls_server *server);
+
+// A client's datagram, by that worker.
+void dtls_server_receive(struct dtls_server *server, const struct stream_packet *datagram, uint16_t worker);
+// A message for a client: whole, without padding.
+void dtls_server_send(struct dtls_server *server, const struct client_key *client, struct span message);
+// After each drain of the rings.
+void dtls_server_flush(struct dtls_server *server);
+// The control plane is done with the client. Nothing when there is no such association. The control plane hears that
+// it is gone, as whenever one ends.
+void dtls_server_close(struct dtls_server *server, const struct client_key *client);
+
+const struct dtls_counters *dtls_server_counters(const struct dtls_server *server);
