@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The TURN server against a model of it (server_model.h): any sequence of requests, time,
-// acknowledgements and noise. Input: a byte that chooses the configuration, then operations, each a
-// byte and its arguments.
+// acknowledgements, connections to peers and noise. Input: a byte that chooses the configuration,
+// then operations, each a byte and its arguments.
 #include "fuzz.h"
 #include "proto/builder.h"
 #include "proto/integrity.h"
@@ -17,6 +17,7 @@
 #define WALL_S           1700000000u
 #define START_MS         5000000u
 #define CLIENTS          8
+#define DATA_CLIENTS     4 // behind the others: for data connections
 #define PLANE_PLACES     16
 #define TOKENS           4 // remembered, live or not
 #define NONCE_LIFETIME_S UINT32_MAX
@@ -36,6 +37,14 @@ enum operation {
     OPERATION_NOISE,
     OPERATION_TAMPER,
     OPERATION_WALK,
+    // Of a server with TCP allocations only.
+    OPERATION_CONNECT,
+    OPERATION_CONNECTION_BIND,
+    OPERATION_CONNECTED,
+    OPERATION_ACCEPT,
+    OPERATION_CLOSED,
+    OPERATION_DISCONNECT_DATA,
+    OPERATION_KERNEL,
 };
 
 // What a user is, to the server and to the model.
@@ -87,6 +96,35 @@ struct sent {
     struct model_request request;
 };
 
+// A Connect that waits for its response.
+struct waiting {
+    bool valid;
+    uint32_t connection;
+    struct sender sender;
+    struct model_request request;
+};
+
+// What the host holds for TCP allocations, from the commands alone.
+struct socket {
+    bool open;
+    bool bound;
+    uint32_t connection;
+    uint32_t allocation;
+    uint16_t family;
+    struct five_tuple client;
+};
+
+struct listener {
+    bool open;
+    uint32_t allocation;
+    struct turn_relayed_address address;
+};
+
+struct host {
+    struct socket sockets[MODEL_CONNECTIONS];
+    struct listener listeners[2 * MODEL_ALLOCATIONS];
+};
+
 struct pending {
     uint32_t id;
     unsigned slot; // 2: the allocation
@@ -124,8 +162,10 @@ struct run {
     struct turn_time now;
     struct turn_output output;
     struct plane plane;
+    struct host host;
     struct model model;
     struct sent last;
+    struct waiting waiting[MODEL_CONNECTIONS];
     uint8_t tokens[TOKENS][8];
     unsigned token_count;
     uint32_t transaction;
@@ -198,6 +238,27 @@ static void choose_relays(struct turn_config *config, uint8_t choice)
     }
 }
 
+static void host_listen(struct host *host, uint32_t allocation, struct turn_relayed_address address)
+{
+    for (unsigned i = 0; i < 2 * MODEL_ALLOCATIONS; i++) {
+        if (host->listeners[i].open)
+            continue;
+        host->listeners[i] =
+            (struct listener){.open = true, .allocation = allocation, .address = address};
+        return;
+    }
+    REQUIRE(!"more listeners than allocations can have");
+}
+
+static int kernel_listen(void *context, uint32_t allocation, struct turn_relayed_address address)
+{
+    struct run *run = context;
+    int error = model_listen(&run->model, allocation, address);
+    if (error == 0)
+        host_listen(&run->host, allocation, address);
+    return error;
+}
+
 static void choose_config(struct run *run, uint8_t choice)
 {
     struct turn_config *config = &run->config;
@@ -217,8 +278,12 @@ static void choose_config(struct run *run, uint8_t choice)
                    .permissions_per_allocation = (choice & 8) ? 3 : 5,
                    .channels_per_allocation = (choice & 8) ? 2 : 3,
                    .default_lifetime_s = 600,
-                   .max_lifetime_s = 3600},
+                   .max_lifetime_s = 3600,
+                   .tcp_connections = 5,
+                   .tcp_connections_per_allocation = (choice & 8) ? 2 : 3},
         .worker_count = (choice & 32) ? 1 : 2,
+        .allow_tcp_relay = choice & 128,
+        .tcp_listener = {.listen = kernel_listen, .context = run},
         .credentials = shared_credentials(),
         .random = {.fill = fill_seeded, .context = &run->random_state},
     };
@@ -246,6 +311,18 @@ static void start(struct run *run)
     REQUIRE(turn_server_create(&run->config, &run->server) == 0);
 }
 
+// Where TCP is relayed, most come over a stream.
+static enum five_tuple_transport transport_of(const struct run *run, unsigned client)
+{
+    static const enum five_tuple_transport transports[CLIENTS + DATA_CLIENTS] = {
+        FIVE_TUPLE_TCP,  FIVE_TUPLE_TLS, FIVE_TUPLE_UDP, FIVE_TUPLE_TCP,
+        FIVE_TUPLE_DTLS, FIVE_TUPLE_TCP, FIVE_TUPLE_TCP, FIVE_TUPLE_TLS,
+        FIVE_TUPLE_TCP,  FIVE_TUPLE_TLS, FIVE_TUPLE_TCP, FIVE_TUPLE_DTLS};
+    if (run->config.allow_tcp_relay)
+        return transports[client];
+    return client % 3 == 2 ? FIVE_TUPLE_TCP : FIVE_TUPLE_UDP;
+}
+
 static struct five_tuple client_tuple(const struct run *run, unsigned client)
 {
     const struct turn_config *config = &run->config;
@@ -253,7 +330,7 @@ static struct five_tuple client_tuple(const struct run *run, unsigned client)
         .client = {.ip = ip(client % 4 == 3 ? "2600::99" : "192.0.2.1"),
                    .port = (uint16_t)(1000 + client)},
         .server = {.ip = config->relays[client % config->relay_count].local, .port = 3478},
-        .transport = client % 3 == 2 ? FIVE_TUPLE_TCP : FIVE_TUPLE_UDP,
+        .transport = transport_of(run, client),
     };
 }
 
@@ -391,6 +468,10 @@ static void add_content(struct stun_builder *builder, const struct model_request
         stun_add_bytes(builder, STUN_ATTRIBUTE_RESERVATION_TOKEN, request->token_bytes, 7);
     for (unsigned i = 0; i < request->peer_count; i++)
         add_peer(builder, &request->peers[i]);
+    add_attribute(builder, STUN_ATTRIBUTE_CONNECTION_ID, &request->connection,
+                  request->connection.value, 4);
+    if (request->dont_fragment)
+        stun_add_flag(builder, STUN_ATTRIBUTE_DONT_FRAGMENT);
     if (request->unknown_attribute)
         stun_add_flag(builder, 0x7FFE);
 }
@@ -442,12 +523,24 @@ static struct span build(const struct run *run, const struct sender *sender,
     return (struct span){.data = buffer, .len = len};
 }
 
+// The allocation that a request is about.
+static const struct model_allocation *allocation_meant(struct run *run,
+                                                       const struct model_request *request)
+{
+    const struct model_connection *connection = NULL;
+    if (request->method != STUN_METHOD_CONNECTION_BIND)
+        return model_find(&run->model, &request->five_tuple);
+    if (request->connection.form == MODEL_GOOD)
+        connection = model_find_connection(&run->model, request->connection.value);
+    return connection == NULL ? NULL : model_allocation_of(&run->model, connection);
+}
+
 // RFC 8489 section 9.2.4, and draft-uberti-behave-turn-rest: 0, or the challenge's code.
 static unsigned judge_sender(struct run *run, const struct sender *sender,
-                             const struct five_tuple *five_tuple)
+                             const struct model_request *request)
 {
     const struct user *user = &users[sender->user];
-    const struct model_allocation *allocation = model_find(&run->model, five_tuple);
+    const struct model_allocation *allocation = allocation_meant(run, request);
     bool is_own = allocation != NULL && strcmp(allocation->username, user->username) == 0;
     if (sender->foreign_nonce)
         return 438;
@@ -586,11 +679,116 @@ static void plane_apply(const struct run *run, struct plane *plane,
     }
 }
 
+static struct socket *host_find(struct host *host, uint32_t connection)
+{
+    for (unsigned i = 0; i < MODEL_CONNECTIONS; i++) {
+        if (host->sockets[i].open && host->sockets[i].connection == connection)
+            return &host->sockets[i];
+    }
+    return NULL;
+}
+
+static void host_open(struct host *host, uint32_t connection, uint32_t allocation, uint16_t family)
+{
+    REQUIRE(host_find(host, connection) == NULL);
+    for (unsigned i = 0; i < MODEL_CONNECTIONS; i++) {
+        if (host->sockets[i].open)
+            continue;
+        host->sockets[i] = (struct socket){
+            .open = true, .connection = connection, .allocation = allocation, .family = family};
+        return;
+    }
+    REQUIRE(!"more sockets than the limit");
+}
+
+static void host_unlisten(const struct run *run, struct host *host, uint32_t allocation,
+                          struct turn_relayed_address address)
+{
+    bool found = false;
+    for (unsigned i = 0; i < 2 * MODEL_ALLOCATIONS; i++) {
+        struct listener *listener = &host->listeners[i];
+        if (!listener->open || listener->allocation != allocation ||
+            listener->address.relay != address.relay || listener->address.port != address.port)
+            continue;
+        listener->open = false;
+        found = true;
+    }
+    REQUIRE(found);
+    for (unsigned i = 0; i < MODEL_CONNECTIONS; i++) {
+        if (host->sockets[i].allocation == allocation &&
+            host->sockets[i].family == run->config.relays[address.relay].local.family)
+            host->sockets[i].open = false;
+    }
+}
+
+static void host_apply(const struct run *run, struct host *host, const struct turn_command *command)
+{
+    struct socket *socket;
+    switch (command->kind) {
+    case TURN_COMMAND_TCP_CONNECT:
+        host_open(host, command->tcp_connect.connection, command->allocation,
+                  command->tcp_connect.peer.ip.family);
+        break;
+    case TURN_COMMAND_TCP_BIND:
+        socket = host_find(host, command->tcp_bind.connection);
+        REQUIRE(socket != NULL && !socket->bound);
+        socket->bound = true;
+        socket->client = command->tcp_bind.client;
+        break;
+    case TURN_COMMAND_TCP_CLOSE:
+        socket = host_find(host, command->tcp_close);
+        REQUIRE(socket != NULL && socket->allocation == command->allocation);
+        socket->open = false;
+        break;
+    default:
+        REQUIRE(command->kind == TURN_COMMAND_TCP_UNLISTEN);
+        REQUIRE(command->tcp_unlisten.relayed_v4.port != 0 ||
+                command->tcp_unlisten.relayed_v6.port != 0);
+        if (command->tcp_unlisten.relayed_v4.port != 0)
+            host_unlisten(run, host, command->allocation, command->tcp_unlisten.relayed_v4);
+        if (command->tcp_unlisten.relayed_v6.port != 0)
+            host_unlisten(run, host, command->allocation, command->tcp_unlisten.relayed_v6);
+        break;
+    }
+}
+
 static void plane_apply_output(struct run *run, struct plane *plane)
 {
     REQUIRE(run->output.command_count <= TURN_OUTPUT_COMMANDS_MAX);
-    for (unsigned i = 0; i < run->output.command_count; i++)
-        plane_apply(run, plane, &run->output.commands[i]);
+    for (unsigned i = 0; i < run->output.command_count; i++) {
+        if (turn_command_is_tcp(&run->output.commands[i]))
+            host_apply(run, &run->host, &run->output.commands[i]);
+        else
+            plane_apply(run, plane, &run->output.commands[i]);
+    }
+}
+
+// Sockets and listeners are the model's connections and relayed addresses.
+static void require_same_host(struct run *run)
+{
+    unsigned open = 0;
+    unsigned listening = 0;
+    unsigned connections = 0;
+    for (unsigned i = 0; i < MODEL_CONNECTIONS; i++) {
+        const struct model_connection *expected = &run->model.connections[i];
+        open += run->host.sockets[i].open;
+        if (expected->state == MODEL_NO_CONNECTION)
+            continue;
+        connections++;
+        const struct socket *socket = host_find(&run->host, expected->id);
+        REQUIRE(socket != NULL && socket->allocation == expected->allocation);
+        REQUIRE(socket->bound == (expected->state == MODEL_BOUND));
+        REQUIRE(!socket->bound || five_tuple_equal(&socket->client, &expected->client));
+    }
+    REQUIRE(open == connections);
+    for (unsigned i = 0; i < 2 * MODEL_ALLOCATIONS; i++)
+        listening += run->host.listeners[i].open;
+    for (unsigned i = 0; i < MODEL_ALLOCATIONS; i++) {
+        const struct model_allocation *allocation = &run->model.allocations[i];
+        for (unsigned slot = 0; slot < 2 && allocation->live && allocation->is_tcp; slot++)
+            listening -= allocation->relayed[slot].live;
+    }
+    REQUIRE(listening == 0);
 }
 
 static bool same_address(struct turn_relayed_address address, const struct model_relayed *relayed)
@@ -637,7 +835,7 @@ static void require_same_installed(const struct run *run, struct plane *plane)
     unsigned channels[2] = {0};
     for (unsigned i = 0; i < MODEL_ALLOCATIONS; i++) {
         const struct model_allocation *expected = &run->model.allocations[i];
-        if (!expected->live)
+        if (!expected->live || expected->is_tcp)
             continue;
         require_same_allocation(plane_at(plane, expected->id), expected);
         live++;
@@ -665,6 +863,7 @@ static void require_same(struct run *run)
     uint64_t next_ms = turn_server_next_expiry_ms(run->server);
     uint64_t expected_ms = model_next_expiry_ms(&run->model);
     require_same_installed(run, &run->plane);
+    require_same_host(run);
     turn_server_usage(run->server, &usage);
     REQUIRE(memcmp(&usage, &expected, sizeof(usage)) == 0);
     REQUIRE(next_ms <= expected_ms);
@@ -709,6 +908,46 @@ static struct stun_message require_response(const struct run *run, const struct 
     return response;
 }
 
+static void remember_waiting(struct run *run, const struct sender *sender,
+                             const struct model_request *request)
+{
+    for (unsigned i = 0; i < MODEL_CONNECTIONS; i++) {
+        struct waiting *waiting = &run->waiting[i];
+        const struct model_connection *connection =
+            model_find_connection(&run->model, waiting->connection);
+        if (waiting->valid && connection != NULL && connection->state == MODEL_CONNECTING)
+            continue;
+        *waiting = (struct waiting){.valid = true,
+                                    .connection = run->output.commands[0].tcp_connect.connection,
+                                    .sender = *sender,
+                                    .request = *request};
+        return;
+    }
+    REQUIRE(!"more Connects than connections");
+}
+
+// The late response in the output: whose it is, once it is checked.
+static struct waiting *require_late_response(struct run *run, unsigned error)
+{
+    for (unsigned i = 0; i < MODEL_CONNECTIONS; i++) {
+        struct waiting *waiting = &run->waiting[i];
+        uint32_t told;
+        if (!waiting->valid ||
+            memcmp(run->output.response + 8, waiting->request.transaction_id, 12) != 0 ||
+            !five_tuple_equal(&run->output.response_to, &waiting->request.five_tuple))
+            continue;
+        struct stun_message response =
+            require_response(run, &waiting->sender, &waiting->request, error);
+        REQUIRE(error != 0 || (stun_message_u32(&response, STUN_ATTRIBUTE_CONNECTION_ID, &told) ==
+                                   STUN_VALUE_OK &&
+                               told == waiting->connection));
+        waiting->valid = false;
+        return waiting;
+    }
+    REQUIRE(!"a response to no Connect");
+    return NULL;
+}
+
 static bool is_owner(struct run *run, const struct model_request *request)
 {
     const struct model_allocation *allocation = model_find(&run->model, &request->five_tuple);
@@ -719,17 +958,31 @@ static void send_request(struct run *run, const struct sender *sender,
                          const struct model_request *request)
 {
     static uint8_t buffer[4096];
-    unsigned error = judge_sender(run, sender, &request->five_tuple);
-    bool authenticated = error == 0;
+    bool is_silent = model_find_data(&run->model, &request->five_tuple) != NULL;
+    unsigned error = judge_sender(run, sender, request);
+    bool authenticated = error == 0 && !is_silent;
+    run->model.kernel.count = 0;
     if (authenticated)
         error = model_judge(&run->model, request);
-    if (authenticated && !request->unknown_attribute && is_owner(run, request))
+    if (authenticated && !request->unknown_attribute &&
+        request->method != STUN_METHOD_CONNECTION_BIND && is_owner(run, request))
         model_move(&run->model, &request->five_tuple, request->worker);
 
     struct turn_packet packet = {.five_tuple = request->five_tuple,
                                  .bytes = build(run, sender, request, buffer, sizeof(buffer)),
                                  .worker = request->worker};
     turn_server_receive(run->server, &run->now, &packet, &run->output);
+    REQUIRE(run->output.response_to.transport == 0);
+    if (is_silent || (error == 0 && request->method == STUN_METHOD_CONNECT)) {
+        REQUIRE(run->output.response_len == 0);
+        REQUIRE(!is_silent || run->output.command_count == 0);
+        if (!is_silent) {
+            remember_waiting(run, sender, request);
+            model_follow(&run->model, request, &run->output, NULL);
+        }
+        plane_apply_output(run, &run->plane);
+        return;
+    }
     struct stun_message response = require_response(run, sender, request, error);
     if (error == 0) {
         model_follow(&run->model, request, &run->output, &response);
@@ -785,6 +1038,7 @@ static void choose_allocate(struct run *run, struct model_request *request)
         break;
     case 6: // anything with anything
         request->transport = choose_attribute(detail, detail & 2 ? 17 : 6);
+        request->dont_fragment = detail & 4;
         break;
     default:
         request->requested_family = choose_family(detail);
@@ -792,6 +1046,12 @@ static void choose_allocate(struct run *run, struct model_request *request)
         request->even_port = choose_attribute(take(&run->input), detail >> 7);
         request->token = choose_attribute(take(&run->input), 0);
         break;
+    }
+    // Where TCP is relayed, most want that, and then few what UDP alone has.
+    if (run->config.allow_tcp_relay && (kind & 0x30) != 0 && kind % 8 != 6) {
+        request->transport.value = 6;
+        if (kind % 8 == 4 || kind % 8 == 5)
+            request->even_port = request->token = (struct model_attribute){.form = MODEL_ABSENT};
     }
     if (kind & 0x40)
         request->lifetime = choose_lifetime(detail, false);
@@ -832,10 +1092,61 @@ static void choose_channel_bind(struct run *run, struct model_request *request)
     }
 }
 
+static void choose_connect(struct run *run, struct model_request *request)
+{
+    uint8_t kind = take(&run->input);
+    request->peers[0] = choose_peer(run, take(&run->input));
+    request->peer_count = kind < 0xF0;
+    // One of our own, if there is any.
+    const struct listener *listener = &run->host.listeners[kind % (2 * MODEL_ALLOCATIONS)];
+    if (kind >= 0x80 && listener->open) {
+        request->peers[0] = (struct model_peer){
+            .address = {.ip = run->config.relays[listener->address.relay].advertised,
+                        .port = listener->address.port},
+            .ip_allowed = true,
+            .address_allowed = true,
+        };
+    }
+}
+
+// Of the connections that there are, or one that there is not.
+static uint32_t choose_connection(struct run *run)
+{
+    uint8_t choice = take(&run->input);
+    const struct socket *socket = &run->host.sockets[choice % MODEL_CONNECTIONS];
+    return socket->connection ^ (choice >= 0xF0);
+}
+
+// From a data connection most often, and its user is the allocation's.
+static void choose_connection_bind(struct run *run, struct sent *sent)
+{
+    uint8_t kind = take(&run->input);
+    uint32_t id = choose_connection(run);
+    struct model_connection *connection = model_find_connection(&run->model, id);
+    sent->request.connection = choose_attribute(kind | (kind & 0x70 ? 1 : 0), id);
+    if (kind & 0x0E) {
+        sent->sender.client = CLIENTS + (kind >> 4) % DATA_CLIENTS;
+        sent->request.five_tuple = client_tuple(run, sent->sender.client);
+    }
+    if (connection == NULL || kind % 4 == 3)
+        return;
+    for (unsigned i = 0; i < USERS; i++) {
+        if (!users[i].unknown &&
+            strcmp(users[i].username, model_allocation_of(&run->model, connection)->username) == 0)
+            sent->sender.user = i;
+    }
+}
+
 static void operate_request(struct run *run, enum operation operation)
 {
-    static const uint16_t methods[] = {STUN_METHOD_ALLOCATE, STUN_METHOD_REFRESH,
-                                       STUN_METHOD_CREATE_PERMISSION, STUN_METHOD_CHANNEL_BIND};
+    static const uint16_t methods[] = {
+        [OPERATION_ALLOCATE] = STUN_METHOD_ALLOCATE,
+        [OPERATION_REFRESH] = STUN_METHOD_REFRESH,
+        [OPERATION_CREATE_PERMISSION] = STUN_METHOD_CREATE_PERMISSION,
+        [OPERATION_CHANNEL_BIND] = STUN_METHOD_CHANNEL_BIND,
+        [OPERATION_CONNECT] = STUN_METHOD_CONNECT,
+        [OPERATION_CONNECTION_BIND] = STUN_METHOD_CONNECTION_BIND,
+    };
     struct sent *sent = &run->last;
     sent->sender = choose_sender(run);
     sent->request = (struct model_request){
@@ -851,6 +1162,10 @@ static void operate_request(struct run *run, enum operation operation)
         choose_refresh(run, &sent->request);
     else if (operation == OPERATION_CREATE_PERMISSION)
         choose_create_permission(run, &sent->request);
+    else if (operation == OPERATION_CONNECT)
+        choose_connect(run, &sent->request);
+    else if (operation == OPERATION_CONNECTION_BIND)
+        choose_connection_bind(run, sent);
     else
         choose_channel_bind(run, &sent->request);
     choose_flaw(run, &sent->sender);
@@ -882,12 +1197,46 @@ static void pass(struct run *run, uint64_t ms)
         run->was_late = true;
 }
 
+// Connects that are due: of an allocation that stays, each is answered, one a call.
+static void require_timeouts(struct run *run, const struct model *before)
+{
+    for (unsigned i = 0; i < MODEL_CONNECTIONS; i++) {
+        const struct waiting *waiting = &run->waiting[i];
+        const struct model_connection *connection =
+            model_find_connection((struct model *)before, waiting->connection);
+        if (!waiting->valid || connection == NULL || connection->state != MODEL_CONNECTING ||
+            model_find_connection(&run->model, waiting->connection) != NULL)
+            continue;
+        const struct model_allocation *allocation = model_allocation_of(&run->model, connection);
+        unsigned slot = connection->peer.ip.family == IP_FAMILY_V6 ? 1 : 0;
+        REQUIRE(allocation == NULL || !allocation->relayed[slot].live);
+    }
+}
+
+static void require_timeout(struct run *run)
+{
+    const struct waiting *waiting = require_late_response(run, 447);
+    const struct model_connection *connection =
+        model_find_connection(&run->model, waiting->connection);
+    REQUIRE(connection != NULL && connection->state == MODEL_CONNECTING);
+    REQUIRE(connection->deadline_s <= run->now.monotonic_ms / 1000);
+}
+
 static void operate_expire(struct run *run)
 {
-    REQUIRE(!turn_server_expire(run->server, &run->now, &run->output));
+    static struct model before;
+    bool more = true;
+    before = run->model;
+    while (more) {
+        more = turn_server_expire(run->server, &run->now, &run->output);
+        REQUIRE(!more || run->output.response_len != 0);
+        if (run->output.response_len != 0)
+            require_timeout(run);
+        plane_apply_output(run, &run->plane);
+    }
     run->expired_s = run->now.monotonic_ms / 1000;
     model_expire(&run->model);
-    plane_apply_output(run, &run->plane);
+    require_timeouts(run, &before);
     REQUIRE(turn_server_next_expiry_ms(run->server) > run->now.monotonic_ms);
 }
 
@@ -924,6 +1273,93 @@ static void disconnect(struct run *run, unsigned client)
     turn_server_disconnected(run->server, &run->now, &five_tuple, &run->output);
     model_disconnect(&run->model, &five_tuple);
     plane_apply_output(run, &run->plane);
+}
+
+static void operate_connected(struct run *run)
+{
+    uint32_t id = choose_connection(run);
+    struct model_connection *connection = model_find_connection(&run->model, id);
+    turn_server_tcp_connected(run->server, &run->now, id, &run->output);
+    REQUIRE(run->output.command_count == 0);
+    if (connection == NULL || connection->state != MODEL_CONNECTING) {
+        REQUIRE(run->output.response_len == 0);
+        return;
+    }
+    REQUIRE(require_late_response(run, 0)->connection == id);
+    model_connected(&run->model, connection);
+}
+
+static void operate_closed(struct run *run)
+{
+    uint32_t id = choose_connection(run);
+    struct model_connection *connection = model_find_connection(&run->model, id);
+    struct socket *socket = host_find(&run->host, id);
+    turn_server_tcp_closed(run->server, &run->now, id, &run->output);
+    REQUIRE(run->output.command_count == 0);
+    if (connection != NULL && connection->state == MODEL_CONNECTING)
+        REQUIRE(require_late_response(run, 447)->connection == id);
+    else
+        REQUIRE(run->output.response_len == 0);
+    if (connection == NULL)
+        return;
+    connection->state = MODEL_NO_CONNECTION;
+    socket->open = false;
+}
+
+static void require_attempt(const struct run *run, uint32_t allocation, uint32_t connection,
+                            const struct transport_address *peer)
+{
+    struct span bytes = {.data = run->output.response, .len = run->output.response_len};
+    struct stun_message indication;
+    struct transport_address told;
+    uint32_t id;
+    REQUIRE(stun_message_parse(bytes, &indication) == STUN_VALID);
+    REQUIRE(indication.message_class == STUN_CLASS_INDICATION);
+    REQUIRE(indication.method == STUN_METHOD_CONNECTION_ATTEMPT);
+    REQUIRE(stun_message_u32(&indication, STUN_ATTRIBUTE_CONNECTION_ID, &id) == STUN_VALUE_OK);
+    REQUIRE(id == connection);
+    REQUIRE(stun_message_xor_address(&indication, STUN_ATTRIBUTE_XOR_PEER_ADDRESS, &told) ==
+            STUN_VALUE_OK);
+    REQUIRE(transport_address_equal(&told, peer));
+    for (unsigned i = 0; i < MODEL_ALLOCATIONS; i++) {
+        const struct model_allocation *at = &run->model.allocations[i];
+        REQUIRE(!at->live || at->id != allocation ||
+                five_tuple_equal(&run->output.response_to, &at->five_tuple));
+    }
+}
+
+// At a listener that is open, or was.
+static void operate_accept(struct run *run)
+{
+    uint8_t choice = take(&run->input);
+    struct listener listener = run->host.listeners[choice % 8];
+    struct transport_address seen = choose_peer(run, take(&run->input)).address;
+    const struct listener *from = &run->host.listeners[(choice >> 3) % 8];
+    struct transport_address peer;
+    uint32_t connection = 0;
+    listener.allocation ^= choice >= 0xF8;
+    if (choice >= 0xC0 && from->open)
+        seen = (struct transport_address){.ip = run->config.relays[from->address.relay].local,
+                                          .port = from->address.port};
+    bool expected =
+        model_judge_accept(&run->model, listener.allocation, listener.address, &seen, &peer);
+    REQUIRE(turn_server_tcp_accepted(run->server, &run->now, listener.allocation, listener.address,
+                                     &seen, &run->output, &connection) == expected);
+    REQUIRE(run->output.command_count == 0);
+    if (!expected) {
+        REQUIRE(run->output.response_len == 0 && connection == 0);
+        return;
+    }
+    require_attempt(run, listener.allocation, connection, &peer);
+    model_accept(&run->model, listener.allocation, connection, &peer);
+    host_open(&run->host, connection, listener.allocation, peer.ip.family);
+}
+
+static void operate_kernel(struct run *run)
+{
+    uint8_t choice = take(&run->input);
+    run->model.kernel.refusals = choice & 0x80 ? choice % 16 : 0;
+    run->model.kernel.is_exhausted = choice & 0x40;
 }
 
 // Bytes of no request that was signed: whatever the answer, nothing changes.
@@ -998,13 +1434,39 @@ static void operate(struct run *run)
         [60 ... 61] = OPERATION_TAMPER,
         [62 ... 63] = OPERATION_WALK,
     };
-    enum operation operation = (enum operation)operations[take(&run->input) % 64];
+    static const uint8_t tcp_operations[32] = {
+        [0 ... 8] = OPERATION_CONNECT,     [9 ... 15] = OPERATION_CONNECTION_BIND,
+        [16 ... 20] = OPERATION_CONNECTED, [21 ... 26] = OPERATION_ACCEPT,
+        [27 ... 28] = OPERATION_CLOSED,    [29] = OPERATION_DISCONNECT_DATA,
+        [30 ... 31] = OPERATION_KERNEL,
+    };
+    uint8_t choice = take(&run->input);
+    enum operation operation = (enum operation)operations[choice % 64];
+    if (run->config.allow_tcp_relay && choice >= 0xA0)
+        operation = (enum operation)tcp_operations[choice % 32];
     switch (operation) {
     case OPERATION_ALLOCATE:
     case OPERATION_REFRESH:
     case OPERATION_CREATE_PERMISSION:
     case OPERATION_CHANNEL_BIND:
+    case OPERATION_CONNECT:
+    case OPERATION_CONNECTION_BIND:
         operate_request(run, operation);
+        break;
+    case OPERATION_CONNECTED:
+        operate_connected(run);
+        break;
+    case OPERATION_ACCEPT:
+        operate_accept(run);
+        break;
+    case OPERATION_CLOSED:
+        operate_closed(run);
+        break;
+    case OPERATION_DISCONNECT_DATA:
+        disconnect(run, CLIENTS + take(&run->input) % DATA_CLIENTS);
+        break;
+    case OPERATION_KERNEL:
+        operate_kernel(run);
         break;
     case OPERATION_RETRANSMIT:
         operate_retransmit(run);
@@ -1045,7 +1507,7 @@ static void finish(struct run *run)
 {
     static const struct turn_usage nothing;
     struct turn_usage usage;
-    for (unsigned client = 0; client < CLIENTS; client++)
+    for (unsigned client = 0; client < CLIENTS + DATA_CLIENTS; client++)
         disconnect(run, client);
     pass(run, 31000);
     operate_expire(run);

@@ -7,6 +7,7 @@
 #include "proto/message.h"
 #include "proto/stun.h"
 
+#include <errno.h>
 #include <string.h>
 
 void model_init(struct model *model, const struct turn_config *config)
@@ -65,7 +66,7 @@ static bool port_is_free(const struct model *model, uint16_t relay, uint32_t por
         return false;
     for (unsigned i = 0; i < MODEL_ALLOCATIONS; i++) {
         const struct model_allocation *allocation = &model->allocations[i];
-        for (unsigned slot = 0; slot < 2; slot++) {
+        for (unsigned slot = 0; slot < 2 && !allocation->is_tcp; slot++) {
             if (holds(&allocation->relayed[slot], relay, port) ||
                 holds(&allocation->gone[slot], relay, port))
                 return false;
@@ -134,6 +135,40 @@ static unsigned count_allocations(const struct model *model, int worker)
         count += in_use(&model->allocations[i]) &&
                  (worker < 0 || model->allocations[i].worker == worker);
     return count;
+}
+
+// The TCP allocation that listens there, or NULL.
+static struct model_allocation *find_listening(struct model *model, uint16_t relay, uint32_t port)
+{
+    for (unsigned i = 0; i < MODEL_ALLOCATIONS; i++) {
+        struct model_allocation *allocation = &model->allocations[i];
+        if (allocation->live && allocation->is_tcp &&
+            (holds(&allocation->relayed[0], relay, port) ||
+             holds(&allocation->relayed[1], relay, port)))
+            return allocation;
+    }
+    return NULL;
+}
+
+int model_listen(struct model *model, uint32_t allocation, struct turn_relayed_address address)
+{
+    struct model_kernel *kernel = &model->kernel;
+    const struct turn_relay *range = &model->config->relays[address.relay];
+    REQUIRE(address.relay < model->config->relay_count);
+    REQUIRE(address.port >= range->min_port && address.port <= range->max_port);
+    REQUIRE(find_listening(model, address.relay, address.port) == NULL);
+    REQUIRE(kernel->count == 0 || kernel->allocation == allocation);
+    REQUIRE(kernel->count < 2 * TURN_RELAYS_MAX);
+    for (unsigned i = 0; i < kernel->count; i++)
+        REQUIRE(kernel->addresses[i].relay != address.relay ||
+                kernel->addresses[i].port != address.port);
+    unsigned call = kernel->count++;
+    kernel->allocation = allocation;
+    kernel->addresses[call] = address;
+    kernel->granted[call] = call >= kernel->refusals;
+    if (kernel->granted[call])
+        return 0;
+    return kernel->is_exhausted ? -EMFILE : -EADDRINUSE;
 }
 
 // Which relayed addresses an allocation has.
@@ -224,7 +259,64 @@ static unsigned count_worker(const struct model *model, uint16_t worker,
     return count;
 }
 
-// Section 7.2, from check 2 on.
+// How many calls to listen() it takes at the relays of one family until there is a port, or none is
+// left; each relay is left after eight, or at an error that no other port mends.
+static bool family_listens(struct model *model, unsigned slot, unsigned *calls)
+{
+    const struct model_kernel *kernel = &model->kernel;
+    for (uint16_t relay = 0; relay < model->config->relay_count; relay++) {
+        const struct turn_relay *range = &model->config->relays[relay];
+        unsigned left = kernel->is_exhausted ? 1 : 8;
+        if (range->local.family != family_of(slot))
+            continue;
+        for (uint32_t port = range->min_port; port <= range->max_port && left > 0; port++) {
+            if (find_listening(model, relay, port) != NULL)
+                continue;
+            left--;
+            if ((*calls)++ >= kernel->refusals)
+                return true;
+        }
+    }
+    return false;
+}
+
+static struct families families_that_listen(struct model *model,
+                                            const struct model_request *request)
+{
+    bool dual = request->additional_family.form == MODEL_GOOD;
+    bool v6 = request->requested_family.form == MODEL_GOOD &&
+              request->requested_family.value == MODEL_FAMILY_V6;
+    unsigned calls = 0;
+    struct families families = {0};
+    if (!v6)
+        families.v4 = family_listens(model, 0, &calls);
+    if (v6 || dual)
+        families.v6 = family_listens(model, 1, &calls);
+    return families;
+}
+
+static unsigned count_connections(const struct model *model, int64_t allocation)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < MODEL_CONNECTIONS; i++)
+        count += model->connections[i].state != MODEL_NO_CONNECTION &&
+                 (allocation < 0 || model->connections[i].allocation == allocation);
+    return count;
+}
+
+static bool connections_fit(const struct model *model, const struct model_allocation *allocation)
+{
+    return count_connections(model, -1) < model->config->limits.tcp_connections &&
+           count_connections(model, allocation->id) <
+               model->config->limits.tcp_connections_per_allocation;
+}
+
+static bool is_stream(const struct five_tuple *five_tuple)
+{
+    return five_tuple->transport == FIVE_TUPLE_TCP || five_tuple->transport == FIVE_TUPLE_TLS;
+}
+
+// Section 7.2, from check 2 on; RFC 6062 section 5.1.
 static unsigned judge_allocate(struct model *model, const struct model_request *request)
 {
     const struct turn_limits *limits = &model->config->limits;
@@ -241,8 +333,12 @@ static unsigned judge_allocate(struct model *model, const struct model_request *
     }
     if (request->transport.form != MODEL_GOOD)
         return 400;
-    if (request->transport.value != 17)
+    bool tcp = request->transport.value == 6 && model->config->allow_tcp_relay;
+    if (request->transport.value != 17 && !tcp)
         return 442;
+    if (tcp && (!is_stream(&request->five_tuple) || request->dont_fragment ||
+                request->even_port.form != MODEL_ABSENT || request->token.form != MODEL_ABSENT))
+        return 400;
     if (request->token.form != MODEL_ABSENT) {
         if (request->token.form == MODEL_MALFORMED || request->even_port.form != MODEL_ABSENT ||
             request->requested_family.form != MODEL_ABSENT ||
@@ -287,7 +383,9 @@ static unsigned judge_allocate(struct model *model, const struct model_request *
         uint16_t owner = port_slice_worker(reservation->port, model->config->worker_count);
         return worker_can_own(model, request, owner, (struct families){0}) ? 0 : 508;
     }
-    families = families_to_be_had(model, request);
+    if (tcp && !somebody_can_own(model, request, (struct families){0}))
+        return 508;
+    families = tcp ? families_that_listen(model, request) : families_to_be_had(model, request);
     return families.v4 || families.v6 ? 0 : 508;
 }
 
@@ -372,6 +470,8 @@ static unsigned judge_channel_bind(const struct model *model,
     const struct turn_limits *limits = &model->config->limits;
     const struct model_peer *peer = &request->peers[0];
     bool bound = false;
+    if (allocation->is_tcp)
+        return 400;
     if (request->channel.form != MODEL_GOOD || request->peer_count == 0 || peer->malformed)
         return 400;
     if (request->channel.value < 0x4000 || request->channel.value > 0x4FFF)
@@ -398,11 +498,64 @@ static unsigned judge_channel_bind(const struct model *model,
                                                                                               : 508;
 }
 
+static struct model_connection *find_peer(struct model *model,
+                                          const struct model_allocation *allocation,
+                                          const struct transport_address *peer)
+{
+    for (unsigned i = 0; i < MODEL_CONNECTIONS; i++) {
+        struct model_connection *connection = &model->connections[i];
+        if (connection->state != MODEL_NO_CONNECTION && connection->allocation == allocation->id &&
+            transport_address_equal(&connection->peer, peer))
+            return connection;
+    }
+    return NULL;
+}
+
+// RFC 6062 section 5.2.
+static unsigned judge_connect(struct model *model, const struct model_allocation *allocation,
+                              const struct model_request *request)
+{
+    const struct model_peer *peer = &request->peers[0];
+    if (!allocation->is_tcp || request->peer_count == 0 || peer->malformed)
+        return 400;
+    if (!has_family(allocation, peer->address.ip.family))
+        return 443;
+    if (!peer->address_allowed)
+        return 403;
+    if (find_peer(model, allocation, &peer->address) != NULL)
+        return 446;
+    // Nothing of this host but what listens for us.
+    for (uint16_t relay = 0; relay < model->config->relay_count; relay++) {
+        if (ip_address_equal(&model->config->relays[relay].advertised, &peer->address.ip) &&
+            find_listening(model, relay, peer->address.port) == NULL)
+            return 403;
+    }
+    return connections_fit(model, allocation) ? 0 : 508;
+}
+
+// RFC 6062 section 5.4.
+static unsigned judge_connection_bind(struct model *model, const struct model_request *request)
+{
+    const struct model_connection *connection = NULL;
+    if (request->connection.form == MODEL_GOOD)
+        connection = model_find_connection(model, request->connection.value);
+    if (connection != NULL &&
+        strcmp(model_allocation_of(model, connection)->username, request->username) != 0)
+        return 441;
+    return connection != NULL && connection->state == MODEL_UNBOUND &&
+                   is_stream(&request->five_tuple) &&
+                   model_find(model, &request->five_tuple) == NULL
+               ? 0
+               : 400;
+}
+
 unsigned model_judge(struct model *model, const struct model_request *request)
 {
     const struct model_allocation *allocation = model_find(model, &request->five_tuple);
     if (request->unknown_attribute)
         return 420;
+    if (request->method == STUN_METHOD_CONNECTION_BIND)
+        return judge_connection_bind(model, request);
     if (request->method == STUN_METHOD_ALLOCATE)
         return judge_allocate(model, request);
     if (allocation == NULL)
@@ -414,6 +567,8 @@ unsigned model_judge(struct model *model, const struct model_request *request)
         return judge_refresh(allocation, request);
     case STUN_METHOD_CREATE_PERMISSION:
         return judge_create_permission(model, allocation, request);
+    case STUN_METHOD_CONNECT:
+        return judge_connect(model, allocation, request);
     default:
         return judge_channel_bind(model, allocation, request);
     }
@@ -613,19 +768,69 @@ static void follow_reservation(struct model *model, const struct model_request *
     REQUIRE(!"more reservations than the limit");
 }
 
+// The receiving worker's place, or else one of the worker with the fewest allocations.
+static uint16_t place_of_tcp(const struct model *model, const struct model_request *request)
+{
+    uint16_t owner = request->worker;
+    if (worker_can_own(model, request, owner, (struct families){0}))
+        return owner;
+    for (uint16_t worker = 0; worker < model->config->worker_count; worker++) {
+        if (count_allocations(model, worker) < count_allocations(model, owner))
+            owner = worker;
+    }
+    return owner;
+}
+
+// What the kernel has granted is what the client is told.
+static void follow_listening(struct model *model, const struct model_request *request,
+                             struct model_allocation *allocation)
+{
+    const struct model_kernel *kernel = &model->kernel;
+    for (unsigned i = 0; i < kernel->count; i++) {
+        if (!kernel->granted[i])
+            continue;
+        uint16_t relay = kernel->addresses[i].relay;
+        unsigned slot = model->config->relays[relay].local.family == IP_FAMILY_V6 ? 1 : 0;
+        REQUIRE(!allocation->relayed[slot].live);
+        allocation->relayed[slot] = (struct model_relayed){
+            .live = true,
+            .relay = relay,
+            .port = kernel->addresses[i].port,
+            .deadline_s = deadline_s(model, granted_lifetime_s(model, request)),
+        };
+    }
+}
+
+static void follow_tcp(struct model *model, const struct model_request *request,
+                       struct model_allocation *allocation)
+{
+    struct families expected = families_that_listen(model, request);
+    bool dual = request->additional_family.form == MODEL_GOOD;
+    allocation->worker = place_of_tcp(model, request);
+    follow_listening(model, request, allocation);
+    REQUIRE(allocation->relayed[0].live == expected.v4);
+    REQUIRE(allocation->relayed[1].live == expected.v6);
+    for (unsigned slot = 0; slot < 2 && dual; slot++) {
+        if (!allocation->relayed[slot].live)
+            allocation->relayed[slot].refused = family_is_served(model, slot) ? 508 : 440;
+    }
+}
+
 static void follow_allocate(struct model *model, const struct model_request *request,
                             const struct turn_output *output, const struct stun_message *response)
 {
     struct model_allocation *allocation = model_find(model, &request->five_tuple);
     if (allocation == NULL) {
-        REQUIRE(output->command_count == 1);
-        uint32_t id = output->commands[0].allocation;
+        bool tcp = request->transport.value == 6;
+        REQUIRE(output->command_count == (tcp ? 0 : 1));
+        uint32_t id = tcp ? model->kernel.allocation : output->commands[0].allocation;
         REQUIRE(id < model->config->limits.allocations);
         for (unsigned i = 0; i < MODEL_ALLOCATIONS; i++)
             REQUIRE(!in_use(&model->allocations[i]) || model->allocations[i].id != id);
         allocation = free_place(model);
         struct model_allocation made = {
             .live = true,
+            .is_tcp = tcp,
             .id = id,
             .five_tuple = request->five_tuple,
             .username = request->username,
@@ -634,7 +839,9 @@ static void follow_allocate(struct model *model, const struct model_request *req
             .received_by = request->worker,
         };
         memcpy(made.transaction_id, request->transaction_id, 12);
-        if (request->token.form == MODEL_GOOD)
+        if (tcp)
+            follow_tcp(model, request, &made);
+        else if (request->token.form == MODEL_GOOD)
             follow_token(model, request, &made, response);
         else
             follow_families(model, request, &made, output, response);
@@ -645,9 +852,15 @@ static void follow_allocate(struct model *model, const struct model_request *req
     require_allocate_response(model, allocation, response);
 }
 
-// Permissions and channels of one family go with its relayed address.
-static void forget_family(struct model_allocation *allocation, uint16_t family)
+// Permissions, channels and connections of one family go with its relayed address.
+static void forget_family(struct model *model, struct model_allocation *allocation, uint16_t family)
 {
+    for (unsigned i = 0; i < MODEL_CONNECTIONS; i++) {
+        struct model_connection *connection = &model->connections[i];
+        if (connection->allocation == allocation->id && connection->peer.ip.family == family &&
+            allocation->is_tcp)
+            connection->state = MODEL_NO_CONNECTION;
+    }
     for (unsigned i = 0; i < MODEL_PERMISSIONS; i++) {
         if (allocation->permissions[i].peer.family == family)
             allocation->permissions[i].used = false;
@@ -658,28 +871,35 @@ static void forget_family(struct model_allocation *allocation, uint16_t family)
     }
 }
 
-static void remove_whole(struct model_allocation *allocation)
+static void remove_whole(struct model *model, struct model_allocation *allocation)
 {
-    forget_family(allocation, IP_FAMILY_V4);
-    forget_family(allocation, IP_FAMILY_V6);
+    forget_family(model, allocation, IP_FAMILY_V4);
+    forget_family(model, allocation, IP_FAMILY_V6);
     allocation->live = false;
+    if (allocation->is_tcp) { // nobody is to acknowledge it
+        *allocation = (struct model_allocation){0};
+        return;
+    }
     allocation->whole_removed = true;
     allocation->awaited++;
 }
 
-static void remove_slots(struct model_allocation *allocation, bool v4, bool v6)
+static void remove_slots(struct model *model, struct model_allocation *allocation, bool v4, bool v6)
 {
     bool gone[2] = {v4 && allocation->relayed[0].live, v6 && allocation->relayed[1].live};
     if (!gone[0] && !gone[1])
         return;
     if ((gone[0] || !allocation->relayed[0].live) && (gone[1] || !allocation->relayed[1].live)) {
-        remove_whole(allocation);
+        remove_whole(model, allocation);
         return;
     }
     unsigned slot = gone[0] ? 0 : 1;
-    forget_family(allocation, family_of(slot));
-    allocation->gone[slot] = allocation->relayed[slot];
+    forget_family(model, allocation, family_of(slot));
+    if (!allocation->is_tcp)
+        allocation->gone[slot] = allocation->relayed[slot];
     allocation->relayed[slot] = (struct model_relayed){0};
+    if (allocation->is_tcp)
+        return;
     allocation->awaited++;
 }
 
@@ -692,7 +912,7 @@ static void follow_refresh(struct model *model, const struct model_request *requ
     bool v6 = any || request->requested_family.value == MODEL_FAMILY_V6;
     if (request->lifetime.form == MODEL_GOOD && request->lifetime.value == 0) {
         require_lifetime(response, 0);
-        remove_slots(allocation, v4, v6);
+        remove_slots(model, allocation, v4, v6);
         return;
     }
     uint32_t lifetime_s = granted_lifetime_s(model, request);
@@ -744,6 +964,122 @@ static void follow_channel_bind(struct model *model, const struct model_request 
     };
 }
 
+struct model_connection *model_find_connection(struct model *model, uint32_t id)
+{
+    for (unsigned i = 0; i < MODEL_CONNECTIONS; i++) {
+        if (model->connections[i].state != MODEL_NO_CONNECTION && model->connections[i].id == id)
+            return &model->connections[i];
+    }
+    return NULL;
+}
+
+struct model_connection *model_find_data(struct model *model, const struct five_tuple *client)
+{
+    for (unsigned i = 0; i < MODEL_CONNECTIONS; i++) {
+        if (model->connections[i].state == MODEL_BOUND &&
+            five_tuple_equal(&model->connections[i].client, client))
+            return &model->connections[i];
+    }
+    return NULL;
+}
+
+static struct model_allocation *find_id(struct model *model, uint32_t id)
+{
+    for (unsigned i = 0; i < MODEL_ALLOCATIONS; i++) {
+        if (model->allocations[i].live && model->allocations[i].id == id)
+            return &model->allocations[i];
+    }
+    return NULL;
+}
+
+struct model_allocation *model_allocation_of(struct model *model,
+                                             const struct model_connection *connection)
+{
+    return find_id(model, connection->allocation);
+}
+
+static void add_connection(struct model *model, enum model_connection_state state,
+                           uint32_t allocation, uint32_t id, const struct transport_address *peer)
+{
+    REQUIRE(model_find_connection(model, id) == NULL);
+    for (unsigned i = 0; i < MODEL_CONNECTIONS; i++) {
+        if (model->connections[i].state != MODEL_NO_CONNECTION)
+            continue;
+        model->connections[i] = (struct model_connection){
+            .state = state,
+            .id = id,
+            .allocation = allocation,
+            .peer = *peer,
+            .deadline_s = deadline_s(model, 30),
+        };
+        return;
+    }
+    REQUIRE(!"more connections than the limit");
+}
+
+void model_connected(struct model *model, struct model_connection *connection)
+{
+    connection->state = MODEL_UNBOUND;
+    connection->deadline_s = deadline_s(model, 30);
+}
+
+// RFC 6062 section 5.3.
+bool model_judge_accept(struct model *model, uint32_t id, struct turn_relayed_address relayed,
+                        const struct transport_address *seen, struct transport_address *ret_peer)
+{
+    const struct model_allocation *allocation = find_id(model, id);
+    struct transport_address peer = *seen;
+    if (allocation == NULL || find_listening(model, relayed.relay, relayed.port) != allocation)
+        return false;
+    for (uint16_t relay = 0; relay < model->config->relay_count; relay++) {
+        if (ip_address_equal(&model->config->relays[relay].local, &seen->ip) &&
+            find_listening(model, relay, seen->port) != NULL)
+            peer.ip = model->config->relays[relay].advertised;
+    }
+    *ret_peer = peer;
+    return has_permission(allocation, &peer.ip) && find_peer(model, allocation, &peer) == NULL &&
+           connections_fit(model, allocation);
+}
+
+void model_accept(struct model *model, uint32_t allocation, uint32_t connection,
+                  const struct transport_address *peer)
+{
+    add_connection(model, MODEL_UNBOUND, allocation, connection, peer);
+}
+
+// There is no response yet.
+static void follow_connect(struct model *model, const struct model_request *request,
+                           const struct turn_output *output)
+{
+    const struct model_allocation *allocation = model_find(model, &request->five_tuple);
+    const struct transport_address *peer = &request->peers[0].address;
+    const struct model_relayed *from =
+        &allocation->relayed[peer->ip.family == IP_FAMILY_V6 ? 1 : 0];
+    struct transport_address local = *peer;
+    REQUIRE(output->command_count == 1 && output->commands[0].kind == TURN_COMMAND_TCP_CONNECT);
+    REQUIRE(output->commands[0].allocation == allocation->id);
+    REQUIRE(holds(from, output->commands[0].tcp_connect.from.relay,
+                  output->commands[0].tcp_connect.from.port));
+    for (uint16_t relay = 0; relay < model->config->relay_count; relay++) {
+        if (ip_address_equal(&model->config->relays[relay].advertised, &peer->ip))
+            local.ip = model->config->relays[relay].local;
+    }
+    REQUIRE(transport_address_equal(&output->commands[0].tcp_connect.peer, &local));
+    add_connection(model, MODEL_CONNECTING, allocation->id,
+                   output->commands[0].tcp_connect.connection, peer);
+}
+
+static void follow_connection_bind(struct model *model, const struct model_request *request,
+                                   const struct turn_output *output)
+{
+    struct model_connection *connection = model_find_connection(model, request->connection.value);
+    REQUIRE(output->command_count == 1 && output->commands[0].kind == TURN_COMMAND_TCP_BIND);
+    REQUIRE(output->commands[0].tcp_bind.connection == connection->id);
+    REQUIRE(five_tuple_equal(&output->commands[0].tcp_bind.client, &request->five_tuple));
+    connection->state = MODEL_BOUND;
+    connection->client = request->five_tuple;
+}
+
 void model_follow(struct model *model, const struct model_request *request,
                   const struct turn_output *output, const struct stun_message *response)
 {
@@ -757,6 +1093,12 @@ void model_follow(struct model *model, const struct model_request *request,
     case STUN_METHOD_CREATE_PERMISSION:
         for (unsigned i = 0; i < request->peer_count; i++)
             permit(model, model_find(model, &request->five_tuple), &request->peers[i].address.ip);
+        break;
+    case STUN_METHOD_CONNECT:
+        follow_connect(model, request, output);
+        break;
+    case STUN_METHOD_CONNECTION_BIND:
+        follow_connection_bind(model, request, output);
         break;
     default:
         follow_channel_bind(model, request);
@@ -777,7 +1119,7 @@ void model_expire(struct model *model)
         struct model_allocation *allocation = &model->allocations[i];
         if (!allocation->live)
             continue;
-        remove_slots(allocation, is_due(model, allocation->relayed[0].deadline_s),
+        remove_slots(model, allocation, is_due(model, allocation->relayed[0].deadline_s),
                      is_due(model, allocation->relayed[1].deadline_s));
         for (unsigned j = 0; j < MODEL_PERMISSIONS; j++)
             allocation->permissions[j].used &=
@@ -787,13 +1129,21 @@ void model_expire(struct model *model)
     }
     for (unsigned i = 0; i < MODEL_RESERVATIONS; i++)
         model->reservations[i].used &= !is_due(model, model->reservations[i].deadline_s);
+    for (unsigned i = 0; i < MODEL_CONNECTIONS; i++) {
+        struct model_connection *connection = &model->connections[i];
+        if (connection->state != MODEL_BOUND && is_due(model, connection->deadline_s))
+            connection->state = MODEL_NO_CONNECTION;
+    }
 }
 
 void model_disconnect(struct model *model, const struct five_tuple *five_tuple)
 {
     struct model_allocation *allocation = model_find(model, five_tuple);
+    struct model_connection *connection = model_find_data(model, five_tuple);
     if (allocation != NULL)
-        remove_whole(allocation);
+        remove_whole(model, allocation);
+    if (connection != NULL)
+        connection->state = MODEL_NO_CONNECTION;
 }
 
 void model_acknowledge(struct model *model, uint32_t id, unsigned slot)
@@ -837,6 +1187,11 @@ uint64_t model_next_expiry_ms(const struct model *model)
     }
     for (unsigned i = 0; i < MODEL_RESERVATIONS; i++)
         earliest(&next_s, model->reservations[i].used, model->reservations[i].deadline_s);
+    for (unsigned i = 0; i < MODEL_CONNECTIONS; i++) {
+        enum model_connection_state state = model->connections[i].state;
+        earliest(&next_s, state == MODEL_CONNECTING || state == MODEL_UNBOUND,
+                 model->connections[i].deadline_s);
+    }
     return next_s == UINT64_MAX ? UINT64_MAX : next_s * 1000;
 }
 
@@ -856,13 +1211,16 @@ static unsigned count_users(const struct model *model)
 struct turn_usage model_usage(const struct model *model)
 {
     struct turn_usage usage = {.reservations = count_reservations(model),
-                               .users = count_users(model)};
+                               .users = count_users(model),
+                               .tcp_connections = count_connections(model, -1)};
     usage.relay_ports = usage.reservations;
     for (unsigned i = 0; i < MODEL_ALLOCATIONS; i++) {
         const struct model_allocation *allocation = &model->allocations[i];
         usage.allocations += allocation->live;
         usage.pending_removals += allocation->awaited;
-        for (unsigned slot = 0; slot < 2; slot++)
+        for (unsigned slot = 0; slot < 2 && allocation->is_tcp; slot++)
+            usage.tcp_ports += allocation->relayed[slot].live;
+        for (unsigned slot = 0; slot < 2 && !allocation->is_tcp; slot++)
             usage.relay_ports += allocation->relayed[slot].live + allocation->gone[slot].live;
         if (!allocation->live)
             continue;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A TURN server as RFC 8656 tells it, in the plainest way: arrays, linear search, whole seconds. fuzz_server.c holds
-// the real one against it. Written from the RFC and from the contracts in include/turn, sharing no code with src/turn.
+// A TURN server as RFC 8656 and RFC 6062 tell it, in the plainest way: arrays, linear search, whole seconds.
+// fuzz_server.c holds the real one against it. Written from the RFCs and from the contracts in include/turn, sharing no
+// code with src/turn.
 #pragma once
 
 #include "turn/server.h"
@@ -13,6 +14,7 @@
 #define MODEL_CHANNELS     8
 #define MODEL_RESERVATIONS 16
 #define MODEL_PEERS_MAX    130
+#define MODEL_CONNECTIONS  8
 
 // One attribute of a request: how it comes, and what it says.
 enum model_form {
@@ -54,6 +56,8 @@ struct model_request {
     struct model_attribute requested_family; // value: enum model_family_value
     struct model_attribute additional_family;
     struct model_attribute even_port; // value: the R bit
+    bool dont_fragment;
+    struct model_attribute connection; // value: the CONNECTION-ID
     struct model_attribute token;
     uint8_t token_bytes[8];
     struct model_attribute channel;
@@ -82,8 +86,26 @@ struct model_channel {
     uint64_t deadline_s;
 };
 
+enum model_connection_state {
+    MODEL_NO_CONNECTION,
+    MODEL_CONNECTING,
+    MODEL_UNBOUND,
+    MODEL_BOUND,
+};
+
+// To a peer, of a TCP allocation.
+struct model_connection {
+    enum model_connection_state state;
+    uint32_t id;         // CONNECTION-ID
+    uint32_t allocation; // id
+    struct transport_address peer;
+    struct five_tuple client; // BOUND: its data connection
+    uint64_t deadline_s;      // until it is bound
+};
+
 struct model_allocation {
     bool live;
+    bool is_tcp;
     unsigned awaited;          // acknowledgements
     bool whole_removed;        // REMOVE_ALLOCATION awaits its own
     struct model_relayed gone[2]; // live: its REMOVE_RELAY awaits an acknowledgement
@@ -111,9 +133,22 @@ struct model_reservation {
     const char *quota_name;
 };
 
+// What the kernel says when it is to listen: refusals first, then yes.
+struct model_kernel {
+    unsigned refusals;
+    bool is_exhausted; // each of them ends the request
+    // Of the last request.
+    unsigned count;
+    uint32_t allocation;
+    struct turn_relayed_address addresses[2 * TURN_RELAYS_MAX]; // that were asked for
+    bool granted[2 * TURN_RELAYS_MAX];
+};
+
 struct model {
     const struct turn_config *config;
     uint64_t now_ms;
+    struct model_kernel kernel;
+    struct model_connection connections[MODEL_CONNECTIONS];
     struct model_allocation allocations[MODEL_ALLOCATIONS];
     struct model_reservation reservations[MODEL_RESERVATIONS];
 };
@@ -134,6 +169,20 @@ void model_follow(struct model *model, const struct model_request *request, cons
 void model_move(struct model *model, const struct five_tuple *five_tuple, uint16_t worker);
 // All that is due.
 void model_expire(struct model *model);
+// It has the answer of turn_tcp_listener.listen.
+int model_listen(struct model *model, uint32_t allocation, struct turn_relayed_address address);
+// NULL when there is none.
+struct model_connection *model_find_connection(struct model *model, uint32_t id);
+struct model_connection *model_find_data(struct model *model, const struct five_tuple *client);
+struct model_allocation *model_allocation_of(struct model *model, const struct model_connection *connection);
+// It stands: it was CONNECTING.
+void model_connected(struct model *model, struct model_connection *connection);
+// May a peer, seen at this address, connect there? Then: as whom its client knows it.
+bool model_judge_accept(struct model *model, uint32_t allocation, struct turn_relayed_address relayed,
+                        const struct transport_address *seen, struct transport_address *ret_peer);
+void model_accept(struct model *model, uint32_t allocation, uint32_t connection,
+                  const struct transport_address *peer);
+
 void model_disconnect(struct model *model, const struct five_tuple *five_tuple);
 // An acknowledgement of a removal; slot 0 or 1: of that relayed address, 2: of the allocation.
 void model_acknowledge(struct model *model, uint32_t id, unsigned slot);

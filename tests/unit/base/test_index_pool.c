@@ -30,6 +30,26 @@ static void gives_out_every_index_once_and_then_none(void **state)
     index_pool_done(&pool);
 }
 
+static void says_beforehand_what_it_gives_out(void **state)
+{
+    (void)state;
+    struct index_pool pool;
+    assert_int_equal(index_pool_init(&pool, CAPACITY), 0);
+    for (unsigned i = 0; i < CAPACITY; i++) {
+        uint32_t next = index_pool_next(&pool);
+        assert_int_equal(index_pool_take(&pool), next);
+    }
+    assert_int_equal(index_pool_next(&pool), INDEX_NONE);
+    index_pool_give(&pool, 1);
+    index_pool_give(&pool, 4);
+    for (unsigned i = 0; i < 2; i++) {
+        uint32_t next = index_pool_next(&pool);
+        assert_int_equal(index_pool_take(&pool), next);
+    }
+    assert_int_equal(index_pool_next(&pool), INDEX_NONE);
+    index_pool_done(&pool);
+}
+
 static void gives_out_again_what_came_back(void **state)
 {
     (void)state;
@@ -85,6 +105,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gives_out_every_index_once_and_then_none),
+        cmocka_unit_test(says_beforehand_what_it_gives_out),
         cmocka_unit_test(gives_out_again_what_came_back),
         cmocka_unit_test(a_pool_of_none_gives_none),
         cmocka_unit_test(serves_from_words_in_the_callers_elements),

@@ -225,6 +225,100 @@ static void requested_transport_is_needed_and_is_udp(void **state)
     }
 }
 
+// RFC 6062 section 5.1.
+static void tcp_is_relayed_for_tcp_and_tls_clients_alone(void **state)
+{
+    static const struct {
+        enum five_tuple_transport transport;
+        unsigned error;
+    } transports[] = {
+        {FIVE_TUPLE_UDP, 400}, {FIVE_TUPLE_DTLS, 400}, {FIVE_TUPLE_TCP, 0}, {FIVE_TUPLE_TLS, 0}};
+    (void)state;
+    struct fixture fixture;
+    struct request request;
+    fixture_init(&fixture);
+    fixture_allow_tcp(&fixture);
+    fixture_start(&fixture);
+    for (size_t i = 0; i < sizeof(transports) / sizeof(transports[0]); i++) {
+        struct client client = client_make(1000);
+        client.five_tuple.transport = transports[i].transport;
+        assert_int_equal(client_allocate_tcp(&fixture, &client), transports[i].error);
+        request_begin(&fixture, &request, STUN_METHOD_ALLOCATE);
+        stun_add_requested_transport(&request.builder, 132);
+        client.five_tuple.client.port = 1001;
+        assert_int_equal(client_send(&fixture, &client, &request), 442);
+    }
+    assert_int_equal(fixture_usage(&fixture).allocations, 2);
+    fixture_done(&fixture);
+}
+
+static void tcp_has_nothing_that_is_udps(void **state)
+{
+    static const uint16_t types[] = {STUN_ATTRIBUTE_DONT_FRAGMENT, STUN_ATTRIBUTE_EVEN_PORT,
+                                     STUN_ATTRIBUTE_RESERVATION_TOKEN};
+    (void)state;
+    struct fixture fixture;
+    struct client client = client_make_tcp(1000);
+    struct request request;
+    fixture_init(&fixture);
+    fixture_allow_tcp(&fixture);
+    fixture_start(&fixture);
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        request_begin(&fixture, &request, STUN_METHOD_ALLOCATE);
+        stun_add_requested_transport(&request.builder, 6);
+        stun_add_bytes(&request.builder, types[i], "\0\0\0\0\0\0\0", i == 0 ? 0 : i == 1 ? 1 : 8);
+        assert_int_equal(client_send(&fixture, &client, &request), 400);
+    }
+    assert_int_equal(fixture.listener.calls, 0);
+    fixture_done(&fixture);
+}
+
+static void a_tcp_allocation_counts_and_is_retransmitted_like_any(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct client client = client_make_tcp(1000);
+    struct client other = client_make_tcp(1001);
+    struct transport_address first;
+    struct transport_address again;
+    struct request request;
+    fixture_init(&fixture);
+    fixture_allow_tcp(&fixture);
+    fixture.config.limits.allocations_per_user = 1;
+    fixture_start(&fixture);
+    request_begin(&fixture, &request, STUN_METHOD_ALLOCATE);
+    stun_add_requested_transport(&request.builder, 6);
+    stun_add_u32(&request.builder, STUN_ATTRIBUTE_LIFETIME, 1200);
+    struct span bytes = client_sign(&fixture, &client, &request);
+    assert_int_equal(client_send_bytes(&fixture, &client, bytes), 0);
+    assert_int_equal(response_lifetime_s(&fixture), 1200);
+    assert_true(response_relayed(&fixture, 0, &first));
+    assert_int_equal(client_send_bytes(&fixture, &client, bytes), 0);
+    assert_true(response_relayed(&fixture, 0, &again));
+    assert_true(transport_address_equal(&first, &again));
+    assert_int_equal(fixture.listener.calls, 1);
+    assert_int_equal(client_allocate_tcp(&fixture, &client), 437);
+    assert_int_equal(client_allocate_tcp(&fixture, &other), 486);
+    assert_int_equal(client_refresh(&fixture, &client, 0), 0);
+    assert_int_equal(client_allocate_tcp(&fixture, &other), 0);
+    fixture_done(&fixture);
+}
+
+static void a_tcp_allocation_takes_a_place_of_any_worker(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_init(&fixture);
+    fixture_allow_tcp(&fixture);
+    fixture.config.limits.allocations_per_worker = 1;
+    fixture_start(&fixture);
+    for (uint16_t i = 0; i < 3; i++) {
+        struct client client = client_make_tcp(1000 + i);
+        assert_int_equal(client_allocate_tcp(&fixture, &client), i < 2 ? 0 : 508);
+    }
+    fixture_done(&fixture);
+}
+
 static void a_tunneled_client_gets_403_and_its_neighbours_an_allocation(void **state)
 {
     struct fixture *fixture = *state;
@@ -998,6 +1092,10 @@ int main(void)
         CASE(a_second_request_on_the_five_tuple_gets_437),
         CASE(malformed_requests_get_400),
         CASE(requested_transport_is_needed_and_is_udp),
+        cmocka_unit_test(tcp_is_relayed_for_tcp_and_tls_clients_alone),
+        cmocka_unit_test(tcp_has_nothing_that_is_udps),
+        cmocka_unit_test(a_tcp_allocation_counts_and_is_retransmitted_like_any),
+        cmocka_unit_test(a_tcp_allocation_takes_a_place_of_any_worker),
         CASE(a_tunneled_client_gets_403_and_its_neighbours_an_allocation),
         CASE(dont_fragment_is_served),
         CASE(an_unknown_attribute_gets_420_with_its_type),

@@ -94,17 +94,54 @@ static void reset_empties_it_and_room_ends_at_the_maximum(void **state)
     output.response_len = 5;
     output.response_error = 400;
     output.request_method = 3;
+    output.response_to.transport = FIVE_TUPLE_TCP;
     turn_output_reset(&output);
     assert_int_equal(output.command_count, 0);
     assert_int_equal(output.response_len, 0);
     assert_int_equal(output.response_error, 0);
     assert_int_equal(output.request_method, 0);
+    assert_int_equal(output.response_to.transport, 0);
+}
+
+static void of_a_tcp_allocation_only_sockets_are_spoken_of(void **state)
+{
+    struct allocation *allocation = *state;
+    static struct turn_output output;
+    struct ip_address permitted = ip("8.8.8.8");
+    struct transport_address peer = address("8.8.8.8:5000");
+    struct five_tuple data = client_make_tcp(2000).five_tuple;
+    allocation->is_tcp = 1;
+    turn_output_reset(&output);
+    turn_output_install_allocation(&output, &table, allocation);
+    turn_output_permission(&output, TURN_COMMAND_INSTALL_PERMISSION, allocation, &permitted);
+    turn_output_permission(&output, TURN_COMMAND_REMOVE_PERMISSION, allocation, &permitted);
+    assert_int_equal(output.command_count, 0);
+    turn_output_tcp_connect(&output, allocation, 77, &peer,
+                            (struct turn_relayed_address){.relay = 1, .port = 50000});
+    turn_output_tcp_bind(&output, allocation, 77, &data);
+    turn_output_tcp_close(&output, allocation, 77);
+    turn_output_tcp_unlisten(&output, allocation, 1u << RELAYED_V6);
+    assert_int_equal(output.command_count, 4);
+    for (unsigned i = 0; i < 4; i++) {
+        assert_int_equal(output.commands[i].kind, TURN_COMMAND_TCP_CONNECT + i);
+        assert_int_equal(output.commands[i].allocation, 7);
+        assert_true(turn_command_is_tcp(&output.commands[i]));
+    }
+    assert_int_equal(output.commands[0].tcp_connect.connection, 77);
+    assert_int_equal(output.commands[0].tcp_connect.from.port, 50000);
+    assert_true(transport_address_equal(&output.commands[0].tcp_connect.peer, &peer));
+    assert_true(five_tuple_equal(&output.commands[1].tcp_bind.client, &data));
+    assert_int_equal(output.commands[2].tcp_close, 77);
+    assert_int_equal(output.commands[3].tcp_unlisten.relayed_v4.port, 0);
+    assert_int_equal(output.commands[3].tcp_unlisten.relayed_v6.port, 50002);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(commands_name_allocation_and_owner, setup, teardown),
+        cmocka_unit_test_setup_teardown(of_a_tcp_allocation_only_sockets_are_spoken_of, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(only_live_relayed_addresses_are_named, setup, teardown),
         cmocka_unit_test_setup_teardown(reset_empties_it_and_room_ends_at_the_maximum, setup,
                                         teardown),

@@ -215,6 +215,24 @@ static void stays_right_through_random_churn(void **state)
     }
 }
 
+static void a_port_is_taken_until_it_is_given_back(void **state)
+{
+    (void)state;
+    struct turn_relay relay = {.min_port = 50000, .max_port = 50001};
+    struct relay_ports ports;
+    uint16_t port;
+    assert_int_equal(relay_ports_init(&ports, &relay, 1, 1), 0);
+    assert_false(relay_ports_is_taken(&ports, 0, 50000));
+    assert_true(relay_ports_take(&ports, 0, 0, RELAY_PORT_ANY, &random_system, &port));
+    assert_true(relay_ports_is_taken(&ports, 0, port));
+    assert_false(relay_ports_is_taken(&ports, 0, port ^ 1));
+    assert_false(relay_ports_is_taken(&ports, 0, 49999));
+    assert_false(relay_ports_is_taken(&ports, 0, 50002));
+    relay_ports_give(&ports, 0, port);
+    assert_false(relay_ports_is_taken(&ports, 0, port));
+    relay_ports_done(&ports);
+}
+
 static void refuses_a_range_that_leaves_a_worker_without_ports(void **state)
 {
     (void)state;
@@ -240,6 +258,7 @@ int main(void)
         cmocka_unit_test(serves_the_whole_port_space),
         cmocka_unit_test_setup_teardown(ports_follow_no_order, setup, teardown),
         cmocka_unit_test_setup_teardown(stays_right_through_random_churn, setup, teardown),
+        cmocka_unit_test(a_port_is_taken_until_it_is_given_back),
         cmocka_unit_test(refuses_a_range_that_leaves_a_worker_without_ports),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -261,6 +261,9 @@ static void refuses_a_configuration_that_cannot_serve(void **state)
     } while (0)
 
     REFUSED(config.worker_count = 0);
+    REFUSED(config.allow_tcp_relay = true); // and nobody to listen
+    REFUSED(config.limits.tcp_connections_per_allocation = 65536);
+    REFUSED(config.limits.tcp_connections = 1u << 30);
     REFUSED(config.worker_count = 65);
     REFUSED(config.relay_count = 0);
     REFUSED(config.relay_count = TURN_RELAYS_MAX + 1);
