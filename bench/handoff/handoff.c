@@ -22,6 +22,7 @@
 #define RING_LEN        32768 // of a worker that another interrupts: nothing is to be lost
 
 struct options {
+    struct option_list cases; // into cases[]
     struct option_list allocations;
     struct option_list threads;
     unsigned wrong_percent;
@@ -95,6 +96,7 @@ static void help(void)
          "and the floor, had they crossed over with nothing else done to them.\n"
          "Every packet that leaves is checked; a wrong one ends the run.\n"
          "\n"
+         "  --case NAME,...       cases of the list below (all)\n"
          "  --allocations N,...   allocations of one channel each, of both workers (10k,1M)\n"
          "  --wrong PERCENT       flows that land wrong, always (50)\n"
          "  --threads N,...       1: the workers poll in turn, on one CPU; 2: beside each other\n"
@@ -115,7 +117,8 @@ static void help(void)
 }
 
 enum option_id {
-    OPTION_ALLOCATIONS = 1,
+    OPTION_CASE = 1,
+    OPTION_ALLOCATIONS,
     OPTION_WRONG,
     OPTION_THREADS,
     OPTION_REPEAT,
@@ -126,6 +129,7 @@ enum option_id {
 };
 
 static const struct option long_options[] = {
+    {"case", required_argument, NULL, OPTION_CASE},
     {"allocations", required_argument, NULL, OPTION_ALLOCATIONS},
     {"wrong", required_argument, NULL, OPTION_WRONG},
     {"threads", required_argument, NULL, OPTION_THREADS},
@@ -137,9 +141,26 @@ static const struct option long_options[] = {
     {NULL, 0, NULL, 0},
 };
 
+static void list_cases(struct option_list *list, char *text)
+{
+    list->count = 0;
+    for (char *word = strtok(text, ","); word != NULL; word = strtok(NULL, ",")) {
+        unsigned before = list->count;
+        for (unsigned i = 0; i < CASE_COUNT; i++) {
+            if (strcmp(word, cases[i].name) == 0)
+                option_list_add(list, i);
+        }
+        if (list->count == before)
+            option_refuse("no case '%s'", word);
+    }
+}
+
 static void set(struct options *options, enum option_id id)
 {
     switch (id) {
+    case OPTION_CASE:
+        list_cases(&options->cases, optarg);
+        break;
     case OPTION_ALLOCATIONS:
         option_list_read(&options->allocations, optarg, 1, subject_flows_max());
         break;
@@ -177,6 +198,8 @@ static void options_read(int argc, char **argv, struct options *ret_options)
         .repeat = 15,
         .buffers = 16384,
     };
+    for (unsigned i = 0; i < CASE_COUNT; i++)
+        option_list_add(&options.cases, i);
     int id;
     opterr = 0;
     while ((id = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
@@ -186,7 +209,7 @@ static void options_read(int argc, char **argv, struct options *ret_options)
     }
     if (optind < argc)
         option_refuse("'%s' is no option", argv[optind]);
-    if (options.allocations.count == 0 || options.threads.count == 0)
+    if (options.cases.count == 0 || options.allocations.count == 0 || options.threads.count == 0)
         option_refuse("an empty list");
     *ret_options = options;
 }
@@ -328,9 +351,10 @@ int main(int argc, char **argv)
     pair_init(&bench.pair, &bench.traffic);
     json_begin(&bench);
     report_head(&bench);
-    for (unsigned i = 0; i < CASE_COUNT; i++) {
+    for (unsigned i = 0; i < bench.options.cases.count; i++) {
+        const struct handoff_case *handoff_case = &cases[bench.options.cases.values[i]];
         for (unsigned size = 0; size < bench.options.allocations.count; size++)
-            run_case(&bench, &cases[i], bench.options.allocations.values[size]);
+            run_case(&bench, handoff_case, bench.options.allocations.values[size]);
     }
     json_end(&bench);
     pair_done(&bench.pair);
