@@ -8,3 +8,5 @@
 // be the one to take them. count is at most WORKER_BURST.
 void burst_process(struct worker *worker, struct rte_mbuf **frames, unsigned count,
                    bool may_hand_on);
+// The same for what another worker handed over. It goes to no other.
+void burst_process_handed(struct worker *worker, const struct handoff *handed, unsigned count);

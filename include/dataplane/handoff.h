@@ -5,27 +5,34 @@
 
 #include "dataplane/worker_state.h"
 
-// The same as handoff_send(), for a full queue, which goes first.
-void handoff_send_behind(struct worker *worker, unsigned owner, struct rte_mbuf *frame);
+// What is gathered for that worker goes now.
+void handoff_flush_to(struct worker *worker, unsigned owner);
 
 // The frame is gone for the caller. owner is another worker.
-static inline void handoff_send(struct worker *worker, unsigned owner, struct rte_mbuf *frame)
+static inline void handoff_send(struct worker *worker, unsigned owner, struct handoff handoff)
 {
-    struct worker_queue *queue = &worker->handoffs[owner];
-    unsigned count = queue->count;
-    if (unlikely(count == WORKER_BURST)) {
-        handoff_send_behind(worker, owner, frame);
-        return;
-    }
-    queue->frames[count] = frame;
-    queue->count = count + 1;
+    struct worker_handoffs *queue = &worker->handoffs[owner];
+    if (unlikely(queue->count == WORKER_BURST))
+        handoff_flush_to(worker, owner);
+    queue->at[queue->count++] = handoff;
+}
+
+static inline struct handoff handoff_unsorted(struct rte_mbuf *frame)
+{
+    return (struct handoff){.frame = frame, .kind = HANDOFF_UNSORTED};
+}
+
+// A plain datagram, see enum handoff_kind.
+static inline struct handoff handoff_client(enum ip_family family, struct rte_mbuf *frame)
+{
+    return (struct handoff){.frame = frame, .kind = HANDOFF_CLIENT, .family = (uint8_t)family};
 }
 
 void handoff_flush(struct worker *worker);
 // Whether the ring to that worker is, with what is gathered for it.
 bool handoff_is_half_empty(const struct worker *worker, unsigned owner);
 
-// Frames that other workers handed to this one, at most WORKER_BURST. Their mbufs are being fetched;
-// some time later handoff_fetch() fetches what is in them.
-unsigned handoff_gather(struct worker *worker, struct rte_mbuf **ret_frames);
-void handoff_fetch(struct rte_mbuf **frames, unsigned count);
+// Frames that other workers handed to this one, at most WORKER_BURST. Their mbufs are being
+// fetched; some time later handoff_fetch() fetches what is in them.
+unsigned handoff_gather(struct worker *worker, struct handoff *ret_handed);
+void handoff_fetch(const struct handoff *handed, unsigned count);

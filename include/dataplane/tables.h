@@ -87,9 +87,9 @@ static inline uint32_t tables_find(const struct tables *tables, const struct flo
     return value == FLOW_NONE ? TABLE_NONE : table_value_index(value);
 }
 
-// The first step of a lookup in a burst: the index that the first value with this hash's tag has, which
-// may be another key's, or 0 when it is of another kind. Whether it is the one, its entry says. bucket:
-// the hash's home. capacity: of that kind.
+// The first step of a lookup in a burst: the index that the first value with this hash's tag has,
+// which may be another key's, or 0 when it is of another kind. Whether it is the one, its entry
+// says. bucket: the hash's home. capacity: of that kind.
 static inline uint32_t tables_guess(const struct flow_bucket *bucket, uint64_t hash,
                                     enum table_value_kind kind, uint32_t capacity)
 {
@@ -108,6 +108,22 @@ static inline struct relay_slot *tables_relay_slot(const struct tables *tables, 
 {
     const struct relay_ports *ports = &tables->relay_ports[relay];
     return &ports->slots[port - ports->min_port];
+}
+
+// A slot's number, of whichever relay: the same on all workers of a plane, whose tables are cut
+// alike.
+static inline uint32_t tables_slot_number(const struct tables *tables,
+                                          const struct relay_slot *slot)
+{
+    uintptr_t first = (uintptr_t)tables->relay_ports[0].slots;
+    return (uint32_t)(((uintptr_t)slot - first) / sizeof(*slot));
+}
+
+static inline const struct relay_slot *tables_numbered_slot(const struct tables *tables,
+                                                            uint32_t number)
+{
+    return (const void *)((uintptr_t)tables->relay_ports[0].slots +
+                          number * sizeof(struct relay_slot));
 }
 
 // The root of the tree of an allocation's permissions for peers of that family.

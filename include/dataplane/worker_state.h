@@ -25,6 +25,12 @@ struct worker_queue {
     unsigned count;
 };
 
+// For another worker.
+struct worker_handoffs {
+    struct handoff at[WORKER_BURST];
+    unsigned count;
+};
+
 // The packets whose way is looked up together, and what for.
 struct worker_lookups {
     struct flow_key keys[WORKER_BURST];
@@ -96,8 +102,8 @@ struct worker {
     struct idle idle;
     struct table_memory memory; // this struct's
     struct table_memory adjacency_memory;
-    uint16_t handoff_first;                          // whose are taken first, next time
-    struct worker_queue handoffs[PLANE_WORKERS_MAX]; // by owner
+    uint16_t handoff_first;                             // whose are taken first, next time
+    struct worker_handoffs handoffs[PLANE_WORKERS_MAX]; // by owner
     struct worker_queue to_streams[PLANE_STREAM_THREADS_MAX];
 } __attribute__((aligned(64)));
 

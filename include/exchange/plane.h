@@ -9,6 +9,7 @@
 #include "exchange/command.h"
 #include "exchange/counters.h"
 #include "exchange/doorbell.h"
+#include "exchange/handoff.h"
 #include "exchange/punt.h"
 #include "exchange/stream.h"
 #include "proto/stateless.h"
@@ -85,7 +86,7 @@ struct plane {
     struct plane_config config;
     struct rte_ring *commands[PLANE_WORKERS_MAX];  // elements: struct command
     struct rte_ring *punts[PLANE_WORKERS_MAX];     // elements: struct punt
-    // [from][to]: struct rte_mbuf *; NULL on the diagonal
+    // [from][to]: struct handoff; NULL on the diagonal
     struct rte_ring *handoffs[PLANE_WORKERS_MAX][PLANE_WORKERS_MAX];
     // Where the relay owns the device whole: frames that are the kernel's, of each worker, and the kernel's own, which
     // worker 0 transmits. struct rte_mbuf *; NULL without a twin.

@@ -29,7 +29,7 @@ static bool hand_to_port_owner(struct worker *worker, struct rte_mbuf *frame, ui
     unsigned owner = port_slice_worker(port, worker->config->worker_count);
     if (owner == worker->id)
         return false;
-    handoff_send(worker, owner, frame);
+    handoff_send(worker, owner, handoff_unsorted(frame));
     return true;
 }
 
@@ -401,14 +401,11 @@ static void process_others(struct worker *worker)
         stream_path_send_datagram(worker, list->packets[i]);
 }
 
-void burst_process(struct worker *worker, struct rte_mbuf **frames, unsigned count,
-                   bool may_hand_on)
+// What the short way left.
+static __rte_noinline void go_the_long_way(struct worker *worker, struct rte_mbuf **frames,
+                                           unsigned count)
 {
     struct send_request sends[WORKER_BURST];
-    worker->may_hand_on = may_hand_on;
-    count = media_forward(worker, frames, count);
-    if (likely(count == 0))
-        return;
     worker->lookups.count = 0;
     worker->peers.count = 0;
     worker->guessed.count = 0;
@@ -428,4 +425,22 @@ void burst_process(struct worker *worker, struct rte_mbuf **frames, unsigned cou
     if (worker->peers.count > 0)
         second_round(worker, sends);
     process_others(worker);
+}
+
+void burst_process(struct worker *worker, struct rte_mbuf **frames, unsigned count,
+                   bool may_hand_on)
+{
+    worker->may_hand_on = may_hand_on;
+    count = media_forward(worker, frames, count);
+    if (unlikely(count > 0))
+        go_the_long_way(worker, frames, count);
+}
+
+void burst_process_handed(struct worker *worker, const struct handoff *handed, unsigned count)
+{
+    struct rte_mbuf *rest[WORKER_BURST];
+    worker->may_hand_on = false;
+    count = media_forward_handed(worker, handed, count, rest);
+    if (unlikely(count > 0))
+        go_the_long_way(worker, rest, count);
 }

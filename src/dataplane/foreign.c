@@ -15,24 +15,33 @@ static __rte_always_inline void peers_part(enum ip_family family, struct worker 
 {
     uint16_t owners[WORKER_BURST];
     struct rte_mbuf *frames[WORKER_BURST];
+    const struct relay_slot *their_slots[WORKER_BURST];
     uint16_t worker_count = worker->config->worker_count;
     unsigned own = 0, others = 0;
     for (unsigned i = 0; i < peers->count; i++) {
         struct rte_mbuf *frame = peers->frames[i];
+        const struct relay_slot *slot = slots[i];
         uint16_t port = load_be16(plain_ip_of(frame) + plain_ip_len(family) + 2);
         uint16_t owner = port_slice_worker(port, worker_count);
         uint32_t is_other = owner != worker->id;
         __asm__("" : "+r"(is_other)); // or the compiler makes a branch of it
         peers->frames[own] = frame;
-        slots[own] = slots[i];
+        slots[own] = slot;
         frames[others] = frame;
+        their_slots[others] = slot;
         owners[others] = owner;
         own += is_other ^ 1;
         others += is_other;
     }
     peers->count = own;
     for (unsigned i = 0; i < others; i++)
-        handoff_send(worker, owners[i], frames[i]);
+        handoff_send(worker, owners[i],
+                     (struct handoff){
+                         .frame = frames[i],
+                         .slot = tables_slot_number(&worker->tables, their_slots[i]),
+                         .kind = HANDOFF_PEER,
+                         .family = (uint8_t)family,
+                     });
 }
 
 void foreign_peers(struct worker *worker, enum ip_family family, struct plain_list *peers,
@@ -113,13 +122,14 @@ static void clients_find(const struct tables *tables, struct foreign *foreign, u
     }
 }
 
-static void clients_hand_on(struct worker *worker, const struct foreign *foreign, unsigned count,
-                            struct plain_list *rest)
+static void clients_hand_on(enum ip_family family, struct worker *worker,
+                            const struct foreign *foreign, unsigned count, struct plain_list *rest)
 {
     for (unsigned i = 0; i < count; i++) {
         struct flow_key key = steering_key(foreign[i].steering);
         if (likely(flow_key_equal(&key, &foreign[i].key)))
-            handoff_send(worker, steering_owner(foreign[i].steering), foreign[i].frame);
+            handoff_send(worker, steering_owner(foreign[i].steering),
+                         handoff_client(family, foreign[i].frame));
         else
             plain_list_add(rest, foreign[i].frame);
     }
@@ -133,5 +143,5 @@ void foreign_clients(struct worker *worker, enum ip_family family, const struct 
                          ? clients_hash(IP_FAMILY_V4, worker, clients, hashes, foreign, rest)
                          : clients_hash(IP_FAMILY_V6, worker, clients, hashes, foreign, rest);
     clients_find(&worker->tables, foreign, count);
-    clients_hand_on(worker, foreign, count, rest);
+    clients_hand_on(family, worker, foreign, count, rest);
 }

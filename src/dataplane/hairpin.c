@@ -14,5 +14,5 @@ void hairpin_turn(struct worker *worker, struct rte_mbuf *frame, uint16_t port_b
     if (owner == worker->id)
         worker->turned.frames[worker->turned.count++] = frame;
     else
-        handoff_send(worker, owner, frame);
+        handoff_send(worker, owner, handoff_unsorted(frame));
 }

@@ -3,24 +3,20 @@
 #include "dataplane/handoff.h"
 
 #include <rte_ring.h>
+#include <rte_ring_elem.h>
 
-static void flush_to(struct worker *worker, unsigned owner)
+void handoff_flush_to(struct worker *worker, unsigned owner)
 {
-    struct worker_queue *queue = &worker->handoffs[owner];
+    struct worker_handoffs *queue = &worker->handoffs[owner];
     if (queue->count == 0)
         return;
-    unsigned sent = rte_ring_sp_enqueue_burst(worker->plane->handoffs[worker->id][owner],
-                                              (void **)queue->frames, queue->count, NULL);
+    unsigned sent =
+        rte_ring_sp_enqueue_burst_elem(worker->plane->handoffs[worker->id][owner], queue->at,
+                                       sizeof(struct handoff), queue->count, NULL);
     worker_count_add(worker, COUNTER_HANDOFF_OUT, sent);
     for (unsigned i = sent; i < queue->count; i++)
-        worker_drop(worker, queue->frames[i], DROP_HANDOFF_FULL);
+        worker_drop(worker, queue->at[i].frame, DROP_HANDOFF_FULL);
     queue->count = 0;
-}
-
-void handoff_send_behind(struct worker *worker, unsigned owner, struct rte_mbuf *frame)
-{
-    flush_to(worker, owner);
-    handoff_send(worker, owner, frame);
 }
 
 bool handoff_is_half_empty(const struct worker *worker, unsigned owner)
@@ -32,37 +28,37 @@ bool handoff_is_half_empty(const struct worker *worker, unsigned owner)
 void handoff_flush(struct worker *worker)
 {
     for (unsigned owner = 0; owner < worker->config->worker_count; owner++)
-        flush_to(worker, owner);
+        handoff_flush_to(worker, owner);
 }
 
 // Another core wrote them last, and this one will write them: their lines are asked for as its own.
 static unsigned receive(struct worker *worker, unsigned from, unsigned max,
-                        struct rte_mbuf **ret_frames)
+                        struct handoff *ret_handed)
 {
-    unsigned count = rte_ring_sc_dequeue_burst(worker->plane->handoffs[from][worker->id],
-                                               (void **)ret_frames, max, NULL);
+    unsigned count = rte_ring_sc_dequeue_burst_elem(worker->plane->handoffs[from][worker->id],
+                                                    ret_handed, sizeof(*ret_handed), max, NULL);
     for (unsigned i = 0; i < count; i++)
-        __builtin_prefetch(ret_frames[i], 1);
+        __builtin_prefetch(ret_handed[i].frame, 1);
     worker_count_add(worker, COUNTER_HANDOFF_IN, count);
     return count;
 }
 
 // Each is the first by turns, so that none that always has a burst keeps the others waiting.
-unsigned handoff_gather(struct worker *worker, struct rte_mbuf **ret_frames)
+unsigned handoff_gather(struct worker *worker, struct handoff *ret_handed)
 {
     unsigned worker_count = worker->config->worker_count, count = 0;
     unsigned from = worker->handoff_first;
     worker->handoff_first = (uint16_t)(from + 1 == worker_count ? 0 : from + 1);
     for (unsigned i = 0; i < worker_count && count < WORKER_BURST; i++) {
         if (from != worker->id)
-            count += receive(worker, from, WORKER_BURST - count, ret_frames + count);
+            count += receive(worker, from, WORKER_BURST - count, ret_handed + count);
         from = from + 1 == worker_count ? 0 : from + 1;
     }
     return count;
 }
 
-void handoff_fetch(struct rte_mbuf **frames, unsigned count)
+void handoff_fetch(const struct handoff *handed, unsigned count)
 {
     for (unsigned i = 0; i < count; i++)
-        __builtin_prefetch(rte_pktmbuf_mtod(frames[i], void *), 1);
+        __builtin_prefetch(rte_pktmbuf_mtod(handed[i].frame, void *), 1);
 }

@@ -221,6 +221,45 @@ static __rte_always_inline void sort(const struct worker *worker, struct media *
         sort_all_ipv6(worker, ipv6, &others, rest);
 }
 
+static __rte_noinline void sort_unsorted(const struct worker *worker, struct media *ipv4,
+                                         struct media *ipv6, struct rte_mbuf **frames,
+                                         unsigned count, struct plain_list *rest)
+{
+    sort(worker, ipv4, ipv6, frames, count, rest);
+}
+
+// What another worker of ours has sorted is not sorted again.
+static __rte_always_inline void add_sorted(const struct tables *tables, struct media *media,
+                                           const struct handoff *handed)
+{
+    const struct relay_slot *slot = tables_numbered_slot(tables, handed->slot);
+    uint32_t of_peer = handed->kind == HANDOFF_PEER;
+    __asm__("" : "+r"(of_peer)); // or the compiler makes a branch of it
+    rte_prefetch0(slot);
+    media->clients.frames[media->clients.count] = handed->frame;
+    media->peers.frames[media->peers.count] = handed->frame;
+    media->peer_slots[media->peers.count] = slot;
+    media->clients.count += of_peer ^ 1;
+    media->peers.count += of_peer;
+}
+
+static void sort_handed(const struct worker *worker, struct media *ipv4, struct media *ipv6,
+                        const struct handoff *handed, unsigned count, struct plain_list *rest)
+{
+    struct rte_mbuf *unsorted[WORKER_BURST];
+    unsigned unsorted_count = 0;
+    for (unsigned i = 0; i < count; i++) {
+        if (unlikely(handed[i].kind == HANDOFF_UNSORTED))
+            unsorted[unsorted_count++] = handed[i].frame;
+        else if (likely(handed[i].family == IP_FAMILY_V4))
+            add_sorted(&worker->tables, ipv4, &handed[i]);
+        else
+            add_sorted(&worker->tables, ipv6, &handed[i]);
+    }
+    if (unlikely(unsorted_count > 0))
+        sort_unsorted(worker, ipv4, ipv6, unsorted, unsorted_count, rest);
+}
+
 // Then: where its channel is.
 
 // The key of a client's packet, but for an IPv6 address; see struct flow_key.
@@ -589,6 +628,26 @@ static void media_init(struct media *media)
     media->unknown.count = 0;
 }
 
+// All that was sorted.
+static __rte_always_inline void process_all(struct worker *worker, struct media *ipv4,
+                                            struct media *ipv6, struct plain_list *rest)
+{
+    process(IP_FAMILY_V4, worker, ipv4, rest);
+    if (unlikely(ipv6->clients.count + ipv6->peers.count > 0))
+        process_ipv6(worker, ipv6, rest);
+    if (unlikely(ipv4->unbound.count > 0))
+        indications_to_clients(worker, &ipv4->unbound, ipv4->unbound_slots, rest);
+    if (unlikely(ipv4->senders.count > 0))
+        indications_to_peers(worker, &ipv4->senders, rest);
+}
+
+static unsigned take_rest(const struct plain_list *rest, struct rte_mbuf **ret_frames)
+{
+    for (unsigned i = 0; i < rest->count; i++)
+        ret_frames[i] = rest->frames[i];
+    return rest->count;
+}
+
 unsigned media_forward(struct worker *worker, struct rte_mbuf **frames, unsigned count)
 {
     struct media ipv4, ipv6;
@@ -598,14 +657,20 @@ unsigned media_forward(struct worker *worker, struct rte_mbuf **frames, unsigned
     media_init(&ipv6);
     transmit_reserve(worker, count);
     sort(worker, &ipv4, &ipv6, frames, count, &rest);
-    process(IP_FAMILY_V4, worker, &ipv4, &rest);
-    if (unlikely(ipv6.clients.count + ipv6.peers.count > 0))
-        process_ipv6(worker, &ipv6, &rest);
-    if (unlikely(ipv4.unbound.count > 0))
-        indications_to_clients(worker, &ipv4.unbound, ipv4.unbound_slots, &rest);
-    if (unlikely(ipv4.senders.count > 0))
-        indications_to_peers(worker, &ipv4.senders, &rest);
-    for (unsigned i = 0; i < rest.count; i++)
-        frames[i] = rest.frames[i];
-    return rest.count;
+    process_all(worker, &ipv4, &ipv6, &rest);
+    return take_rest(&rest, frames);
+}
+
+unsigned media_forward_handed(struct worker *worker, const struct handoff *handed, unsigned count,
+                              struct rte_mbuf **ret_rest)
+{
+    struct media ipv4, ipv6;
+    struct plain_list rest;
+    rest.count = 0;
+    media_init(&ipv4);
+    media_init(&ipv6);
+    transmit_reserve(worker, count);
+    sort_handed(worker, &ipv4, &ipv6, handed, count, &rest);
+    process_all(worker, &ipv4, &ipv6, &rest);
+    return take_rest(&rest, ret_rest);
 }

@@ -33,7 +33,7 @@ static void settle_stranger(struct worker *worker, const struct packet *packet)
     // Anyone can be a stranger: they are not to fill a ring that others' media needs.
     if (worker->may_hand_on && home != worker->id && handoff_is_half_empty(worker, home) &&
         !is_known(worker, packet))
-        handoff_send(worker, home, packet->mbuf);
+        handoff_send(worker, home, handoff_unsorted(packet->mbuf));
     else
         worker_drop(worker, packet->mbuf, (enum drop)packet->drop);
 }
@@ -45,7 +45,7 @@ static void settle(struct worker *worker, const struct packet *packet, uint32_t 
     if (is_steered)
         handoff_send(worker,
                      steering_owner(&worker->tables.steerings.at[table_value_index(steering)]),
-                     packet->mbuf);
+                     handoff_unsorted(packet->mbuf));
     else
         settle_stranger(worker, packet);
 }

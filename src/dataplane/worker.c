@@ -131,6 +131,13 @@ static void punts_drain(struct rte_ring *ring)
     }
 }
 
+static void handoffs_drain(struct rte_ring *ring)
+{
+    struct handoff handoff;
+    while (ring != NULL && rte_ring_sc_dequeue_elem(ring, &handoff, sizeof(handoff)) == 0)
+        rte_pktmbuf_free(handoff.frame);
+}
+
 static void frames_drain(struct rte_ring *ring)
 {
     void *frame;
@@ -147,7 +154,7 @@ static void rings_drain(const struct plane *plane)
         punts_drain(plane->punts[to]);
         frames_drain(plane->to_kernel[to]);
         for (unsigned from = 0; from < plane->config.worker_count; from++)
-            frames_drain(plane->handoffs[from][to]);
+            handoffs_drain(plane->handoffs[from][to]);
         for (unsigned thread = 0; thread < plane->config.stream_thread_count; thread++) {
             frames_drain(plane->to_streams[to][thread]);
             frames_drain(plane->from_streams[thread][to]);
@@ -188,38 +195,45 @@ static unsigned queue_take(struct worker_queue *queue, struct rte_mbuf **ret_fra
     return count;
 }
 
-static void process(struct worker *worker, struct rte_mbuf **frames, unsigned count,
-                    bool may_hand_on)
+// What a burst has left behind.
+static void settle(struct worker *worker)
 {
     struct rte_mbuf *turned[WORKER_BURST];
-    burst_process(worker, frames, count, may_hand_on);
     stray_clients_settle(worker);
     unsigned turned_count = queue_take(&worker->turned, turned);
     if (turned_count > 0)
         burst_process(worker, turned, turned_count, false);
 }
 
-static void process_all(struct worker *worker, struct rte_mbuf **frames, unsigned count,
-                        bool may_hand_on)
+// And what came together in it.
+static void settle_all(struct worker *worker, bool may_hand_on)
 {
     struct rte_mbuf *reassembled[WORKER_BURST];
+    settle(worker);
+    unsigned reassembled_count = queue_take(&worker->reassembled, reassembled);
+    if (reassembled_count > 0) {
+        burst_process(worker, reassembled, reassembled_count, may_hand_on);
+        settle(worker);
+    }
+}
+
+static void process_handed(struct worker *worker, const struct handoff *handed, unsigned count)
+{
     if (count == 0)
         return;
-    process(worker, frames, count, may_hand_on);
-    unsigned reassembled_count = queue_take(&worker->reassembled, reassembled);
-    if (reassembled_count > 0)
-        process(worker, reassembled, reassembled_count, may_hand_on);
+    burst_process_handed(worker, handed, count);
+    settle_all(worker, false);
 }
 
 // What the first look found, and if there may be more, more of it: a burst for each other worker.
-static unsigned process_handoffs(struct worker *worker, struct rte_mbuf **frames, unsigned count)
+static unsigned process_handoffs(struct worker *worker, struct handoff *handed, unsigned count)
 {
     unsigned work = count;
-    process_all(worker, frames, count, false);
+    process_handed(worker, handed, count);
     for (unsigned i = 2; i < worker->config->worker_count && count == WORKER_BURST; i++) {
-        count = handoff_gather(worker, frames);
-        handoff_fetch(frames, count);
-        process_all(worker, frames, count, false);
+        count = handoff_gather(worker, handed);
+        handoff_fetch(handed, count);
+        process_handed(worker, handed, count);
         work += count;
     }
     return work;
@@ -237,7 +251,11 @@ static unsigned poll_port(struct worker *worker)
     }
     worker_count_add(worker, COUNTER_RX_PACKETS, count);
     worker_count_add(worker, COUNTER_RX_BYTES, bytes);
-    process_all(worker, frames, count, worker->config->worker_count > 1);
+    if (count > 0) {
+        bool may_hand_on = worker->config->worker_count > 1;
+        burst_process(worker, frames, count, may_hand_on);
+        settle_all(worker, may_hand_on);
+    }
     return count;
 }
 
@@ -255,7 +273,7 @@ static unsigned process_streams(struct worker *worker)
 // What other cores have written last takes long to come. It is asked for first and looked at last.
 unsigned worker_poll(struct worker *worker)
 {
-    struct rte_mbuf *handed[WORKER_BURST];
+    struct handoff handed[WORKER_BURST];
     unsigned handed_count = handoff_gather(worker, handed);
     clock_update(worker);
     unsigned work = commands_apply(worker);

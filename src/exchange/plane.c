@@ -76,7 +76,8 @@ static int plane_create_rings(struct plane *plane)
         for (uint16_t to = 0; to < config->worker_count; to++) {
             if (to == worker)
                 continue;
-            plane->handoffs[worker][to] = ring_create(sizeof(void *), config->handoff_ring_len);
+            plane->handoffs[worker][to] =
+                ring_create(sizeof(struct handoff), config->handoff_ring_len);
             if (plane->handoffs[worker][to] == NULL)
                 return -ENOMEM;
         }

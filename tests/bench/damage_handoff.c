@@ -6,16 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-unsigned __real_handoff_gather(struct worker *worker, struct rte_mbuf **ret_frames);
-unsigned __wrap_handoff_gather(struct worker *worker, struct rte_mbuf **ret_frames);
+unsigned __real_handoff_gather(struct worker *worker, struct handoff *ret_handed);
+unsigned __wrap_handoff_gather(struct worker *worker, struct handoff *ret_handed);
 
-unsigned __wrap_handoff_gather(struct worker *worker, struct rte_mbuf **ret_frames)
+unsigned __wrap_handoff_gather(struct worker *worker, struct handoff *ret_handed)
 {
     const char *damage = getenv("DAMAGE");
-    unsigned count = __real_handoff_gather(worker, ret_frames);
+    unsigned count = __real_handoff_gather(worker, ret_handed);
     if (damage == NULL || count == 0)
         return count;
-    struct rte_mbuf *frame = ret_frames[count - 1];
+    struct rte_mbuf *frame = ret_handed[count - 1].frame;
     if (strcmp(damage, "payload") == 0)
         rte_pktmbuf_mtod(frame, uint8_t *)[frame->data_len - 1u] ^= 1;
     else if (strcmp(damage, "uncounted") == 0)

@@ -142,11 +142,11 @@ static void no_worker_is_kept_waiting_by_another(void **state)
     for (unsigned busy = 0; busy < 2; busy++) {
         fill(rig, 2 - busy, 60);
         for (unsigned i = 0; i < 3; i++) {
-            struct rte_mbuf *frames[WORKER_BURST];
+            struct handoff handed[WORKER_BURST];
             fill(rig, 1 + busy, 60 - rte_ring_count(*rings[busy]));
-            unsigned count = handoff_gather(rig->workers[0], frames);
+            unsigned count = handoff_gather(rig->workers[0], handed);
             assert_in_range(count, 60, WORKER_BURST);
-            burst_process(rig->workers[0], frames, count, false);
+            burst_process_handed(rig->workers[0], handed, count);
         }
         assert_int_equal(rte_ring_count(*rings[1 - busy]), 0);
         rig_poll(rig);

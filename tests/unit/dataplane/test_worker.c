@@ -281,6 +281,13 @@ static int set_up_adaptive(void **state)
     return error;
 }
 
+// Worker 0, to worker 1.
+static void hand(struct plane *plane, struct rte_mbuf *frame)
+{
+    struct handoff handoff = {.frame = frame, .kind = HANDOFF_UNSORTED};
+    assert_int_equal(rte_ring_sp_enqueue_elem(plane->handoffs[0][1], &handoff, sizeof(handoff)), 0);
+}
+
 // What is on its way in the rings is given back.
 static void destroys_with_frames_under_way(void **state)
 {
@@ -300,7 +307,7 @@ static void destroys_with_frames_under_way(void **state)
     command.kind = COMMAND_TRANSMIT;
     command.transmit.frame = rte_pktmbuf_alloc(rig_pool);
     assert_int_equal(plane_command_send(plane, 1, &command), 0);
-    assert_int_equal(rte_ring_sp_enqueue(plane->handoffs[0][1], rte_pktmbuf_alloc(rig_pool)), 0);
+    hand(plane, rte_pktmbuf_alloc(rig_pool));
     struct rte_mbuf *frame = rte_pktmbuf_alloc(rig_pool);
     assert_int_equal(plane_to_kernel_send(plane, 0, &frame, 1), 1);
     assert_int_equal(plane_from_kernel_send(plane, rte_pktmbuf_alloc(rig_pool)), 0);
@@ -337,7 +344,7 @@ static void destroys_the_worker_whose_buffers_are_under_way(void **state)
     command.kind = COMMAND_TRANSMIT;
     command.transmit.frame = rte_pktmbuf_alloc(jumbo);
     assert_int_equal(plane_command_send(plane, 1, &command), 0);
-    assert_int_equal(rte_ring_sp_enqueue(plane->handoffs[0][1], rte_pktmbuf_alloc(jumbo)), 0);
+    hand(plane, rte_pktmbuf_alloc(jumbo));
     worker_destroy(workers[0]);
     assert_true(rte_ring_empty(plane->commands[1]));
     assert_true(rte_ring_empty(plane->handoffs[0][1]));

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What goes from one worker to another by ring: a frame, and what its first look at it has found, which the owner need
+// not find again. That stands beside the frame and not in it, so that nothing from a port can have it.
+#pragma once
+
+#include <assert.h>
+#include <stdint.h>
+
+struct rte_mbuf;
+
+enum handoff_kind {
+    HANDOFF_UNSORTED, // nothing is known of it
+    // Plain datagrams, all of whose headers were verified: no options, no fragment, a checksum, lengths that fit, hops
+    // left. Nothing has been looked up for them but whose they are.
+    HANDOFF_CLIENT, // to a listener, and begins as ChannelData does
+    HANDOFF_PEER,   // to a relay port of the owner's
+};
+
+struct handoff {
+    struct rte_mbuf *frame;
+    uint32_t slot;  // of a peer's datagram, as the dataplane numbers them; otherwise 0
+    uint8_t kind;   // enum handoff_kind
+    uint8_t family; // enum ip_family, of what is sorted
+    uint16_t unused;
+};
+
+static_assert(sizeof(struct handoff) == 16, "four a cache line of the ring");
