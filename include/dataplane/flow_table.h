@@ -7,6 +7,7 @@
 #include "base/address.h"
 #include "dataplane/flow_hash.h"
 #include "dataplane/table_memory.h"
+#include "proto/stun.h"
 
 #include <assert.h>
 #include <stdbool.h>
@@ -29,7 +30,7 @@ enum flow_key_kind {
     FLOW_KEY_CLIENT = 1, // scope: listener's IPv4 address, or its index; number: the channel, 0 for
                          // the allocation
     FLOW_KEY_PEER,       // scope: allocation; without ports
-    FLOW_KEY_STEERING,   // scope: as of a client
+    FLOW_KEY_STEERING,   // scope: as of a client; number: FLOW_STEERING_NUMBER_BE
     FLOW_KEY_STREAM,     // a client with a connection: no packet of the wire says this; scope: listener's index
 };
 
@@ -47,6 +48,11 @@ static_assert(sizeof(struct flow_key) == 32, "two AES blocks");
 #define FLOW_KEY_NUMBER_SHIFT 32
 #define FLOW_KEY_KIND_SHIFT   48
 #define FLOW_KEY_FAMILY_SHIFT 56
+
+// A steering is where its client's first channel would be, so that who looks for the one finds the
+// other: they have one hash, and what is different about their kinds is no part of it.
+#define FLOW_STEERING_NUMBER_BE ((uint16_t)__builtin_bswap16(TURN_CHANNEL_MIN))
+#define FLOW_KEY_UNHASHED       ((uint64_t)(FLOW_KEY_STEERING ^ FLOW_KEY_CLIENT) << FLOW_KEY_KIND_SHIFT)
 
 // Whom a key is of, and our end of it: scope and local_port_be.
 struct flow_end {
@@ -121,9 +127,10 @@ void flow_table_done(struct flow_table *table);
 static inline uint64_t flow_table_hash_of(const struct flow_table *table,
                                           const struct flow_key *key)
 {
-    if (flow_key_family(key->words[1]) == IP_FAMILY_V4)
-        return flow_hash_short(&table->hash_keys, key->words[0], key->words[1]);
-    return flow_hash_long(&table->hash_keys, key->words[0], key->words[1], key->ip);
+    uint64_t second = key->words[1] & ~FLOW_KEY_UNHASHED;
+    if (flow_key_family(second) == IP_FAMILY_V4)
+        return flow_hash_short(&table->hash_keys, key->words[0], second);
+    return flow_hash_long(&table->hash_keys, key->words[0], second, key->ip);
 }
 
 // Where the key with that hash is, unless it had no room there. Any number of buckets will do, so

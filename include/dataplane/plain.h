@@ -16,6 +16,23 @@ struct plain_list {
     unsigned count;
 };
 
+// What is known of a client's datagram.
+struct plain_client {
+    uint64_t words[2]; // of its key
+    uint64_t hash;
+    struct flow_bucket *bucket;
+    union { // that it may be of
+        struct channel *channel;
+        const struct steering *steering;
+    };
+};
+
+struct plain_clients {
+    struct rte_mbuf *frames[WORKER_BURST];
+    struct plain_client ways[WORKER_BURST];
+    unsigned count;
+};
+
 static inline void plain_list_add(struct plain_list *list, struct rte_mbuf *frame)
 {
     list->frames[list->count++] = frame;

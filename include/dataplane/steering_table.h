@@ -14,7 +14,7 @@
 
 struct tables;
 
-// The key that leads here, in whose number, which is 0, the owner stands.
+// The key that leads here, in whose number, which is always the same, the owner stands.
 struct steering {
     struct flow_key client;
 };
@@ -26,11 +26,14 @@ static inline uint16_t steering_owner(const struct steering *steering)
     return (uint16_t)(steering->client.words[1] >> FLOW_KEY_NUMBER_SHIFT);
 }
 
+#define STEERING_NUMBER_MASK ((uint64_t)UINT16_MAX << FLOW_KEY_NUMBER_SHIFT)
+
 // As it is looked up.
 static inline struct flow_key steering_key(const struct steering *steering)
 {
     struct flow_key key = steering->client;
-    key.words[1] &= ~((uint64_t)UINT16_MAX << FLOW_KEY_NUMBER_SHIFT);
+    key.words[1] &= ~STEERING_NUMBER_MASK;
+    key.words[1] |= (uint64_t)FLOW_STEERING_NUMBER_BE << FLOW_KEY_NUMBER_SHIFT;
     return key;
 }
 

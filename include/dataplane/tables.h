@@ -74,7 +74,7 @@ static inline void tables_steering_key(const struct tables *tables, struct flow_
                                        uint16_t port_be)
 {
     flow_key_set(key, FLOW_KEY_STEERING, family, tables_listener_end(tables, listener), ip, port_be,
-                 0);
+                 FLOW_STEERING_NUMBER_BE);
 }
 
 // The flow_match of these tables.

@@ -53,95 +53,127 @@ void foreign_peers(struct worker *worker, enum ip_family family, struct plain_li
         peers_part(IP_FAMILY_V6, worker, peers, slots);
 }
 
-// Clients. As in every lookup, what one stage fetches is there in the next.
+// Clients. As in every lookup, what one stage fetches is there in the next. A steering is where its
+// client's first channel would be (FLOW_STEERING_NUMBER_BE), so that for most it is in the bucket
+// that their channel has been looked for in.
 
-struct foreign {
-    struct flow_key key; // of its steering
-    struct rte_mbuf *frame;
-    uint64_t hash;
-    const struct steering *steering; // that it may have
-};
+// In the second word of a key: what tells a client's steering from its channels.
+#define OTHER_BITS (STEERING_NUMBER_MASK | (uint64_t)UINT8_MAX << FLOW_KEY_KIND_SHIFT)
 
-// False: not for a listener.
-static __rte_always_inline bool steering_key_of(enum ip_family family, const struct worker *worker,
-                                                const struct rte_mbuf *frame,
-                                                struct flow_key *ret_key)
+#define STEERING_BITS                                                                              \
+    (flow_key_type(FLOW_KEY_STEERING, 0) | (uint64_t)FLOW_STEERING_NUMBER_BE                       \
+                                               << FLOW_KEY_NUMBER_SHIFT)
+
+static const struct steering nobodys;
+
+// A channel comes before a steering: where another entry could have this hash, there is no guess.
+void foreign_clients_fetch(const struct worker *worker, struct plain_clients *clients)
 {
-    const uint8_t *ip = plain_ip_of(frame);
-    const uint8_t *udp = ip + plain_ip_len(family);
-    ret_key->words[1] = plain_load_u32(udp) | flow_key_type(FLOW_KEY_STEERING, family);
-    if (family == IP_FAMILY_V4) {
-        ret_key->words[0] =
-            plain_load_u64(ip + 12); // another address than a listener's is no key's
-        ret_key->ip[0] = 0;
-        ret_key->ip[1] = 0;
-        return true;
+    const struct steering_table *steerings = &worker->tables.steerings;
+    for (unsigned i = 0; i < clients->count; i++) {
+        struct plain_client *way = &clients->ways[i];
+        const struct flow_bucket *bucket = way->bucket;
+        unsigned hits = flow_bucket_hits(bucket, flow_table_tag(way->hash));
+        uint32_t value =
+            bucket->values[(unsigned)__builtin_ctz(hits | 1u << (FLOW_BUCKET_SLOTS - 1))];
+        uint32_t index = value ^ table_value(TABLE_VALUE_STEERING, 0);
+        bool is_guess =
+            index < steerings->pool.capacity && ((hits & (hits - 1)) | bucket->passed) == 0;
+        way->steering = is_guess ? &steerings->at[index] : &nobodys;
+        rte_prefetch0(way->steering);
     }
-    const struct local_address *local =
-        local_addresses_find(&worker->local_v6, ip + 24, 16, load_be16(udp + 2));
-    if (local == NULL || local->kind != LOCAL_LISTENER)
-        return false;
-    ret_key->words[0] = (uint64_t)local->index << 32;
-    memcpy(ret_key->ip, ip + 8, sizeof(ret_key->ip));
-    return true;
 }
 
-// Those whose own key is certainly not here: a channel comes before a steering.
-static __rte_always_inline unsigned
-clients_hash(enum ip_family family, struct worker *worker, const struct plain_list *clients,
-             const uint64_t *hashes, struct foreign *ret_foreign, struct plain_list *rest)
+static __rte_always_inline bool is_steered(enum ip_family family, const struct plain_client *way,
+                                           const struct steering *steering,
+                                           const struct rte_mbuf *frame)
 {
-    const struct flow_table *flows = &worker->tables.flows;
-    uint32_t values[WORKER_BURST];
-    unsigned count = 0;
-    flow_table_find(flows, hashes, clients->count, values);
+    const struct flow_key *key = &steering->client;
+    return ((key->words[0] ^ way->words[0]) | ((key->words[1] ^ way->words[1]) & ~OTHER_BITS)) ==
+               0 &&
+           (family == IP_FAMILY_V4 ||
+            memcmp(key->ip, plain_ip_of(frame) + 8, sizeof(key->ip)) == 0);
+}
+
+// Those that are steered go.
+static __rte_always_inline void hand_on(enum ip_family family, struct worker *worker,
+                                        const struct plain_clients *clients,
+                                        struct plain_clients *ret_others)
+{
+    ret_others->count = 0;
     for (unsigned i = 0; i < clients->count; i++) {
-        struct foreign *foreign = &ret_foreign[count];
-        foreign->frame = clients->frames[i];
-        if (unlikely(values[i] != FLOW_NONE ||
-                     !steering_key_of(family, worker, foreign->frame, &foreign->key))) {
-            plain_list_add(rest, foreign->frame);
+        const struct plain_client *way = &clients->ways[i];
+        struct rte_mbuf *frame = clients->frames[i];
+        if (likely(is_steered(family, way, way->steering, frame))) {
+            handoff_send(worker, steering_owner(way->steering), handoff_client(family, frame));
             continue;
         }
-        foreign->hash = flow_table_hash_of(flows, &foreign->key);
-        rte_prefetch0(flow_table_home(flows, foreign->hash));
-        count++;
+        ret_others->frames[ret_others->count] = frame;
+        ret_others->ways[ret_others->count++] = *way;
     }
-    return count;
 }
 
-// What is found may be another's, or nothing that is in use: then it will not match.
-static void clients_find(const struct tables *tables, struct foreign *foreign, unsigned count)
+// The steering of one whose channel is not its first; that channel is certainly not here.
+static __rte_always_inline void others_hash(enum ip_family family, const struct flow_table *flows,
+                                            struct plain_clients *others, struct plain_list *rest)
 {
+    uint64_t hashes[WORKER_BURST];
+    uint32_t values[WORKER_BURST];
+    unsigned count = others->count;
+    for (unsigned i = 0; i < count; i++)
+        hashes[i] = others->ways[i].hash;
+    flow_table_find(flows, hashes, count, values);
+    others->count = 0;
     for (unsigned i = 0; i < count; i++) {
-        const struct flow_bucket *bucket = flow_table_home(&tables->flows, foreign[i].hash);
-        uint32_t index = tables_guess(bucket, foreign[i].hash, TABLE_VALUE_STEERING,
-                                      tables->steerings.pool.capacity);
-        foreign[i].steering = &tables->steerings.at[index];
-        rte_prefetch0(foreign[i].steering);
+        struct rte_mbuf *frame = others->frames[i];
+        if (unlikely(values[i] != FLOW_NONE)) {
+            plain_list_add(rest, frame);
+            continue;
+        }
+        struct plain_client *way = &others->ways[others->count];
+        *way = others->ways[i];
+        struct flow_key key = {
+            .words = {way->words[0], (way->words[1] & ~OTHER_BITS) | STEERING_BITS}};
+        if (family == IP_FAMILY_V6)
+            memcpy(key.ip, plain_ip_of(frame) + 8, sizeof(key.ip));
+        way->hash = flow_table_hash_of(flows, &key);
+        way->bucket = flow_table_home(flows, way->hash);
+        rte_prefetch0(way->bucket);
+        others->frames[others->count++] = frame;
     }
 }
 
-static void clients_hand_on(enum ip_family family, struct worker *worker,
-                            const struct foreign *foreign, unsigned count, struct plain_list *rest)
+static void others_find(const struct steering_table *steerings, struct plain_clients *others)
 {
-    for (unsigned i = 0; i < count; i++) {
-        struct flow_key key = steering_key(foreign[i].steering);
-        if (likely(flow_key_equal(&key, &foreign[i].key)))
-            handoff_send(worker, steering_owner(foreign[i].steering),
-                         handoff_client(family, foreign[i].frame));
-        else
-            plain_list_add(rest, foreign[i].frame);
+    for (unsigned i = 0; i < others->count; i++) {
+        struct plain_client *way = &others->ways[i];
+        uint32_t index =
+            tables_guess(way->bucket, way->hash, TABLE_VALUE_STEERING, steerings->pool.capacity);
+        way->steering = &steerings->at[index];
+        rte_prefetch0(way->steering);
     }
 }
 
-void foreign_clients(struct worker *worker, enum ip_family family, const struct plain_list *clients,
-                     const uint64_t *hashes, struct plain_list *rest)
+static __rte_always_inline void clients_part(enum ip_family family, struct worker *worker,
+                                             const struct plain_clients *clients,
+                                             struct plain_list *rest)
 {
-    struct foreign foreign[WORKER_BURST];
-    unsigned count = family == IP_FAMILY_V4
-                         ? clients_hash(IP_FAMILY_V4, worker, clients, hashes, foreign, rest)
-                         : clients_hash(IP_FAMILY_V6, worker, clients, hashes, foreign, rest);
-    clients_find(&worker->tables, foreign, count);
-    clients_hand_on(family, worker, foreign, count, rest);
+    struct plain_clients others, unknown;
+    hand_on(family, worker, clients, &others);
+    if (likely(others.count == 0))
+        return;
+    others_hash(family, &worker->tables.flows, &others, rest);
+    others_find(&worker->tables.steerings, &others);
+    hand_on(family, worker, &others, &unknown);
+    for (unsigned i = 0; i < unknown.count; i++)
+        plain_list_add(rest, unknown.frames[i]);
+}
+
+void foreign_clients(struct worker *worker, enum ip_family family,
+                     const struct plain_clients *clients, struct plain_list *rest)
+{
+    if (family == IP_FAMILY_V4)
+        clients_part(IP_FAMILY_V4, worker, clients, rest);
+    else
+        clients_part(IP_FAMILY_V6, worker, clients, rest);
 }

@@ -45,25 +45,15 @@
 #define IPV6_LABEL_SHIFT 32
 #define IPV6_LEN_SHIFT   16
 
-// What is known of a client's datagram on its way to a peer.
-struct media_client {
-    uint64_t words[2]; // of its key
-    uint64_t hash;
-    struct flow_bucket *bucket;
-    struct channel *channel; // that it may be of
-};
-
 // Of one family.
 struct media {
-    struct plain_list clients;
+    struct plain_clients clients;
     struct plain_list peers;
-    struct plain_list senders; // Send indications; of IPv4 clients only
-    struct plain_list unbound; // of peers whose channel, if any, is not the guessed one
-    struct plain_list unknown; // of clients whose channel is not here, as far as can be seen
-    uint64_t unknown_hashes[WORKER_BURST];
+    struct plain_list senders;    // Send indications; of IPv4 clients only
+    struct plain_list unbound;    // of peers whose channel, if any, is not the guessed one
+    struct plain_clients unknown; // whose channel is not here, as far as can be seen
     const struct relay_slot *unbound_slots[WORKER_BURST];
     const struct relay_slot *peer_slots[WORKER_BURST];
-    struct media_client client_ways[WORKER_BURST];
 };
 
 static __rte_always_inline size_t source_offset(enum ip_family family)
@@ -287,7 +277,7 @@ static __rte_always_inline void clients_hash(enum ip_family family, const struct
 {
     const struct flow_table *flows = &worker->tables.flows;
     for (unsigned i = 0; i < media->clients.count; i++) {
-        struct media_client *client = &media->client_ways[i];
+        struct plain_client *client = &media->clients.ways[i];
         const uint8_t *ip = plain_ip_of(media->clients.frames[i]);
         uint64_t first = client_first_word(family, worker, ip);
         uint64_t second = client_second_word(family, ip);
@@ -321,7 +311,7 @@ static __rte_always_inline void clients_find(enum ip_family family, const struct
                                              struct media *media)
 {
     for (unsigned i = 0; i < media->clients.count; i++) {
-        struct media_client *client = &media->client_ways[i];
+        struct plain_client *client = &media->clients.ways[i];
         uint32_t index = tables_guess(client->bucket, client->hash, TABLE_VALUE_CHANNEL,
                                       tables->channels.pool.capacity);
         client->channel = &tables->channels.at[index];
@@ -332,21 +322,22 @@ static __rte_always_inline void clients_find(enum ip_family family, const struct
 // Where other workers are, clients of theirs are told apart without a branch, too.
 static void clients_part(struct media *media)
 {
-    unsigned known = 0;
+    unsigned known = 0, unknown = 0;
     for (unsigned i = 0; i < media->clients.count; i++) {
-        const struct media_client client = media->client_ways[i];
+        const struct plain_client way = media->clients.ways[i];
         struct rte_mbuf *frame = media->clients.frames[i];
-        uint32_t is_known = ((client.channel->client[0] ^ client.words[0]) |
-                             (client.channel->client[1] ^ client.words[1])) == 0;
+        uint32_t is_known = ((way.channel->client[0] ^ way.words[0]) |
+                             (way.channel->client[1] ^ way.words[1])) == 0;
         __asm__("" : "+r"(is_known));
-        media->client_ways[known] = client;
+        media->clients.ways[known] = way;
         media->clients.frames[known] = frame;
-        media->unknown_hashes[media->unknown.count] = client.hash;
-        media->unknown.frames[media->unknown.count] = frame;
+        media->unknown.ways[unknown] = way;
+        media->unknown.frames[unknown] = frame;
         known += is_known;
-        media->unknown.count += is_known ^ 1;
+        unknown += is_known ^ 1;
     }
     media->clients.count = known;
+    media->unknown.count = unknown;
 }
 
 // Last: the rewrite.
@@ -488,7 +479,7 @@ static __rte_always_inline bool turn(struct worker *worker, const struct adjacen
 
 static __rte_always_inline bool
 client_turn(enum ip_family family, struct worker *worker, const struct adjacency *adjacencies,
-            struct rte_mbuf *frame, const struct media_client *client, struct media_sum *sum)
+            struct rte_mbuf *frame, const struct plain_client *client, struct media_sum *sum)
 {
     struct channel *channel = client->channel;
     uint8_t *ip = plain_ip_of(frame);
@@ -574,7 +565,7 @@ static __rte_always_inline void clients_forward(enum ip_family family, struct wo
     for (unsigned i = 0; i < media->clients.count; i++) {
         struct rte_mbuf *frame = media->clients.frames[i];
         if (unlikely(
-                !client_turn(family, worker, adjacencies, frame, &media->client_ways[i], &sum)))
+                !client_turn(family, worker, adjacencies, frame, &media->clients.ways[i], &sum)))
             plain_list_add(rest, frame);
     }
     sum_end(worker, family, DIRECTION_TO_PEER, &sum);
@@ -604,11 +595,13 @@ static __rte_always_inline void process(enum ip_family family, struct worker *wo
     peers_fetch(family, &worker->tables.channels, media);
     clients_find(family, &worker->tables, media);
     peers_forward(family, worker, media);
-    if (unlikely(worker->may_hand_on))
+    if (unlikely(worker->may_hand_on)) {
         clients_part(media);
+        foreign_clients_fetch(worker, &media->unknown);
+    }
     clients_forward(family, worker, media, rest);
     if (unlikely(media->unknown.count > 0))
-        foreign_clients(worker, family, &media->unknown, media->unknown_hashes, rest);
+        foreign_clients(worker, family, &media->unknown, rest);
 }
 
 static __rte_noinline void process_ipv6(struct worker *worker, struct media *media,

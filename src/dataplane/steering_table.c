@@ -26,6 +26,7 @@ static struct flow_key key_of_command(const struct tables *tables, const struct 
 
 static struct steering steering_of(struct flow_key key, uint16_t owner)
 {
+    key.words[1] &= ~STEERING_NUMBER_MASK;
     key.words[1] |= (uint64_t)owner << FLOW_KEY_NUMBER_SHIFT;
     return (struct steering){key};
 }

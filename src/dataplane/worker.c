@@ -217,6 +217,15 @@ static void settle_all(struct worker *worker, bool may_hand_on)
     }
 }
 
+static void process_all(struct worker *worker, struct rte_mbuf **frames, unsigned count,
+                        bool may_hand_on)
+{
+    if (count == 0)
+        return;
+    burst_process(worker, frames, count, may_hand_on);
+    settle_all(worker, may_hand_on);
+}
+
 static void process_handed(struct worker *worker, const struct handoff *handed, unsigned count)
 {
     if (count == 0)
@@ -251,11 +260,7 @@ static unsigned poll_port(struct worker *worker)
     }
     worker_count_add(worker, COUNTER_RX_PACKETS, count);
     worker_count_add(worker, COUNTER_RX_BYTES, bytes);
-    if (count > 0) {
-        bool may_hand_on = worker->config->worker_count > 1;
-        burst_process(worker, frames, count, may_hand_on);
-        settle_all(worker, may_hand_on);
-    }
+    process_all(worker, frames, count, worker->config->worker_count > 1);
     return count;
 }
 

@@ -4,6 +4,7 @@
 #include "base/port_slice.h"
 #include "dataplane/burst.h"
 #include "dataplane/media.h"
+#include "dataplane/stray_client.h"
 #include "rig.h"
 
 #include <stdio.h>
@@ -34,12 +35,17 @@ static void steer(struct rig *rig, const char *client, uint16_t owner)
     assert_int_equal(rig_counter(rig, COUNTER_COMMAND_FAILURES), 0);
 }
 
-static struct rte_mbuf *frame_of_client(const char *client, const char *listener)
+static struct rte_mbuf *frame_of_channel(const char *client, const char *listener, uint16_t number)
 {
     static uint8_t message[64];
     struct wire wire = {.source = client, .destination = listener, .payload = message};
-    wire.len = message_channel_data(message, NUMBER, rig_data, LEN);
+    wire.len = message_channel_data(message, number, rig_data, LEN);
     return rig_frame(&wire, false);
+}
+
+static struct rte_mbuf *frame_of_client(const char *client, const char *listener)
+{
+    return frame_of_channel(client, listener, NUMBER);
 }
 
 static struct rte_mbuf *frame_of_peer(bool is_v6, unsigned port)
@@ -146,6 +152,87 @@ static void a_steered_client_goes_to_its_owner(void **state)
     assert_int_equal(handed(rig, 2), 1);
 }
 
+static void a_client_is_steered_whatever_its_channel(void **state)
+{
+    struct rig *rig = *state;
+    steer(rig, CLIENT_V4, 1);
+    steer(rig, CLIENT_V6, 2);
+    static const uint16_t numbers[] = {0x4001, 0x4FFF, NUMBER, 0x4ABC};
+    for (unsigned i = 0; i < 4; i++) {
+        struct rte_mbuf *frames[2] = {frame_of_channel(CLIENT_V4, LISTENER_V4, numbers[i]),
+                                      frame_of_channel(CLIENT_V6, LISTENER_V6, numbers[i])};
+        assert_int_equal(forward(rig, frames, 2), 0);
+        assert_int_equal(handed(rig, 1), i + 1);
+        assert_int_equal(handed(rig, 2), i + 1);
+    }
+}
+
+// What its owner is told of it.
+static void assert_told(const struct rig *rig, unsigned owner, enum handoff_kind kind,
+                        enum ip_family family, uint32_t slot)
+{
+    const struct worker_handoffs *queue = &rig->workers[0]->handoffs[owner];
+    assert_true(queue->count > 0);
+    const struct handoff *last = &queue->at[queue->count - 1];
+    assert_int_equal(last->kind, kind);
+    assert_int_equal(last->slot, slot);
+    if (kind != HANDOFF_UNSORTED)
+        assert_int_equal(last->family, family);
+}
+
+static void an_owner_is_told_what_a_plain_datagram_is(void **state)
+{
+    struct rig *rig = *state;
+    const struct tables *owners = &rig->workers[1]->tables;
+    unsigned port = 49152 + 60;
+    steer(rig, CLIENT_V4, 1);
+    steer(rig, CLIENT_V6, 1);
+    for (unsigned is_v6 = 0; is_v6 < 2; is_v6++) {
+        enum ip_family family = is_v6 ? IP_FAMILY_V6 : IP_FAMILY_V4;
+        unsigned relay = is_v6 ? RIG_RELAY_V6 : RIG_RELAY_V4;
+        struct rte_mbuf *frame = frame_of_peer(is_v6, port);
+        assert_int_equal(forward(rig, &frame, 1), 0);
+        uint32_t slot =
+            tables_slot_number(owners, tables_relay_slot(owners, relay, (uint16_t)port));
+        assert_ptr_equal(tables_numbered_slot(owners, slot),
+                         tables_relay_slot(owners, relay, (uint16_t)port));
+        assert_told(rig, 1, HANDOFF_PEER, family, slot);
+        assert_null(is_v6 ? forward_client(rig, CLIENT_V6, LISTENER_V6)
+                          : forward_client(rig, CLIENT_V4, LISTENER_V4));
+        assert_told(rig, 1, HANDOFF_CLIENT, family, 0);
+    }
+}
+
+// Their owner has to look at them from the first byte on.
+static void what_is_not_plain_is_handed_over_unsorted(void **state)
+{
+    struct rig *rig = *state;
+    static const uint8_t no_operation[4] = {1, 1, 1, 1};
+    uint8_t message[64];
+    steer(rig, CLIENT_V4, 1);
+    struct wire of_peer = {
+        .source = PEER_V4, .destination = RELAY_V4_LOCAL ":49212", .payload = rig_data, .len = LEN};
+    struct wire of_client = {.source = CLIENT_V4, .destination = LISTENER_V4, .payload = message};
+    of_client.len = message_channel_data(message, NUMBER, rig_data, LEN);
+    struct wire *wires[2] = {&of_peer, &of_client};
+    for (unsigned i = 0; i < 2; i++) {
+        for (unsigned how = 0; how < 3; how++) {
+            struct wire wire = *wires[i];
+            wire.ttl = how == 0 ? 1 : 64;
+            wire.no_checksum = how == 1;
+            wire.options = how == 2 ? no_operation : NULL;
+            wire.options_len = how == 2 ? sizeof(no_operation) : 0;
+            struct rte_mbuf *frame = rig_frame(&wire, false);
+            unsigned before = handed(rig, 1);
+            assert_int_equal(forward(rig, &frame, 1), 1);
+            burst_process(rig->workers[0], &frame, 1, true);
+            stray_clients_settle(rig->workers[0]);
+            assert_int_equal(handed(rig, 1), before + 1);
+            assert_told(rig, 1, HANDOFF_UNSORTED, IP_FAMILY_NONE, 0);
+        }
+    }
+}
+
 static void a_client_between_others_finds_its_own_channel(void **state)
 {
     struct rig *rig = *state;
@@ -224,12 +311,12 @@ static void a_client_that_is_steered_no_more_is_left(void **state)
     assert_left(rig, CLIENT_V4, LISTENER_V4);
 }
 
-static uint64_t hash_of_client(const struct tables *tables, const char *client)
+static uint64_t hash_of_client(const struct tables *tables, const char *client, uint16_t number)
 {
     struct client_key address = rig_client(client);
     struct flow_key key;
     tables_client_key(tables, &key, RIG_LISTENER_V4, IP_FAMILY_V4, address.address.ip.bytes,
-                      __builtin_bswap16(address.address.port), NUMBER);
+                      __builtin_bswap16(address.address.port), number);
     return flow_table_hash_of(&tables->flows, &key);
 }
 
@@ -239,7 +326,7 @@ static void find_alike(const struct tables *tables, char ret_clients[2][32])
     static uint64_t hashes[TRIES];
     for (unsigned i = 0; i < TRIES; i++) {
         snprintf(ret_clients[0], 32, "192.0.2.7:%u", 1000 + i);
-        hashes[i] = hash_of_client(tables, ret_clients[0]);
+        hashes[i] = hash_of_client(tables, ret_clients[0], NUMBER);
         for (unsigned j = 0; j < i; j++) {
             if (flow_table_tag(hashes[i]) == flow_table_tag(hashes[j]) &&
                 flow_table_home(&tables->flows, hashes[i]) ==
@@ -272,6 +359,39 @@ static void a_channel_comes_before_a_steering(void **state)
     assert_int_equal(rig_counter(rig, COUNTER_CHANNEL_TO_PEER), 2);
 }
 
+// A channel in the bucket after the one that it should be in, where its client's steering is.
+static void a_channel_without_room_comes_before_a_steering(void **state)
+{
+    struct rig *rig = *state;
+    const struct flow_table *flows = &rig->workers[0]->tables.flows;
+    uint64_t wanted = hash_of_client(&rig->workers[0]->tables, CLIENT_V4, NUMBER);
+    struct flow_bucket *bucket = flow_table_home(flows, wanted);
+    steer(rig, CLIENT_V4, 1);
+    rig_allocation(rig, 0, 1, "192.0.2.8:1", 49152, 0);
+    rig_allocation(rig, 0, 2, CLIENT_V4, 49154, 0);
+    rig_poll(rig);
+    for (uint16_t i = 0; flow_bucket_hits(bucket, 0) != 0; i++) {
+        char peer[32];
+        uint64_t hash = hash_of_client(&rig->workers[0]->tables, "192.0.2.8:1", NUMBER + i);
+        assert_true(i < 0x1000);
+        if (flow_table_home(flows, hash) != bucket ||
+            flow_table_tag(hash) == flow_table_tag(wanted))
+            continue;
+        snprintf(peer, sizeof(peer), "192.0.2.200:%u", 1000u + i);
+        rig_channel(rig, 0, 1, NUMBER + i, peer);
+        rig_poll(rig);
+    }
+    rig_channel(rig, 0, 2, NUMBER, PEER_V4);
+    rig_poll(rig);
+    assert_int_equal(rig_counter(rig, COUNTER_COMMAND_FAILURES), 0);
+    assert_true(bucket->passed > 0);
+    struct rte_mbuf *frame = forward_client(rig, CLIENT_V4, LISTENER_V4);
+    if (frame != NULL)
+        burst_process(rig->workers[0], &frame, 1, true);
+    assert_int_equal(handed(rig, 1), 0);
+    assert_int_equal(rig_counter(rig, COUNTER_CHANNEL_TO_PEER), 1);
+}
+
 static void a_channel_that_rests_is_not_steered_elsewhere(void **state)
 {
     struct rig *rig = *state;
@@ -298,6 +418,9 @@ int main(void)
         TEST(peers_datagrams_go_to_their_ports_owners_in_order),
         TEST(a_datagram_between_others_finds_its_own_channel),
         TEST(a_steered_client_goes_to_its_owner),
+        TEST(a_client_is_steered_whatever_its_channel),
+        TEST(an_owner_is_told_what_a_plain_datagram_is),
+        TEST(what_is_not_plain_is_handed_over_unsorted),
         TEST(a_client_between_others_finds_its_own_channel),
         cmocka_unit_test_setup_teardown(a_relays_address_is_no_listeners,
                                         set_up_with_a_relay_like_a_listener, rig_tear_down),
@@ -305,6 +428,7 @@ int main(void)
         TEST(what_another_worker_handed_over_stays),
         TEST(a_client_that_is_steered_no_more_is_left),
         TEST(a_channel_comes_before_a_steering),
+        TEST(a_channel_without_room_comes_before_a_steering),
         TEST(a_channel_that_rests_is_not_steered_elsewhere),
     };
     return cmocka_run_group_tests(tests, rig_group_set_up, NULL);

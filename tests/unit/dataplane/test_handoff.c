@@ -2,6 +2,7 @@
 #include "dataplane/handoff.h"
 
 #include "dataplane/burst.h"
+#include "dataplane/media.h"
 #include "rig.h"
 
 #define PORT_OF_1 50112
@@ -44,6 +45,102 @@ static void a_peer_packet_goes_to_the_owner_of_its_port(void **state)
     receive(rig, 1, PEER_V4, RELAY_V4_LOCAL ":50112", rig_data, 5);
     rig_sent_wire(rig, 1, &seen);
     assert_handed(rig, 1);
+}
+
+static void steer(struct rig *rig, const char *client)
+{
+    struct command command;
+    memset(&command, 0, sizeof(command));
+    command.kind = COMMAND_INSTALL_STEERING;
+    command.steering.client = rig_client(client);
+    command.steering.owner = 1;
+    rig_command(rig, 0, &command);
+}
+
+// Twice: the first of a peer's tells which its channel is.
+static void either_familys_datagrams_are_relayed_by_way_of_another_worker(void **state)
+{
+    struct rig *rig = *state;
+    struct wire_seen seen;
+    uint8_t message[64];
+    size_t len = message_channel_data(message, 0x4000, rig_data, 5);
+    rig_allocation(rig, 1, 2, CLIENT_V6, 0, PORT_OF_1 + 2);
+    rig_channel(rig, 1, 2, 0x4000, PEER_V6);
+    steer(rig, CLIENT_V4);
+    steer(rig, CLIENT_V6);
+    rig_poll(rig);
+    for (unsigned i = 0; i < 2; i++) {
+        receive(rig, 0, CLIENT_V4, LISTENER_V4, message, len);
+        rig_sent_wire(rig, 1, &seen);
+        assert_string_equal(seen.destination, PEER_V4);
+        receive(rig, 0, CLIENT_V6, LISTENER_V6, message, len);
+        rig_sent_wire(rig, 1, &seen);
+        assert_string_equal(seen.destination, PEER_V6);
+        receive(rig, 0, PEER_V4, RELAY_V4_LOCAL ":50112", rig_data, 5);
+        rig_sent_wire(rig, 1, &seen);
+        assert_string_equal(seen.destination, CLIENT_V4);
+        receive(rig, 0, PEER_V6, "[" RELAY_V6 "]:50114", rig_data, 5);
+        rig_sent_wire(rig, 1, &seen);
+        assert_string_equal(seen.destination, CLIENT_V6);
+    }
+    assert_handed(rig, 8);
+}
+
+static struct rte_mbuf *frame_of_peer(const char *source)
+{
+    struct wire wire = {
+        .source = source, .destination = RELAY_V4_LOCAL ":50112", .payload = rig_data, .len = 5};
+    return rig_frame(&wire, false);
+}
+
+// That it is sorted says nothing about whether it may pass.
+static void a_sorted_datagram_needs_a_permission_all_the_same(void **state)
+{
+    struct rig *rig = *state;
+    const struct tables *tables = &rig->workers[1]->tables;
+    uint32_t slot = tables_slot_number(tables, tables_relay_slot(tables, RIG_RELAY_V4, PORT_OF_1));
+    struct handoff handed[2] = {
+        {frame_of_peer("192.0.2.201:50000"), slot, HANDOFF_PEER, IP_FAMILY_V4, 0},
+        {frame_of_peer(PEER_V4), slot, HANDOFF_PEER, IP_FAMILY_V4, 0},
+    };
+    rig->transmit_commands += 2; // they come from no port
+    burst_process_handed(rig->workers[1], handed, 2);
+    rig_poll(rig);
+    rig_dropped_once(rig, DROP_NO_PERMISSION);
+    struct wire_seen seen;
+    rig_sent_wire(rig, 1, &seen);
+    assert_string_equal(seen.destination, CLIENT_V4);
+}
+
+static struct rte_mbuf *frame_of_client(void)
+{
+    static uint8_t message[64];
+    struct wire wire = {.source = CLIENT_V4, .destination = LISTENER_V4, .payload = message};
+    wire.len = message_channel_data(message, 0x4000, rig_data, 5);
+    return rig_frame(&wire, false);
+}
+
+static void what_is_sorted_goes_the_short_way(void **state)
+{
+    struct rig *rig = *state;
+    const struct tables *tables = &rig->workers[1]->tables;
+    struct relay_slot *slot = tables_relay_slot(tables, RIG_RELAY_V4, PORT_OF_1);
+    struct handoff handed[2] = {
+        {frame_of_client(), 0, HANDOFF_CLIENT, IP_FAMILY_V4, 0},
+        {frame_of_peer(PEER_V4), tables_slot_number(tables, slot), HANDOFF_PEER, IP_FAMILY_V4, 0},
+    };
+    struct rte_mbuf *rest[2];
+    slot->guess = 0; // the only channel
+    rig->transmit_commands += 2;
+    assert_int_equal(media_forward_handed(rig->workers[1], handed, 2, rest), 0);
+    rig_poll(rig);
+    static const char *const destinations[] = {CLIENT_V4, PEER_V4}; // peers' come first
+    static uint8_t frame[RIG_FRAME_MAX];
+    for (unsigned i = 0; i < 2; i++) {
+        struct wire_seen seen;
+        wire_read(frame, rig_sent(rig, 1, frame), &seen);
+        assert_string_equal(seen.destination, destinations[i]);
+    }
 }
 
 static void a_packet_for_a_port_that_nobody_has_dies_at_the_owner(void **state)
@@ -159,6 +256,9 @@ int main(void)
 #define TEST_OF_THREE(test) cmocka_unit_test_setup_teardown(test, set_up_three, rig_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(a_peer_packet_goes_to_the_owner_of_its_port),
+        TEST(either_familys_datagrams_are_relayed_by_way_of_another_worker),
+        TEST(what_is_sorted_goes_the_short_way),
+        TEST(a_sorted_datagram_needs_a_permission_all_the_same),
         TEST(a_packet_for_a_port_that_nobody_has_dies_at_the_owner),
         TEST(an_icmp_error_goes_to_the_owner_of_the_port_it_is_about),
         TEST(a_full_ring_drops_and_counts),
