@@ -94,7 +94,10 @@ static inline uint32_t tables_guess(const struct flow_bucket *bucket, uint64_t h
                                     enum table_value_kind kind, uint32_t capacity)
 {
     uint32_t index = flow_bucket_first(bucket, flow_table_tag(hash)) ^ table_value(kind, 0);
-    return index < capacity ? index : 0;
+    uint32_t is_kind = index < capacity;
+    // Or the compiler makes a branch of it, which is as random as where packets land.
+    __asm__("" : "+r"(is_kind));
+    return index & -is_kind;
 }
 
 // An entry is found from here on, by the key that it holds, and until it is removed. It is not in
