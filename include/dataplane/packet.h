@@ -7,6 +7,7 @@
 #include "exchange/counters.h"
 
 #include <assert.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct rte_mbuf;
@@ -86,4 +87,10 @@ static inline uint8_t *packet_payload(const struct packet *packet)
 static inline uint16_t packet_payload_len(const struct packet *packet)
 {
     return (uint16_t)(packet->l4_len - PACKET_UDP_LEN);
+}
+
+// Sources that nobody can have (RFC 1122 section 3.2.1.3).
+static inline bool packet_ipv4_source_is_possible(uint8_t first_byte)
+{
+    return first_byte != 0 && first_byte != 127 && first_byte < 224;
 }

@@ -23,3 +23,6 @@ int reply_frame(struct rte_mbuf *frame, uint16_t message_offset, const uint8_t *
 // datagram. response_sum: checksum_add_bytes() of it.
 void reply_in_place(struct rte_mbuf *frame, uint16_t message_offset, size_t response_len,
                     uint64_t response_sum);
+
+// The same for a frame of one segment that begins with Ethernet, an IPv4 header without options and UDP.
+void reply_to_plain(struct rte_mbuf *frame, size_t response_len, uint64_t response_sum);

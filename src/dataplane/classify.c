@@ -206,12 +206,6 @@ static inline bool ipv4_header_sum_is_good(const struct rte_mbuf *frame,
     return checksum_fold(checksum_carry_u64(sum, words->third)) == 0xFFFF;
 }
 
-// Sources that nobody can have (RFC 1122 section 3.2.1.3).
-static inline bool ipv4_source_is_possible(uint8_t first_byte)
-{
-    return first_byte != 0 && first_byte != 127 && first_byte < 224;
-}
-
 static inline bool ipv6_source_is_possible(const uint8_t *ip)
 {
     static const uint8_t zeros[15];
@@ -228,7 +222,7 @@ static __rte_always_inline bool ipv4_read(size_t available, const struct ipv4_wo
         (uint16_t)(words->first >> 16)); // what follows it in the frame is padding
     if (unlikely(total_len < header_len || total_len > available ||
                  !ipv4_header_sum_is_good(packet->mbuf, words, ip, header_len) ||
-                 !ipv4_source_is_possible((uint8_t)(words->second >> 32)))) {
+                 !packet_ipv4_source_is_possible((uint8_t)(words->second >> 32)))) {
         refuse(packet, DROP_BAD_IP_HEADER);
         return false;
     }

@@ -16,6 +16,7 @@
 #include "dataplane/indications.h"
 #include "dataplane/leg.h"
 #include "dataplane/plain.h"
+#include "dataplane/stateless_answer.h"
 #include "dataplane/transmit.h"
 #include "proto/stun.h"
 
@@ -50,6 +51,7 @@ struct media {
     struct plain_clients clients;
     struct plain_list peers;
     struct plain_list senders;    // Send indications; of IPv4 clients only
+    struct plain_list requests;   // the same
     struct plain_list unbound;    // of peers whose channel, if any, is not the guessed one
     struct plain_clients unknown; // whose channel is not here, as far as can be seen
     const struct relay_slot *unbound_slots[WORKER_BURST];
@@ -123,12 +125,34 @@ static __rte_always_inline void prefetch_next_line(const struct rte_mbuf *frame)
     rte_prefetch0(rte_pktmbuf_mtod_offset(frame, const uint8_t *, RTE_CACHE_LINE_SIZE));
 }
 
+// A datagram of neither, by its first two bytes. False: it is nothing that is known here. What an
+// answer takes is asked for here and not when it is made: by then it has come.
+static __rte_always_inline bool sort_message(const struct worker *worker, struct media *media,
+                                             struct rte_mbuf *frame, const uint8_t *message)
+{
+    uint16_t type = load_be16(message);
+    if (stateless_answer_is_request(type)) {
+        stateless_answer_fetch(worker, message,
+                               rte_pktmbuf_data_len(frame) -
+                                   (PACKET_ETHERNET_LEN + PACKET_IPV4_LEN + PACKET_UDP_LEN));
+        plain_list_add(&media->requests, frame);
+        return true;
+    }
+    prefetch_next_line(frame); // all else is read further
+    if (type != STUN_SEND_INDICATION_TYPE)
+        return false;
+    plain_list_add(&media->senders, frame);
+    return true;
+}
+
 // Whose it is: of a relay port, or else, when its payload begins with 64..127 as ChannelData does,
 // of a client. Which listeners and numbers there are, the lookup knows. False: neither.
-static __rte_always_inline bool sort_datagram(enum ip_family family, struct media *media,
-                                              const struct local_addresses *locals,
-                                              struct rte_mbuf *frame, const uint8_t *ip)
+static __rte_always_inline bool sort_datagram(enum ip_family family, const struct worker *worker,
+                                              struct media *media, struct rte_mbuf *frame,
+                                              const uint8_t *ip)
 {
+    const struct local_addresses *locals =
+        family == IP_FAMILY_V4 ? &worker->local_v4 : &worker->local_v6;
     const uint8_t *udp = ip + plain_ip_len(family);
     const struct local_host *host = local_host_find(
         locals, ip + source_offset(family) + address_len(family), address_len(family));
@@ -151,11 +175,10 @@ static __rte_always_inline bool sort_datagram(enum ip_family family, struct medi
     media->peers.count += of_peer;
     if (likely(of_client | of_peer))
         return true;
-    prefetch_next_line(frame); // all else is read further
-    if (family == IP_FAMILY_V6 || load_be16(udp + PACKET_UDP_LEN) != STUN_SEND_INDICATION_TYPE)
-        return false;
-    plain_list_add(&media->senders, frame);
-    return true;
+    if (family == IP_FAMILY_V4)
+        return sort_message(worker, media, frame, udp + PACKET_UDP_LEN);
+    prefetch_next_line(frame); // it is read further
+    return false;
 }
 
 #define LEAST_LEN (PACKET_ETHERNET_LEN + PACKET_UDP_LEN + CHANNEL_DATA_HEADER_LEN)
@@ -166,7 +189,7 @@ static bool sort_ipv6(const struct worker *worker, struct media *media, struct r
     uint32_t len = rte_pktmbuf_data_len(frame);
     return len >= LEAST_LEN + PACKET_IPV6_LEN && ipv6_is_common(ip, len - PACKET_ETHERNET_LEN) &&
            plain_load_u16(ip + PACKET_IPV6_LEN + 6) != 0 &&
-           sort_datagram(IP_FAMILY_V6, media, &worker->local_v6, frame, ip);
+           sort_datagram(IP_FAMILY_V6, worker, media, frame, ip);
 }
 
 static __rte_noinline void sort_all_ipv6(const struct worker *worker, struct media *media,
@@ -193,7 +216,7 @@ static __rte_always_inline bool sort_frame(const struct worker *worker, struct m
         return true;
     }
     return plain_load_u16(ip + PACKET_IPV4_LEN + 6) != 0 &&
-           sort_datagram(IP_FAMILY_V4, ipv4, &worker->local_v4, frame, ip);
+           sort_datagram(IP_FAMILY_V4, worker, ipv4, frame, ip);
 }
 
 static __rte_always_inline void sort(const struct worker *worker, struct media *ipv4,
@@ -617,6 +640,7 @@ static void media_init(struct media *media)
     media->clients.count = 0;
     media->peers.count = 0;
     media->senders.count = 0;
+    media->requests.count = 0;
     media->unbound.count = 0;
     media->unknown.count = 0;
 }
@@ -632,6 +656,8 @@ static __rte_always_inline void process_all(struct worker *worker, struct media 
         indications_to_clients(worker, &ipv4->unbound, ipv4->unbound_slots, rest);
     if (unlikely(ipv4->senders.count > 0))
         indications_to_peers(worker, &ipv4->senders, rest);
+    if (unlikely(ipv4->requests.count > 0))
+        stateless_answer_plain(worker, &ipv4->requests, rest);
 }
 
 static unsigned take_rest(const struct plain_list *rest, struct rte_mbuf **ret_frames)

@@ -5,6 +5,7 @@
 #include "dataplane/forward.h"
 #include "dataplane/punting.h"
 #include "dataplane/stream_path.h"
+#include "dataplane/transmit.h"
 #include "exchange/reply.h"
 #include "proto/message.h"
 
@@ -24,10 +25,14 @@ static inline uint64_t add_datagram(uint64_t sum, const uint8_t *at, size_t len)
     uint64_t words = 0;
     if (unlikely(len % 4 != 0))
         return checksum_add_bytes(sum, at, len);
-    for (; len >= sizeof(uint64_t); at += sizeof(uint64_t), len -= sizeof(uint64_t)) {
-        uint64_t word;
-        memcpy(&word, at, sizeof(word));
-        words = checksum_carry_u64(words, word);
+    for (; len >= 2 * sizeof(uint64_t); at += 2 * sizeof(uint64_t), len -= 2 * sizeof(uint64_t)) {
+        words = checksum_carry_u64(words, plain_load_u64(at));
+        words = checksum_carry_u64(words, plain_load_u64(at + sizeof(uint64_t)));
+    }
+    if (len >= sizeof(uint64_t)) {
+        words = checksum_carry_u64(words, plain_load_u64(at));
+        at += sizeof(uint64_t);
+        len -= sizeof(uint64_t);
     }
     if (len > 0)
         sum = checksum_add_4_bytes(sum, at);
@@ -146,21 +151,75 @@ static void process(struct worker *worker, const struct packet *packet,
     }
 }
 
-void stateless_answer(struct worker *worker, const struct worker_packets *list)
+static void begin_answers(struct worker *worker, const struct worker_packets *list,
+                          struct answer_list *ret_answers)
 {
-    struct answer_list answers;
     struct nonce_stamp stamp;
+    ret_answers->count = 0;
     if (list->count == 0)
         return;
     nonce_stamp_init(&worker->stateless.policy.nonce, worker->now_s,
                      (uint16_t)token_stream_next(&worker->tokens), &stamp);
-    answers.count = 0;
     for (unsigned i = 0; i < list->count; i++)
-        process(worker, list->packets[i], &stamp, &answers);
+        process(worker, list->packets[i], &stamp, ret_answers);
+}
+
+void stateless_answer(struct worker *worker, const struct worker_packets *list)
+{
+    struct answer_list answers;
+    begin_answers(worker, list, &answers);
     for (unsigned i = 0; i < answers.count; i++) {
         const struct answer *answer = &answers.at[i];
         const struct packet *packet = answer->packet;
         reply_in_place(packet->mbuf, message_offset(packet), answer->reply.len, answer->reply.sum);
         stream_path_answer(worker, packet->mbuf);
+    }
+}
+
+// What is read of a packet here. False: it is for no listener, or has come from a stream's client
+// or through the hairpin, or has a port or a source that nobody has. Whatever else classify() asks,
+// the short way has.
+static inline bool read_plain(const struct worker *worker, struct rte_mbuf *frame,
+                              struct packet *packet)
+{
+    uint8_t *ip = plain_ip_of(frame), *udp = ip + PACKET_IPV4_LEN;
+    uint64_t header = plain_load_u64(udp); // ports, length, checksum
+    uint16_t udp_len = __builtin_bswap16((uint16_t)(header >> 32));
+    const struct local_address *local = local_addresses_find(
+        &worker->local_v4, ip + 16, 4, __builtin_bswap16((uint16_t)(header >> 16)));
+    if (unlikely(local == NULL || local->kind != LOCAL_LISTENER || udp_len < PACKET_UDP_LEN ||
+                 (uint16_t)header == 0 || frame->port >= STREAM_PORT_BASE ||
+                 !packet_ipv4_source_is_possible(ip[12])))
+        return false;
+    packet->mbuf = frame;
+    packet->l4 = udp;
+    packet->source_ip = ip + 12;
+    packet->l4_len = udp_len;
+    packet->source_port_be = (uint16_t)header;
+    packet->checksum = (uint16_t)(header >> 48);
+    packet->family = IP_FAMILY_V4;
+    packet->local = local->index;
+    return true;
+}
+
+// The list is free: the long way has not begun.
+void stateless_answer_plain(struct worker *worker, const struct plain_list *requests,
+                            struct plain_list *rest)
+{
+    struct worker_packets *list = &worker->by_kind[PACKET_STUN];
+    struct answer_list answers;
+    list->count = 0;
+    for (unsigned i = 0; i < requests->count; i++) {
+        struct packet *packet = &worker->packets[i];
+        if (read_plain(worker, requests->frames[i], packet))
+            list->packets[list->count++] = packet;
+        else
+            plain_list_add(rest, requests->frames[i]);
+    }
+    begin_answers(worker, list, &answers);
+    for (unsigned i = 0; i < answers.count; i++) {
+        const struct answer *answer = &answers.at[i];
+        reply_to_plain(answer->packet->mbuf, answer->reply.len, answer->reply.sum);
+        transmit(worker, answer->packet->mbuf);
     }
 }

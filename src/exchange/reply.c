@@ -46,7 +46,8 @@ static void turn_udp(uint8_t *udp, uint16_t udp_len, uint64_t sum)
 
 // The request's header may lie where the new one goes: it is read first. The identification is the
 // request's: as unlikely to be in use between these two as any other. Returns the addresses' sum.
-static uint64_t write_ipv4(uint8_t *ip, const uint8_t *request, uint16_t udp_len)
+static inline __attribute__((always_inline)) uint64_t
+write_ipv4(uint8_t *ip, const uint8_t *request, uint16_t udp_len)
 {
     uint32_t source, destination;
     uint16_t id;
@@ -147,6 +148,19 @@ void reply_in_place(struct rte_mbuf *frame, uint16_t message_offset, size_t resp
     turn_udp(message - sizeof(struct rte_udp_hdr), udp_len, sum + response_sum);
     write_ethernet(start, ethernet);
     frame_set(frame, start, len + response_len);
+}
+
+void reply_to_plain(struct rte_mbuf *frame, size_t response_len, uint64_t response_sum)
+{
+    uint8_t *start = rte_pktmbuf_mtod(frame, uint8_t *);
+    uint8_t *ip = start + sizeof(struct rte_ether_hdr);
+    uint16_t udp_len = (uint16_t)(sizeof(struct rte_udp_hdr) + response_len);
+    uint64_t sum = response_sum + write_ipv4(ip, ip, udp_len);
+    turn_udp(ip + sizeof(struct rte_ipv4_hdr), udp_len, sum);
+    write_ethernet(start, read_ethernet(start));
+    frame->data_len = (uint16_t)(HEADERS_LEN_V4 + response_len);
+    frame->pkt_len = frame->data_len;
+    frame->ol_flags = 0;
 }
 
 int reply_frame(struct rte_mbuf *frame, uint16_t message_offset, const uint8_t *response,

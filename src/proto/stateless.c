@@ -18,10 +18,11 @@ static const uint8_t offered_value[] = {0x00, 0x02, 0x00, 0x00, 0x00, 0x01, 0x00
 static_assert(sizeof(offered_value) == 4 * OFFERED_COUNT, "one entry an algorithm");
 
 #define FINGERPRINT_ATTRIBUTE_LEN (STUN_ATTRIBUTE_HEADER_LEN + STUN_FINGERPRINT_LEN)
-// Templates are copied in pieces of this size.
-#define PIECE_LEN 16
+// Templates are copied in pieces of this size. No answer is shorter: the shortest tells an IPv4
+// client its address.
+#define PIECE_LEN 32
 
-static_assert(STATELESS_TEMPLATE_MAX_LEN % PIECE_LEN == 0, "no piece sticks out");
+static_assert(STUN_HEADER_LEN + STUN_ATTRIBUTE_HEADER_LEN + 8 >= PIECE_LEN, "one fits");
 
 static void begin_template(struct stun_builder *builder, struct stateless_template *template,
                            enum stun_class message_class)
@@ -205,6 +206,16 @@ static inline uint32_t fingerprint_of(const struct stateless_template *template,
     return fingerprint(message, template->forms[0].len);
 }
 
+// All but the first two words, at least. The last piece ends where the answer does: whoever has
+// brought here the lines that it takes has brought no more.
+static inline void copy_template(const struct stateless_template *template, size_t len,
+                                 uint8_t *buffer)
+{
+    for (size_t offset = 16; offset + PIECE_LEN < len; offset += PIECE_LEN)
+        memcpy(buffer + offset, template->bytes + offset, PIECE_LEN);
+    memcpy(buffer + len - PIECE_LEN, template->bytes + len - PIECE_LEN, PIECE_LEN);
+}
+
 static inline void write_words(const struct stateless_template *template,
                                const struct transaction *transaction, const struct words *words,
                                uint8_t *buffer, struct stateless_reply *ret_reply)
@@ -214,8 +225,7 @@ static inline void write_words(const struct stateless_template *template,
     uint64_t sum = form->rest_sum + sum_of(words);
     size_t len = form->len;
 
-    for (size_t offset = PIECE_LEN; offset < len; offset += PIECE_LEN)
-        memcpy(buffer + offset, template->bytes + offset, PIECE_LEN);
+    copy_template(template, len, buffer);
     store_word(buffer, words->header[0]);
     store_word(buffer + 8, words->header[1]);
     store_word(buffer + 16, words->header[2]);
@@ -259,11 +269,14 @@ static inline void write_binding(const struct stateless_answers *answers,
     write_words(template, &transaction, &words, buffer, ret_reply);
 }
 
-static void write_challenge(const struct stateless_template *template,
-                            const struct stun_message *message,
-                            const struct transport_address *client, const struct nonce_stamp *stamp,
-                            uint8_t *buffer, struct stateless_reply *ret_reply)
+static inline void write_challenge(const struct stateless_answers *answers, bool is_stale,
+                                   const struct stun_message *message,
+                                   const struct transport_address *client,
+                                   const struct nonce_stamp *stamp, uint8_t *buffer,
+                                   struct stateless_reply *ret_reply)
 {
+    const struct stateless_template *template =
+        is_stale ? &answers->stale_nonce : &answers->unauthenticated;
     struct transaction transaction = transaction_of(message);
     struct words words;
 
@@ -277,14 +290,13 @@ size_t stateless_write_challenge(const struct stateless_answers *answers,
                                  const struct transport_address *client, unsigned error,
                                  uint32_t now_s, uint16_t salt, uint8_t *buffer, size_t capacity)
 {
-    const struct stateless_template *template =
-        error == STUN_ERROR_STALE_NONCE ? &answers->stale_nonce : &answers->unauthenticated;
+    bool is_stale = error == STUN_ERROR_STALE_NONCE;
     struct stateless_reply reply;
     struct nonce_stamp stamp;
 
     assert(capacity >= STATELESS_ANSWER_MAX_LEN);
     nonce_stamp_init(&answers->policy.nonce, now_s, salt, &stamp);
-    write_challenge(template, message, client, &stamp, buffer, &reply);
+    write_challenge(answers, is_stale, message, client, &stamp, buffer, &reply);
     return reply.len;
 }
 
@@ -449,10 +461,9 @@ enum stateless_verdict stateless_reply(const struct stateless_answers *answers,
         write_unknown_attributes(policy, message, buffer, capacity, ret_reply);
         break;
     case STATELESS_UNAUTHENTICATED:
-        write_challenge(&answers->unauthenticated, message, client, stamp, buffer, ret_reply);
-        break;
     case STATELESS_STALE_NONCE:
-        write_challenge(&answers->stale_nonce, message, client, stamp, buffer, ret_reply);
+        write_challenge(answers, verdict == STATELESS_STALE_NONCE, message, client, stamp, buffer,
+                        ret_reply);
         break;
     default:
         break;

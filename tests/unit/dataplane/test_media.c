@@ -126,7 +126,7 @@ static void what_is_special_is_left_as_it_came(void **state)
     struct wire plain;
     each_flow(0, 40, message, &plain);
     struct wire last_hop = plain, options = plain, no_checksum = plain, unbound = plain;
-    struct wire stranger = plain, stun = plain, elsewhere = plain, shorter = plain;
+    struct wire stranger = plain, response = plain, elsewhere = plain, shorter = plain;
     last_hop.ttl = 1;
     options.options = nop_options;
     options.options_len = sizeof(nop_options);
@@ -137,10 +137,10 @@ static void what_is_special_is_left_as_it_came(void **state)
     uint8_t other[64];
     unbound.len = channel_data(other, 0x4321, 40);
     unbound.payload = other;
-    stun.payload = "\0\1\0\0!\022\244Babcdefghijkl........................";
-    stun.len = 20;
+    response.payload = "\1\1\0\0!\022\244Babcdefghijkl........................";
+    response.len = 20;
     const struct wire *wires[] = {&last_hop, &options, &no_checksum, &stranger,
-                                  &stun,     &unbound, &elsewhere,   &shorter};
+                                  &response, &unbound, &elsewhere,   &shorter};
     for (unsigned i = 0; i < RTE_DIM(wires); i++) {
         struct rte_mbuf *frame = rig_frame(wires[i], false), *left = frame;
         uint16_t len = frame->data_len;
@@ -152,6 +152,71 @@ static void what_is_special_is_left_as_it_came(void **state)
         rte_pktmbuf_free(frame);
     }
     assert_int_equal(rig_counter(rig, COUNTER_CHANNEL_TO_PEER), 0);
+}
+
+static const uint8_t binding[20] = "\0\1\0\0!\022\244Babcdefghijk";
+
+// And a request that is not for a listener, or that the long way refuses by its headers.
+static void a_request_is_answered_unless_it_is_special(void **state)
+{
+    struct rig *rig = *state;
+    static const struct {
+        const char *source;
+        const char *destination;
+        uint16_t port;
+        unsigned left;
+    } requests[] = {
+        {CLIENT_V4, LISTENER_V4, 0, 0},
+        {CLIENT_V4, LISTENER_V4, UINT16_MAX, 1}, // through the hairpin
+        {CLIENT_V4, LISTENER_V4, 0x8000, 1},     // of a stream's client
+        {"192.0.2.7:0", LISTENER_V4, 0, 1},
+        {"127.0.0.1:40000", LISTENER_V4, 0, 1},
+        {CLIENT_V4, "203.0.113.1:3479", 0, 1},
+        {CLIENT_V4, "203.0.113.77:3478", 0, 1},
+        {CLIENT_V6, LISTENER_V6, 0, 1},
+    };
+    for (unsigned i = 0; i < RTE_DIM(requests); i++) {
+        const struct wire wire = {.source = requests[i].source,
+                                  .destination = requests[i].destination,
+                                  .payload = binding,
+                                  .len = sizeof(binding)};
+        struct rte_mbuf *frame = rig_frame(&wire, false), *left = frame;
+        frame->port = requests[i].port;
+        assert_int_equal(media_forward(rig->workers[0], &left, 1), requests[i].left);
+        if (requests[i].left == 0) {
+            rig->transmit_commands++;
+        } else {
+            assert_ptr_equal(left, frame);
+            rte_pktmbuf_free(frame);
+        }
+        rig_poll(rig);
+    }
+    assert_int_equal(rig_counter(rig, COUNTER_BINDING), 1);
+    struct wire_seen seen;
+    rig_sent_wire(rig, 0, &seen);
+    assert_string_equal(seen.destination, CLIENT_V4);
+}
+
+// UDP that says it is shorter than its own header.
+static void a_request_of_no_length_is_dropped(void **state)
+{
+    struct rig *rig = *state;
+    const struct wire wire = {.source = CLIENT_V4,
+                              .destination = LISTENER_V4,
+                              .payload = binding,
+                              .len = sizeof(binding)};
+    for (uint8_t udp_len = 0; udp_len < 8; udp_len++) {
+        struct rte_mbuf *frame = rig_frame(&wire, false);
+        uint8_t *bytes = rte_pktmbuf_mtod(frame, uint8_t *);
+        bytes[17] = (uint8_t)(20 + udp_len);
+        bytes[39] = udp_len;
+        wire_fix_ipv4(bytes);
+        rig->transmit_commands++;
+        assert_int_equal(media_forward(rig->workers[0], &frame, 1), 1);
+        burst_process(rig->workers[0], &frame, 1, false);
+    }
+    assert_int_equal(rig_drops(rig, DROP_BAD_UDP), 8);
+    rig_sent_nothing(rig);
 }
 
 static void a_damaged_header_is_dropped(void **state)
@@ -248,6 +313,8 @@ int main(void)
         TEST(the_short_way_and_the_long_way_end_in_the_same_bytes),
         TEST(a_burst_of_all_kinds_goes_where_each_belongs),
         TEST(what_is_special_is_left_as_it_came),
+        TEST(a_request_is_answered_unless_it_is_special),
+        TEST(a_request_of_no_length_is_dropped),
         TEST(a_damaged_header_is_dropped),
         TEST(a_ports_verdict_counts),
         TEST(a_channel_that_rests_or_is_gone_carries_nothing),

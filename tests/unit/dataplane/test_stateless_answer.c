@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "base/clock.h"
+#include "dataplane/burst.h"
 #include "dataplane/worker_state.h"
 #include "proto/builder.h"
 #include "proto/integrity.h"
@@ -111,6 +112,43 @@ static void challenges_who_shows_no_credentials(void **state)
     receive(*state, CLIENT_V4, message, allocate(message));
     assert_error(*state, CLIENT_V4, 401);
     assert_int_equal(rig_counter(*state, COUNTER_UNAUTHENTICATED), 1);
+}
+
+// What comes in two buffers goes the long way.
+static void the_short_way_and_the_long_way_give_the_same_answer(void **state)
+{
+    struct rig *rig = *state;
+    static uint8_t first[RIG_FRAME_MAX], second[RIG_FRAME_MAX];
+    for (unsigned i = 0; i < 64; i++) {
+        uint8_t message[256];
+        struct stun_builder builder;
+        stun_builder_init(&builder, message, sizeof(message), STUN_CLASS_REQUEST,
+                          STUN_METHOD_BINDING, (const uint8_t *)"transactions");
+        if (i % 4 == 1)
+            stun_add_flag(&builder, 0x4001); // 420
+        if (i % 2 == 0)
+            stun_add_fingerprint(&builder);
+        const struct wire wire = {.source = CLIENT_V4,
+                                  .destination = LISTENER_V4,
+                                  .payload = message,
+                                  .len = stun_builder_finish(&builder),
+                                  .ttl = (uint8_t)(2 + i),
+                                  .traffic_class = (uint8_t)(i * 5),
+                                  .dont_fragment = i % 3 == 0};
+        size_t lens[2];
+        for (unsigned way = 0; way < 2; way++) {
+            struct rte_mbuf *frame = rig_frame(&wire, way == 1);
+            rig->transmit_commands++;
+            burst_process(rig->workers[0], &frame, 1, false);
+            rig_poll(rig);
+            lens[way] = rig_sent(rig, 0, way == 0 ? first : second);
+        }
+        assert_in_range(lens[0], 42 + 32, 42 + 128);
+        assert_int_equal(lens[0], lens[1]);
+        assert_memory_equal(first, second, lens[0]);
+    }
+    assert_int_equal(rig_counter(rig, COUNTER_BINDING), 2 * 48);
+    assert_int_equal(rig_counter(rig, COUNTER_UNKNOWN_ATTRIBUTE), 2 * 16);
 }
 
 static size_t request_of(unsigned i, uint8_t *message)
@@ -313,6 +351,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(tells_the_address_that_a_binding_request_came_from),
         TEST(challenges_who_shows_no_credentials),
+        TEST(the_short_way_and_the_long_way_give_the_same_answer),
         TEST(answers_each_of_a_burst_as_it_asked),
         TEST(challenges_a_forged_nonce_anew),
         TEST(challenges_a_nonce_of_another_client),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "base/bytes.h"
+#include "base/checksum.h"
 #include "eal_fixture.h"
 #include "exchange/reply.h"
 
@@ -144,6 +145,37 @@ static void turns_an_ipv6_request_round_and_drops_its_extension_headers(void **s
     rte_pktmbuf_free(frame);
 }
 
+// From the same request without options.
+static struct rte_mbuf *request_plain(void)
+{
+    uint16_t message_offset;
+    struct rte_mbuf *frame = request_v4(&message_offset);
+    uint8_t *data = rte_pktmbuf_mtod(frame, uint8_t *);
+    memmove(data + 34, data + 38, rte_pktmbuf_data_len(frame) - 38);
+    rte_pktmbuf_trim(frame, 4);
+    data[14] = 0x45;
+    return frame;
+}
+
+static void turns_a_plain_request_round_where_it_is(void **state)
+{
+    (void)state;
+    uint8_t response[300];
+    for (size_t i = 0; i < sizeof(response); i++)
+        response[i] = (uint8_t)(i * 11 + 3);
+    for (size_t len = 0; len <= sizeof(response); len += 60) {
+        struct rte_mbuf *frame = request_plain();
+        uint16_t data_off = frame->data_off;
+        frame->ol_flags = RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+        memcpy(rte_pktmbuf_mtod_offset(frame, uint8_t *, 42), response, len);
+        reply_to_plain(frame, len, checksum_add_bytes(0, response, len));
+        assert_int_equal(frame->data_off, data_off);
+        assert_int_equal(frame->ol_flags, 0);
+        assert_v4_reply(frame, response, len);
+        rte_pktmbuf_free(frame);
+    }
+}
+
 static void a_checksum_of_zero_is_sent_as_all_ones(void **state)
 {
     (void)state;
@@ -223,6 +255,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(turns_an_ipv4_request_round_and_drops_its_options),
         cmocka_unit_test(turns_an_ipv6_request_round_and_drops_its_extension_headers),
+        cmocka_unit_test(turns_a_plain_request_round_where_it_is),
         cmocka_unit_test(a_checksum_of_zero_is_sent_as_all_ones),
         cmocka_unit_test(refuses_what_does_not_fit_and_leaves_the_frame),
         cmocka_unit_test(refuses_a_frame_that_holds_no_datagram_there),

@@ -346,6 +346,36 @@ static void answers_byte_for_byte_as_the_builder_does(void **state)
     }
 }
 
+// A worker has fetched the lines that an answer takes, and no others. (The shortest, to an IPv4
+// client and without SOFTWARE, ends before its last two words do.)
+static void writes_nothing_behind_the_end_of_an_answer(void **state)
+{
+    const struct transport_address from = client();
+
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        struct stateless_policy policy = usual_policy();
+        const struct request request = {.method =
+                                            i % 2 == 0 ? STUN_METHOD_BINDING : STUN_METHOD_ALLOCATE,
+                                        .fingerprint = i >= 2};
+        for (unsigned software_len = 12; software_len < 76; software_len++) {
+            uint8_t buffer[STATELESS_ANSWER_MAX_LEN], request_bytes[512];
+            struct stun_message message = make(&request, request_bytes, sizeof(request_bytes));
+            struct stateless_answers answers;
+            size_t len = 0;
+
+            memset(policy.software, 's', software_len);
+            policy.software[software_len] = '\0';
+            stateless_answers_init(&answers, &policy);
+            memset(buffer, 0xA5, sizeof(buffer));
+            stateless_process(&answers, &message, &from, NOW_S, SALT, buffer, sizeof(buffer), &len);
+            assert_in_range(len, 48, sizeof(buffer) - 64);
+            for (size_t at = len; at < sizeof(buffer); at++)
+                assert_int_equal(buffer[at], 0xA5);
+        }
+    }
+}
+
 static void answers_a_binding_request_with_the_clients_address(void **state)
 {
     struct stateless_policy policy = usual_policy();
@@ -845,6 +875,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_in_the_buffer_of_the_request),
         cmocka_unit_test(answers_byte_for_byte_as_the_builder_does),
+        cmocka_unit_test(writes_nothing_behind_the_end_of_an_answer),
         cmocka_unit_test(answers_a_binding_request_with_the_clients_address),
         cmocka_unit_test(answers_a_binding_request_whatever_credentials_it_carries),
         cmocka_unit_test(answers_a_binding_request_of_unknown_attributes_with_420),
