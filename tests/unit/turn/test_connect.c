@@ -241,6 +241,31 @@ static void a_revoked_peer_gets_no_connection_and_the_connect_403(void **state)
     peer_policy_destroy(policy);
 }
 
+// However it ends: answered, failed, too late, or gone with its allocation.
+static void leaves_nothing_behind(void **state)
+{
+    struct fixture *fixture = *state;
+    struct client client = client_make_tcp(1000);
+    uint32_t connections[4];
+    for (unsigned end = 0; end < 4; end++) {
+        client.style = CLIENT_MD5_SHA1;
+        assert_int_equal(client_allocate_tcp(fixture, &client), 0);
+        client.style = CLIENT_SHA256; // another key than the allocation's
+        assert_int_equal(client_connect(fixture, &client, "8.8.8.8:80", &connections[end]), 0);
+        if (end == 0)
+            turn_server_tcp_connected(fixture->server, &fixture->now, connections[end],
+                                      &fixture->output);
+        if (end == 1)
+            turn_server_tcp_closed(fixture->server, &fixture->now, connections[end],
+                                   &fixture->output);
+        if (end == 2)
+            fixture_advance_ms(fixture, 30000);
+        turn_server_disconnected(fixture->server, &fixture->now, &client.five_tuple,
+                                 &fixture->output);
+        assert_all_released(fixture);
+    }
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, fixture_setup_tcp, fixture_teardown)
 
 int main(void)
@@ -254,6 +279,7 @@ int main(void)
         CASE(one_peer_has_one_connection),
         CASE(bad_requests_and_denied_peers_connect_to_nobody),
         CASE(full_tables_refuse_with_508),
+        CASE(leaves_nothing_behind),
         CASE(a_revoked_peer_gets_no_connection_and_the_connect_403),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

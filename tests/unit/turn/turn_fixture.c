@@ -3,6 +3,7 @@
 #include "turn_fixture.h"
 
 #include "proto/integrity.h"
+#include "turn/server_state.h"
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -533,4 +534,8 @@ void assert_all_released(const struct fixture *fixture)
     struct turn_usage usage = fixture_usage(fixture);
     assert_memory_equal(&usage, &nothing, sizeof(usage));
     assert_true(turn_server_next_expiry_ms(fixture->server) == UINT64_MAX);
+    // What is shared has nobody left who shares it.
+    assert_int_equal(index_pool_used(&fixture->server->identities.pool), 0);
+    assert_int_equal(index_pool_used(&fixture->server->addresses.pool), 0);
+    assert_int_equal(index_pool_used(&fixture->server->quota.users.pool), 0);
 }
