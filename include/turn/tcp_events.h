@@ -24,7 +24,7 @@ bool turn_server_tcp_accepted(struct turn_server *server, const struct turn_time
                               struct turn_relayed_address relayed, const struct transport_address *peer,
                               struct turn_output *output, uint32_t *ret_connection);
 
-// It could not connect, or one of its ends has closed, and the caller has closed both: there is no command. A Connect
-// that waits for it is answered with 447.
+// It could not connect, or one of its ends has closed (TCP_BIND's client may be gone before it is carried out), and the
+// caller has closed both: there is no command. A Connect that waits for it is answered with 447.
 void turn_server_tcp_closed(struct turn_server *server, const struct turn_time *now, uint32_t connection,
                             struct turn_output *output);

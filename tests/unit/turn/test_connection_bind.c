@@ -127,11 +127,29 @@ static void a_data_connection_sends_no_messages_any_more(void **state)
     assert_int_equal(client_allocate_tcp(fixture, &data), 0);
 }
 
+static void without_tcp_relaying_there_is_nothing_to_bind(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct client client = client_make_tcp(1000);
+    struct client data = client_make_tcp(1001);
+    uint32_t connection;
+    fixture_init(&fixture);
+    fixture_start(&fixture);
+    assert_int_equal(client_allocate_tcp(&fixture, &client), 442);
+    assert_int_equal(client_connection_bind(&fixture, &data, 0), 400);
+    assert_int_equal(client_connect(&fixture, &client, "8.8.8.8:80", &connection), 437);
+    assert_int_equal(client_allocate(&fixture, &client), 0);
+    assert_int_equal(client_connect(&fixture, &client, "8.8.8.8:80", &connection), 400);
+    fixture_done(&fixture);
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, fixture_setup_tcp, fixture_teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(without_tcp_relaying_there_is_nothing_to_bind),
         CASE(pairs_the_clients_connection_with_the_peers),
         CASE(binds_a_connection_once_and_only_one_that_stands),
         CASE(comes_over_a_stream_that_is_no_control_connection),
