@@ -48,7 +48,7 @@ struct dtls_counters {
     // Datagrams and messages that went no further.
     uint64_t dropped_unknown;     // neither of an association nor a ClientHello that can be read
     uint64_t dropped_refused;     // of an association, and no message came of it: damaged, old, twice
-    uint64_t dropped_full;        // a ClientHello, and there is no place
+    uint64_t dropped_full;        // a ClientHello, and there is no place, no memory or no certificate for it
     uint64_t dropped_early;       // before the handshake was over
     uint64_t dropped_no_listener; // sent to an address that has no DTLS here
     uint64_t dropped_no_room;     // the ring to the worker is full, or there is no buffer

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// See control/dtls_association.h.
+#include "control/dtls_association.h"
+
+#include "control/dtls_hello.h"
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <sys/time.h>
+
+#define RECORD_HEADER_LEN 13
+
+// OpenSSL keeps each with a buffer of its own, up to a hundred. There is one in a flight, which may
+// be sent again.
+#define EARLY_RECORDS_MAX 16
+
+#define V4_HEADERS_LEN (20 + 8)
+#define V6_HEADERS_LEN (40 + 8)
+
+bool dtls_association_begin(struct dtls_association *association, struct dtls_thread *thread,
+                            struct tls_contexts *tls, const struct dtls_way *way, struct span hello)
+{
+    association->bio = (struct dtls_bio){.thread = thread, .way = *way, .datagram = hello};
+    association->is_complete = false;
+    association->early_count = 0;
+    association->ssl = dtls_ssl_new(tls, &association->bio);
+    if (!association->ssl)
+        return false;
+    // Once more, for this one to know that it was.
+    if (dtls_ssl_listen(association->ssl))
+        return true;
+    dtls_association_abandon(association);
+    return false;
+}
+
+void dtls_association_abandon(struct dtls_association *association)
+{
+    SSL_free(association->ssl);
+    association->ssl = NULL;
+}
+
+void dtls_association_end(struct dtls_association *association)
+{
+    association->bio.datagram = (struct span){};
+    if (association->is_complete) {
+        ERR_clear_error();
+        SSL_alloc_buffers(association->ssl);
+        SSL_shutdown(association->ssl);
+        ERR_clear_error();
+    }
+    dtls_association_abandon(association);
+}
+
+static unsigned count_early_records(struct span datagram)
+{
+    unsigned count = 0;
+
+    while (datagram.len >= RECORD_HEADER_LEN) {
+        size_t len = RECORD_HEADER_LEN + (size_t)load_be16(datagram.data + 11);
+
+        count += load_be16(datagram.data + 3) > 0;
+        if (len > datagram.len)
+            break;
+        datagram = (struct span){datagram.data + len, datagram.len - len};
+    }
+    return count;
+}
+
+bool dtls_association_take(struct dtls_association *association, struct span datagram)
+{
+    if (!association->is_complete) {
+        unsigned count = association->early_count + count_early_records(datagram);
+
+        if (count > EARLY_RECORDS_MAX)
+            return false;
+        association->early_count = (uint8_t)count;
+    }
+    association->bio.datagram = datagram;
+    return true;
+}
+
+static void complete(struct dtls_association *association)
+{
+    const struct dtls_bio *bio = &association->bio;
+    size_t headers_len =
+        bio->way.wire.client.ip.family == IP_FAMILY_V4 ? V4_HEADERS_LEN : V6_HEADERS_LEN;
+
+    SSL_set_mtu(association->ssl, (long)(bio->thread->mtu - headers_len));
+    association->message_max_len = (uint16_t)DTLS_get_data_mtu(association->ssl);
+    SSL_set_mtu(association->ssl, DTLS_FLIGHT_MTU);
+    association->is_complete = true;
+}
+
+enum dtls_verdict dtls_association_read(struct dtls_association *association, uint8_t *message,
+                                        size_t *ret_len)
+{
+    int error = SSL_ERROR_NONE;
+
+    ERR_clear_error();
+    if (SSL_read_ex(association->ssl, message, DTLS_MESSAGE_MAX_LEN, ret_len) != 1)
+        error = SSL_get_error(association->ssl, 0);
+    ERR_clear_error();
+    if (!association->is_complete && SSL_is_init_finished(association->ssl))
+        complete(association);
+    return error == SSL_ERROR_NONE        ? DTLS_MESSAGE
+           : error == SSL_ERROR_WANT_READ ? DTLS_NOTHING
+                                          : DTLS_OVER;
+}
+
+bool dtls_association_write(struct dtls_association *association, struct span message)
+{
+    size_t written;
+    bool is_written;
+
+    ERR_clear_error();
+    is_written = SSL_alloc_buffers(association->ssl) == 1 &&
+                 SSL_write_ex(association->ssl, message.data, message.len, &written) == 1;
+    ERR_clear_error();
+    return is_written;
+}
+
+static bool is_due(SSL *ssl)
+{
+    struct timeval left;
+
+    return DTLSv1_get_timeout(ssl, &left) == 1 && left.tv_sec == 0 && left.tv_usec == 0;
+}
+
+bool dtls_association_retransmit(struct dtls_association *association)
+{
+    bool goes_on;
+
+    if (!is_due(association->ssl))
+        return true;
+    ERR_clear_error();
+    goes_on =
+        SSL_alloc_buffers(association->ssl) == 1 && DTLSv1_handle_timeout(association->ssl) >= 0;
+    ERR_clear_error();
+    dtls_association_shrink(association);
+    return goes_on;
+}
+
+void dtls_association_shrink(struct dtls_association *association)
+{
+    SSL_free_buffers(association->ssl);
+}
