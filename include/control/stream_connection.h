@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A client's TCP connection, from where it was accepted: the header of a proxy, TLS, messages cut from what comes (RFC
+// 8656 section 2.1), messages that go, and its end. All functions: its thread's only. Those that may close the
+// connection say so; it is not to be touched after that.
+#pragma once
+
+#include "base/address.h"
+#include "base/bytes.h"
+#include "control/stream_thread_state.h"
+
+#include <stdint.h>
+
+// The socket, which is the connection's from here on. May close it at once.
+void stream_connection_begin(struct stream_thread *thread, int fd, const struct transport_address *source,
+                             uint16_t listener);
+
+// The socket is ready for these of epoll's events. May close.
+void stream_connection_serve(struct stream_thread *thread, struct stream_connection *connection, uint32_t events);
+// It was taken from the thread's waiting. May close.
+void stream_connection_resume(struct stream_thread *thread, struct stream_connection *connection);
+// A timer of its is due. May close.
+void stream_connection_expire(struct stream_thread *thread, struct stream_connection *connection);
+
+// A worker's message, whole and without padding, to be written by stream_connection_flush().
+void stream_connection_send(struct stream_thread *thread, struct stream_connection *connection, struct span message);
+// May close.
+void stream_connection_flush(struct stream_thread *thread, struct stream_connection *connection);
+
+// What can be written at once is written. The control plane hears of it.
+void stream_connection_close(struct stream_thread *thread, struct stream_connection *connection);
+// One of those gone: has the control plane heard of it now? Then it is no more.
+bool stream_connection_tell(struct stream_thread *thread, struct stream_connection *connection);

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A client's socket, with TLS on it or without, that never blocks.
+#pragma once
+
+#include <openssl/types.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct stream_socket {
+    int fd;
+    SSL *ssl; // NULL: plain TCP
+};
+
+// Both are the socket's from here on. False: no memory, and both are the caller's still.
+bool stream_socket_secure(struct stream_socket *socket, SSL *ssl);
+// The TLS handshake. 0: done; -EAGAIN: wait for the socket; -EPROTO: it failed.
+int stream_socket_shake(struct stream_socket *socket);
+
+// 0, and at least one byte, or none at the end of the stream; -EAGAIN: wait for the socket; else -errno: it is over.
+int stream_socket_read(struct stream_socket *socket, void *bytes, size_t len, size_t *ret_len);
+// 0, and at least one byte went; else as above. With TLS, what comes after -EAGAIN begins with the same bytes.
+int stream_socket_write(struct stream_socket *socket, const void *bytes, size_t len, size_t *ret_len);
+
+// Bytes that have come may be read without another word of the kernel's.
+bool stream_socket_has_pending(const struct stream_socket *socket);
+// What waits for the socket waits for room to write.
+bool stream_socket_wants_write(const struct stream_socket *socket);
+
+// Says good-bye, where TLS has words for it.
+void stream_socket_close(struct stream_socket *socket);

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Claims about what a thread does for many connections.
+#include "control/stream_thread.h"
+
+#include "stream_fixture.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static const struct stream_counters *counters_of(const struct stream_fixture *fixture)
+{
+    return stream_thread_counters(fixture->thread);
+}
+
+static void a_burst_is_written_at_once(void **state)
+{
+    struct stream_fixture *fixture = *state;
+    uint8_t message[64], came[4096];
+    size_t len = stream_fixture_channel_data(message, 0x4000, 20);
+    struct client_key clients[2];
+    int fds[2];
+
+    stream_fixture_start(fixture);
+    for (unsigned i = 0; i < 2; i++) {
+        fds[i] = stream_fixture_connect(fixture, STREAM_FIXTURE_TCP);
+        clients[i] = stream_fixture_client(fixture, STREAM_FIXTURE_TCP, fds[i]);
+    }
+    for (unsigned i = 0; i < 60; i++)
+        assert_true(stream_fixture_give(fixture, &clients[i % 2], message, len));
+    for (unsigned i = 0; i < 2; i++)
+        assert_int_equal(stream_fixture_read(fixture, fds[i], came, sizeof(came)), 30 * len);
+    assert_int_equal(counters_of(fixture)->writes, 2);
+    assert_int_equal(counters_of(fixture)->messages_out, 60);
+    for (unsigned i = 0; i < 2; i++)
+        close(fds[i]);
+}
+
+static void who_is_gone_gets_nothing(void **state)
+{
+    struct stream_fixture *fixture = *state;
+    uint8_t message[64];
+    size_t len = stream_fixture_channel_data(message, 0x4000, 20);
+    struct client_key client;
+    int fd;
+
+    stream_fixture_start(fixture);
+    fd = stream_fixture_connect(fixture, STREAM_FIXTURE_TCP);
+    client = stream_fixture_client(fixture, STREAM_FIXTURE_TCP, fd);
+    close(fd);
+    stream_fixture_run(fixture);
+    assert_true(stream_fixture_give(fixture, &client, message, len));
+    stream_fixture_run(fixture);
+    assert_int_equal(counters_of(fixture)->no_connection, 1);
+}
+
+static void the_control_plane_closes_a_connection(void **state)
+{
+    struct stream_fixture *fixture = *state;
+    struct stream_order order = {.kind = STREAM_ORDER_CLOSE};
+    uint8_t message[64], came[64];
+    size_t len = stream_fixture_channel_data(message, 0x4000, 20);
+    int fd, other;
+
+    stream_fixture_start(fixture);
+    fd = stream_fixture_connect(fixture, STREAM_FIXTURE_TCP);
+    other = stream_fixture_connect(fixture, STREAM_FIXTURE_TCP);
+    order.client = stream_fixture_client(fixture, STREAM_FIXTURE_TCP, fd);
+    assert_true(stream_fixture_give(fixture, &order.client, message, len));
+    assert_int_equal(stream_order_send(fixture->plane, 0, &order), 0);
+    assert_int_equal(stream_fixture_read(fixture, fd, came, sizeof(came)), len);
+    assert_true(stream_fixture_is_closed(fixture, fd));
+    assert_false(stream_fixture_is_closed(fixture, other));
+    close(fd);
+    close(other);
+}
+
+int main(void)
+{
+#define CLAIM(name)                                                                                \
+    cmocka_unit_test_setup_teardown(name, stream_fixture_set_up, stream_fixture_tear_down)
+    const struct CMUnitTest tests[] = {
+        CLAIM(a_burst_is_written_at_once),
+        CLAIM(who_is_gone_gets_nothing),
+        CLAIM(the_control_plane_closes_a_connection),
+    };
+
+    return cmocka_run_group_tests(tests, stream_fixture_group_set_up,
+                                  stream_fixture_group_tear_down);
+}
