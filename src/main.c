@@ -2,6 +2,7 @@
 // Wiring only: what the relay is made of, in the order in which it comes to life, and back.
 #include "base/clock.h"
 #include "base/log.h"
+#include "control/dtls_server.h"
 #include "control/endpoints.h"
 #include "control/forwarder.h"
 #include "control/loop.h"
@@ -10,6 +11,7 @@
 #include "control/settings.h"
 #include "control/sizing.h"
 #include "control/statistics.h"
+#include "control/stream_server.h"
 #include "control/summary.h"
 #include "control/tls_contexts.h"
 #include "control/turn_state.h"
@@ -49,6 +51,8 @@ struct relay {
     struct next_hops *hops;
     struct forwarder *forwarder;
     struct loop *loop;
+    struct tls_contexts *tls;
+    struct stream_server *streams;
     struct statistics statistics;
 };
 
@@ -80,6 +84,8 @@ static int prepare(struct relay *relay)
     sizing_limits(settings, &relay->limits);
     sizing_plane(settings, &relay->limits, &relay->plane_config);
     error = turn_state_make_policy(settings, &relay->plane_config.stateless);
+    if (!error)
+        error = tls_contexts_create(settings, &dtls_server_cookies, &relay->tls);
     if (!error)
         error = turn_state_init(settings, &relay->interface, &relay->plane_config, &relay->limits,
                                 &relay->turn);
@@ -205,6 +211,14 @@ static void every_second(void *context)
         statistics_print_line(&relay->statistics, clock_monotonic_ms());
 }
 
+static void reread(void *context)
+{
+    struct relay *relay = context;
+
+    if (tls_contexts_reread(relay->tls, &relay->settings) == 0)
+        log_message(LOG_LEVEL_INFO, "reread", "certificates are those of the files now");
+}
+
 static int start_control(struct relay *relay)
 {
     struct next_hops_config hops_config = {
@@ -233,12 +247,50 @@ static int start_control(struct relay *relay)
             .hops = relay->hops,
             .forwarder = relay->forwarder,
             .every_second = every_second,
+            .reread = reread,
             .context = relay,
         };
 
         error = loop_create(&config, &relay->loop);
     }
     return error;
+}
+
+// An allocation may live that long without a word of its client's.
+static uint32_t idle_s(const struct settings *settings)
+{
+    return settings->max_lifetime_s + 60;
+}
+
+static uint32_t share_of(uint32_t total, uint16_t threads)
+{
+    return (total + threads - 1) / threads;
+}
+
+static int start_streams(struct relay *relay)
+{
+    const struct settings *settings = &relay->settings;
+    uint16_t threads = relay->plane_config.stream_thread_count;
+    struct stream_server_config config = {
+        .plane = relay->plane,
+        .tls = relay->tls,
+        .base = loop_base(relay->loop),
+        .threads = (uint16_t)settings->tls_threads,
+        .limits = stream_limits_default,
+        .proxy_sources = settings->proxy_protocol_from.items,
+        .proxy_source_count = settings->proxy_protocol_from.count,
+    };
+    int error;
+
+    if (threads == 0)
+        return 0;
+    config.limits.connections = share_of(settings->max_connections, threads);
+    config.limits.half_open = settings->max_handshakes;
+    config.limits.per_source = settings->max_connections_per_ip;
+    config.limits.idle_s = idle_s(settings);
+    stream_set_pool(relay->plane, relay->ports.pool);
+    error = stream_server_create(&config, &relay->streams);
+    return error ? error : stream_server_start(relay->streams);
 }
 
 static int start(struct relay *relay)
@@ -255,6 +307,8 @@ static int start(struct relay *relay)
         error = start_workers(relay);
     if (!error)
         error = start_control(relay);
+    if (!error)
+        error = start_streams(relay);
     return error;
 }
 
@@ -289,6 +343,8 @@ static void stop_workers(struct relay *relay)
 // In the opposite order; whatever there is of it.
 static void stop(struct relay *relay)
 {
+    if (relay->streams)
+        stream_server_destroy(relay->streams);
     if (relay->loop)
         loop_destroy(relay->loop);
     if (relay->filter)
@@ -309,6 +365,8 @@ static void stop(struct relay *relay)
     if (relay->plane)
         plane_destroy(relay->plane);
     turn_state_done(&relay->turn);
+    if (relay->tls)
+        tls_contexts_destroy(relay->tls);
     if (relay->eal_is_up)
         eal_stop();
 }

@@ -38,6 +38,9 @@ void forwarder_carry_out(struct forwarder *forwarder, const struct turn_output *
 // only counts as in use.
 void forwarder_reinstall(struct forwarder *forwarder, const struct turn_output *output);
 
-// The 5-tuple of a punted message.
+// The 5-tuple of a client, as the workers and the threads of streams know it.
+void forwarder_client_tuple(const struct forwarder *forwarder, const struct client_key *client,
+                            struct five_tuple *ret_tuple);
+// The same of a punted message.
 void forwarder_five_tuple(const struct forwarder *forwarder, const struct punt *punt,
                           struct five_tuple *ret_tuple);

@@ -16,6 +16,7 @@ struct loop_config { // all borrowed
     struct next_hops *hops;
     struct forwarder *forwarder;
     void (*every_second)(void *context); // NULL: nothing
+    void (*reread)(void *context);       // on SIGHUP: what is read from files while the relay runs
     void *context;
 };
 
@@ -23,10 +24,14 @@ struct loop_config { // all borrowed
 // there are other threads.
 void loop_hold_signals(void);
 
-// SIGTERM, SIGINT and SIGHUP (unless it is ignored, as under nohup) are taken over. Logs what went
-// wrong. 0 or -errno.
+// SIGTERM, SIGINT and SIGHUP (unless it is ignored, as under nohup, or there is nothing to reread) are
+// taken over. Logs what went wrong. 0 or -errno.
 int loop_create(const struct loop_config *config, struct loop **ret_loop);
 void loop_destroy(struct loop *loop);
+
+// For whoever waits on the control thread as well. Lives as long as the loop.
+struct event_base;
+struct event_base *loop_base(const struct loop *loop);
 
 // Until a signal says so; a second one ends the process at once. 0; -ENODEV, logged: the interface
 // has gone.

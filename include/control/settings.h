@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-// The UDP port of STUN and TURN (RFC 8489 section 8).
+// The UDP and TCP port of STUN and TURN (RFC 8489 section 8).
 #define SETTINGS_DEFAULT_PORT 3478
 
 struct settings_listener {
@@ -66,6 +66,15 @@ struct settings {
     bool userhash;
     uint32_t nonce_lifetime_s;
     struct setting_list certificates; // struct settings_certificate
+    bool tcp;
+    uint32_t tls_port; // 0: none
+    bool dtls;
+    struct setting_list tls_listen; // struct settings_listener: where TLS is taken besides
+    uint32_t tls_threads;           // 0: the control thread has the connections
+    struct setting_list proxy_protocol_from; // struct ip_prefix
+    uint32_t max_connections;
+    uint32_t max_connections_per_ip; // 0: no limit
+    uint32_t max_handshakes;
     uint32_t tls_min_version;         // enum tls_version
     char *tls_ciphers;
     bool ktls;

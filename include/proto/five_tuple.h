@@ -18,7 +18,8 @@ enum five_tuple_transport {
 struct five_tuple {
     struct transport_address client;
     struct transport_address server;
-    uint32_t transport; // enum five_tuple_transport
+    uint16_t transport; // enum five_tuple_transport
+    uint16_t thread;    // that has the client's connection; 0 over UDP. Fits in a byte, too
 };
 
 static_assert(sizeof(struct five_tuple) == 44, "no padding: hashed as bytes");

@@ -65,7 +65,7 @@ struct allocation_tuple {
     uint8_t client_family;
     uint8_t server_family;
     uint8_t transport; // enum five_tuple_transport
-    uint8_t zero;
+    uint8_t thread;
 };
 
 static_assert(sizeof(struct allocation_tuple) == 16, "no padding: hashed as bytes");

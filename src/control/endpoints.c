@@ -57,6 +57,105 @@ static int resolve_listeners(const struct settings *settings, const struct inter
     return error;
 }
 
+// Several listeners of one address share its port for TLS.
+static bool is_address_of_earlier(const struct plane_config *config, uint16_t index)
+{
+    for (uint16_t i = 0; i < index; i++) {
+        if (ip_address_equal(&config->listeners[i].ip, &config->listeners[index].ip))
+            return true;
+    }
+    return false;
+}
+
+static bool has_tls(const struct settings *settings)
+{
+    return settings->certificates.count > 0;
+}
+
+// DTLS has the port of TLS; on the others it shares those of plain UDP (RFC 7983).
+static int resolve_dtls_listeners(const struct settings *settings, struct plane_config *config)
+{
+    uint16_t plain_count = config->listener_count;
+    int error = 0;
+
+    config->dtls = has_tls(settings) && settings->dtls;
+    for (uint16_t i = 0; !error && config->dtls && settings->tls_port && i < plain_count; i++) {
+        if (!is_address_of_earlier(config, i))
+            error = add_listener(config, &config->listeners[i].ip, settings->tls_port);
+    }
+    return error;
+}
+
+static int add_stream_listener(struct plane_config *config, enum stream_transport transport,
+                               uint16_t thread, const struct ip_address *ip, uint32_t port)
+{
+    unsigned index = plane_listener_total(config);
+
+    if (config->stream_listener_count == PLANE_STREAM_LISTENERS_MAX) {
+        log_message(
+            LOG_LEVEL_ERROR, "too_many_addresses",
+            "addresses and ports of TCP, TLS and DTLS, times tls_threads, are more than %d: "
+            "take fewer threads, or fewer addresses in listen and tls_listen",
+            PLANE_STREAM_LISTENERS_MAX);
+        return -E2BIG;
+    }
+    config->listeners[index] = (struct transport_address){.ip = *ip, .port = (uint16_t)port};
+    config->stream_listeners[config->stream_listener_count++] =
+        (struct plane_stream_listener){(uint8_t)transport, (uint8_t)thread};
+    return 0;
+}
+
+static int add_tls_listeners(const struct settings *settings, uint16_t thread, uint16_t plain_count,
+                             struct plane_config *config)
+{
+    const struct settings_listener *listeners = settings->tls_listen.items;
+    int error = 0;
+
+    for (uint16_t i = 0; !error && settings->tls_port && i < plain_count; i++) {
+        if (!is_address_of_earlier(config, i))
+            error = add_stream_listener(config, STREAM_TLS, thread, &config->listeners[i].ip,
+                                        settings->tls_port);
+    }
+    for (uint32_t i = 0; !error && i < settings->tls_listen.count; i++)
+        error = add_stream_listener(config, STREAM_TLS, thread, &listeners[i].address,
+                                    listeners[i].port);
+    return error;
+}
+
+// plain_count: of the listeners that are not for DTLS alone.
+static int add_thread_listeners(const struct settings *settings, uint16_t thread,
+                                uint16_t plain_count, struct plane_config *config)
+{
+    int error = 0;
+
+    for (uint16_t i = 0; !error && settings->tcp && i < plain_count; i++)
+        error = add_stream_listener(config, STREAM_TCP, thread, &config->listeners[i].ip,
+                                    config->listeners[i].port);
+    if (!error && has_tls(settings))
+        error = add_tls_listeners(settings, thread, plain_count, config);
+    for (uint16_t i = 0; !error && config->dtls && i < config->listener_count; i++)
+        error = add_stream_listener(config, STREAM_DTLS, thread, &config->listeners[i].ip,
+                                    config->listeners[i].port);
+    return error;
+}
+
+// Behind those of UDP: all of them for one thread after the other.
+static int resolve_stream_listeners(const struct settings *settings,
+                                    const struct interface *interface, uint16_t plain_count,
+                                    struct plane_config *config)
+{
+    const struct settings_listener *listeners = settings->tls_listen.items;
+    uint16_t threads = settings->tls_threads > 0 ? (uint16_t)settings->tls_threads : 1;
+    int error = 0;
+
+    for (uint32_t i = 0; !error && i < settings->tls_listen.count; i++)
+        error = check_address(settings, interface, &listeners[i].address);
+    for (uint16_t thread = 0; !error && thread < threads; thread++)
+        error = add_thread_listeners(settings, thread, plain_count, config);
+    config->stream_thread_count = config->stream_listener_count > 0 ? threads : 0;
+    return error;
+}
+
 static void add_relay(const struct settings *settings, struct plane_config *config,
                       const struct settings_relay *relay)
 {
@@ -153,11 +252,18 @@ int endpoints_resolve(const struct settings *settings, const struct interface *i
                       struct plane_config *ret_config)
 {
     struct plane_config config = *ret_config;
+    uint16_t plain_count;
     int error;
 
     config.listener_count = 0;
+    config.stream_listener_count = 0;
     config.relay_count = 0;
     error = resolve_listeners(settings, interface, &config);
+    plain_count = config.listener_count;
+    if (!error)
+        error = resolve_dtls_listeners(settings, &config);
+    if (!error)
+        error = resolve_stream_listeners(settings, interface, plain_count, &config);
     if (!error)
         error = resolve_relays(settings, interface, &config);
     if (!error)

@@ -98,13 +98,31 @@ void forwarder_flush(struct forwarder *forwarder)
     }
 }
 
-static uint16_t find_listener(const struct forwarder *forwarder,
-                              const struct transport_address *server)
+static const enum five_tuple_transport stream_transports[] = {
+    [STREAM_TCP] = FIVE_TUPLE_TCP, [STREAM_TLS] = FIVE_TUPLE_TLS, [STREAM_DTLS] = FIVE_TUPLE_DTLS};
+
+static struct five_tuple listener_tuple(const struct plane_config *config, uint16_t listener)
+{
+    struct five_tuple tuple = {.server = config->listeners[listener], .transport = FIVE_TUPLE_UDP};
+
+    if (plane_listener_is_stream(config, listener)) {
+        const struct plane_stream_listener *stream = plane_stream_listener(config, listener);
+
+        tuple.transport = stream_transports[stream->transport];
+        tuple.thread = stream->thread;
+    }
+    return tuple;
+}
+
+static uint16_t find_listener(const struct forwarder *forwarder, const struct five_tuple *tuple)
 {
     const struct plane_config *config = &forwarder->plane->config;
 
-    for (uint16_t i = 0; i < config->listener_count; i++) {
-        if (transport_address_equal(&config->listeners[i], server))
+    for (uint16_t i = 0; i < plane_listener_total(config); i++) {
+        const struct five_tuple its = listener_tuple(config, i);
+
+        if (transport_address_equal(&its.server, &tuple->server) &&
+            its.transport == tuple->transport && its.thread == tuple->thread)
             return i;
     }
     assert(!"a 5-tuple that no listener made");
@@ -115,7 +133,7 @@ static struct client_key client_key(const struct forwarder *forwarder,
                                     const struct five_tuple *tuple)
 {
     return (struct client_key){.address = tuple->client,
-                               .listener = find_listener(forwarder, &tuple->server)};
+                               .listener = find_listener(forwarder, tuple)};
 }
 
 // Adjacencies are sent as soon as they are known, so that none is used before it is set.
@@ -220,11 +238,13 @@ static bool translate_install_allocation(struct forwarder *forwarder,
 {
     const struct five_tuple *tuple = &command->allocation_info.five_tuple;
     struct known_allocation *known = &forwarder->allocations[command->allocation];
-    bool changed;
+    bool changed = false;
 
     translated->install_allocation.client = client_key(forwarder, tuple);
-    translated->install_allocation.adjacency =
-        resolve(forwarder, &tuple->client.ip, &tuple->server.ip, &changed);
+    // The kernel finds the way to whoever has a connection, and for DTLS its thread does.
+    if (tuple->transport == FIVE_TUPLE_UDP)
+        translated->install_allocation.adjacency =
+            resolve(forwarder, &tuple->client.ip, &tuple->server.ip, &changed);
     set_relay(&command->allocation_info.relayed_v4, &translated->install_allocation.relay_v4,
               &translated->install_allocation.relay_v4_port);
     set_relay(&command->allocation_info.relayed_v6, &translated->install_allocation.relay_v6,
@@ -333,12 +353,15 @@ void forwarder_reinstall(struct forwarder *forwarder, const struct turn_output *
     }
 }
 
+void forwarder_client_tuple(const struct forwarder *forwarder, const struct client_key *client,
+                            struct five_tuple *ret_tuple)
+{
+    *ret_tuple = listener_tuple(&forwarder->plane->config, client->listener);
+    ret_tuple->client = client->address;
+}
+
 void forwarder_five_tuple(const struct forwarder *forwarder, const struct punt *punt,
                           struct five_tuple *ret_tuple)
 {
-    *ret_tuple = (struct five_tuple){
-        .client = punt->message.client.address,
-        .server = forwarder->plane->config.listeners[punt->message.client.listener],
-        .transport = FIVE_TUPLE_UDP,
-    };
+    forwarder_client_tuple(forwarder, &punt->message.client, ret_tuple);
 }

@@ -19,6 +19,7 @@
 #define PUNT_BURST 32
 // Punts in one turn, so that time and the kernel get their turns under load.
 #define PUNTS_PER_TURN 1024
+#define NEWS_PER_TURN  256
 // A worker applies commands between two bursts.
 #define RETRY_US 200
 
@@ -149,6 +150,33 @@ static bool fetch_punts(struct loop *loop)
     return false;
 }
 
+static void take_news(struct loop *loop, const struct stream_news *news)
+{
+    const struct turn_time now = time_now();
+    struct five_tuple tuple;
+
+    forwarder_client_tuple(loop->config.forwarder, &news->client, &tuple);
+    turn_server_disconnected(loop->config.server, &now, &tuple, &loop->output);
+    forwarder_carry_out(loop->config.forwarder, &loop->output, NULL);
+}
+
+// Of the threads that have connections. False: the workers' rings are full.
+static bool take_all_news(struct loop *loop)
+{
+    for (uint16_t thread = 0; thread < loop->config.plane->config.stream_thread_count; thread++) {
+        struct stream_news news;
+
+        for (unsigned i = 0; i < NEWS_PER_TURN; i++) {
+            if (!forwarder_is_ready(loop->config.forwarder))
+                return false;
+            if (!stream_news_receive(loop->config.plane, thread, &news))
+                break;
+            take_news(loop, &news);
+        }
+    }
+    return true;
+}
+
 static void take_punt(struct loop *loop, const struct punt *punt)
 {
     if (punt->kind == PUNT_MESSAGE)
@@ -164,9 +192,14 @@ static void on_punts(evutil_socket_t fd, short what, void *context)
     (void)fd;
     (void)what;
     for (unsigned i = 0; i < PUNTS_PER_TURN; i++) {
-        if (loop->punt_first == loop->punt_count && !fetch_punts(loop))
+        bool is_fetched = loop->punt_first < loop->punt_count || fetch_punts(loop);
+        // Behind the fetch and before what was fetched: an address that has connected anew is a new
+        // client, and the end of the old one was told before.
+        bool has_room = take_all_news(loop);
+
+        if (has_room && !is_fetched)
             break;
-        if (!forwarder_is_ready(loop->config.forwarder)) {
+        if (!has_room || !forwarder_is_ready(loop->config.forwarder)) {
             event_add(loop->again, &shortly);
             return;
         }
@@ -294,6 +327,15 @@ static void on_second(evutil_socket_t fd, short what, void *context)
         loop->config.every_second(loop->config.context);
 }
 
+static void on_hangup(evutil_socket_t signal, short what, void *context)
+{
+    struct loop *loop = context;
+
+    (void)signal;
+    (void)what;
+    loop->config.reread(loop->config.context);
+}
+
 static void on_signal(evutil_socket_t signal, short what, void *context)
 {
     struct loop *loop = context;
@@ -317,7 +359,7 @@ static bool events_create(struct loop *loop)
     loop->walk_step = evtimer_new(loop->base, on_walk_step, loop);
     loop->terminate = evsignal_new(loop->base, SIGTERM, on_signal, loop);
     loop->interrupt = evsignal_new(loop->base, SIGINT, on_signal, loop);
-    loop->hangup = evsignal_new(loop->base, SIGHUP, on_signal, loop);
+    loop->hangup = evsignal_new(loop->base, SIGHUP, on_hangup, loop);
     return loop->doorbell && loop->news && loop->second && loop->again && loop->expiry &&
            loop->walk_step && loop->terminate && loop->interrupt && loop->hangup;
 }
@@ -355,12 +397,17 @@ int loop_create(const struct loop_config *config, struct loop **ret_loop)
     event_add(loop->second, &one_second);
     event_add(loop->terminate, NULL);
     event_add(loop->interrupt, NULL);
-    if (!hangups_are_ignored())
+    if (config->reread && !hangups_are_ignored())
         event_add(loop->hangup, NULL);
     // Looks for punts, and has the doorbell ring for those to come.
     event_add(loop->again, &at_once);
     *ret_loop = loop;
     return 0;
+}
+
+struct event_base *loop_base(const struct loop *loop)
+{
+    return loop->base;
 }
 
 // What was taken from a ring and waited for room.

@@ -13,6 +13,7 @@
 #define PUNT_RING_LEN      4096
 #define HANDOFF_RING_LEN   2048
 #define KERNEL_RING_LEN    1024
+#define STREAM_RING_LEN    1024
 #define BUFFERS_PER_WORKER 16384
 
 #define EAL_MEMORY_MB    64
@@ -70,6 +71,7 @@ void sizing_plane(const struct settings *settings, const struct turn_limits *lim
     config->command_ring_len = COMMAND_RING_LEN;
     config->punt_ring_len = PUNT_RING_LEN;
     config->handoff_ring_len = HANDOFF_RING_LEN;
+    config->stream_ring_len = STREAM_RING_LEN;
     config->kernel_ring_len = settings_own_device(settings) ? KERNEL_RING_LEN : 0;
     config->rate_limit.answers_per_second = settings->unauthenticated_rate;
     config->rate_limit.burst = settings->unauthenticated_burst;

@@ -7,12 +7,25 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-static void log_listener(const struct transport_address *listener)
+static void log_listener(const struct transport_address *listener, const char *transport)
 {
     char address[TRANSPORT_ADDRESS_TEXT_LEN];
 
     log_event(LOG_LEVEL_INFO, "listening", "address", transport_address_format(listener, address),
-              "transport", "udp", NULL);
+              "transport", transport, NULL);
+}
+
+// Once, however many threads there are.
+static void log_stream_listeners(const struct plane_config *config)
+{
+    static const char *const transports[] = {
+        [STREAM_TCP] = "tcp", [STREAM_TLS] = "tls", [STREAM_DTLS] = "dtls"};
+
+    for (unsigned i = 0; i < config->stream_listener_count; i++) {
+        if (config->stream_listeners[i].thread == 0)
+            log_listener(&config->listeners[config->listener_count + i],
+                         transports[config->stream_listeners[i].transport]);
+    }
 }
 
 static void log_relay(const struct plane_relay *relay)
@@ -31,7 +44,8 @@ void summary_log(const struct plane_config *config, const struct interface *inte
     char workers[16], allocations[16], mtu[16];
 
     for (unsigned i = 0; i < config->listener_count; i++)
-        log_listener(&config->listeners[i]);
+        log_listener(&config->listeners[i], "udp");
+    log_stream_listeners(config);
     for (unsigned i = 0; i < config->relay_count; i++)
         log_relay(&config->relays[i]);
     snprintf(workers, sizeof(workers), "%u", config->worker_count);

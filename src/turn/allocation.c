@@ -53,6 +53,7 @@ static struct allocation_tuple begin_tuple(const struct five_tuple *five_tuple)
         .client_family = (uint8_t)five_tuple->client.ip.family,
         .server_family = (uint8_t)five_tuple->server.ip.family,
         .transport = (uint8_t)five_tuple->transport,
+        .thread = (uint8_t)five_tuple->thread,
     };
 }
 
@@ -137,6 +138,7 @@ struct five_tuple allocation_five_tuple(const struct allocation_table *table,
         .server = {address_store_get(table->addresses, tuple->server_family, tuple->server),
                    tuple->server_port},
         .transport = tuple->transport,
+        .thread = tuple->thread,
     };
 }
 

@@ -72,6 +72,81 @@ static void listens_on_every_address_and_relays_from_one_of_each_family(void **s
     assert_ip(&config.relays[1].local, "2001:db8::1");
 }
 
+static struct settings_certificate certificate;
+
+static unsigned count_streams(const struct plane_config *config, enum stream_transport transport,
+                              uint16_t thread, uint16_t port)
+{
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < config->stream_listener_count; i++)
+        count += config->stream_listeners[i].transport == transport &&
+                 config->stream_listeners[i].thread == thread &&
+                 config->listeners[config->listener_count + i].port == port;
+    return count;
+}
+
+static void tcp_is_taken_where_udp_is(void **state)
+{
+    const struct interface interface = make_interface(dual);
+    struct settings settings = usual;
+    struct plane_config config = {};
+
+    (void)state;
+    settings.tcp = true;
+    settings.tls_port = 5349;
+    settings.dtls = true;
+    assert_int_equal(endpoints_resolve(&settings, &interface, &config), 0);
+    assert_int_equal(config.listener_count, 4);
+    assert_int_equal(config.stream_listener_count, 4); // nothing that needs a certificate
+    assert_int_equal(count_streams(&config, STREAM_TCP, 0, 3478), 4);
+    assert_int_equal(config.stream_thread_count, 1);
+    assert_false(config.dtls);
+    assert_ip(&config.listeners[4 + 3].ip, "2001:db8::2");
+}
+
+static void with_a_certificate_each_address_has_tls_and_dtls(void **state)
+{
+    const struct interface interface = make_interface(dual);
+    struct settings_listener listen[] = {
+        {ip("192.0.2.1"), 3478}, {ip("192.0.2.1"), 80}, {ip("2001:db8::1"), 3478}};
+    struct settings_listener further[] = {{ip("192.0.2.1"), 443}};
+    struct settings settings = usual;
+    struct plane_config config = {};
+
+    (void)state;
+    settings.tcp = true;
+    settings.tls_port = 5349;
+    settings.dtls = true;
+    settings.tls_threads = 2;
+    settings.listen = (struct setting_list){listen, 3};
+    settings.tls_listen = (struct setting_list){further, 1};
+    settings.certificates = (struct setting_list){&certificate, 1};
+    assert_int_equal(endpoints_resolve(&settings, &interface, &config), 0);
+    assert_int_equal(config.listener_count, 3 + 2); // UDP for DTLS, once an address
+    assert_true(config.dtls);
+    assert_int_equal(config.stream_thread_count, 2);
+    for (uint16_t thread = 0; thread < 2; thread++) {
+        assert_int_equal(count_streams(&config, STREAM_TCP, thread, 3478), 2);
+        assert_int_equal(count_streams(&config, STREAM_TCP, thread, 80), 1);
+        assert_int_equal(count_streams(&config, STREAM_TLS, thread, 5349), 2);
+        assert_int_equal(count_streams(&config, STREAM_TLS, thread, 443), 1);
+        assert_int_equal(count_streams(&config, STREAM_DTLS, thread, 3478), 2);
+        assert_int_equal(count_streams(&config, STREAM_DTLS, thread, 80), 1);
+        assert_int_equal(count_streams(&config, STREAM_DTLS, thread, 5349), 2);
+    }
+    assert_int_equal(config.stream_listener_count, 2 * 11);
+    settings.tls_port = 0;
+    settings.dtls = false;
+    assert_int_equal(endpoints_resolve(&settings, &interface, &config), 0);
+    assert_int_equal(config.listener_count, 3);
+    assert_int_equal(config.stream_listener_count, 2 * 4);
+    settings.tls_threads = PLANE_STREAM_THREADS_MAX;
+    settings.tls_port = 5349;
+    settings.dtls = true;
+    assert_int_equal(endpoints_resolve(&settings, &interface, &config), -E2BIG);
+}
+
 static void the_external_address_is_for_its_family(void **state)
 {
     const struct interface interface = make_interface(dual);
@@ -211,6 +286,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(listens_on_every_address_and_relays_from_one_of_each_family),
+        cmocka_unit_test(tcp_is_taken_where_udp_is),
+        cmocka_unit_test(with_a_certificate_each_address_has_tls_and_dtls),
         cmocka_unit_test(the_external_address_is_for_its_family),
         cmocka_unit_test(an_external_address_that_serves_nothing_is_refused),
         cmocka_unit_test(what_the_configuration_names_is_taken),

@@ -474,6 +474,63 @@ static void a_punt_names_its_listener_by_index(void **state)
     assert_int_equal(tuple.transport, FIVE_TUPLE_UDP);
 }
 
+static void add_streams(void)
+{
+    static const struct plane_stream_listener streams[] = {
+        {STREAM_TCP, 0}, {STREAM_DTLS, 0}, {STREAM_TCP, 1}, {STREAM_TLS, 1}};
+
+    for (unsigned i = 0; i < 4; i++) {
+        plane.config.listeners[2 + i] = transport(i == 3 ? "192.0.2.1:5349" : "192.0.2.1:3478");
+        plane.config.stream_listeners[i] = streams[i];
+    }
+    plane.config.stream_listener_count = 4;
+    plane.config.stream_thread_count = 2;
+}
+
+static void transports_and_threads_of_one_address_are_told_apart(void **state)
+{
+    static const struct {
+        uint16_t transport, thread;
+    } expected[] = {{FIVE_TUPLE_UDP, 0},  {FIVE_TUPLE_UDP, 0}, {FIVE_TUPLE_TCP, 0},
+                    {FIVE_TUPLE_DTLS, 0}, {FIVE_TUPLE_TCP, 1}, {FIVE_TUPLE_TLS, 1}};
+
+    add_streams();
+    for (uint16_t listener = 0; listener < 6; listener++) {
+        const struct client_key client = {
+            .address = transport(listener == 1 ? "[2001:db8::2]:7" : "192.0.2.7:7"),
+            .listener = listener};
+        struct turn_command *command;
+        struct five_tuple tuple;
+
+        forwarder_client_tuple(*state, &client, &tuple);
+        assert_int_equal(tuple.transport, expected[listener].transport);
+        assert_int_equal(tuple.thread, expected[listener].thread);
+        assert_int_equal(tuple.client.port, 7);
+        begin();
+        sent_count = 0;
+        command = add(TURN_COMMAND_INSTALL_ALLOCATION, 1, 1);
+        command->allocation_info.five_tuple = tuple;
+        forwarder_carry_out(*state, &output, NULL);
+        assert_int_equal(sent[sent_count - 1].command.kind, COMMAND_INSTALL_ALLOCATION);
+        assert_int_equal(sent[sent_count - 1].command.install_allocation.client.listener, listener);
+    }
+}
+
+static void nobody_asks_the_way_to_a_client_with_a_connection(void **state)
+{
+    const struct client_key client = {.address = transport("192.0.2.7:7"), .listener = 2};
+    struct turn_command *command;
+
+    add_streams();
+    begin();
+    command = add(TURN_COMMAND_INSTALL_ALLOCATION, 1, 1);
+    forwarder_client_tuple(*state, &client, &command->allocation_info.five_tuple);
+    forwarder_carry_out(*state, &output, NULL);
+    for (unsigned i = 0; i < sent_count; i++)
+        assert_int_not_equal(sent[i].command.kind, COMMAND_SET_ADJACENCY);
+    assert_int_equal(sent[sent_count - 1].command.install_allocation.adjacency, ADJACENCY_NONE);
+}
+
 int main(void)
 {
 #define WITH_FORWARDER(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -494,6 +551,8 @@ int main(void)
         WITH_FORWARDER(changes_wait_for_room_and_events_for_changes),
         WITH_FORWARDER(only_what_has_moved_is_installed_again),
         WITH_FORWARDER(a_punt_names_its_listener_by_index),
+        WITH_FORWARDER(transports_and_threads_of_one_address_are_told_apart),
+        WITH_FORWARDER(nobody_asks_the_way_to_a_client_with_a_connection),
     };
 
     return cmocka_run_group_tests_name("control/forwarder", tests, NULL, NULL);
