@@ -87,7 +87,6 @@ static void complete(struct dtls_association *association)
 
     SSL_set_mtu(association->ssl, (long)(bio->thread->mtu - headers_len));
     association->message_max_len = (uint16_t)DTLS_get_data_mtu(association->ssl);
-    SSL_set_mtu(association->ssl, DTLS_FLIGHT_MTU);
     association->is_complete = true;
 }
 

@@ -424,6 +424,16 @@ bool fixture_shake_hands(struct fixture *fixture, struct fixture_client *client)
     return is_over;
 }
 
+// Longer than a datagram.
+static void write_long_certificate(void)
+{
+    char names[2048] = "DNS:long.example";
+
+    for (unsigned i = 0; strlen(names) < sizeof(names) - 40; i++)
+        snprintf(names + strlen(names), 40, ",DNS:%u.long.example", 100000 + i);
+    tls_fixture_write("long", &(struct tls_fixture_certificate){.names = names});
+}
+
 int fixture_group_set_up(void **state)
 {
     (void)state;
@@ -436,6 +446,7 @@ int fixture_group_set_up(void **state)
     tls_fixture_init();
     tls_fixture_write("first", &(struct tls_fixture_certificate){.names = "DNS:first.example"});
     tls_fixture_write("second", &(struct tls_fixture_certificate){.names = "DNS:second.example"});
+    write_long_certificate();
     make_client_method();
     client_context = SSL_CTX_new(DTLS_client_method());
     return client_context ? 0 : -1;

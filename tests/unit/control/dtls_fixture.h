@@ -66,7 +66,7 @@ int fixture_group_tear_down(void **state);
 struct fixture *fixture_create(const struct dtls_server_config *what);
 void fixture_destroy(struct fixture *fixture);
 
-// Certificate "first" is the one that is served, "second" another.
+// Certificate "first" is the one that is served, "second" another, "long" one longer than a datagram.
 void fixture_use_certificate(struct fixture *fixture, const char *name);
 
 // Time goes on, and what is due is done.

@@ -567,6 +567,67 @@ static void who_ends_no_handshake_takes_no_place(void **state)
     fixture_client_free(client);
 }
 
+static void who_starts_again_in_a_handshake_is_served(void **state)
+{
+    struct fixture *fixture = *state;
+    struct fixture_client *first = fixture_client(CLIENT_V4, FIXTURE_V4);
+    struct fixture_client *second = fixture_client(CLIENT_V4, FIXTURE_V4);
+
+    begin_handshake(fixture, first);
+    say_hello(fixture, second);
+    assert_int_equal(fixture->counters->failures, 0);
+    assert_true(fixture_shake_hands(fixture, second));
+    assert_int_equal(fixture->counters->failures, 1);
+    assert_int_equal(fixture->counters->associations, 1);
+    assert_serves(fixture, second);
+    fixture_client_free(first);
+    fixture_client_free(second);
+}
+
+static void plain_alerts_end_nothing_that_lives(void **state)
+{
+    struct fixture *fixture = *state;
+    struct fixture_client *client = connect_client(fixture, CLIENT_V4, FIXTURE_V4);
+    uint8_t alert[] = {21, 0xFE, 0xFD, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 40};
+
+    for (uint8_t epoch = 0; epoch < 3; epoch++) {
+        alert[4] = epoch;
+        alert[10] = 0x7F;
+        fixture_deliver_one(fixture, client, alert, sizeof(alert));
+    }
+    assert_int_equal(fixture->counters->dropped_refused, 3);
+    assert_serves(fixture, client);
+    fixture_client_free(client);
+}
+
+// The beginning of a handshake message that says how long it is.
+static void deliver_piece(struct fixture *fixture, const struct fixture_client *client,
+                          uint8_t number)
+{
+    uint8_t piece[13 + 12 + 1] = {22, 0xFE, 0xFD};
+
+    piece[10] = number; // of the record
+    piece[12] = sizeof(piece) - 13;
+    store_be32(piece + 13, 11u << 24 | 100000); // Certificate
+    piece[18] = number;                         // of the message
+    piece[24] = 1;
+    fixture_deliver_one(fixture, client, piece, sizeof(piece));
+}
+
+static void pieces_of_long_messages_take_little_memory(void **state)
+{
+    struct fixture *fixture = *state;
+    struct fixture_client *client = fixture_client(CLIENT_V4, FIXTURE_V4);
+    size_t before;
+
+    begin_handshake(fixture, client);
+    before = mallinfo2().uordblks + mallinfo2().hblkhd;
+    for (uint8_t i = 3; i < 13; i++)
+        deliver_piece(fixture, client, i);
+    assert_true(mallinfo2().uordblks + mallinfo2().hblkhd < before + 200000);
+    fixture_client_free(client);
+}
+
 static void a_hello_that_comes_twice_begins_nothing(void **state)
 {
     struct fixture *fixture = *state;
@@ -674,15 +735,18 @@ static void a_message_is_no_longer_than_a_packet(void **state)
     }
 }
 
-static void flights_are_not_cut_up(void **state)
+static void flights_are_cut_up_by_dtls_and_not_by_ip(void **state)
 {
     struct fixture *fixture = *state;
-    struct fixture_client *client = fixture_client(CLIENT_V4, FIXTURE_V4);
+    struct fixture_client *client = fixture_client(CLIENT_V6, FIXTURE_V6);
 
+    fixture_use_certificate(fixture, "long");
     begin_handshake(fixture, client);
-    assert_true(client->in.count > 0);
+    assert_true(client->in.count > 1);
     for (unsigned i = 0; i < client->in.count; i++)
-        assert_true(client->in.lens[i] <= DTLS_FLIGHT_MTU);
+        assert_true(client->in.lens[i] <= 1280 - 48);
+    assert_true(fixture_shake_hands(fixture, client));
+    assert_serves(fixture, client);
     fixture_client_free(client);
 }
 
@@ -839,7 +903,10 @@ int main(void)
         CLAIM(what_was_damaged_or_came_twice_is_passed_over),
         CLAIM(answers_go_where_the_last_good_record_came_from),
         CLAIM(a_message_is_no_longer_than_a_packet),
-        CLAIM(flights_are_not_cut_up),
+        CLAIM(flights_are_cut_up_by_dtls_and_not_by_ip),
+        CLAIM(who_starts_again_in_a_handshake_is_served),
+        CLAIM(plain_alerts_end_nothing_that_lives),
+        CLAIM(pieces_of_long_messages_take_little_memory),
         CLAIM(the_control_plane_hears_of_every_end),
         CLAIM(a_full_ring_costs_messages_and_no_more),
         CLAIM(records_of_the_next_epoch_are_kept_within_bounds),
