@@ -2,13 +2,17 @@
 // A client's socket, with TLS on it or without, that never blocks.
 #pragma once
 
+#include "control/stream_buffer.h"
+
 #include <openssl/types.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 struct stream_socket {
     int fd;
-    SSL *ssl; // NULL: plain TCP
+    SSL *ssl;                    // NULL: plain TCP
+    struct stream_buffer sealed; // records that the kernel has yet to take
+    uint32_t message_left;       // of the message that was begun, bytes
 };
 
 // Both are the socket's from here on. False: no memory, and both are the caller's still.
@@ -18,8 +22,13 @@ int stream_socket_shake(struct stream_socket *socket);
 
 // 0, and at least one byte, or none at the end of the stream; -EAGAIN: wait for the socket; else -errno: it is over.
 int stream_socket_read(struct stream_socket *socket, void *bytes, size_t len, size_t *ret_len);
-// 0, and at least one byte went; else as above. With TLS, what comes after -EAGAIN begins with the same bytes.
+// 0, and at least one byte went; else as above. With TLS what comes after -EAGAIN begins with the same bytes.
 int stream_socket_write(struct stream_socket *socket, const void *bytes, size_t len, size_t *ret_len);
+// The same of whole messages, one behind the other, padded, if nothing else is ever written: each gets TLS records of
+// its own, for there are clients that take a record for a message, and all are sent at once.
+int stream_socket_write_messages(struct stream_socket *socket, const void *bytes, size_t len, size_t *ret_len);
+// 0: nothing is left that was written; else as above.
+int stream_socket_flush(struct stream_socket *socket);
 
 // Bytes that have come may be read without another word of the kernel's.
 bool stream_socket_has_pending(const struct stream_socket *socket);

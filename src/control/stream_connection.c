@@ -89,24 +89,33 @@ bool stream_connection_tell(struct stream_thread *thread, struct stream_connecti
     return true;
 }
 
+// What waits to be sent.
+static uint32_t out_len(const struct stream_connection *connection)
+{
+    return connection->out.len + connection->socket.sealed.len;
+}
+
 // True: there is nothing left to write.
 static bool write_out(struct stream_thread *thread, struct stream_connection *connection,
                       int *ret_error)
 {
-    while (connection->out.len > 0) {
+    int error = 0;
+
+    while (!error && connection->out.len > 0) {
         struct span bytes = stream_buffer_bytes(&connection->out);
         size_t written;
-        int error = stream_socket_write(&connection->socket, bytes.data, bytes.len, &written);
 
+        error = stream_socket_write_messages(&connection->socket, bytes.data, bytes.len, &written);
         stream_count(&thread->counters.writes, 1);
-        if (error) {
-            *ret_error = error;
-            return false;
-        }
+        if (error)
+            break;
         stream_buffer_consume(&connection->out, written);
         connection->stuck_s = thread->now_s;
     }
-    return true;
+    if (!error)
+        error = stream_socket_flush(&connection->socket);
+    *ret_error = error;
+    return !error;
 }
 
 void stream_connection_close(struct stream_thread *thread, struct stream_connection *connection)
@@ -170,7 +179,7 @@ static uint32_t deadline_s(const struct stream_thread *thread,
     due_s = idle_deadline_s(thread, connection);
     due_s = sooner(due_s, connection->frame_s + limits->frame_s, waits_for_rest(connection));
     due_s = sooner(due_s, connection->bound_s + limits->frame_s, connection->is_binding);
-    return sooner(due_s, connection->stuck_s + limits->stuck_s, connection->out.len > 0);
+    return sooner(due_s, connection->stuck_s + limits->stuck_s, out_len(connection) > 0);
 }
 
 static uint64_t *expiry_counter(struct stream_thread *thread,
@@ -180,7 +189,7 @@ static uint64_t *expiry_counter(struct stream_thread *thread,
 
     if (connection->phase != STREAM_PHASE_OPEN)
         return &counters->handshake_timeouts;
-    if (connection->out.len > 0 &&
+    if (out_len(connection) > 0 &&
         deadline_s(thread, connection) == connection->stuck_s + thread->limits.stuck_s)
         return &counters->stuck;
     return idle_deadline_s(thread, connection) <= thread->now_s ? &counters->idle_timeouts
@@ -211,7 +220,7 @@ void stream_connection_expire(struct stream_thread *thread, struct stream_connec
 static uint32_t wanted_events(const struct stream_connection *connection)
 {
     bool reads = !connection->is_blocked && !connection->is_binding;
-    bool writes = connection->out.len > 0 || stream_socket_wants_write(&connection->socket);
+    bool writes = out_len(connection) > 0 || stream_socket_wants_write(&connection->socket);
 
     return (reads ? EPOLLIN : 0u) | (writes ? EPOLLOUT : 0u);
 }
@@ -674,7 +683,7 @@ static bool has_room(const struct stream_thread *thread, const struct stream_con
 {
     uint64_t limit = thread->limits.out_len;
 
-    return connection->out.len + message.len <= (may_be_lost(message) ? limit : 2 * limit);
+    return out_len(connection) + message.len <= (may_be_lost(message) ? limit : 2 * limit);
 }
 
 static void notice(struct stream_thread *thread, struct stream_connection *connection,
@@ -704,7 +713,7 @@ void stream_connection_send(struct stream_thread *thread, struct stream_connecti
         stream_count(&thread->counters.slow_reader, 1);
         return;
     }
-    if (connection->out.len == 0)
+    if (out_len(connection) == 0)
         connection->stuck_s = thread->now_s;
     if (stream_buffer_append(&connection->out, message, padding) != 0) {
         stream_count(&thread->counters.no_memory, 1);
