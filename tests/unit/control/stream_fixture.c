@@ -12,7 +12,10 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <openssl/ssl.h>
 #include <poll.h>
 #include <rte_ether.h>
 #include <rte_ip.h>
@@ -28,7 +31,7 @@
 
 #include <cmocka.h>
 
-#define POOL_LEN 4095
+#define POOL_LEN 511
 #define HEADERS_LEN                                                                                \
     (sizeof(struct rte_ether_hdr) + sizeof(struct rte_ipv4_hdr) + sizeof(struct rte_udp_hdr))
 
@@ -60,8 +63,8 @@ int stream_fixture_group_set_up(void **state)
     signal(SIGPIPE, SIG_IGN);
     if (eal_start() != 0)
         return -1;
-    pool =
-        rte_pktmbuf_pool_create("test", POOL_LEN, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+    // A message of a worker's is in one buffer.
+    pool = rte_pktmbuf_pool_create("test", POOL_LEN, 0, 0, UINT16_MAX, SOCKET_ID_ANY);
     tls_fixture_init();
     tls_fixture_write("server", &certificate);
     file.certificate = (char *)(uintptr_t)tls_fixture_path("server.pem");
@@ -158,7 +161,7 @@ void stream_fixture_pass(struct stream_fixture *fixture, unsigned seconds)
 
 int stream_fixture_connect(struct stream_fixture *fixture, unsigned listener)
 {
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), at_once = 1;
     struct sockaddr_in name;
     socklen_t name_len = sizeof(name);
 
@@ -166,6 +169,7 @@ int stream_fixture_connect(struct stream_fixture *fixture, unsigned listener)
         getsockname(fixture->thread->listeners[listener].fd, (struct sockaddr *)&name, &name_len),
         0);
     assert_int_equal(connect(fd, (struct sockaddr *)&name, name_len), 0);
+    assert_int_equal(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &at_once, sizeof(at_once)), 0);
     stream_fixture_run(fixture);
     return fd;
 }
@@ -208,6 +212,26 @@ bool stream_fixture_is_closed(struct stream_fixture *fixture, int fd)
         len = recv(fd, lost, sizeof(lost), MSG_DONTWAIT);
     while (len > 0);
     return len == 0 || errno != EAGAIN;
+}
+
+SSL *stream_fixture_secure(struct stream_fixture *fixture, int fd)
+{
+    SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+    SSL *ssl = SSL_new(context);
+
+    SSL_CTX_free(context);
+    assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
+    SSL_set_fd(ssl, fd);
+    for (unsigned i = 0; i < 16 && SSL_connect(ssl) != 1; i++)
+        stream_fixture_run(fixture);
+    stream_fixture_run(fixture);
+    return ssl;
+}
+
+void stream_fixture_unsecure(SSL *ssl)
+{
+    close(SSL_get_fd(ssl));
+    SSL_free(ssl);
 }
 
 static void read_client(const struct rte_mbuf *frame, struct client_key *ret_client)

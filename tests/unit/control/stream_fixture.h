@@ -7,6 +7,7 @@
 #include "exchange/command.h"
 #include "exchange/plane.h"
 
+#include <openssl/types.h>
 #include <stdint.h>
 
 #define STREAM_FIXTURE_RING_LEN 64 // one less fits
@@ -45,6 +46,10 @@ void stream_fixture_write(struct stream_fixture *fixture, int fd, const void *by
 size_t stream_fixture_read(struct stream_fixture *fixture, int fd, void *ret_bytes, size_t size);
 // Did the thread close it? What else comes is lost.
 bool stream_fixture_is_closed(struct stream_fixture *fixture, int fd);
+
+// TLS on a client's socket, its handshake done or, where the thread does not go along, not.
+SSL *stream_fixture_secure(struct stream_fixture *fixture, int fd);
+void stream_fixture_unsecure(SSL *ssl);
 
 // A worker takes a message of a client's; its length, 0: there is none.
 size_t stream_fixture_take(struct stream_fixture *fixture, uint8_t *ret_bytes, struct client_key *ret_client);
