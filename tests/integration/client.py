@@ -27,12 +27,15 @@ class Client:
     def __init__(self, lab, family=4, host=None, role="client", username="alice", password="wonderland",
                  algorithm=None, anonymous=False, server=None, port=PORT):
         self.server = (server or RELAY[family], port)
-        self.sock = lab.udp(role, host or (CLIENT[family] if role == "client" else ANY[family]))
+        self.sock = self.open(lab, role, host or (CLIENT[family] if role == "client" else ANY[family]))
         self.username, self.password = username, password
         self.algorithm, self.anonymous = algorithm, anonymous
         self.realm, self.nonce = None, None
         self.inbox = []  # what came while a response was awaited
         self.relayed = None
+
+    def open(self, lab, role, host):
+        return lab.udp(role, host)
 
     def __enter__(self):
         return self

@@ -102,6 +102,19 @@ class Lab:
         sock.bind((host, port))
         return sock
 
+    def tcp(self, role, server, host="0.0.0.0", port=0, timeout=5.0, receive_len=None, reuse=False):
+        """A TCP connection from that host."""
+        with self.inside(role):
+            sock = socket.socket(family_of(host), socket.SOCK_STREAM)
+        sock.settimeout(timeout)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, reuse)
+        if receive_len is not None:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_len)
+        sock.bind((host, port))
+        sock.connect(server)
+        return sock
+
     def raw(self, role, version=4):
         """A socket that sends whole IP packets from that host."""
         family = socket.AF_INET if version == 4 else socket.AF_INET6

@@ -13,6 +13,7 @@ from lab import CLIENT4, GATEWAY, HERE, RELAY4, RELAY6, WORKERS
 
 BINARY = pathlib.Path(os.environ.get("TURNPIKE", HERE.parent.parent / "build" / "turnpike"))
 PORT = 3478
+TLS_PORT = 5349
 
 DEFAULTS = {
     "interface": "relay0",

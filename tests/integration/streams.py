@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Clients over TCP and TLS (RFC 8656 section 2.1), and the certificates that the relay serves them with."""
+
+import contextlib
+import ssl
+import subprocess
+import time
+
+import stun
+from client import Client
+from lab import RELAY4, RELAY6
+from relay import PORT, TLS_PORT
+
+NAME = "turn.example.org"
+OTHER_NAME = "turn.example.net"
+KEYS = {
+    "ecdsa": ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"],
+    "rsa": ["-newkey", "rsa:2048"],
+}
+
+
+class Authority:
+    """Makes certificates, by the openssl command; clients that trust ca.pem accept them."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.ca = directory / "ca.pem"
+        self._request("ca", "ecdsa", "/CN=turnpike test CA", "basicConstraints=critical,CA:TRUE")
+
+    def _request(self, stem, kind, subject, extension, *signing):
+        files = ["-keyout", self.directory / f"{stem}.key", "-out", self.directory / f"{stem}.pem"]
+        command = ["openssl", "req", "-x509", "-nodes", "-days", "90", "-subj", subject, "-addext", extension]
+        subprocess.run([*command, *KEYS[kind], *files, *signing], check=True, capture_output=True)
+
+    def issue(self, stem, names=(NAME,), kind="ecdsa"):
+        """An entry of the setting `certificates`, for these names and the relay's addresses."""
+        alternatives = [f"DNS:{name}" for name in names] + [f"IP:{RELAY4}", f"IP:{RELAY6}"]
+        signing = ["-CA", self.ca, "-CAkey", self.directory / "ca.key"]
+        extension = "subjectAltName=" + ",".join(alternatives)
+        self._request(stem, kind, f"/CN={names[0]}", extension, *signing, "-addext", "basicConstraints=CA:FALSE")
+        return {
+            "certificate": str(self.directory / f"{stem}.pem"),
+            "private_key": str(self.directory / f"{stem}.key"),
+        }
+
+    def context(self):
+        """What a client of ours trusts."""
+        context = ssl.create_default_context(cafile=self.ca)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        return context
+
+
+class StreamClient(Client):
+    """A connection; over TLS with a context. With piece_len, what it sends goes in segments (records) of so many bytes."""
+
+    def __init__(self, lab, family=4, context=None, port=None, name=NAME, piece_len=None, receive_len=None,
+                 sock=None, **options):
+        self.context, self.name, self.given_sock = context, name, sock
+        self.piece_len, self.receive_len = piece_len, receive_len
+        self.stream = b""
+        if port is None:
+            port = PORT if context is None else TLS_PORT
+        super().__init__(lab, family, port=port, **options)
+
+    def open(self, lab, role, host):
+        if self.given_sock is not None:
+            return self.given_sock
+        sock = lab.tcp(role, self.server, host, receive_len=self.receive_len)
+        if self.context is not None:
+            sock = self.context.wrap_socket(sock, server_hostname=self.name)
+        return sock
+
+    def send_bytes(self, data):
+        """A message, with its padding."""
+        self.send_stream(stun.padded(data))
+
+    def send_stream(self, data):
+        self.sock.settimeout(5)
+        for start in range(0, len(data), self.piece_len or len(data)):
+            self.sock.sendall(data[start : start + (self.piece_len or len(data))])
+
+    def transact(self, data, timeout=3.0, retransmit=False):
+        return super().transact(data, timeout, retransmit)
+
+    def _read(self, timeout):
+        deadline = time.monotonic() + timeout
+        while (message := self._next_message()) is None:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return None
+            self.sock.settimeout(left)
+            with contextlib.suppress(TimeoutError):
+                more = self.sock.recv(65536)
+                if not more:
+                    raise ConnectionResetError("the relay has closed the connection")
+                self.stream += more
+        return message
+
+    def _next_message(self):
+        if len(self.stream) < 4:
+            return None
+        length = int.from_bytes(self.stream[2:4], "big") + (4 if stun.is_channel_data(self.stream) else 20)
+        framed = length + -length % 4
+        if len(self.stream) < framed:
+            return None
+        message, padding, self.stream = self.stream[:length], self.stream[length:framed], self.stream[framed:]
+        assert not any(padding), "padding that is not zero"
+        return message
+
+
+def is_closed(sock, within_s):
+    """Whether the other side ends the connection in time; what it says before does not count."""
+    deadline = time.monotonic() + within_s
+    while (left := deadline - time.monotonic()) > 0:
+        sock.settimeout(left)
+        try:
+            if not sock.recv(65536):
+                return True
+        except TimeoutError:
+            return False
+        except OSError:
+            return True
+    return False
