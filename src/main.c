@@ -284,6 +284,7 @@ static int start_streams(struct relay *relay)
 
     if (threads == 0)
         return 0;
+    privileges_open_files(settings->max_connections);
     config.limits.connections = share_of(settings->max_connections, threads);
     config.limits.half_open = settings->max_handshakes;
     config.limits.per_source = settings->max_connections_per_ip;
@@ -383,6 +384,7 @@ static int run(struct relay *relay)
                     relay->hugepages);
         statistics_init(&relay->statistics, relay->plane, relay->turn.server, stdout,
                         clock_monotonic_ms());
+        relay->statistics.streams = relay->streams;
         error = loop_run(relay->loop);
         if (relay->options.stats)
             statistics_print_summary(&relay->statistics, clock_monotonic_ms());

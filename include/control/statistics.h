@@ -8,9 +8,12 @@
 
 #include <stdio.h>
 
+struct stream_server;
+
 struct statistics {
     const struct plane *plane;
     const struct turn_server *server;
+    const struct stream_server *streams; // set by the caller; NULL: there are none
     FILE *stream;
     struct worker_counters last[PLANE_WORKERS_MAX];
     uint64_t last_ms;

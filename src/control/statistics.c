@@ -2,6 +2,8 @@
 // Formats the workers' counters for people.
 #include "control/statistics.h"
 
+#include "control/stream_server.h"
+
 #include <inttypes.h>
 #include <string.h>
 
@@ -165,6 +167,20 @@ static void print_workers(const struct statistics *statistics)
     }
 }
 
+static void print_streams(const struct statistics *statistics)
+{
+    struct stream_counters counters;
+
+    if (!statistics->streams)
+        return;
+    stream_server_sum(statistics->streams, &counters);
+#define X(name, help)                                                                              \
+    if (counters.name > 0)                                                                         \
+        fprintf(statistics->stream, "%16" PRIu64 "  TCP and TLS: %s\n", counters.name, help);
+    STREAM_COUNTER_LIST(X)
+#undef X
+}
+
 void statistics_print_summary(struct statistics *statistics, uint64_t now_ms)
 {
     struct worker_counters sum;
@@ -180,6 +196,7 @@ void statistics_print_summary(struct statistics *statistics, uint64_t now_ms)
             fprintf(statistics->stream, "%16" PRIu64 "  dropped (%s): %s\n", sum.drops[i],
                     drop_name(i), drop_help(i));
     }
+    print_streams(statistics);
     if (statistics->plane->config.worker_count > 1)
         print_workers(statistics);
     fflush(statistics->stream);

@@ -14,6 +14,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+// Devices, rings, hugepages, logs, libraries: with room to spare.
+#define OWN_FILES 1024
+
 struct privilege {
     unsigned capability;
     unsigned instead; // gives the same, 0: nothing does
@@ -84,4 +87,28 @@ int privileges_lock_memory(size_t bytes)
                 "the service, 'ulimit -l')",
                 bytes >> 20);
     return -EPERM;
+}
+
+void privileges_open_files(uint32_t connections)
+{
+    rlim_t wanted = (rlim_t)connections + OWN_FILES;
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted)
+        return;
+    limit.rlim_cur = wanted;
+    if (limit.rlim_max < wanted) {
+        const struct rlimit raised = {wanted, wanted};
+
+        if (setrlimit(RLIMIT_NOFILE, &raised) == 0)
+            return;
+        limit.rlim_cur = limit.rlim_max;
+    }
+    setrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_cur < wanted)
+        log_message(
+            LOG_LEVEL_WARNING, "open_files",
+            "the limit of open files is %llu, which is less than max_connections (%u) needs: "
+            "raise it (LimitNOFILE= of the service, 'ulimit -n')",
+            (unsigned long long)limit.rlim_cur, connections);
 }

@@ -2,6 +2,8 @@
 // Claims about the figures that people read. The TURN server is a fake.
 #include "control/statistics.h"
 
+#include "control/stream_server.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,6 +16,17 @@ void turn_server_usage(const struct turn_server *server, struct turn_usage *ret_
 {
     (void)server;
     *ret_usage = (struct turn_usage){.allocations = 12, .users = 3};
+}
+
+// One of each, and one more of each.
+void stream_server_sum(const struct stream_server *server, struct stream_counters *ret_counters)
+{
+    uint64_t value = 0;
+
+    assert_non_null(server);
+#define X(name, help) ret_counters->name = value++;
+    STREAM_COUNTER_LIST(X)
+#undef X
 }
 
 struct fixture {
@@ -209,10 +222,38 @@ static void the_summary_names_the_workers(void **state)
                "    w1           0           0           0           7           0           9\n"));
 }
 
+static void the_summary_has_what_connections_did(void **state)
+{
+    struct fixture *fixture = *state;
+
+    statistics_print_summary(&fixture->statistics, 2000);
+    assert_null(strstr(fixture->text, "TCP and TLS"));
+    fixture->statistics.streams = (const struct stream_server *)fixture;
+    statistics_print_summary(&fixture->statistics, 2000);
+    assert_non_null(strstr(fixture->text, "               1  TCP and TLS: connections accepted\n"));
+    assert_null(strstr(fixture->text, "connections now")); // there are none
+}
+
+static void the_documentation_lists_every_counter_of_streams(void **state)
+{
+    FILE *file = fopen(SOURCE_ROOT "/docs/counters.md", "r");
+    static char text[65536];
+
+    (void)state;
+    assert_non_null(file);
+    text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
+    fclose(file);
+#define X(name, help) assert_non_null(strstr(text, "| `" #name "` | " help " |"));
+    STREAM_COUNTER_LIST(X)
+#undef X
+}
+
 int main(void)
 {
 #define FIXTURE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {
+        FIXTURE(the_summary_has_what_connections_did),
+        cmocka_unit_test(the_documentation_lists_every_counter_of_streams),
         FIXTURE(a_line_is_about_its_interval_and_all_workers),
         FIXTURE(each_of_several_workers_has_a_line),
         FIXTURE(a_single_worker_has_none),

@@ -134,9 +134,37 @@ static void a_limit_is_raised_as_far_as_it_may_be(void **state)
     assert_string_equal(text, "");
 }
 
+static int open_files(void)
+{
+    const struct rlimit low = {100, 2000};
+    struct rlimit now;
+
+    if (setrlimit(RLIMIT_NOFILE, &low) < 0)
+        return 1;
+    privileges_open_files(500);
+    if (getrlimit(RLIMIT_NOFILE, &now) < 0 || now.rlim_cur != 500 + 1024)
+        return 2;
+    privileges_open_files(10); // never less
+    if (getrlimit(RLIMIT_NOFILE, &now) < 0 || now.rlim_cur != 500 + 1024)
+        return 3;
+    privileges_open_files(5000);
+    return getrlimit(RLIMIT_NOFILE, &now) == 0 && now.rlim_cur == 2000 ? 7 : 4;
+}
+
+static void files_are_opened_up_to_the_limit_that_cannot_be_raised(void **state)
+{
+    char text[TEXT_LEN];
+
+    (void)state;
+    assert_int_equal(run_without_privileges(open_files, text), 7);
+    assert_non_null(strstr(text, "the limit of open files is 2000"));
+    assert_null(strstr(text, "(500)"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(files_are_opened_up_to_the_limit_that_cannot_be_raised),
         cmocka_unit_test(every_missing_capability_is_named_with_what_to_do),
         cmocka_unit_test(a_device_of_ones_own_needs_no_xdp),
         cmocka_unit_test(too_little_memory_to_lock_is_said_with_what_to_do),
