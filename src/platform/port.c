@@ -8,9 +8,11 @@
 
 #include <errno.h>
 #include <rte_dev.h>
+#include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
+#include <rte_mbuf_pool_ops.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -25,6 +27,7 @@
 #define PRIVATE_LEN        16
 #define BUFFER_CACHE_COUNT 256
 #define RING_LEN           2048
+#define PAGE_LEN           4096
 
 static uint16_t frame_len(uint16_t mtu)
 {
@@ -50,18 +53,64 @@ static void port_name(char *name, size_t len, unsigned queue)
     snprintf(name, len, "net_af_xdp%u", queue);
 }
 
+static uint32_t element_len(uint16_t mtu)
+{
+    return (uint32_t)sizeof(struct rte_mbuf) + PRIVATE_LEN + data_len(mtu);
+}
+
 uint64_t ports_memory_len(uint16_t mtu, uint32_t buffer_count)
 {
-    uint32_t element_len = (uint32_t)sizeof(struct rte_mbuf) + PRIVATE_LEN + data_len(mtu);
+    return (uint64_t)buffer_count * rte_mempool_calc_obj_size(element_len(mtu), 0, NULL);
+}
 
-    return (uint64_t)buffer_count * rte_mempool_calc_obj_size(element_len, 0, NULL);
+// The PMD tells the kernel of as much memory as the buffers' lengths add up to. Where pages are
+// small, DPDK lets no buffer lie across two of them, and the gaps would leave the last third
+// outside of what the kernel knows: packets are lost for good that should go there. So each buffer
+// has a page, and no gap behind it; that is the memory they take anyway.
+static uint32_t buffer_len(const struct port_config *config, unsigned *ret_flags)
+{
+    uint32_t len = element_len(config->mtu);
+    struct rte_mempool_objsz size;
+
+    *ret_flags = 0;
+    if (*config->device || rte_eal_has_hugepages())
+        return len;
+    *ret_flags = RTE_MEMPOOL_F_NO_SPREAD;
+    rte_mempool_calc_obj_size(len, *ret_flags, &size);
+    return size.total_size < PAGE_LEN ? len + (PAGE_LEN - size.total_size) + size.trailer_size
+                                      : len;
+}
+
+// As rte_pktmbuf_pool_create(), which lets nobody say how buffers lie.
+static struct rte_mempool *buffers_create(const struct port_config *config)
+{
+    unsigned flags;
+    uint32_t len = buffer_len(config, &flags);
+    // All of it, as the kernel fills it.
+    struct rte_pktmbuf_pool_private layout = {
+        .mbuf_data_room_size = (uint16_t)(len - sizeof(struct rte_mbuf) - PRIVATE_LEN),
+        .mbuf_priv_size = PRIVATE_LEN,
+    };
+    struct rte_mempool *pool =
+        rte_mempool_create_empty("packets", config->buffer_count, len, BUFFER_CACHE_COUNT,
+                                 sizeof(layout), SOCKET_ID_ANY, flags);
+
+    if (!pool)
+        return NULL;
+    rte_pktmbuf_pool_init(pool, &layout);
+    if (rte_mempool_set_ops_byname(pool, rte_mbuf_best_mempool_ops(), NULL) != 0 ||
+        rte_mempool_populate_default(pool) < 0) {
+        rte_errno = rte_errno ? rte_errno : ENOMEM;
+        rte_mempool_free(pool);
+        return NULL;
+    }
+    rte_mempool_obj_iter(pool, rte_pktmbuf_init, NULL);
+    return pool;
 }
 
 static int pool_create(const struct port_config *config, struct rte_mempool **ret_pool)
 {
-    struct rte_mempool *pool =
-        rte_pktmbuf_pool_create("packets", config->buffer_count, BUFFER_CACHE_COUNT, PRIVATE_LEN,
-                                data_len(config->mtu), SOCKET_ID_ANY);
+    struct rte_mempool *pool = buffers_create(config);
 
     if (!pool) {
         log_message(
