@@ -276,6 +276,7 @@ static int start_streams(struct relay *relay)
         .tls = relay->tls,
         .base = loop_base(relay->loop),
         .threads = (uint16_t)settings->tls_threads,
+        .mtu = ports_usable_mtu(relay->interface.mtu),
         .limits = stream_limits_default,
         .proxy_sources = settings->proxy_protocol_from.items,
         .proxy_source_count = settings->proxy_protocol_from.count,

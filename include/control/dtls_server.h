@@ -18,7 +18,8 @@ struct stream_packet;
 
 #define DTLS_SERVER_ASSOCIATIONS_MAX 65536
 #define DTLS_SERVER_HANDSHAKES_MAX   1024
-#define DTLS_SERVER_IDLE_S           900
+#define DTLS_SERVER_QUIET_S          60
+#define DTLS_SERVER_IDLE_S           3660
 #define DTLS_SERVER_MTU              1500
 
 struct dtls_server_config { // all borrowed
@@ -29,7 +30,9 @@ struct dtls_server_config { // all borrowed
     uint16_t mtu;              // of IP packets to clients, bytes; 0: DTLS_SERVER_MTU
     uint32_t associations_max; // 0: DTLS_SERVER_ASSOCIATIONS_MAX
     uint32_t handshakes_max;   // of those, ones whose handshake is not over; 0: DTLS_SERVER_HANDSHAKES_MAX
-    uint32_t idle_s;           // 0: DTLS_SERVER_IDLE_S
+    uint32_t per_source;       // of one IPv4 address or one /64; 0: any number
+    uint32_t quiet_s;          // without traffic, of one that has had no allocation; 0: DTLS_SERVER_QUIET_S
+    uint32_t idle_s;           // of one that has; no less than the longest lifetime; 0: DTLS_SERVER_IDLE_S
 };
 
 // One writer, the thread; others may read each word at any time.
@@ -48,7 +51,7 @@ struct dtls_counters {
     // Datagrams and messages that went no further.
     uint64_t dropped_unknown;     // neither of an association nor a ClientHello that can be read
     uint64_t dropped_refused;     // of an association, and no message came of it: damaged, old, twice
-    uint64_t dropped_full;        // a ClientHello, and there is no place, no memory or no certificate for it
+    uint64_t dropped_full;        // a ClientHello, and there is no place, no certificate, or too many of its source
     uint64_t dropped_early;       // before the handshake was over
     uint64_t dropped_no_listener; // sent to an address that has no DTLS here
     uint64_t dropped_no_room;     // the ring to the worker is full, or there is no buffer

@@ -11,6 +11,7 @@
 
 enum dtls_state {
     DTLS_HALF_OPEN, // in a handshake
+    DTLS_QUIET, // open, and nothing is known of an allocation
     DTLS_OPEN,
     DTLS_ENDED, // the control plane has yet to hear of it
     DTLS_STATE_COUNT,

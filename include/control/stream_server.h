@@ -19,6 +19,7 @@ struct stream_server_config { // all borrowed
     struct tls_contexts *tls; // NULL where no listener is one of TLS or DTLS
     struct event_base *base;  // the control loop's, for threads == 0
     uint16_t threads;         // 0: everything happens on base, and stream_thread_count is 1; else stream_thread_count
+    uint16_t mtu; // of IP packets to clients over DTLS, bytes
     struct stream_limits limits;
     const struct ip_prefix *proxy_sources; // whose connections begin with a PROXY header, version 2
     unsigned proxy_source_count;

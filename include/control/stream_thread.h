@@ -19,6 +19,7 @@ struct stream_thread_config { // all borrowed
     struct tls_contexts *tls; // NULL where no listener is one of TLS or DTLS
     struct event_base *base;
     uint16_t index; // of the plane's stream threads
+    uint16_t mtu; // of IP packets to clients over DTLS, bytes
     struct stream_limits limits;
     const struct ip_prefix *proxy_sources;
     unsigned proxy_source_count;

@@ -5,6 +5,7 @@
 #include "base/timer_wheel.h"
 #include "control/stream_buffer.h"
 #include "control/stream_counters.h"
+#include "control/stream_farewells.h"
 #include "control/stream_limits.h"
 #include "control/stream_socket.h"
 #include "control/stream_sources.h"
@@ -92,6 +93,7 @@ struct stream_thread {
     struct stream_connections waiting;   // to be looked at without another word of their sockets
     struct stream_connections touched;   // have something to write since the rings were read
     struct stream_connections untold;    // gone, and there was no room for the news
+    struct stream_farewells farewells;
     uint32_t half_open_count;
     uint32_t generation; // of the last connection
     uint32_t now_s;

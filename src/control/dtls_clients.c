@@ -25,12 +25,24 @@ int dtls_clients_init(struct dtls_clients *clients, struct dtls_thread *thread,
 
     if (dtls_table_init(&made.table, limits->associations_max) != 0)
         return -ENOMEM;
-    if (timer_wheel_init(&made.idle, limits->associations_max, limits->idle_s) != 0) {
-        dtls_table_done(&made.table);
-        return -ENOMEM;
-    }
+    if (timer_wheel_init(&made.idle, limits->associations_max, limits->idle_s) != 0)
+        goto no_idle;
+    // One more: a source is there before who gives way to it has gone.
+    if (stream_sources_init(&made.sources, limits->associations_max + 1, limits->per_source) != 0)
+        goto no_sources;
     *clients = made;
     return 0;
+no_sources:
+    timer_wheel_done(&made.idle);
+no_idle:
+    dtls_table_done(&made.table);
+    return -ENOMEM;
+}
+
+static void remove_place(struct dtls_clients *clients, struct dtls_place *place)
+{
+    stream_sources_give(&clients->sources, &place->association.client.address.ip);
+    dtls_table_remove(&clients->table, place);
 }
 
 static void forget_handshake(struct dtls_clients *clients, struct dtls_place *place,
@@ -38,12 +50,22 @@ static void forget_handshake(struct dtls_clients *clients, struct dtls_place *pl
 {
     dtls_count(counter, 1);
     dtls_association_abandon(&place->association);
-    dtls_table_remove(&clients->table, place);
+    remove_place(clients, place);
 }
 
 static void give_up(struct dtls_clients *clients, struct dtls_place *place)
 {
     forget_handshake(clients, place, &counters_of(clients)->failures);
+}
+
+static void close_all(struct dtls_clients *clients, enum dtls_state state)
+{
+    struct dtls_place *place;
+
+    while ((place = dtls_table_first(&clients->table, state))) {
+        dtls_association_end(&place->association);
+        remove_place(clients, place);
+    }
 }
 
 void dtls_clients_done(struct dtls_clients *clients)
@@ -52,26 +74,38 @@ void dtls_clients_done(struct dtls_clients *clients)
 
     while ((place = dtls_table_first(&clients->table, DTLS_HALF_OPEN)))
         give_up(clients, place);
-    while ((place = dtls_table_first(&clients->table, DTLS_OPEN))) {
-        dtls_association_end(&place->association);
-        dtls_table_remove(&clients->table, place);
-    }
+    close_all(clients, DTLS_QUIET);
+    close_all(clients, DTLS_OPEN);
+    stream_sources_done(&clients->sources);
     dtls_table_done(&clients->table);
     timer_wheel_done(&clients->idle);
 }
 
-struct dtls_place *dtls_clients_take(struct dtls_clients *clients, const struct client_key *client)
+static void make_room(struct dtls_clients *clients)
 {
     struct dtls_table *table = &clients->table;
-    struct dtls_place *oldest = dtls_table_first(table, DTLS_HALF_OPEN), *place;
-    bool is_full = table->lists[DTLS_HALF_OPEN].count >= clients->limits.handshakes_max ||
-                   index_pool_free(&table->pool) == 0;
+    struct dtls_place *oldest = dtls_table_first(table, DTLS_HALF_OPEN);
+    struct dtls_place *quiet = dtls_table_first(table, DTLS_QUIET);
+    bool is_full = index_pool_free(&table->pool) == 0;
 
-    if (oldest && is_full)
+    if (oldest && (is_full || table->lists[DTLS_HALF_OPEN].count >= clients->limits.handshakes_max))
         give_up(clients, oldest);
-    place = dtls_table_insert(table, client);
+    else if (is_full && quiet)
+        dtls_clients_end(clients, quiet);
+}
+
+struct dtls_place *dtls_clients_take(struct dtls_clients *clients, const struct client_key *client)
+{
+    struct dtls_place *place;
+
+    if (!stream_sources_take(&clients->sources, &client->address.ip))
+        return NULL;
+    make_room(clients);
+    place = dtls_table_insert(&clients->table, client);
     if (place)
         place->began_ms = clients->now_ms;
+    else
+        stream_sources_give(&clients->sources, &client->address.ip);
     return place;
 }
 
@@ -82,10 +116,30 @@ static void tell_end(struct dtls_clients *clients, struct dtls_place *place)
     dtls_clients_send_news(clients);
 }
 
+static uint32_t deadline_s(const struct dtls_clients *clients, const struct dtls_place *place)
+{
+    return place->active_s +
+           (place->state == DTLS_QUIET ? clients->limits.quiet_s : clients->limits.idle_s);
+}
+
 static void set_idle(struct dtls_clients *clients, const struct dtls_place *place)
 {
     timer_wheel_set(&clients->idle, dtls_table_index(&clients->table, place), now_s(clients),
-                    place->active_s + clients->limits.idle_s);
+                    deadline_s(clients, place));
+}
+
+struct dtls_place *dtls_clients_find_open(const struct dtls_clients *clients,
+                                          const struct client_key *client)
+{
+    struct dtls_place *place = dtls_table_find(&clients->table, client, DTLS_OPEN);
+
+    return place ? place : dtls_table_find(&clients->table, client, DTLS_QUIET);
+}
+
+void dtls_clients_serve(struct dtls_clients *clients, struct dtls_place *place)
+{
+    if (place->state == DTLS_QUIET)
+        dtls_table_move(&clients->table, place, DTLS_OPEN);
 }
 
 void dtls_clients_touch(struct dtls_clients *clients, struct dtls_place *place)
@@ -95,11 +149,10 @@ void dtls_clients_touch(struct dtls_clients *clients, struct dtls_place *place)
 
 void dtls_clients_open(struct dtls_clients *clients, struct dtls_place *place)
 {
-    struct dtls_place *older =
-        dtls_table_find(&clients->table, &place->association.client, DTLS_OPEN);
+    struct dtls_place *older = dtls_clients_find_open(clients, &place->association.client);
 
     dtls_count(&counters_of(clients)->handshakes, 1);
-    dtls_table_move(&clients->table, place, DTLS_OPEN);
+    dtls_table_move(&clients->table, place, DTLS_QUIET);
     dtls_clients_touch(clients, place);
     set_idle(clients, place);
     if (!older)
@@ -134,7 +187,7 @@ void dtls_clients_send_news(struct dtls_clients *clients)
 
         if (stream_news_send(clients->thread->plane, clients->thread->thread, &news) != 0)
             return;
-        dtls_table_remove(&clients->table, place);
+        remove_place(clients, place);
     }
 }
 
@@ -159,7 +212,7 @@ static void end_idle(struct dtls_clients *clients)
     while ((index = timer_wheel_pop(&clients->idle, now_s(clients))) != INDEX_NONE) {
         struct dtls_place *place = &clients->table.places[index];
 
-        if (place->active_s + clients->limits.idle_s > now_s(clients)) {
+        if (deadline_s(clients, place) > now_s(clients)) {
             set_idle(clients, place);
             continue;
         }
@@ -181,5 +234,5 @@ uint32_t dtls_clients_tick_ms(const struct dtls_clients *clients)
 
     if (lists[DTLS_HALF_OPEN].count > 0 || lists[DTLS_ENDED].count > 0)
         return BUSY_TICK_MS;
-    return lists[DTLS_OPEN].count > 0 ? IDLE_TICK_MS : 0;
+    return lists[DTLS_QUIET].count + lists[DTLS_OPEN].count > 0 ? IDLE_TICK_MS : 0;
 }

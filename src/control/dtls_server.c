@@ -10,10 +10,13 @@
 #include "control/dtls_hello.h"
 #include "exchange/client_home.h"
 #include "exchange/plane.h"
+#include "proto/stun.h"
 
 #include <errno.h>
 #include <event2/event.h>
 #include <stdlib.h>
+
+#define ALLOCATE_SUCCESS 0x0103
 
 struct local_address {
     struct transport_address address;
@@ -102,7 +105,7 @@ static bool receive_on(struct dtls_server *server, struct dtls_place *place,
 static void receive_records(struct dtls_server *server, const struct client_key *client,
                             const struct dtls_way *way, struct span datagram)
 {
-    struct dtls_place *half_open, *open = find(server, client, DTLS_OPEN);
+    struct dtls_place *half_open, *open = dtls_clients_find_open(&server->clients, client);
 
     if (open && receive_on(server, open, way, datagram))
         return;
@@ -129,7 +132,7 @@ static void begin(struct dtls_server *server, const struct client_key *client,
         return;
     }
     if (place)
-        dtls_table_remove(&server->clients.table, place);
+        dtls_clients_end(&server->clients, place);
     dtls_count(&counters_of(server)->dropped_full, 1);
 }
 
@@ -159,7 +162,7 @@ static void receive_hello(struct dtls_server *server, const struct client_key *c
                           const struct dtls_way *way, struct span datagram)
 {
     struct dtls_place *half_open = find(server, client, DTLS_HALF_OPEN);
-    struct dtls_place *open = find(server, client, DTLS_OPEN);
+    struct dtls_place *open = dtls_clients_find_open(&server->clients, client);
     uint64_t hello = dtls_hello_id(&server->clients.table.by_client.key, datagram);
 
     dtls_count(&counters_of(server)->hellos, 1);
@@ -187,7 +190,8 @@ static void settle(struct dtls_server *server)
     const struct timeval tick = {tick_ms / 1000, tick_ms % 1000 * 1000};
 
     __atomic_store_n(&counters->half_open, handshakes, __ATOMIC_RELAXED);
-    __atomic_store_n(&counters->associations, handshakes + lists[DTLS_OPEN].count,
+    __atomic_store_n(&counters->associations,
+                     handshakes + lists[DTLS_QUIET].count + lists[DTLS_OPEN].count,
                      __ATOMIC_RELAXED);
     if (tick_ms == server->tick_ms)
         return;
@@ -247,6 +251,8 @@ static int init_clients(struct dtls_server *server, const struct dtls_server_con
     const struct dtls_limits limits = {
         .associations_max = or_usual(config->associations_max, DTLS_SERVER_ASSOCIATIONS_MAX),
         .handshakes_max = or_usual(config->handshakes_max, DTLS_SERVER_HANDSHAKES_MAX),
+        .per_source = config->per_source,
+        .quiet_s = or_usual(config->quiet_s, DTLS_SERVER_QUIET_S),
         .idle_s = or_usual(config->idle_s, DTLS_SERVER_IDLE_S),
     };
 
@@ -313,10 +319,16 @@ void dtls_server_receive(struct dtls_server *server, const struct stream_packet 
     settle(server);
 }
 
+// The client has an allocation from here on.
+static bool is_allocated(struct span message)
+{
+    return message.len >= STUN_HEADER_LEN && load_be16(message.data) == ALLOCATE_SUCCESS;
+}
+
 void dtls_server_send(struct dtls_server *server, const struct client_key *client,
                       struct span message)
 {
-    struct dtls_place *place = find(server, client, DTLS_OPEN);
+    struct dtls_place *place = dtls_clients_find_open(&server->clients, client);
 
     if (!place) {
         dtls_count(&counters_of(server)->dropped_no_client, 1);
@@ -329,6 +341,8 @@ void dtls_server_send(struct dtls_server *server, const struct client_key *clien
     server->clients.now_ms = clock_monotonic_ms();
     dtls_clients_touch(&server->clients, place);
     dtls_count(&counters_of(server)->records_out, 1);
+    if (is_allocated(message))
+        dtls_clients_serve(&server->clients, place);
     if (dtls_association_write(&place->association, message))
         dtls_association_shrink(&place->association);
     else
@@ -343,7 +357,7 @@ void dtls_server_flush(struct dtls_server *server)
 
 void dtls_server_close(struct dtls_server *server, const struct client_key *client)
 {
-    struct dtls_place *place = find(server, client, DTLS_OPEN);
+    struct dtls_place *place = dtls_clients_find_open(&server->clients, client);
 
     if (place)
         dtls_clients_end(&server->clients, place);

@@ -85,6 +85,7 @@ bool stream_connection_tell(struct stream_thread *thread, struct stream_connecti
 
     if (stream_news_send(thread->plane, thread->index, &news) != 0)
         return false;
+    stream_farewells_add(&thread->farewells, &connection->client, thread->now_s);
     forget(thread, connection);
     return true;
 }

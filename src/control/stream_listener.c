@@ -67,14 +67,20 @@ static int set_options(int fd, const struct transport_address *address, bool is_
         {IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES},
         {IPPROTO_TCP, TCP_USER_TIMEOUT, USER_TIMEOUT_MS},
     };
+    bool is_v6 = address->ip.family == IP_FAMILY_V6;
     int error = 0;
 
     for (unsigned i = 0; !error && i < sizeof(options) / sizeof(options[0]); i++)
         error = set(fd, options[i].level, options[i].option, options[i].value);
     if (!error && is_shared)
         error = set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
-    if (!error && address->ip.family == IP_FAMILY_V6)
+    if (!error && is_v6)
         error = set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+    // A twin gets its addresses behind the relay's start, and an IPv6 address is tentative for a
+    // while.
+    if (!error)
+        error =
+            is_v6 ? set(fd, IPPROTO_IPV6, IPV6_FREEBIND, 1) : set(fd, IPPROTO_IP, IP_FREEBIND, 1);
     return error;
 }
 
@@ -105,8 +111,6 @@ static const char *advice(int error)
     switch (-error) {
     case EADDRINUSE:
         return ": another program listens there, 'ss -ltnp' shows which";
-    case EADDRNOTAVAIL:
-        return ": the address is on no interface of this host";
     case EACCES:
         return ": ports below 1024 need CAP_NET_BIND_SERVICE";
     case EMFILE:

@@ -38,6 +38,7 @@ static int create_thread(struct stream_server *server, uint16_t index)
         .tls = server->config.tls,
         .base = server->config.base,
         .index = index,
+        .mtu = server->config.mtu,
         .limits = server->config.limits,
         .proxy_sources = server->config.proxy_sources,
         .proxy_source_count = server->config.proxy_source_count,

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "control/dtls_server.h"
 #include "control/stream_connection.h"
 #include "control/stream_listener.h"
 #include "control/stream_thread_state.h"
@@ -47,18 +48,29 @@ static void look_at_the_clock(struct stream_thread *thread)
 
 // Frames of workers.
 
+static bool is_dtls(const struct stream_thread *thread, const struct client_key *client)
+{
+    return plane_stream_listener(&thread->plane->config, client->listener)->transport ==
+           STREAM_DTLS;
+}
+
 static void take_message(struct stream_thread *thread, const struct stream_packet *frame)
 {
     const struct client_key client = {frame->client, frame->listener};
-    struct stream_connection *connection = stream_table_find(&thread->table, &client);
+    struct stream_connection *connection;
 
+    if (is_dtls(thread, &client)) {
+        dtls_server_send(thread->dtls, &client, frame->payload);
+        return;
+    }
+    connection = stream_table_find(&thread->table, &client);
     if (connection)
         stream_connection_send(thread, connection, frame->payload);
     else
         stream_count(&thread->counters.no_connection, 1);
 }
 
-static void take_frame(struct stream_thread *thread, const struct rte_mbuf *mbuf)
+static void take_frame(struct stream_thread *thread, const struct rte_mbuf *mbuf, uint16_t worker)
 {
     struct stream_packet frame;
 
@@ -67,7 +79,7 @@ static void take_frame(struct stream_thread *thread, const struct rte_mbuf *mbuf
     else if (!frame.is_datagram)
         take_message(thread, &frame);
     else
-        stream_count(&thread->counters.no_connection, 1);
+        dtls_server_receive(thread->dtls, &frame, worker);
 }
 
 // From the workers in turn. True: there may be more.
@@ -83,7 +95,7 @@ static bool take_frames(struct stream_thread *thread)
                 stream_receive(thread->plane, thread->index, worker, frames, FRAME_BURST);
 
             for (unsigned i = 0; i < count; i++) {
-                take_frame(thread, frames[i]);
+                take_frame(thread, frames[i], worker);
                 stream_packet_free(frames[i]);
             }
             taken += count;
@@ -102,12 +114,19 @@ static void flush_touched(struct stream_thread *thread)
         connection->is_touched = false;
         stream_connection_flush(thread, connection);
     }
+    if (thread->dtls)
+        dtls_server_flush(thread->dtls);
 }
 
 static void take_order(struct stream_thread *thread, const struct stream_order *order)
 {
-    struct stream_connection *connection = stream_table_find(&thread->table, &order->client);
+    struct stream_connection *connection;
 
+    if (is_dtls(thread, &order->client)) {
+        dtls_server_close(thread->dtls, &order->client);
+        return;
+    }
+    connection = stream_table_find(&thread->table, &order->client);
     if (order->kind == STREAM_ORDER_JOIN)
         close(order->socket);
     if (connection && connection->phase != STREAM_PHASE_GONE)
@@ -288,6 +307,17 @@ static void on_sockets(evutil_socket_t fd, short what, void *context)
 
 // Time.
 
+static void tell_again(struct stream_thread *thread)
+{
+    struct stream_news news;
+
+    while (stream_farewells_next(&thread->farewells, thread->now_s, &news.client)) {
+        if (!stream_table_find(&thread->table, &news.client) &&
+            stream_news_send(thread->plane, thread->index, &news) != 0)
+            stream_farewells_add(&thread->farewells, &news.client, thread->now_s);
+    }
+}
+
 static void on_second(evutil_socket_t fd, short what, void *context)
 {
     struct stream_thread *thread = context;
@@ -302,6 +332,7 @@ static void on_second(evutil_socket_t fd, short what, void *context)
         thread->accepts_again_s = 0;
         watch_listeners(thread, EPOLLIN);
     }
+    tell_again(thread);
     if (!TAILQ_EMPTY(&thread->untold))
         event_add(thread->again, &shortly);
 }
@@ -363,7 +394,23 @@ static int memory_create(struct stream_thread *thread)
     return thread->received ? 0 : -ENOMEM;
 }
 
-static int set_up(struct stream_thread *thread)
+static int begin_dtls(struct stream_thread *thread, uint16_t mtu)
+{
+    const struct dtls_server_config config = {
+        .plane = thread->plane,
+        .tls = thread->tls,
+        .base = thread->base,
+        .thread = thread->index,
+        .mtu = mtu,
+        .associations_max = thread->limits.connections,
+        .handshakes_max = thread->limits.half_open,
+        .idle_s = thread->limits.idle_s,
+    };
+
+    return thread->plane->config.dtls ? dtls_server_create(&config, &thread->dtls) : 0;
+}
+
+static int set_up(struct stream_thread *thread, uint16_t mtu)
 {
     int error = memory_create(thread);
 
@@ -372,6 +419,8 @@ static int set_up(struct stream_thread *thread)
         error = -errno;
     if (!error && !events_create(thread))
         error = -ENOMEM;
+    if (!error)
+        error = begin_dtls(thread, mtu);
     if (error) {
         log_message(LOG_LEVEL_ERROR, "streams", "cannot be set up: %s", strerror(-error));
         return error;
@@ -401,7 +450,7 @@ int stream_thread_create(const struct stream_thread_config *config,
     TAILQ_INIT(&thread->waiting);
     TAILQ_INIT(&thread->touched);
     TAILQ_INIT(&thread->untold);
-    error = set_up(thread);
+    error = set_up(thread, config->mtu);
     if (error) {
         stream_thread_destroy(thread);
         return error;
@@ -453,6 +502,9 @@ void stream_thread_destroy(struct stream_thread *thread)
 {
     if (thread->received)
         close_all(thread);
+    if (thread->dtls)
+        dtls_server_destroy(thread->dtls);
+    stream_farewells_done(&thread->farewells);
     event_done(thread->doorbell);
     event_done(thread->sockets);
     event_done(thread->again);

@@ -56,6 +56,7 @@ struct fixture {
     struct tls_contexts *tls;
     struct dtls_server *server;
     const struct dtls_counters *counters;
+    unsigned sent_elsewhere; // datagrams to others than whose were collected
 };
 
 // Once for all tests. 0 or -1.
@@ -87,7 +88,7 @@ void fixture_client_retransmit(struct fixture_client *client);
 void fixture_deliver(struct fixture *fixture, struct fixture_client *client);
 void fixture_deliver_one(struct fixture *fixture, const struct fixture_client *client, const void *bytes,
                          size_t len);
-// What the server has sent goes into the client's in; nothing else has been sent.
+// What the server has sent goes into the client's in; what was for others is lost.
 void fixture_collect(struct fixture *fixture, struct fixture_client *client);
 // It is lost. Number of datagrams.
 unsigned fixture_lose(struct fixture *fixture);

@@ -16,6 +16,8 @@
 #define NOW_MS         UINT64_C(5000000)
 #define CAPACITY       4
 #define HANDSHAKES_MAX 2
+#define PER_SOURCE     5
+#define QUIET_S        10
 #define IDLE_S         60
 
 struct bench {
@@ -27,7 +29,7 @@ struct bench {
 static int set_up(void **state)
 {
     struct bench *bench = calloc(1, sizeof(*bench));
-    const struct dtls_limits limits = {CAPACITY, HANDSHAKES_MAX, IDLE_S};
+    const struct dtls_limits limits = {CAPACITY, HANDSHAKES_MAX, PER_SOURCE, QUIET_S, IDLE_S};
 
     assert_non_null(bench);
     bench->fixture = fixture_create(&(struct dtls_server_config){});
@@ -69,6 +71,15 @@ static struct dtls_place *open_one(struct bench *bench, uint16_t port)
 
     assert_non_null(place);
     dtls_clients_open(&bench->clients, place);
+    return place;
+}
+
+// And with an allocation.
+static struct dtls_place *serve_one(struct bench *bench, uint16_t port)
+{
+    struct dtls_place *place = open_one(bench, port);
+
+    dtls_clients_serve(&bench->clients, place);
     return place;
 }
 
@@ -123,11 +134,54 @@ static void a_handshake_gives_way_where_there_is_no_place_left(void **state)
     take(bench, 8);
     take(bench, 9);
     assert_false(is_there(bench, 8, DTLS_HALF_OPEN));
-    dtls_clients_open(&bench->clients, take(bench, 10));
-    assert_null(take(bench, 11));
     for (uint16_t port = 1; port < CAPACITY; port++)
+        assert_true(is_there(bench, port, DTLS_QUIET));
+    assert_int_equal(hear_news(bench), 0);
+}
+
+static void then_the_one_that_has_been_quiet_for_longest_gives_way(void **state)
+{
+    struct bench *bench = *state;
+
+    serve_one(bench, 1);
+    open_one(bench, 2);
+    open_one(bench, 3);
+    serve_one(bench, 4);
+    assert_non_null(take(bench, 5));
+    assert_int_equal(hear_news(bench), 2);
+    assert_false(is_there(bench, 2, DTLS_QUIET));
+    assert_true(is_there(bench, 3, DTLS_QUIET));
+    assert_int_equal(hear_news(bench), 0);
+}
+
+static void who_has_an_allocation_never_gives_way(void **state)
+{
+    struct bench *bench = *state;
+
+    for (uint16_t port = 1; port <= CAPACITY; port++)
+        serve_one(bench, port);
+    assert_null(take(bench, 8));
+    for (uint16_t port = 1; port <= CAPACITY; port++)
         assert_true(is_there(bench, port, DTLS_OPEN));
     assert_int_equal(hear_news(bench), 0);
+}
+
+static void a_source_has_no_more_than_its_share(void **state)
+{
+    struct bench *bench = *state;
+    struct dtls_place *place;
+
+    bench->clients.sources.max = 2;
+    place = open_one(bench, 1);
+    take(bench, 2);
+    assert_null(take(bench, 3));
+    dtls_clients_end(&bench->clients, place);
+    assert_non_null(take(bench, 3));
+    assert_null(take(bench, 4));
+    pass_ms(bench, DTLS_HANDSHAKE_MS);
+    assert_non_null(take(bench, 4));
+    assert_non_null(take(bench, 5));
+    assert_null(take(bench, 6));
 }
 
 static void only_one_of_a_client_is_open(void **state)
@@ -138,7 +192,7 @@ static void only_one_of_a_client_is_open(void **state)
     take(bench, 1);
     assert_int_equal(hear_news(bench), 0);
     open_one(bench, 1);
-    assert_int_equal(bench->clients.table.lists[DTLS_OPEN].count, 1);
+    assert_int_equal(bench->clients.table.lists[DTLS_QUIET].count, 1);
     assert_int_equal(bench->thread.counters.replacements, 1);
     assert_int_equal(hear_news(bench), 1);
     assert_int_equal(hear_news(bench), 0);
@@ -150,7 +204,7 @@ static void a_handshake_has_its_time(void **state)
 
     take(bench, 1);
     bench->clients.now_ms += DTLS_HANDSHAKE_MS / 2;
-    open_one(bench, 2);
+    serve_one(bench, 2);
     pass_ms(bench, DTLS_HANDSHAKE_MS / 2);
     assert_false(is_there(bench, 1, DTLS_HALF_OPEN));
     assert_int_equal(bench->thread.counters.timeouts, 1);
@@ -161,9 +215,9 @@ static void a_handshake_has_its_time(void **state)
 static void traffic_keeps_one_alive(void **state)
 {
     struct bench *bench = *state;
-    struct dtls_place *place = open_one(bench, 1);
+    struct dtls_place *place = serve_one(bench, 1);
 
-    open_one(bench, 2);
+    serve_one(bench, 2);
     pass_ms(bench, IDLE_S * 1000 - 1000);
     dtls_clients_touch(&bench->clients, place);
     pass_ms(bench, 1000);
@@ -176,6 +230,25 @@ static void traffic_keeps_one_alive(void **state)
     assert_int_equal(bench->thread.counters.idle, 2);
 }
 
+static void without_an_allocation_nobody_stays_for_long(void **state)
+{
+    struct bench *bench = *state;
+    struct dtls_place *place = open_one(bench, 1);
+
+    open_one(bench, 2);
+    serve_one(bench, 3);
+    pass_ms(bench, QUIET_S * 1000 - 1000);
+    dtls_clients_serve(&bench->clients, place);
+    assert_int_equal(hear_news(bench), 0);
+    pass_ms(bench, 1000);
+    assert_int_equal(hear_news(bench), 2);
+    assert_int_equal(hear_news(bench), 0);
+    pass_ms(bench, (IDLE_S - QUIET_S) * 1000 - 1000);
+    assert_int_equal(hear_news(bench), 0);
+    pass_ms(bench, 1000);
+    assert_int_equal(bench->thread.counters.idle, 3);
+}
+
 static void the_time_of_one_that_ended_is_no_others(void **state)
 {
     struct bench *bench = *state;
@@ -183,11 +256,11 @@ static void the_time_of_one_that_ended_is_no_others(void **state)
 
     dtls_clients_end(&bench->clients, place);
     assert_int_equal(hear_news(bench), 1);
-    bench->clients.now_ms += (IDLE_S - 1) * 1000;
+    bench->clients.now_ms += (QUIET_S - 1) * 1000;
     assert_ptr_equal(take(bench, 2), place);
     dtls_clients_open(&bench->clients, place);
     pass_ms(bench, 1000);
-    assert_true(is_there(bench, 2, DTLS_OPEN));
+    assert_true(is_there(bench, 2, DTLS_QUIET));
     dtls_clients_end(&bench->clients, place);
     assert_int_equal(hear_news(bench), 2);
     assert_int_equal(bench->clients.idle.count, 0);
@@ -239,9 +312,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CLAIM(too_many_handshakes_cost_the_oldest),
         CLAIM(a_handshake_gives_way_where_there_is_no_place_left),
+        CLAIM(then_the_one_that_has_been_quiet_for_longest_gives_way),
+        CLAIM(who_has_an_allocation_never_gives_way),
+        CLAIM(a_source_has_no_more_than_its_share),
         CLAIM(only_one_of_a_client_is_open),
         CLAIM(a_handshake_has_its_time),
         CLAIM(traffic_keeps_one_alive),
+        CLAIM(without_an_allocation_nobody_stays_for_long),
         CLAIM(the_time_of_one_that_ended_is_no_others),
         CLAIM(ends_wait_until_they_can_be_told),
         CLAIM(time_is_looked_at_as_often_as_there_is_need),

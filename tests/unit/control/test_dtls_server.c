@@ -22,7 +22,8 @@
 
 static int set_up(void **state)
 {
-    *state = fixture_create(&(struct dtls_server_config){.handshakes_max = 4, .idle_s = 60});
+    *state = fixture_create(&(struct dtls_server_config){
+        .handshakes_max = 4, .per_source = 8, .quiet_s = 60, .idle_s = 600});
     return 0;
 }
 
@@ -123,6 +124,13 @@ static void assert_no_news(struct fixture *fixture)
     struct stream_news news;
 
     assert_false(stream_news_receive(fixture->plane, 1, &news));
+}
+
+static void assert_is_told_to_close(struct fixture *fixture, struct fixture_client *client)
+{
+    fixture_collect(fixture, client);
+    assert_hears_nothing(client);
+    assert_int_equal(SSL_get_shutdown(client->ssl), SSL_RECEIVED_SHUTDOWN);
 }
 
 // The first of what it says.
@@ -434,19 +442,67 @@ static void the_oldest_handshake_gives_way(void **state)
         fixture_client_free(clients[i]);
 }
 
-static void without_a_place_nobody_gets_in(void **state)
+// An answer with nothing in it.
+static void give_allocation(struct fixture *fixture, struct fixture_client *client)
+{
+    static const uint8_t success[20] = {1, 3, 0, 0, 0x21, 0x12, 0xA4, 0x42};
+    uint8_t heard[FIXTURE_DATAGRAM];
+
+    send_to(fixture, client, success, sizeof(success));
+    assert_int_equal(fixture_client_hear(client, heard), sizeof(success));
+}
+
+static void who_has_an_allocation_makes_room_for_no_one(void **state)
 {
     struct fixture *fixture = fixture_create(&(struct dtls_server_config){.associations_max = 1});
-    struct fixture_client *first, *second = fixture_client("198.51.100.7:40001", FIXTURE_V4);
+    struct fixture_client *first, *second, *third = fixture_client(CLIENT_V4, FIXTURE_V4);
 
     (void)state;
-    first = connect_client(fixture, CLIENT_V4, FIXTURE_V4);
-    assert_false(fixture_shake_hands(fixture, second));
+    first = connect_client(fixture, "198.51.100.7:40001", FIXTURE_V4);
+    assert_int_equal(fixture->sent_elsewhere, 0);
+    second = connect_client(fixture, "198.51.100.7:40002", FIXTURE_V4);
+    assert_int_equal(fixture->sent_elsewhere, 1);
+    assert_news(fixture, first);
+    give_allocation(fixture, second);
+    assert_false(fixture_shake_hands(fixture, third));
     assert_int_equal(fixture->counters->dropped_full, 1);
-    assert_serves(fixture, first);
+    assert_serves(fixture, second);
     fixture_client_free(first);
     fixture_client_free(second);
+    fixture_client_free(third);
     fixture_destroy(fixture);
+}
+
+static void who_has_an_allocation_may_say_nothing_for_longer(void **state)
+{
+    struct fixture *fixture = *state;
+    struct fixture_client *client = connect_client(fixture, CLIENT_V4, FIXTURE_V4);
+
+    give_allocation(fixture, client);
+    fixture_pass_ms(fixture, 599000);
+    assert_int_equal(fixture->counters->associations, 1);
+    fixture_pass_ms(fixture, 1000);
+    assert_int_equal(fixture->counters->associations, 0);
+    assert_is_told_to_close(fixture, client);
+    assert_news(fixture, client);
+    fixture_client_free(client);
+}
+
+static void a_source_has_no_more_than_its_share(void **state)
+{
+    struct fixture *fixture = *state;
+    struct fixture_client *clients[10];
+
+    for (unsigned i = 0; i < 10; i++) {
+        char address[32];
+
+        snprintf(address, sizeof(address), "198.51.100.%u:%u", i < 9 ? 7 : 8, 40000 + i);
+        clients[i] = fixture_client(address, FIXTURE_V4);
+        assert_int_equal(fixture_shake_hands(fixture, clients[i]), i != 8);
+    }
+    assert_int_equal(fixture->counters->dropped_full, 1);
+    for (unsigned i = 0; i < 10; i++)
+        fixture_client_free(clients[i]);
 }
 
 static void a_client_may_close(void **state)
@@ -462,13 +518,6 @@ static void a_client_may_close(void **state)
     fixture_collect(fixture, client);
     assert_int_equal(SSL_shutdown(client->ssl), 1);
     fixture_client_free(client);
-}
-
-static void assert_is_told_to_close(struct fixture *fixture, struct fixture_client *client)
-{
-    fixture_collect(fixture, client);
-    assert_hears_nothing(client);
-    assert_int_equal(SSL_get_shutdown(client->ssl), SSL_RECEIVED_SHUTDOWN);
 }
 
 static void the_control_plane_may_close(void **state)
@@ -892,7 +941,9 @@ int main(void)
         CLAIM(a_lost_last_flight_is_sent_again_when_asked_for),
         CLAIM(a_handshake_that_takes_too_long_is_given_up),
         CLAIM(the_oldest_handshake_gives_way),
-        cmocka_unit_test(without_a_place_nobody_gets_in),
+        cmocka_unit_test(who_has_an_allocation_makes_room_for_no_one),
+        CLAIM(who_has_an_allocation_may_say_nothing_for_longer),
+        CLAIM(a_source_has_no_more_than_its_share),
         CLAIM(a_client_may_close),
         CLAIM(the_control_plane_may_close),
         cmocka_unit_test(at_the_end_all_are_told),

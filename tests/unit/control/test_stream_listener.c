@@ -105,14 +105,15 @@ static void a_port_that_is_taken_is_said_with_who_can_tell(void **state)
     close(listener);
 }
 
-static void an_address_of_another_host_is_said(void **state)
+// As on a twin, whose addresses come later.
+static void an_address_may_come_later(void **state)
 {
-    const struct transport_address local = address_of("192.0.2.1:1234");
+    const struct transport_address local = address_of("192.0.2.1:0");
     int listener;
 
     (void)state;
-    assert_int_equal(stream_listener_open(&local, false, &listener), -EADDRNOTAVAIL);
-    assert_true(tls_fixture_logged("error", "stream_listener", "192.0.2.1:1234"));
+    assert_int_equal(stream_listener_open(&local, false, &listener), 0);
+    close(listener);
 }
 
 static void threads_share_a_port_and_notice_others_that_do(void **state)
@@ -150,7 +151,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(accepts_connections_that_do_not_wait_and_notice_who_is_gone),
         cmocka_unit_test(a_port_that_is_taken_is_said_with_who_can_tell),
-        cmocka_unit_test(an_address_of_another_host_is_said),
+        cmocka_unit_test(an_address_may_come_later),
         cmocka_unit_test(threads_share_a_port_and_notice_others_that_do),
         cmocka_unit_test(both_families_have_the_same_port),
     };
