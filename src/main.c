@@ -13,6 +13,7 @@
 #include "control/statistics.h"
 #include "control/stream_server.h"
 #include "control/summary.h"
+#include "control/tcp_relay.h"
 #include "control/tls_contexts.h"
 #include "control/turn_state.h"
 #include "dataplane/worker.h"
@@ -50,6 +51,7 @@ struct relay {
     bool workers_run;
     struct next_hops *hops;
     struct forwarder *forwarder;
+    struct tcp_relay *tcp_relay;
     struct loop *loop;
     struct tls_contexts *tls;
     struct stream_server *streams;
@@ -69,10 +71,18 @@ static int find_interface(const struct settings *settings, struct interface *ret
     return error ? error : interface_check(ret_interface, settings->workers);
 }
 
+static int listen_for_peers(void *context, uint32_t allocation, struct turn_relayed_address address)
+{
+    struct relay *relay = context;
+
+    return tcp_relay_listen(relay->tcp_relay, allocation, address);
+}
+
 // Everything that can be known to fail before anything is touched.
 static int prepare(struct relay *relay)
 {
     const struct settings *settings = &relay->settings;
+    const struct turn_tcp_listener tcp_listener = {listen_for_peers, relay};
     int error = privileges_check(settings_own_device(settings));
 
     if (!error)
@@ -88,7 +98,7 @@ static int prepare(struct relay *relay)
         error = tls_contexts_create(settings, &dtls_server_cookies, &relay->tls);
     if (!error)
         error = turn_state_init(settings, &relay->interface, &relay->plane_config, &relay->limits,
-                                &relay->turn);
+                                &tcp_listener, &relay->turn);
     return error;
 }
 
@@ -219,6 +229,18 @@ static void reread(void *context)
         log_message(LOG_LEVEL_INFO, "reread", "certificates are those of the files now");
 }
 
+static int make_tcp_relay(struct relay *relay)
+{
+    const struct tcp_relay_config config = {
+        .plane = relay->plane,
+        .server = relay->turn.server,
+        .forwarder = relay->forwarder,
+        .connections = relay->limits.tcp_connections,
+    };
+
+    return relay->settings.tcp_relay ? tcp_relay_create(&config, &relay->tcp_relay) : 0;
+}
+
 static int start_control(struct relay *relay)
 {
     struct next_hops_config hops_config = {
@@ -240,12 +262,15 @@ static int start_control(struct relay *relay)
                         "no memory to forward for %u allocations; see total_quota",
                         relay->plane_config.allocations);
     }
+    if (!error)
+        error = make_tcp_relay(relay);
     if (!error) {
         const struct loop_config config = {
             .plane = relay->plane,
             .server = relay->turn.server,
             .hops = relay->hops,
             .forwarder = relay->forwarder,
+            .tcp_relay = relay->tcp_relay,
             .every_second = every_second,
             .reread = reread,
             .context = relay,
@@ -253,6 +278,8 @@ static int start_control(struct relay *relay)
 
         error = loop_create(&config, &relay->loop);
     }
+    if (!error && relay->tcp_relay)
+        error = tcp_relay_start(relay->tcp_relay, loop_base(relay->loop));
     return error;
 }
 
@@ -347,6 +374,8 @@ static void stop(struct relay *relay)
 {
     if (relay->streams)
         stream_server_destroy(relay->streams);
+    if (relay->tcp_relay)
+        tcp_relay_destroy(relay->tcp_relay);
     if (relay->loop)
         loop_destroy(relay->loop);
     if (relay->filter)

@@ -30,7 +30,8 @@ void forwarder_flush(struct forwarder *forwarder);
 // called, each once.
 bool forwarder_is_ready(struct forwarder *forwarder);
 
-// The results of one event. punt: the message that it answers, whose frame is used up; NULL: none.
+// The results of one event, but for its commands about TCP. punt: the message that it answers, whose
+// frame is used up; NULL: none.
 void forwarder_carry_out(struct forwarder *forwarder, const struct turn_output *output,
                          const struct punt *punt);
 
@@ -41,6 +42,8 @@ void forwarder_reinstall(struct forwarder *forwarder, const struct turn_output *
 // The 5-tuple of a client, as the workers and the threads of streams know it.
 void forwarder_client_tuple(const struct forwarder *forwarder, const struct client_key *client,
                             struct five_tuple *ret_tuple);
+struct client_key forwarder_client_key(const struct forwarder *forwarder,
+                                       const struct five_tuple *tuple);
 // The same of a punted message.
 void forwarder_five_tuple(const struct forwarder *forwarder, const struct punt *punt,
                           struct five_tuple *ret_tuple);

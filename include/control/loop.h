@@ -5,6 +5,7 @@
 
 #include "control/forwarder.h"
 #include "control/next_hop.h"
+#include "control/tcp_relay.h"
 #include "exchange/plane.h"
 #include "turn/server.h"
 
@@ -15,6 +16,7 @@ struct loop_config { // all borrowed
     struct turn_server *server;
     struct next_hops *hops;
     struct forwarder *forwarder;
+    struct tcp_relay *tcp_relay; // NULL: TCP is not relayed
     void (*every_second)(void *context); // NULL: nothing
     void (*reread)(void *context);       // on SIGHUP: what is read from files while the relay runs
     void *context;

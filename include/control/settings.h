@@ -86,6 +86,9 @@ struct settings {
     uint32_t permissions_per_allocation;
     uint32_t channels_per_allocation;
     bool rfc5766_channels;
+    bool tcp_relay;
+    uint32_t tcp_connections;
+    uint32_t tcp_connections_per_allocation;
     uint32_t default_lifetime_s;
     uint32_t max_lifetime_s;
     uint32_t unauthenticated_rate; // 0: no limit

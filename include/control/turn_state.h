@@ -16,8 +16,9 @@ struct turn_state {
 // A policy with a new nonce key. 0 or -errno.
 int turn_state_make_policy(const struct settings *settings, struct stateless_policy *ret_policy);
 
-// Listeners, relays, sizes and policy are those of the plane. Logs what went wrong. 0 or -errno.
+// Listeners, relays, sizes and policy are those of the plane; tcp_listener is for tcp_relay. Logs what went wrong.
+// 0 or -errno.
 int turn_state_init(const struct settings *settings, const struct interface *interface,
                     const struct plane_config *plane, const struct turn_limits *limits,
-                    struct turn_state *ret_state);
+                    const struct turn_tcp_listener *tcp_listener, struct turn_state *ret_state);
 void turn_state_done(struct turn_state *state);

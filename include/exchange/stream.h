@@ -93,6 +93,10 @@ int stream_news_send(struct plane *plane, uint16_t thread, const struct stream_n
 // Control plane only.
 bool stream_news_receive(struct plane *plane, uint16_t thread, struct stream_news *ret_news);
 
+// Control plane only: a message for a client, as a frame for COMMAND_TRANSMIT to any worker. Unpadded, no longer than
+// STREAM_MESSAGE_MAX_LEN. NULL: no buffer.
+struct rte_mbuf *stream_make_answer(struct plane *plane, const struct client_key *client, struct span message);
+
 // Control plane only. 0 or -ENOBUFS. Rings when the thread waits.
 int stream_order_send(struct plane *plane, uint16_t thread, const struct stream_order *order);
 // Thread only.

@@ -2,6 +2,7 @@
 // Translates TURN's commands into those of the workers.
 #include "control/forwarder.h"
 
+#include "base/log.h"
 #include "exchange/client_home.h"
 #include "exchange/reply.h"
 
@@ -129,8 +130,8 @@ static uint16_t find_listener(const struct forwarder *forwarder, const struct fi
     return 0;
 }
 
-static struct client_key client_key(const struct forwarder *forwarder,
-                                    const struct five_tuple *tuple)
+struct client_key forwarder_client_key(const struct forwarder *forwarder,
+                                       const struct five_tuple *tuple)
 {
     return (struct client_key){.address = tuple->client,
                                .listener = find_listener(forwarder, tuple)};
@@ -240,7 +241,7 @@ static bool translate_install_allocation(struct forwarder *forwarder,
     struct known_allocation *known = &forwarder->allocations[command->allocation];
     bool changed = false;
 
-    translated->install_allocation.client = client_key(forwarder, tuple);
+    translated->install_allocation.client = forwarder_client_key(forwarder, tuple);
     // The kernel finds the way to whoever has a connection, and for DTLS its thread does.
     if (tuple->transport == FIVE_TUPLE_UDP)
         translated->install_allocation.adjacency =
@@ -311,10 +312,33 @@ static void carry_out(struct forwarder *forwarder, const struct turn_command *co
     send(forwarder, command->worker, &translated);
     if (command->kind == TURN_COMMAND_REMOVE_ALLOCATION) {
         const struct client_key client =
-            client_key(forwarder, &command->allocation_info.five_tuple);
+            forwarder_client_key(forwarder, &command->allocation_info.five_tuple);
 
         remove_steering(forwarder, command, &client);
     }
+}
+
+static bool has_response(const struct turn_output *output, bool for_sender)
+{
+    return output->response_len > 0 && (output->response_to.transport == 0) == for_sender;
+}
+
+// To a client who does not wait for the answer to a message of the moment: it has a connection, and
+// so nothing to do with the order of commands.
+static void respond_late(struct forwarder *forwarder, const struct turn_output *output)
+{
+    const struct client_key client = forwarder_client_key(forwarder, &output->response_to);
+    struct command command = {
+        .kind = COMMAND_TRANSMIT,
+        .transmit.frame = stream_make_answer(forwarder->plane, &client,
+                                             (struct span){output->response, output->response_len}),
+    };
+
+    if (command.transmit.frame)
+        send(forwarder, home_of(forwarder, &client), &command);
+    else
+        log_message(LOG_LEVEL_WARNING, "no_buffers",
+                    "a client waits for an answer in vain, for want of packet_buffers");
 }
 
 static void respond(struct forwarder *forwarder, const struct turn_output *output,
@@ -325,8 +349,9 @@ static void respond(struct forwarder *forwarder, const struct turn_output *outpu
     bool has_ring = output->command_count > 0 && !turn_command_is_tcp(&output->commands[0]);
     uint16_t worker = has_ring ? output->commands[0].worker : punt->worker;
 
-    if (output->response_len == 0 || reply_frame(punt->message.frame, punt->message.message_offset,
-                                                 output->response, output->response_len) < 0)
+    if (!has_response(output, true) ||
+        reply_frame(punt->message.frame, punt->message.message_offset, output->response,
+                    output->response_len) < 0)
         punt_discard(punt);
     else
         send(forwarder, worker, &command);
@@ -339,6 +364,8 @@ void forwarder_carry_out(struct forwarder *forwarder, const struct turn_output *
         if (!turn_command_is_tcp(&output->commands[i]))
             carry_out(forwarder, &output->commands[i]);
     }
+    if (has_response(output, false))
+        respond_late(forwarder, output);
     if (punt)
         respond(forwarder, output, punt);
 }

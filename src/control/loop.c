@@ -109,6 +109,14 @@ static void log_ended(const struct punt *punt)
               NULL);
 }
 
+// What the TURN server has made of one event. gone: as for tcp_relay_carry_out().
+static void carry_out(struct loop *loop, const struct punt *punt, const struct client_key *gone)
+{
+    if (loop->config.tcp_relay)
+        tcp_relay_carry_out(loop->config.tcp_relay, &loop->output, gone);
+    forwarder_carry_out(loop->config.forwarder, &loop->output, punt);
+}
+
 static void take_message(struct loop *loop, const struct punt *punt)
 {
     const struct turn_time now = time_now();
@@ -117,7 +125,7 @@ static void take_message(struct loop *loop, const struct punt *punt)
 
     forwarder_five_tuple(loop->config.forwarder, punt, &packet.five_tuple);
     turn_server_receive(loop->config.server, &now, &packet, output);
-    forwarder_carry_out(loop->config.forwarder, output, punt);
+    carry_out(loop, punt, NULL);
     if (output->request_method == STUN_METHOD_ALLOCATE && output->command_count > 0)
         log_started(loop, output->commands[0].allocation);
 }
@@ -157,7 +165,7 @@ static void take_news(struct loop *loop, const struct stream_news *news)
 
     forwarder_client_tuple(loop->config.forwarder, &news->client, &tuple);
     turn_server_disconnected(loop->config.server, &now, &tuple, &loop->output);
-    forwarder_carry_out(loop->config.forwarder, &loop->output, NULL);
+    carry_out(loop, NULL, &news->client);
 }
 
 // Of the threads that have connections. False: the workers' rings are full.
@@ -234,7 +242,7 @@ static void on_expiry(evutil_socket_t fd, short what, void *context)
         event_add(loop->expiry, &at_once);
     else
         schedule_expiry(loop);
-    forwarder_carry_out(loop->config.forwarder, &loop->output, NULL);
+    carry_out(loop, NULL, NULL);
 }
 
 static void begin_walk(struct loop *loop, bool reroute)
@@ -318,6 +326,8 @@ static void on_second(evutil_socket_t fd, short what, void *context)
     (void)fd;
     (void)what;
     loop->seconds++;
+    // What peers' connections have set meanwhile.
+    schedule_expiry(loop);
     forwarder_flush(loop->config.forwarder);
     reroute_when_due(loop);
     sweep_when_due(loop);

@@ -51,6 +51,8 @@ void sizing_limits(const struct settings *settings, struct turn_limits *ret_limi
         .channels_per_allocation = settings->channels_per_allocation,
         .default_lifetime_s = settings->default_lifetime_s,
         .max_lifetime_s = settings->max_lifetime_s,
+        .tcp_connections = settings->tcp_relay ? settings->tcp_connections : 0,
+        .tcp_connections_per_allocation = settings->tcp_connections_per_allocation,
     };
 }
 

@@ -98,8 +98,9 @@ static int make_peer_policy(const struct settings *settings, const struct interf
     return error ? error : add_own_addresses(interface, plane, state->peer_policy);
 }
 
-static int make_server(const struct plane_config *plane, const struct turn_limits *limits,
-                       struct turn_state *state)
+static int make_server(const struct settings *settings, const struct plane_config *plane,
+                       const struct turn_limits *limits,
+                       const struct turn_tcp_listener *tcp_listener, struct turn_state *state)
 {
     struct turn_config config = {
         .stateless = plane->stateless,
@@ -107,6 +108,8 @@ static int make_server(const struct plane_config *plane, const struct turn_limit
         .relay_count = plane->relay_count,
         .worker_count = plane->worker_count,
         .rfc5766_channels = plane->rfc5766_channels,
+        .allow_tcp_relay = settings->tcp_relay,
+        .tcp_listener = *tcp_listener,
         .credentials = state->credentials,
         .peer_policy = state->peer_policy,
         .random = random_system,
@@ -124,7 +127,7 @@ static int make_server(const struct plane_config *plane, const struct turn_limit
 
 int turn_state_init(const struct settings *settings, const struct interface *interface,
                     const struct plane_config *plane, const struct turn_limits *limits,
-                    struct turn_state *ret_state)
+                    const struct turn_tcp_listener *tcp_listener, struct turn_state *ret_state)
 {
     struct turn_state state = {};
     int error = make_credentials(settings, &state);
@@ -132,7 +135,7 @@ int turn_state_init(const struct settings *settings, const struct interface *int
     if (!error)
         error = make_peer_policy(settings, interface, plane, &state);
     if (!error)
-        error = make_server(plane, limits, &state);
+        error = make_server(settings, plane, limits, tcp_listener, &state);
     if (error) {
         log_message(LOG_LEVEL_ERROR, "turn_server", "the TURN server cannot be set up: %s",
                     strerror(-error));

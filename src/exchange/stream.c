@@ -199,24 +199,35 @@ static bool append(struct rte_mbuf *frame, struct rte_mempool *pool, struct span
     return true;
 }
 
+// NULL: no buffer.
+static struct rte_mbuf *make_frame(struct rte_mempool *pool, const struct way *way,
+                                   struct span payload, uint16_t port,
+                                   const uint8_t *ethernet_addresses)
+{
+    struct rte_mbuf *frame = rte_pktmbuf_alloc(pool);
+    if (frame == NULL)
+        return NULL;
+    uint8_t *start = rte_pktmbuf_mtod(frame, uint8_t *);
+    memcpy(start, ethernet_addresses, 2 * RTE_ETHER_ADDR_LEN);
+    frame->data_len = (uint16_t)write_headers(start, way, payload);
+    frame->pkt_len = frame->data_len;
+    frame->port = port;
+    if (!append(frame, pool, payload)) {
+        rte_pktmbuf_free(frame);
+        return NULL;
+    }
+    return frame;
+}
+
 static int send_frame(struct plane *plane, uint16_t thread, uint16_t worker, const struct way *way,
                       struct span payload, uint16_t port, const uint8_t *ethernet_addresses)
 {
     struct rte_ring *ring = plane->from_streams[thread][worker];
     if (rte_ring_free_count(ring) == 0)
         return -ENOBUFS;
-    struct rte_mbuf *frame = rte_pktmbuf_alloc(plane->stream_pool);
+    struct rte_mbuf *frame = make_frame(plane->stream_pool, way, payload, port, ethernet_addresses);
     if (frame == NULL)
         return -ENOMEM;
-    uint8_t *start = rte_pktmbuf_mtod(frame, uint8_t *);
-    memcpy(start, ethernet_addresses, 2 * RTE_ETHER_ADDR_LEN);
-    frame->data_len = (uint16_t)write_headers(start, way, payload);
-    frame->pkt_len = frame->data_len;
-    frame->port = port;
-    if (!append(frame, plane->stream_pool, payload)) {
-        rte_pktmbuf_free(frame);
-        return -ENOMEM;
-    }
     rte_ring_sp_enqueue(ring, frame); // there is room
     return 0;
 }
@@ -226,16 +237,30 @@ uint32_t stream_room(const struct plane *plane, uint16_t thread, uint16_t worker
     return rte_ring_free_count(plane->from_streams[thread][worker]);
 }
 
+static const uint8_t nobody[2 * RTE_ETHER_ADDR_LEN];
+
+static uint16_t port_of(const struct client_key *client)
+{
+    return (uint16_t)(STREAM_PORT_BASE + client->listener);
+}
+
 int stream_send_message(struct plane *plane, uint16_t thread, uint16_t worker,
                         const struct client_key *client, struct span message)
 {
-    static const uint8_t nobody[2 * RTE_ETHER_ADDR_LEN];
     const struct ip_address unspecified = {.family = client->address.ip.family};
     const struct way way = {&client->address.ip, &unspecified, client->address.port, 0};
     if (message.len > STREAM_MESSAGE_MAX_LEN)
         return -EMSGSIZE;
-    return send_frame(plane, thread, worker, &way, message,
-                      (uint16_t)(STREAM_PORT_BASE + client->listener), nobody);
+    return send_frame(plane, thread, worker, &way, message, port_of(client), nobody);
+}
+
+// As a worker's answer to a message of the client's.
+struct rte_mbuf *stream_make_answer(struct plane *plane, const struct client_key *client,
+                                    struct span message)
+{
+    const struct ip_address unspecified = {.family = client->address.ip.family};
+    const struct way way = {&unspecified, &client->address.ip, 0, client->address.port};
+    return make_frame(plane->stream_pool, &way, message, port_of(client), nobody);
 }
 
 int stream_send_datagram(struct plane *plane, uint16_t thread, uint16_t worker,

@@ -30,10 +30,13 @@ static struct {
     struct ip_address last_source;
     unsigned replies, discards;
     int reply_error;
+    struct client_key answered; // the last one that was answered late
+    bool no_buffers;
 } fake;
 
 static int frame_bytes;
-#define FRAME ((struct rte_mbuf *)&frame_bytes)
+#define FRAME      ((struct rte_mbuf *)&frame_bytes)
+#define LATE_FRAME ((struct rte_mbuf *)&fake)
 
 static struct ip_address ip(const char *text)
 {
@@ -113,6 +116,16 @@ void punt_discard(const struct punt *punt)
 {
     assert_ptr_equal(punt->message.frame, FRAME);
     fake.discards++;
+}
+
+struct rte_mbuf *stream_make_answer(struct plane *plane, const struct client_key *client,
+                                    struct span message)
+{
+    (void)plane;
+    assert_int_equal(message.len, 4);
+    assert_memory_equal(message.data, "RESP", 4);
+    fake.answered = *client;
+    return fake.no_buffers ? NULL : LATE_FRAME;
 }
 
 static struct plane plane;
@@ -531,10 +544,36 @@ static void nobody_asks_the_way_to_a_client_with_a_connection(void **state)
     assert_int_equal(sent[sent_count - 1].command.install_allocation.adjacency, ADJACENCY_NONE);
 }
 
+// A Connect's, which is there when the peer is.
+static void a_late_response_goes_to_its_client_and_not_to_the_sender(void **state)
+{
+    const struct client_key client = {.address = transport("192.0.2.7:7"), .listener = 4};
+    const struct punt punt = {.message = {.frame = FRAME, .message_offset = 42}};
+
+    add_streams();
+    begin();
+    output.response_len = 4;
+    memcpy(output.response, "RESP", 4);
+    forwarder_client_tuple(*state, &client, &output.response_to);
+    forwarder_carry_out(*state, &output, &punt);
+    assert_int_equal(sent_count, 1);
+    assert_int_equal(sent[0].worker, client_home(client.address.ip.bytes, 7, 3));
+    assert_int_equal(sent[0].command.kind, COMMAND_TRANSMIT);
+    assert_ptr_equal(sent[0].command.transmit.frame, LATE_FRAME);
+    assert_int_equal(fake.answered.listener, 4);
+    assert_int_equal(fake.answered.address.port, 7);
+    assert_int_equal(fake.replies, 0);
+    assert_int_equal(fake.discards, 1);
+    fake.no_buffers = true;
+    forwarder_carry_out(*state, &output, NULL);
+    assert_int_equal(sent_count, 1);
+}
+
 int main(void)
 {
 #define WITH_FORWARDER(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {
+        WITH_FORWARDER(a_late_response_goes_to_its_client_and_not_to_the_sender),
         WITH_FORWARDER(an_allocation_is_installed_with_indices_for_addresses),
         WITH_FORWARDER(steering_comes_before_what_it_steers_to),
         WITH_FORWARDER(steering_follows_the_client_and_goes_with_the_allocation),

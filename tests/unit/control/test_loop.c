@@ -161,6 +161,17 @@ void forwarder_carry_out(struct forwarder *forwarder, const struct turn_output *
         tell("answered");
 }
 
+void tcp_relay_carry_out(struct tcp_relay *relay, const struct turn_output *output,
+                         const struct client_key *gone)
+{
+    char word[32];
+
+    (void)output;
+    assert_ptr_equal(relay, &fake);
+    snprintf(word, sizeof(word), gone ? "tcp-but%u" : "tcp", gone ? gone->address.port : 0);
+    tell(word);
+}
+
 void forwarder_reinstall(struct forwarder *forwarder, const struct turn_output *output)
 {
     (void)forwarder;
@@ -390,6 +401,20 @@ static void the_end_of_a_connection_waits_for_room_and_is_not_lost(void **state)
     assert_string_equal(story, "full full gone1000 message20/0 answered armed ");
 }
 
+static void commands_about_tcp_come_before_the_answer_and_spare_who_is_gone(void **state)
+{
+    const struct loop_config with_tcp = {.plane = &plane, .tcp_relay = (struct tcp_relay *)&fake};
+
+    loop_destroy(loop);
+    assert_int_equal(loop_create(&with_tcp, &loop), 0);
+    (void)state;
+    plane.config.stream_thread_count = 1;
+    fake.closed[0] = 1000;
+    punt(PUNT_MESSAGE, 0, 20);
+    loop_run(loop);
+    assert_string_equal(story, "gone1000 tcp-but1000 message20/0 tcp answered armed ");
+}
+
 static void a_hangup_rereads_and_ends_nothing(void **state)
 {
     (void)state;
@@ -573,6 +598,7 @@ int main(void)
         WITH_LOOP(a_removed_relay_is_no_removed_allocation),
         WITH_LOOP(the_end_of_a_connection_comes_before_what_was_fetched_behind_it),
         WITH_LOOP(the_end_of_a_connection_waits_for_room_and_is_not_lost),
+        WITH_LOOP(commands_about_tcp_come_before_the_answer_and_spare_who_is_gone),
         WITH_LOOP(a_hangup_rereads_and_ends_nothing),
         WITH_LOOP(an_event_waits_for_room_and_is_not_lost),
         WITH_LOOP(what_waits_for_room_at_the_end_is_given_back),

@@ -31,6 +31,22 @@ static void one_worker_can_take_everything(void **state)
     assert_true(limits.channels_per_worker >= 2 * 16384);
 }
 
+static void peers_over_tcp_have_no_room_where_they_are_not_relayed(void **state)
+{
+    struct settings settings = usual;
+    struct turn_limits limits;
+
+    (void)state;
+    settings.tcp_connections = 9;
+    settings.tcp_connections_per_allocation = 3;
+    sizing_limits(&settings, &limits);
+    assert_int_equal(limits.tcp_connections, 0);
+    settings.tcp_relay = true;
+    sizing_limits(&settings, &limits);
+    assert_int_equal(limits.tcp_connections, 9);
+    assert_int_equal(limits.tcp_connections_per_allocation, 3);
+}
+
 static void workers_take_twice_their_share_at_most(void **state)
 {
     struct settings settings = usual;
@@ -159,6 +175,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_worker_can_take_everything),
+        cmocka_unit_test(peers_over_tcp_have_no_room_where_they_are_not_relayed),
         cmocka_unit_test(workers_take_twice_their_share_at_most),
         cmocka_unit_test(few_allocations_may_all_be_at_their_limits),
         cmocka_unit_test(no_pool_is_larger_than_can_be_used),

@@ -2,6 +2,8 @@
 // Claims about the TURN server that a configuration makes.
 #include "control/turn_state.h"
 
+#include <errno.h>
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -103,6 +105,16 @@ static void userhash_is_announced_when_it_is_served(void **state)
                      NONCE_FEATURE_PASSWORD_ALGORITHMS | NONCE_FEATURE_USERNAME_ANONYMITY);
 }
 
+static int listen_nowhere(void *context, uint32_t allocation, struct turn_relayed_address address)
+{
+    (void)context;
+    (void)allocation;
+    (void)address;
+    return -EADDRINUSE;
+}
+
+static const struct turn_tcp_listener nowhere = {.listen = listen_nowhere};
+
 static enum peer_verdict check(const struct turn_state *turn, const char *peer)
 {
     struct transport_address address;
@@ -119,7 +131,7 @@ static void of_our_own_addresses_only_advertised_relay_ports_are_reachable(void 
     struct turn_state turn;
 
     (void)state;
-    assert_int_equal(turn_state_init(&settings, &interface, &plane, &limits, &turn), 0);
+    assert_int_equal(turn_state_init(&settings, &interface, &plane, &limits, &nowhere, &turn), 0);
     assert_int_equal(check(&turn, "203.0.113.7:50000"), PEER_HAIRPIN);
     assert_int_equal(check(&turn, "203.0.113.7:3478"), PEER_DENIED_OWN);
     assert_int_equal(check(&turn, "10.0.0.1:50000"), PEER_DENIED_OWN);
@@ -143,7 +155,7 @@ static void the_rules_of_the_configuration_hold(void **state)
     assert_int_equal(ip_prefix_parse("10.1.0.0/16", &deny), 0);
     settings.allow_peer = (struct setting_list){&allow, 1};
     settings.deny_peer = (struct setting_list){&deny, 1};
-    assert_int_equal(turn_state_init(&settings, &interface, &plane, &limits, &turn), 0);
+    assert_int_equal(turn_state_init(&settings, &interface, &plane, &limits, &nowhere, &turn), 0);
     assert_int_equal(check(&turn, "10.9.9.9:9"), PEER_ALLOWED);
     assert_int_equal(check(&turn, "10.1.9.9:9"), PEER_DENIED_RULE);
     turn_state_done(&turn);
@@ -159,7 +171,8 @@ static void a_user_that_cannot_be_used_fails_the_start(void **state)
 
     (void)state;
     settings.users = (struct setting_list){twice, 2};
-    assert_int_not_equal(turn_state_init(&settings, &interface, &plane, &limits, &turn), 0);
+    assert_int_not_equal(turn_state_init(&settings, &interface, &plane, &limits, &nowhere, &turn),
+                         0);
     assert_null(turn.server);
 }
 

@@ -131,6 +131,29 @@ static void a_message_comes_back_as_it_went(void **state)
     }
 }
 
+static void an_answer_of_the_control_planes_is_read_as_a_workers(void **state)
+{
+    struct plane *plane = *state;
+    const struct span message = {(const uint8_t *)"late", 4};
+    const char *const clients[] = {"192.0.2.1:1000", "[2001:db8::1]:1000"};
+    for (unsigned i = 0; i < 2; i++) {
+        const struct client_key key = client(clients[i]);
+        struct rte_mbuf *frame = stream_make_answer(plane, &key, message);
+        struct stream_packet read;
+        assert_non_null(frame);
+        assert_true(stream_packet_read(frame, &read));
+        assert_false(read.is_datagram);
+        assert_int_equal(read.listener, key.listener);
+        assert_true(transport_address_equal(&read.client, &key.address));
+        assert_int_equal(read.payload.len, 4);
+        assert_memory_equal(read.payload.data, "late", 4);
+        stream_packet_free(frame);
+    }
+    static uint8_t bytes[RTE_MBUF_DEFAULT_DATAROOM * (POOL_LEN + 1)];
+    const struct client_key key = client(clients[0]);
+    assert_null(stream_make_answer(plane, &key, (struct span){bytes, sizeof(bytes)}));
+}
+
 static void wakes_a_thread_that_waits(void **state)
 {
     struct plane *plane = *state;
@@ -175,6 +198,7 @@ int main(void)
         CLAIM(messages_go_to_the_worker_that_was_named_until_it_has_no_room),
         CLAIM(no_buffer_is_said_and_nothing_is_lost),
         CLAIM(a_message_comes_back_as_it_went),
+        CLAIM(an_answer_of_the_control_planes_is_read_as_a_workers),
         CLAIM(wakes_a_thread_that_waits),
         CLAIM(news_wake_the_control_plane),
     };
