@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The DTLS clients of a thread and how their associations end: at a newer handshake, by time, by want of room. Each end
-// of one that was open is told to the control plane, now or when there is room. "Open" here is quiet or not.
+// of one that was open is told to the control plane, when there is room, and once more. "Open" here is quiet or not.
 #pragma once
 
 #include "base/timer_wheel.h"
 #include "control/dtls_table.h"
+#include "control/stream_farewells.h"
 #include "control/stream_sources.h"
 
 #include <stdbool.h>
@@ -27,6 +28,7 @@ struct dtls_clients {
     struct dtls_table table;
     struct timer_wheel idle;
     struct stream_sources sources;
+    struct stream_farewells farewells;
     uint64_t now_ms; // set by whoever calls
 };
 

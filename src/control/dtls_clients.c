@@ -76,6 +76,7 @@ void dtls_clients_done(struct dtls_clients *clients)
         give_up(clients, place);
     close_all(clients, DTLS_QUIET);
     close_all(clients, DTLS_OPEN);
+    stream_farewells_done(&clients->farewells);
     stream_sources_done(&clients->sources);
     dtls_table_done(&clients->table);
     timer_wheel_done(&clients->idle);
@@ -187,7 +188,19 @@ void dtls_clients_send_news(struct dtls_clients *clients)
 
         if (stream_news_send(clients->thread->plane, clients->thread->thread, &news) != 0)
             return;
+        stream_farewells_add(&clients->farewells, &news.client, now_s(clients));
         remove_place(clients, place);
+    }
+}
+
+static void tell_again(struct dtls_clients *clients)
+{
+    struct stream_news news;
+
+    while (stream_farewells_next(&clients->farewells, now_s(clients), &news.client)) {
+        if (!dtls_clients_find_open(clients, &news.client) &&
+            stream_news_send(clients->thread->plane, clients->thread->thread, &news) != 0)
+            stream_farewells_add(&clients->farewells, &news.client, now_s(clients));
     }
 }
 
@@ -225,6 +238,7 @@ void dtls_clients_tick(struct dtls_clients *clients)
 {
     retransmit(clients);
     end_idle(clients);
+    tell_again(clients);
     dtls_clients_send_news(clients);
 }
 
@@ -234,5 +248,7 @@ uint32_t dtls_clients_tick_ms(const struct dtls_clients *clients)
 
     if (lists[DTLS_HALF_OPEN].count > 0 || lists[DTLS_ENDED].count > 0)
         return BUSY_TICK_MS;
-    return lists[DTLS_QUIET].count + lists[DTLS_OPEN].count > 0 ? IDLE_TICK_MS : 0;
+    return lists[DTLS_QUIET].count + lists[DTLS_OPEN].count + clients->farewells.count > 0
+               ? IDLE_TICK_MS
+               : 0;
 }

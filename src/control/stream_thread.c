@@ -404,6 +404,8 @@ static int begin_dtls(struct stream_thread *thread, uint16_t mtu)
         .mtu = mtu,
         .associations_max = thread->limits.connections,
         .handshakes_max = thread->limits.half_open,
+        .per_source = thread->limits.per_source,
+        .quiet_s = thread->limits.quiet_s,
         .idle_s = thread->limits.idle_s,
     };
 
