@@ -8,7 +8,7 @@ usage() {
 usage: bench/run.sh [OPTION...]
 
 Builds turnpike for speed, runs every benchmark that can run here, one after the other, and makes a page of tables and
-plots of what they measured. Some fourteen minutes; nothing else should run meanwhile.
+plots of what they measured. Some seventeen minutes; nothing else should run meanwhile.
 
   --quick            three minutes: fewer allocations, repetitions and seconds
   --only STEP,...    of these: $(IFS=, && echo "${STEPS[*]}")
@@ -20,12 +20,12 @@ plots of what they measured. Some fourteen minutes; nothing else should run mean
   --help
 
 forward, draws, handoff, tables, requests and setup need no root. memif needs root and Debian's dpdk-dev (testpmd); huge pages are
-reserved for it and given back. coturn needs root and Debian's coturn. What cannot run is skipped, and why is said
+reserved for it and given back. coturn and streams need root and Debian's coturn. What cannot run is skipped, and why is said
 here and on the page.
 HELP
 }
 
-STEPS=(forward draws handoff tables requests setup memif coturn)
+STEPS=(forward draws handoff tables requests setup memif coturn streams)
 cd "$(dirname "$0")/.." || exit 1
 results='' build=build-bench only=("${STEPS[@]}") quick=false publish=false no_build=false nice=-20
 die() {
@@ -136,7 +136,7 @@ failed=false
 build() {
     [ -f "$build/build.ninja" ] || meson setup "$build" --buildtype=release || return
     ninja -C "$build" turnpike bench/forward bench/handoff/handoff bench/tables/tables bench/requests \
-        bench/setup bench/load/load
+        bench/setup bench/load/load bench/streams/streams
 }
 
 if ! $no_build; then
@@ -158,6 +158,7 @@ if $quick; then
     memif=(--case 24x10k --case 160x10k --case 1200x10k --repeat 3 --duration 0.3 --latency-duration 1
         --rate 100k --rate 1M --rate 3M --upkeep-duration 2)
     coturn=(--repeat 1 --duration 1)
+    streams=(--repeat 1 --duration 0.2 --warm-up 0.1 --payload 1200 --direction both)
     huge=512
 else
     forward=(--case "$media_cases")
@@ -166,6 +167,7 @@ else
     handoff=() tables=() requests=() setup=(--allocations 1000000)
     # Short runs, often in turn: virtual CPUs move.
     memif=(--repeat 20 --duration 0.3 --latency-duration 2 --upkeep-duration 6) coturn=(--repeat 10 --duration 0.6)
+    streams=(--repeat 3 --duration 0.5 --warm-up 0.2)
     huge=2048
 fi
 
@@ -191,6 +193,14 @@ if wants coturn; then
         skip coturn "$why"
     else
         run coturn bench/compare --build "$PWD/$build" --realtime --nice "$nice" "${coturn[@]}"
+    fi
+fi
+if wants streams; then
+    why=$(why_not turnserver coturn)
+    if [ -n "$why" ]; then
+        skip streams "$why"
+    else
+        run streams bench/compare streams --build "$PWD/$build" --realtime --nice "$nice" "${streams[@]}"
     fi
 fi
 

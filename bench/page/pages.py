@@ -38,6 +38,12 @@ RIVAL_FIGURES = [
     ("latency to client, paced, p50 us", ("paced", "media", "to_client", "latency_us", "p50"), True),
     ("latency to client, paced, p99 us", ("paced", "media", "to_client", "latency_us", "p99"), True),
 ]
+STREAM_DIRECTIONS = {
+    "to-peer": "packets to peers",
+    "to-client": "packets to clients",
+    "both": "packets, both ways",
+    "connections": "connections with a Binding",
+}
 NOTHING = "This run has none: it was not measured.\n"
 
 
@@ -78,6 +84,7 @@ class Page:
             ("Setting up", self.setup()),
             ("Memory", self.memory()),
             ("Beside coturn", self.coturn()),
+            ("TCP, TLS and DTLS", self.streams()),
             ("What bounds it", (HERE / "bounds.md").read_text()),
             ("On paper: 100G, 64 cores, a million calls", paper.text(self.results, HERE / "on-paper.md")),
             ("Pktgen-DPDK over vhost, one machine", (HERE / "pktgen.md").read_text()),
@@ -350,6 +357,51 @@ class Page:
         rate = lookup(ours[0], ("paced", "media", "rate"))
         return (HERE / "coturn.md").read_text().format(repeat=len(ours), rate=rate or "a fixed number of") + "\n" + table(
             ["median of the runs", "turnpike", "coturn", "turnpike is better by"], rows) + self.veth_floor(ours)
+
+    def streams(self):
+        cases = self.results.stream_cases()
+        if not cases:
+            return NOTHING
+        streams = self.results.get("streams")
+        text = (HERE / "streams.md").read_text().format(**streams)
+        rows = [self.stream_row(case) for case in cases]
+        return text + "\n" + table(
+            ["transport", "payload, bytes", "what", "turnpike, /s", "coturn, /s", "turnpike, Gbit/s", "lost by turnpike, by coturn",
+             "turnpike / coturn (least..most)", "generator-bound"], rows) + self.openssl_alone(streams)
+
+    def stream_row(self, case):
+        runs = case["turnpike"], case["coturn"]
+        rates = [median([run["per_second"] for run in one]) for one in runs]
+        ratios = [ours["per_second"] / theirs["per_second"] for ours, theirs in zip(*runs) if theirs["per_second"]]
+        bits = median([run.get("gbit_per_second") for run in runs[0]])
+        bound = [name for name in ("turnpike", "coturn") if any(run["is_generator_bound"] for run in case[name])]
+        ratio = self.results.stream_ratio(case)
+        return [case["transport"].upper(), case.get("payload_bytes", ""), STREAM_DIRECTIONS[case["direction"]],
+                *(f"{rate:,.0f}" for rate in rates), f"{bits:.2f}" if bits else "", self.lost_of(runs) if bits else "",
+                f"{ratio:.2f} ({min(ratios):.2f}..{max(ratios):.2f})" if ratios else "", ", ".join(bound) or "no"]
+
+    def lost_of(self, runs):
+        shares = [sum(run["lost"] for run in one) / max(1, sum(run["sent"] for run in one)) for one in runs]
+        return ", ".join(f"{100 * share:.1f} %" for share in shares)
+
+    def openssl_alone(self, streams):
+        alone = {name: median([run[name] for run in streams["openssl"]])
+                 for name in ("handshakes_per_second", "written_per_second", "read_per_second")}
+        ours = {(case["transport"], case.get("payload_bytes"), case["direction"]): case["turnpike"]
+                for case in streams["cases"]}
+        near = []
+        for what, name, key in (
+            ("TLS handshakes", "handshakes_per_second", ("tls", None, "connections")),
+            ("records to clients over TLS", "written_per_second", ("tls", 1200, "to-client")),
+            ("records from clients over DTLS", "read_per_second", ("dtls", 1200, "to-peer")),
+        ):
+            if key in ours:
+                near.append(f"{what} {median([run['per_second'] for run in ours[key]]) / alone[name]:.2f}")
+        return (
+            f"\nOpenSSL alone on the relay's CPU, without sockets or TURN, in the same run: {alone['handshakes_per_second']:,.0f} full "
+            f"handshakes/s of a TLS 1.3 server, {alone['written_per_second']:,.0f} records/s of 1204 bytes written and "
+            f"{alone['read_per_second']:,.0f} read. Of that turnpike, with all it does besides, reaches: {', '.join(near)}.\n"
+        )
 
     def veth_floor(self, ours):
         floors = self.results.coturn_runs("macswap")

@@ -5,7 +5,8 @@ import json
 import pathlib
 import statistics
 
-NAMES = ["run", "forward", "forward-others", "forward-draws", "handoff", "tables", "requests", "setup", "memif", "coturn"]
+NAMES = ["run", "forward", "forward-others", "forward-draws", "handoff", "tables", "requests", "setup", "memif", "coturn",
+         "streams"]
 FORWARDS = ["forward", "forward-others", "forward-draws"]
 # Of a load generator's report: not told on the page.
 UNTOLD = {"requests", "frames", "flows_used", "flows_with_loss", "flows_reordered", "flows_with_duplicates",
@@ -115,6 +116,20 @@ class Results:
         figures = [(lookup(ours, path), lookup(theirs, path)) for ours, theirs in pairs]
         figures = [pair for pair in figures if None not in pair and 0 not in pair]
         return median([theirs / ours if is_less_better else ours / theirs for ours, theirs in figures])
+
+
+    def stream_cases(self):
+        return self.files.get("streams", {}).get("cases", [])
+
+    def stream_ratio(self, case):
+        """Of runs beside each other."""
+        return median([ours["per_second"] / theirs["per_second"]
+                       for ours, theirs in zip(case["turnpike"], case["coturn"]) if theirs["per_second"]])
+
+    def stream_ratios(self, transport, is_media):
+        cases = [case for case in self.stream_cases()
+                 if case["transport"] == transport and (case["direction"] != "connections") == is_media]
+        return [ratio for ratio in map(self.stream_ratio, cases) if ratio is not None]
 
 
 def lookup(report, path):

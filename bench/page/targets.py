@@ -86,6 +86,11 @@ def latency_against_coturn(results):
     return min((way for way in ways if way), default=None)
 
 
+def streams_against_coturn(transport, is_media):
+    """The worst of its cases."""
+    return lambda results: min(results.stream_ratios(transport, is_media), default=None)
+
+
 def allocates_by_packets(results):
     return results.memif_median("turnpike", "allocated_per_second", 160, 10_000)
 
@@ -114,6 +119,12 @@ TARGETS = [
            memif_against_coturn),
     Target("AF_XDP on veth against coturn on the same, packets/s delivered", 4, "x", True, veth_against_coturn),
     Target("p99 latency there at half of coturn's peak: coturn's against ours", 4, "x", True, latency_against_coturn),
+    *(
+        Target(f"{name} against coturn, one core each, {what}", 1, "x", True, streams_against_coturn(transport, is_media))
+        for transport, name, handshakes in (
+            ("tcp", "TCP", "connections/s"), ("tls", "TLS", "handshakes/s"), ("dtls", "DTLS", "handshakes/s"))
+        for is_media, what in ((True, "packets/s delivered, the worst of its cases"), (False, handshakes))
+    ),
     Target("a Binding answer, with FINGERPRINT and software checksums", 160, "cycles", False, cycles("binding")),
     Target("a 401 answer, the same", 200, "cycles", False, cycles("unauthenticated")),
     *(

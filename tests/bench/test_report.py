@@ -142,6 +142,23 @@ class Report(unittest.TestCase):
         self.assert_row(page, "over memif against coturn on veth, both ways mixed, one core each, packets/s delivered", "160x", "yes")
         self.assertIn("| both ways, flat out, packets/s | 300,000 | 50,000 | 6.00x |", page)
 
+    def test_streams_are_compared_at_their_worst(self):
+        def run(rate):
+            return {"per_second": rate, "gbit_per_second": rate * 9.6e-6, "sent": 1000, "lost": 10, "is_generator_bound": False}
+
+        def case(direction, ours, theirs, **more):
+            return {"transport": "tls", "direction": direction, "turnpike": [run(ours)] * 3, "coturn": [run(theirs)] * 3} | more
+
+        cases = [case("to-peer", 3e5, 1e5, payload_bytes=1200), case("to-client", 2e5, 1e5, payload_bytes=1200),
+                 case("connections", 900, 1000)]
+        openssl = {"handshakes_per_second": 1800, "written_per_second": 1e6, "read_per_second": 1e6}
+        page, _ = self.page_of(streams={"repeat": 3, "clients": 64, "openssl": [openssl], "cases": cases})
+        self.assert_row(page, "TLS against coturn, one core each, packets/s delivered, the worst of its cases", "2x", "yes")
+        self.assert_row(page, "TLS against coturn, one core each, handshakes/s", "0.9x", "no")
+        self.assert_row(page, "DTLS against coturn, one core each, handshakes/s", "", "not measured")
+        self.assertIn("| TLS | 1200 | packets to clients | 200,000 | 100,000 | 1.92 | 1.0 %, 1.0 % | 2.00 (2.00..2.00) | no |", page)
+        self.assertIn("TLS handshakes 0.50, records to clients over TLS 0.20.", page)
+
     def test_what_is_on_paper_follows_from_what_was_measured(self):
         results = [forward("mixed", 1_000_000, 4.0)]
         page, _ = self.page_of(forward=FORWARD | {"results": results}, setup=SETUP, memif=MEMIF)

@@ -29,12 +29,13 @@ class Run(unittest.TestCase):
             tools.mkdir()
             for name in TOOLS:
                 (tools / name).symlink_to(shutil.which(name))
-            done = self.run_it("--quick", "--no-build", "--build", self.build, "--only", "requests,memif,coturn",
+            done = self.run_it("--quick", "--no-build", "--build", self.build, "--only", "requests,memif,coturn,streams",
                                "--results", results, PATH=str(tools))
             self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
             run = json.loads((results / "run.json").read_text())
             self.assertEqual([(step["name"], step["status"]) for step in run["steps"]],
-                             [("requests", "done"), ("memif", "skipped"), ("coturn", "skipped")])
+                             [("requests", "done"), ("memif", "skipped"), ("coturn", "skipped"),
+                              ("streams", "skipped")])
             for step in run["steps"][1:]:
                 self.assertIn(step["why"], done.stdout)
                 self.assertRegex(step["why"], "skipped: (not root|one CPU|no (dpdk-testpmd|turnserver))")
