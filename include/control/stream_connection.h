@@ -16,6 +16,8 @@ void stream_connection_begin(struct stream_thread *thread, int fd, const struct 
 
 // The socket is ready for these of epoll's events. May close.
 void stream_connection_serve(struct stream_thread *thread, struct stream_connection *connection, uint32_t events);
+// The peer's socket is, of one that is joined. May close.
+void stream_connection_serve_peer(struct stream_thread *thread, struct stream_connection *connection, uint32_t events);
 // It was taken from the thread's waiting. May close.
 void stream_connection_resume(struct stream_thread *thread, struct stream_connection *connection);
 // A timer of its is due. May close.
@@ -25,6 +27,10 @@ void stream_connection_expire(struct stream_thread *thread, struct stream_connec
 void stream_connection_send(struct stream_thread *thread, struct stream_connection *connection, struct span message);
 // May close.
 void stream_connection_flush(struct stream_thread *thread, struct stream_connection *connection);
+
+// A socket, which is the connection's from here on, to be joined with it once the client has the answer to its
+// ConnectionBind. May close.
+void stream_connection_join(struct stream_thread *thread, struct stream_connection *connection, int peer);
 
 // What can be written at once is written. The control plane hears of it.
 void stream_connection_close(struct stream_thread *thread, struct stream_connection *connection);

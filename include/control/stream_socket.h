@@ -30,6 +30,10 @@ int stream_socket_write_messages(struct stream_socket *socket, const void *bytes
 // 0: nothing is left that was written; else as above.
 int stream_socket_flush(struct stream_socket *socket);
 
+// Nothing more will be written, and the other side hears of it. 0; -EAGAIN: wait for the socket, and say so again; else
+// as above.
+int stream_socket_end(struct stream_socket *socket);
+
 // Bytes that have come may be read without another word of the kernel's.
 bool stream_socket_has_pending(const struct stream_socket *socket);
 // What waits for the socket waits for room to write.

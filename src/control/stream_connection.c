@@ -3,6 +3,7 @@
 // settle(), which says what it waits for: words of its socket and time.
 #include "control/stream_connection.h"
 
+#include "control/stream_join.h"
 #include "control/tls_contexts.h"
 #include "exchange/client_home.h"
 #include "exchange/plane.h"
@@ -21,6 +22,7 @@
 // Types of messages that matter here (RFC 8656 section 7.3, RFC 6062 section 4.3).
 #define STUN_ALLOCATE_SUCCESS        0x0103
 #define STUN_CONNECTION_BIND_REQUEST 0x000B
+#define STUN_CONNECTION_BIND_SUCCESS 0x010B
 #define STUN_CONNECTION_BIND_ERROR   0x011B
 // Bytes of one connection in one turn.
 #define TURN_LEN (64 * 1024)
@@ -125,6 +127,8 @@ void stream_connection_close(struct stream_thread *thread, struct stream_connect
 
     if (connection->phase == STREAM_PHASE_OPEN)
         write_out(thread, connection, &ignored);
+    if (connection->join)
+        stream_join_destroy(connection->join);
     stream_socket_close(&connection->socket);
     stream_buffer_done(&connection->in);
     stream_buffer_done(&connection->out);
@@ -203,6 +207,10 @@ static void set_timer(struct stream_thread *thread, const struct stream_connecti
     uint32_t index = index_of(thread, connection);
     uint32_t due_s = deadline_s(thread, connection);
 
+    if (connection->phase == STREAM_PHASE_JOINED) {
+        timer_wheel_cancel(&thread->timers, index); // the allocation's end is theirs
+        return;
+    }
     if (!timer_wheel_runs(&thread->timers, index) ||
         timer_wheel_deadline_s(&thread->timers, index) > due_s)
         timer_wheel_set(&thread->timers, index, thread->now_s, due_s);
@@ -227,10 +235,9 @@ static uint32_t wanted_events(const struct stream_connection *connection)
 }
 
 static uint64_t tag_of(const struct stream_thread *thread,
-                       const struct stream_connection *connection)
+                       const struct stream_connection *connection, enum stream_tag tag)
 {
-    const struct stream_tagged tagged = {index_of(thread, connection), connection->generation,
-                                         STREAM_TAG_CLIENT};
+    const struct stream_tagged tagged = {index_of(thread, connection), connection->generation, tag};
 
     return stream_tag_write(&tagged);
 }
@@ -239,7 +246,7 @@ static void settle(struct stream_thread *thread, struct stream_connection *conne
 {
     struct epoll_event event = {
         .events = wanted_events(connection),
-        .data.u64 = tag_of(thread, connection),
+        .data.u64 = tag_of(thread, connection, STREAM_TAG_CLIENT),
     };
 
     if (event.events != connection->interest)
@@ -397,11 +404,66 @@ static int receive(struct stream_thread *thread, struct stream_connection *conne
     return 0;
 }
 
+// Joined with a peer (RFC 6062 section 4.3).
+
+static void watch_joined(struct stream_thread *thread, int fd, bool is_done, uint64_t tag,
+                         uint32_t events, uint32_t *interest)
+{
+    struct epoll_event event = {.events = events, .data.u64 = tag};
+
+    if (is_done)
+        epoll_ctl(thread->epoll, EPOLL_CTL_DEL, fd, NULL);
+    else if (events != *interest)
+        epoll_ctl(thread->epoll, EPOLL_CTL_MOD, fd, &event);
+    *interest = events;
+}
+
+static void serve_joined(struct stream_thread *thread, struct stream_connection *connection)
+{
+    struct stream_join *join = connection->join;
+
+    if (stream_join_carry(join, thread->received, STREAM_RECEIVE_LEN) != 0) {
+        stream_connection_close(thread, connection);
+        return;
+    }
+    watch_joined(thread, connection->socket.fd, stream_join_client_is_done(join),
+                 tag_of(thread, connection, STREAM_TAG_CLIENT), stream_join_client_events(join),
+                 &connection->interest);
+    watch_joined(thread, join->peer.fd, stream_join_peer_is_done(join),
+                 tag_of(thread, connection, STREAM_TAG_PEER), stream_join_peer_events(join),
+                 &join->interest);
+    set_timer(thread, connection);
+    if ((connection->interest & EPOLLIN) && stream_socket_has_pending(&connection->socket)) {
+        thread->hurries = true;
+        wait_for_turn(thread, connection);
+    }
+}
+
+// The answer to the ConnectionBind has gone; what the client has sent behind it is the peer's.
+static void begin_joined(struct stream_thread *thread, struct stream_connection *connection)
+{
+    struct stream_join *join = connection->join;
+    struct epoll_event event = {.data.u64 = tag_of(thread, connection, STREAM_TAG_PEER)};
+
+    leave_quiet(thread, connection);
+    connection->phase = STREAM_PHASE_JOINED;
+    join->to_peer.waiting = connection->in;
+    connection->in = (struct stream_buffer){0};
+    stream_count(&thread->counters.joined, 1);
+    if (epoll_ctl(thread->epoll, EPOLL_CTL_ADD, join->peer.fd, &event) == 0)
+        serve_joined(thread, connection);
+    else
+        close_for(thread, connection, &thread->counters.no_memory);
+}
+
 static void flush(struct stream_thread *thread, struct stream_connection *connection)
 {
     int error = 0;
+    bool is_all = write_out(thread, connection, &error);
 
-    if (write_out(thread, connection, &error) || error == -EAGAIN)
+    if (is_all && connection->join && connection->is_bound)
+        begin_joined(thread, connection);
+    else if (is_all || error == -EAGAIN)
         settle(thread, connection);
     else
         stream_connection_close(thread, connection);
@@ -418,8 +480,13 @@ static void serve_open(struct stream_thread *thread, struct stream_connection *c
 
 void stream_connection_resume(struct stream_thread *thread, struct stream_connection *connection)
 {
-    enum cut cut = take_waiting(thread, connection);
+    enum cut cut;
 
+    if (connection->phase == STREAM_PHASE_JOINED) {
+        serve_joined(thread, connection);
+        return;
+    }
+    cut = take_waiting(thread, connection);
     if (cut == CUT_BAD)
         stream_connection_close(thread, connection);
     else if (cut == CUT_WAIT)
@@ -610,7 +677,7 @@ static bool watch(struct stream_thread *thread, struct stream_connection *connec
 {
     struct epoll_event event = {
         .events = EPOLLIN,
-        .data.u64 = tag_of(thread, connection),
+        .data.u64 = tag_of(thread, connection, STREAM_TAG_CLIENT),
     };
 
     connection->interest = event.events;
@@ -667,8 +734,34 @@ void stream_connection_serve(struct stream_thread *thread, struct stream_connect
         read_proxy_header(thread, connection);
     else if (connection->phase == STREAM_PHASE_HANDSHAKE)
         shake(thread, connection);
+    else if (connection->phase == STREAM_PHASE_JOINED)
+        serve_joined(thread, connection);
     else
         serve_open(thread, connection);
+}
+
+void stream_connection_serve_peer(struct stream_thread *thread,
+                                  struct stream_connection *connection, uint32_t events)
+{
+    if ((events & (EPOLLERR | EPOLLHUP)) && !(connection->join->interest & EPOLLIN))
+        stream_connection_close(thread, connection);
+    else
+        serve_joined(thread, connection);
+}
+
+void stream_connection_join(struct stream_thread *thread, struct stream_connection *connection,
+                            int peer)
+{
+    bool is_expected = connection->phase == STREAM_PHASE_OPEN && connection->is_binding;
+
+    if (is_expected && !connection->join)
+        connection->join = stream_join_create(&connection->socket, peer);
+    if (connection->join && connection->join->peer.fd == peer) {
+        flush(thread, connection);
+        return;
+    }
+    close(peer);
+    stream_connection_close(thread, connection);
 }
 
 // Messages for the client.
@@ -694,6 +787,7 @@ static void notice(struct stream_thread *thread, struct stream_connection *conne
         connection->has_allocation = true;
         leave_quiet(thread, connection);
     }
+    connection->is_bound |= is_of_type(message, STUN_CONNECTION_BIND_SUCCESS);
     if (is_of_type(message, STUN_CONNECTION_BIND_ERROR)) {
         connection->is_binding = false;
         wait_for_turn(thread, connection);

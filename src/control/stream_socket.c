@@ -172,9 +172,10 @@ int stream_socket_write(struct stream_socket *socket, const void *bytes, size_t 
     error = stream_socket_flush(socket);
     if (!error)
         error = write_tls(socket->ssl, bytes, len, ret_len);
-    if (!error)
-        error = stream_socket_flush(socket);
-    return error == -EAGAIN && socket->sealed.len > 0 ? 0 : error;
+    if (error)
+        return error;
+    error = stream_socket_flush(socket);
+    return error == -EAGAIN ? 0 : error; // what is sealed is written
 }
 
 // With its header at the start: the whole of it, padding included.
@@ -224,6 +225,20 @@ int stream_socket_write_messages(struct stream_socket *socket, const void *bytes
     *ret_len = written;
     error = stream_socket_flush(socket);
     return error == -EAGAIN ? 0 : error;
+}
+
+int stream_socket_end(struct stream_socket *socket)
+{
+    int error;
+
+    if (socket->ssl && !(SSL_get_shutdown(socket->ssl) & SSL_SENT_SHUTDOWN)) {
+        ERR_clear_error();
+        SSL_shutdown(socket->ssl);
+    }
+    error = stream_socket_flush(socket);
+    if (error)
+        return error;
+    return shutdown(socket->fd, SHUT_WR) == 0 || errno == ENOTCONN ? 0 : -errno;
 }
 
 bool stream_socket_has_pending(const struct stream_socket *socket)

@@ -120,17 +120,24 @@ static void flush_touched(struct stream_thread *thread)
 
 static void take_order(struct stream_thread *thread, const struct stream_order *order)
 {
+    bool joins = order->kind == STREAM_ORDER_JOIN;
     struct stream_connection *connection;
 
     if (is_dtls(thread, &order->client)) {
+        if (joins)
+            close(order->socket); // RFC 6062 section 4.3 is for TCP and TLS
         dtls_server_close(thread->dtls, &order->client);
         return;
     }
     connection = stream_table_find(&thread->table, &order->client);
-    if (order->kind == STREAM_ORDER_JOIN)
-        close(order->socket);
-    if (connection && connection->phase != STREAM_PHASE_GONE)
+    if (!connection || connection->phase == STREAM_PHASE_GONE) {
+        if (joins)
+            close(order->socket);
+    } else if (joins) {
+        stream_connection_join(thread, connection, order->socket);
+    } else {
         stream_connection_close(thread, connection);
+    }
 }
 
 // True: there may be more.
@@ -277,7 +284,10 @@ static void serve_client(struct stream_thread *thread, struct stream_tagged tagg
     // It comes up again: epoll takes those that are ready in turn.
     if (connection->phase == STREAM_PHASE_HANDSHAKE && (*handshakes)++ >= HANDSHAKES_PER_TURN)
         return;
-    stream_connection_serve(thread, connection, events);
+    if (tagged.tag == STREAM_TAG_PEER)
+        stream_connection_serve_peer(thread, connection, events);
+    else
+        stream_connection_serve(thread, connection, events);
 }
 
 static void on_sockets(evutil_socket_t fd, short what, void *context)
@@ -493,7 +503,7 @@ static void close_all(struct stream_thread *thread)
     for (uint32_t i = 0; i < thread->table.pool.fresh; i++) {
         struct stream_connection *connection = &thread->table.connections[i];
 
-        if (timer_wheel_runs(&thread->timers, i)) {
+        if (connection->phase != STREAM_PHASE_GONE) {
             connection->has_spoken = false;
             stream_connection_close(thread, connection);
         }

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A client's data connection and its peer's connection, one behind the other (RFC 6062 section 4.3): bytes go through
+// as they come, each way in its own time, and so does the end of either. What one end does not take yet holds the other
+// back; nothing is kept while nothing waits.
+#pragma once
+
+#include "control/stream_buffer.h"
+#include "control/stream_socket.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct stream_join_way {
+    struct stream_buffer waiting; // for the end that it goes to
+    bool is_ended;                // nothing more comes
+    bool is_shut;                 // and the other end has been told
+};
+
+struct stream_join {
+    struct stream_socket *client; // borrowed
+    struct stream_socket peer;
+    struct stream_join_way to_peer;
+    struct stream_join_way to_client;
+    uint32_t interest; // of epoll's events, in the peer's socket
+};
+
+// peer: a socket, the join's from here on, if one is made. NULL: no memory.
+struct stream_join *stream_join_create(struct stream_socket *client, int peer);
+void stream_join_destroy(struct stream_join *join);
+
+// Whatever can be carried now, or much of it. room: for the moment. 0; -ESHUTDOWN: both ends are at theirs; else
+// -errno: one has failed.
+int stream_join_carry(struct stream_join *join, void *room, size_t room_len);
+
+// EPOLLIN and EPOLLOUT, as carrying on waits for the sockets.
+uint32_t stream_join_client_events(const struct stream_join *join);
+uint32_t stream_join_peer_events(const struct stream_join *join);
+// Nothing comes of a socket any more, and nothing goes to it: not even its errors matter.
+bool stream_join_client_is_done(const struct stream_join *join);
+bool stream_join_peer_is_done(const struct stream_join *join);
