@@ -10,11 +10,17 @@
 #include <assert.h>
 #include <errno.h>
 #include <event2/event.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+// Connections' buffers come and go with each burst. A heap that gives them back to the kernel each
+// time takes as much again for the page faults.
+#define HEAP_KEPT_BYTES   (32 << 20)
+#define MAPPED_FROM_BYTES (4 << 20)
 
 struct server_thread {
     struct stream_thread *thread;
@@ -79,6 +85,8 @@ int stream_server_create(const struct stream_server_config *config,
     struct stream_server *server = calloc(1, sizeof(*server));
     int error = 0;
 
+    (void)mallopt(M_TRIM_THRESHOLD, HEAP_KEPT_BYTES);
+    (void)mallopt(M_MMAP_THRESHOLD, MAPPED_FROM_BYTES);
     assert(plane->stream_thread_count == (config->threads > 0 ? config->threads : 1));
     if (!server)
         return -ENOMEM;
