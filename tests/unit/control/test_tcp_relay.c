@@ -425,6 +425,23 @@ static void closes_nothing_where_the_client_is_gone_and_may_be_back(void **state
     close(peer);
 }
 
+static void the_end_of_a_joined_one_is_no_news_of_who_came_after(void **state)
+{
+    int first = peer_connects(), second;
+
+    (void)state;
+    wait_for(&fake.accepted_count, 1);
+    bind_client(100);
+    carry_out_but(&(struct turn_command){.kind = TURN_COMMAND_TCP_CLOSE, .tcp_close = 100},
+                  &client_key);
+    second = peer_connects();
+    wait_for(&fake.accepted_count, 2);
+    close(first); // whose socket the thread still has
+    let_time_pass();
+    assert_int_equal(fake.closed_count, 0);
+    close(second);
+}
+
 static void orders_wait_for_room_in_order(void **state)
 {
     int first = peer_connects(), second;
@@ -548,6 +565,7 @@ int main(void)
         TEST(closes_one_that_waits_and_says_nothing),
         TEST(closes_a_joined_one_by_its_client),
         TEST(closes_nothing_where_the_client_is_gone_and_may_be_back),
+        TEST(the_end_of_a_joined_one_is_no_news_of_who_came_after),
         TEST(orders_wait_for_room_in_order),
         TEST(an_order_to_join_that_still_waits_becomes_one_to_close),
         TEST(nothing_is_told_or_accepted_without_room_for_the_answer),
