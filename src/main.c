@@ -294,6 +294,14 @@ static uint32_t share_of(uint32_t total, uint16_t threads)
     return (total + threads - 1) / threads;
 }
 
+// A TCP allocation has a socket that listens beside its client's connection, and those to its
+// peers.
+static uint32_t socket_count(const struct settings *settings)
+{
+    return settings->tcp_relay ? 2 * settings->max_connections + settings->tcp_connections
+                               : settings->max_connections;
+}
+
 static int start_streams(struct relay *relay)
 {
     const struct settings *settings = &relay->settings;
@@ -312,7 +320,7 @@ static int start_streams(struct relay *relay)
 
     if (threads == 0)
         return 0;
-    privileges_open_files(settings->max_connections);
+    privileges_open_files(socket_count(settings));
     config.limits.connections = share_of(settings->max_connections, threads);
     config.limits.half_open = settings->max_handshakes;
     config.limits.per_source = settings->max_connections_per_ip;

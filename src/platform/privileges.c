@@ -106,9 +106,8 @@ void privileges_open_files(uint32_t connections)
     }
     setrlimit(RLIMIT_NOFILE, &limit);
     if (limit.rlim_cur < wanted)
-        log_message(
-            LOG_LEVEL_WARNING, "open_files",
-            "the limit of open files is %llu, which is less than max_connections (%u) needs: "
-            "raise it (LimitNOFILE= of the service, 'ulimit -n')",
-            (unsigned long long)limit.rlim_cur, connections);
+        log_message(LOG_LEVEL_WARNING, "open_files",
+                    "the limit of open files is %llu, which is less than %u connections need (see "
+                    "max_connections): raise it (LimitNOFILE= of the service, 'ulimit -n')",
+                    (unsigned long long)limit.rlim_cur, connections);
 }

@@ -217,3 +217,8 @@ def client_hello(context):
     with contextlib.suppress(ssl.SSLWantReadError):
         end.do_handshake()
     return outgoing.read()
+
+
+def test_tcp_is_not_relayed_unless_told(stream_of):
+    client = stream_of()
+    assert client.request(client.allocate_request(transport=stun.TCP)).error == 442

@@ -11,7 +11,7 @@ import time
 import pytest
 
 import stun
-from client import Refused, need
+from client import need
 from lab import PEER, PEER4, PEER4_OTHER, RELAY4, Lab, family_of
 from relay import Relay
 from streams import Authority, StreamClient, is_closed
@@ -298,11 +298,3 @@ def test_coturns_clients_wait_for_each_other(lab, relay):
     """Of those that wait for a peer's connection none sends back: half of the messages, with coturn's server too."""
     sent, received = totals(uclient(lab, "-n", 50, "-l", 200, "-z", 5, "-m", 2, "-P"))
     assert (sent, received) == (100, 50)
-
-
-def test_without_it_the_transport_is_refused(lab, tmp_path):
-    with Relay(lab, tmp_path) as relay, StreamClient(lab) as client:
-        assert relay.is_running
-        with pytest.raises(Refused) as refused:
-            client.allocate(transport=stun.TCP)
-        assert refused.value.error == 442
