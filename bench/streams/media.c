@@ -24,6 +24,7 @@
 #define IDLE_MS     1
 #define STALLED_S   0.02
 #define DRAIN_S     0.5
+#define QUIET_S     0.1 // nothing more is on its way
 #define PEER_NUMBER UINT32_MAX
 
 struct media {
@@ -175,7 +176,7 @@ static void drain(struct media *media)
 {
     double end = clock_seconds() + DRAIN_S;
 
-    while (clock_seconds() < end)
+    while (clock_seconds() < end && clock_seconds() - media->moved_at < QUIET_S)
         step(media, false);
 }
 
