@@ -33,7 +33,7 @@ struct media {
     struct peer *peer;
     int epoll;
     uint32_t window; // packets
-    double moved_at;
+    double moved_at, looked_at;
 };
 
 static uint64_t sum(const struct media *media, enum way way)
@@ -110,12 +110,21 @@ static bool send_all(struct media *media)
     return moved;
 }
 
-// What has been lost at the end of all that was sent is not waited for any longer.
-static void give_up_lost(struct media *media)
+// Where nothing has come since this was last looked at, nothing is waited for: it was lost with all
+// that was behind it.
+static void give_up_stalled(struct media *media, double now)
 {
-    for (uint32_t i = 0; i < media->options->clients; i++)
-        for (unsigned way = 0; way < WAY_COUNT; way++)
-            media->clients[i].ways[way].given_up = media->clients[i].ways[way].sent;
+    if (now - media->looked_at < STALLED_S)
+        return;
+    media->looked_at = now;
+    for (uint32_t i = 0; i < media->options->clients; i++) {
+        for (unsigned way = 0; way < WAY_COUNT; way++) {
+            struct stamps *stamps = &media->clients[i].ways[way];
+            if (stamps->last == stamps->seen)
+                stamps->given_up = stamps->sent;
+            stamps->seen = stamps->last;
+        }
+    }
 }
 
 static bool receive_all(struct media *media, int timeout_ms)
@@ -142,8 +151,7 @@ static void step(struct media *media, bool sends)
     now = clock_seconds();
     if (moved)
         media->moved_at = now;
-    else if (now - media->moved_at > STALLED_S)
-        give_up_lost(media);
+    give_up_stalled(media, now);
 }
 
 static void say(const struct media *media, double since, uint64_t before[WAY_COUNT])

@@ -21,6 +21,7 @@ enum way {
 struct stamps {
     uint64_t sent;
     uint64_t last;     // number that was received
+    uint64_t seen;     // the last one when it was looked at
     uint64_t given_up; // number up to which none is waited for
     uint64_t received, wrong, late;
 };
