@@ -12,7 +12,7 @@ UNIT_PACKAGES=(libcmocka-dev python3 git iproute2)
 # shellcheck disable=SC2034
 LINT_PACKAGES=(shellcheck clang-format mandoc)
 # shellcheck disable=SC2034
-INTEGRATION_PACKAGES=(nftables iputils-ping python3-pytest python3-pytest-xdist python3-scapy python3-aioice
+INTEGRATION_PACKAGES=(nftables iputils-ping openssl python3-pytest python3-pytest-xdist python3-scapy python3-aioice
     python3-aiortc)
 # shellcheck disable=SC2034
 BROWSER_PACKAGES=(chromium nodejs npm)

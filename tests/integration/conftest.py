@@ -8,6 +8,7 @@ import pytest
 from client import Client
 from lab import Lab
 from relay import Relay
+from streams import Authority
 
 
 @pytest.fixture(scope="session")
@@ -20,6 +21,11 @@ def lab():
 def relay(lab, tmp_path_factory):
     with Relay(lab, tmp_path_factory.mktemp("relay")) as the_relay:
         yield the_relay
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("certificates"))
 
 
 @pytest.fixture

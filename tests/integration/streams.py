@@ -51,7 +51,7 @@ class Authority:
 
 
 class StreamClient(Client):
-    """A connection; over TLS with a context. With piece_len, what it sends goes in segments (records) of so many bytes."""
+    """A connection; over TLS with a context. piece_len: of the segments, or records, that it sends."""
 
     def __init__(self, lab, family=4, context=None, port=None, name=NAME, piece_len=None, receive_len=None,
                  sock=None, **options):

@@ -9,10 +9,17 @@ import pytest
 from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSessionDescription
 
 from lab import RELAY4
-from relay import PORT
+from relay import PORT, TLS_PORT, Relay
 
 MESSAGES = [bytes([i]) * (1 + i * 37) for i in range(32)]
 SERVER = (RELAY4, PORT)
+
+
+@pytest.fixture(scope="module")
+def relay(lab, authority, tmp_path_factory):
+    certificates = [authority.issue("relay")]
+    with Relay(lab, tmp_path_factory.mktemp("relay"), certificates=certificates) as the_relay:
+        yield the_relay
 
 
 class End:
@@ -51,10 +58,17 @@ def relayed_only(candidates):
     return [candidate for candidate in candidates if candidate.type == "relay"]
 
 
-def test_aioice_sends_both_ways_from_relayed_address_to_relayed_address(ends):
+@pytest.mark.parametrize("transport", ["udp", "tcp", "tls"])
+def test_aioice_sends_both_ways_from_relayed_address_to_relayed_address(ends, authority, transport):
+    server = {
+        "udp": {"turn_server": (RELAY4, PORT)},
+        "tcp": {"turn_server": (RELAY4, PORT), "turn_transport": "tcp"},
+        "tls": {"turn_server": (RELAY4, TLS_PORT), "turn_transport": "tcp", "turn_ssl": authority.context()},
+    }[transport]
+
     async def gather(controlling):
         connection = aioice.Connection(
-            ice_controlling=controlling, turn_server=SERVER, turn_username="alice", turn_password="wonderland"
+            ice_controlling=controlling, turn_username="alice", turn_password="wonderland", **server
         )
         await connection.gather_candidates()
         return connection
@@ -120,9 +134,10 @@ def relay_lines_only(description):
     return RTCSessionDescription(sdp="\r\n".join(lines) + "\r\n", type=description.type)
 
 
-def test_aiortc_opens_a_data_channel_over_relayed_addresses(ends):
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_aiortc_opens_a_data_channel_over_relayed_addresses(ends, transport):
     configuration = RTCConfiguration(
-        [RTCIceServer(urls=f"turn:{RELAY4}:{PORT}?transport=udp", username="alice", credential="wonderland")]
+        [RTCIceServer(urls=f"turn:{RELAY4}:{PORT}?transport={transport}", username="alice", credential="wonderland")]
     )
 
     class Peer:

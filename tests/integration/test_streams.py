@@ -2,6 +2,7 @@
 """Clients over TCP, TLS and DTLS: coturn's, whose every message comes back, and ours, whose streams come in pieces."""
 
 import contextlib
+import itertools
 import os
 import ssl
 import struct
@@ -14,12 +15,12 @@ from client import Client
 from lab import CLIENT4_OTHER, PEER, PEER4, PEER6, RELAY4, RELAY6, Lab
 from media import CHANNEL, Media
 from relay import PORT, TLS_PORT, Relay
-from streams import NAME, Authority, StreamClient, is_closed
+from streams import NAME, StreamClient, is_closed
 from uclient import MESSAGES, all_came_back, uclient
 
 # Of the relay: workers, threads of connections.
 SHAPES = [(1, 0), (2, 2)]
-TRANSPORTS = {"tcp": ["-t"], "tls": ["-t", "-S"]}
+TRANSPORTS = {"tcp": ["-t"], "tls": ["-t", "-S"], "dtls": ["-S"]}
 FRAME_TIMEOUT_S = HANDSHAKE_TIMEOUT_S = 10
 
 
@@ -33,11 +34,6 @@ def lab(shape):
     """A lab of this file's own: the interface has a queue for each worker."""
     with Lab(queues=shape[0]) as the_lab:
         yield the_lab
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("certificates"))
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +57,7 @@ def echo(lab, relay):
 @pytest.mark.parametrize(
     "options, server",
     [
-        pytest.param(["-e", PEER4], RELAY4, id="channel_data"),
+        pytest.param(["-e", PEER4, "-c"], RELAY4, id="channel_data"),
         pytest.param(["-e", PEER4, "-c", "-s"], RELAY4, id="send_indications"),
         pytest.param(["-y", "-c"], RELAY4, id="client_to_client"),
         pytest.param(["-e", PEER6, "-c", "-x"], RELAY6, id="ipv6"),
@@ -222,3 +218,33 @@ def client_hello(context):
 def test_tcp_is_not_relayed_unless_told(stream_of):
     client = stream_of()
     assert client.request(client.allocate_request(transport=stun.TCP)).error == 442
+
+
+def test_a_client_that_does_not_read_costs_a_bounded_amount(lab, relay, stream_of, media):
+    client = stream_of(receive_len=8192)
+    client.allocate()
+    with lab.udp("peer", PEER4) as peer:
+        client.bind(CHANNEL, peer.getsockname())
+        before_kb = relay.resident_kb()
+        flood(peer, client.relayed, seconds=3)
+        grown_kb = relay.resident_kb() - before_kb
+        assert [flow.lost_so_far() for flow in media] == [0, 0]
+        assert grown_kb < 2048, f"{grown_kb} kB more"
+        # Once it reads, it has what is sent from then on.
+        numbers = itertools.count()
+        deadline = time.monotonic() + 10
+        received = None
+        while not (received and received[2].startswith(b"fresh")):
+            assert time.monotonic() < deadline, "no media any more"
+            peer.sendto(b"fresh %d" % next(numbers), client.relayed)
+            received = client.receive(0.05)
+    client.refresh(0)
+
+
+def flood(peer, relayed, seconds):
+    """Some 3000 datagrams a second: many times what a stream holds that nobody reads."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        for _ in range(15):
+            peer.sendto(bytes(1200), relayed)
+        time.sleep(0.005)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The relay's TLS as OpenSSL's own client sees it."""
+"""The relay's TLS and DTLS as OpenSSL's own client sees them."""
 
 import re
 import subprocess
@@ -9,15 +9,10 @@ import pytest
 
 import stun
 from lab import CLIENT4, RELAY4, RELAY6
-from relay import TLS_PORT, Relay
-from streams import NAME, OTHER_NAME, Authority
+from relay import PORT, TLS_PORT, Relay
+from streams import NAME, OTHER_NAME
 
 HTTPS_PORT = 443
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("certificates"))
 
 
 @pytest.fixture(scope="module", params=[0, 2], ids=lambda n: f"{n}_threads")
@@ -51,14 +46,18 @@ def is_connected(output):
 
 @pytest.mark.parametrize(
     "options, said",
-    [(["-tls1_2"], "New, TLSv1.2"), (["-tls1_3"], "New, TLSv1.3")],
-    ids=["tls1_2", "tls1_3"],
+    [(["-tls1_2"], "New, TLSv1.2"), (["-tls1_3"], "New, TLSv1.3"), (["-dtls1_2"], "Protocol  : DTLSv1.2")],
+    ids=["tls1_2", "tls1_3", "dtls1_2"],
 )
 @pytest.mark.parametrize("server", [f"{RELAY4}:{TLS_PORT}", f"[{RELAY6}]:{TLS_PORT}"], ids=["ipv4", "ipv6"])
 def test_speaks_the_versions_of_today(lab, relay, authority, options, said, server):
     output = s_client(lab, authority, *options, server=server)
     assert is_connected(output) and said in output, output
     assert "Verify return code: 0 (ok)" in output, output
+
+
+def test_dtls_is_served_beside_plain_udp(lab, relay, authority):
+    assert is_connected(s_client(lab, authority, "-dtls1_2", server=f"{RELAY4}:{PORT}"))
 
 
 def test_tls_is_served_on_further_ports(lab, relay, authority):
@@ -69,7 +68,7 @@ def test_tls_is_served_on_further_ports(lab, relay, authority):
 WEAK = ["-cipher", "ALL:COMPLEMENTOFALL:@SECLEVEL=0"]
 
 
-@pytest.mark.parametrize("version", ["-tls1", "-tls1_1"])
+@pytest.mark.parametrize("version", ["-tls1", "-tls1_1", "-dtls1"])
 def test_refuses_old_versions(lab, relay, authority, version):
     output = s_client(lab, authority, version, *WEAK)
     assert not is_connected(output), output
@@ -81,7 +80,7 @@ def test_refuses_old_versions(lab, relay, authority, version):
     ["NULL", "aNULL", "AES128-SHA", "AES128-GCM-SHA256", "ECDHE-RSA-AES128-SHA", "ECDHE-ECDSA-AES256-SHA384",
      "DHE-RSA-AES128-GCM-SHA256", "PSK"],
 )
-@pytest.mark.parametrize("version", ["-tls1_2"])
+@pytest.mark.parametrize("version", ["-tls1_2", "-dtls1_2"])
 def test_refuses_weak_ciphers(lab, relay, authority, cipher, version):
     options = ["-cipher", f"{cipher}:@SECLEVEL=0"]
     if cipher == "PSK":
@@ -91,7 +90,7 @@ def test_refuses_weak_ciphers(lab, relay, authority, cipher, version):
     assert "alert handshake failure" in output, output
 
 
-@pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
+@pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3", "-dtls1_2"])
 def test_chooses_stun_in_alpn(lab, relay, authority, version):
     output = s_client(lab, authority, version, "-alpn", "h2,stun.turn")
     assert is_connected(output) and "ALPN protocol: stun.turn" in output, output
@@ -99,7 +98,7 @@ def test_chooses_stun_in_alpn(lab, relay, authority, version):
     assert is_connected(output) and "ALPN protocol: stun.nat-discovery" in output, output
 
 
-@pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
+@pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3", "-dtls1_2"])
 def test_refuses_what_is_not_stun_in_alpn(lab, relay, authority, version):
     output = s_client(lab, authority, version, "-alpn", "h2,http/1.1")
     assert not is_connected(output) or "alert" in output, output
@@ -122,7 +121,7 @@ def test_refuses_renegotiation(lab, relay, authority):
         (None, NAME),
     ],
 )
-@pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
+@pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3", "-dtls1_2"])
 def test_chooses_the_certificate_by_name(lab, relay, authority, version, name, expected):
     output = s_client(lab, authority, version, *(["-servername", name] if name else ["-noservername"]))
     assert f"subject=CN = {expected}\n" in output, output
@@ -144,14 +143,15 @@ def test_signs_with_the_key_that_a_client_can_verify(lab, relay, authority, opti
     assert f"Peer signature type: {kind}\n" in output, output
 
 
-@pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
+@pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3", "-dtls1_2"])
 def test_resumes_a_session_by_ticket(lab, relay, authority, tmp_path, version):
     saved = tmp_path / "session.pem"
     command = lab.command(
         "client", "openssl", "s_client", "-connect", f"{RELAY4}:{TLS_PORT}", version, "-sess_out", saved
     )
     # TLS 1.3 has its tickets behind the handshake.
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as first:
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(command, **pipes) as first:
         deadline = time.monotonic() + 10
         while not (saved.exists() and saved.stat().st_size > 0):
             assert time.monotonic() < deadline, "no ticket"
@@ -166,7 +166,8 @@ def test_clients_over_tls_exchange_messages_with_openssl_alone(lab, relay, autho
     # A Binding request by s_client, which passes bytes on as they are.
     request = stun.Message(stun.BINDING).encode()
     command = lab.command("client", "openssl", "s_client", "-quiet", "-connect", f"{RELAY4}:{TLS_PORT}")
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(command, **pipes) as process:
         process.stdin.write(request)
         process.stdin.flush()
         head = process.stdout.read(20)
