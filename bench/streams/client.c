@@ -228,7 +228,8 @@ uint32_t client_send(struct client *client, uint32_t window)
     uint64_t before = stamps->sent;
 
     while (write_bulk(client)) {
-        if (stamps_on_their_way(stamps) + client->bulk_count > window)
+        uint64_t on_their_way = stamps_on_their_way(stamps);
+        if (on_their_way > 0 && on_their_way + client->bulk_count > window)
             break;
         number_bulk(client);
     }

@@ -46,7 +46,8 @@ struct client_config {
 void client_set_up(struct client *client, uint32_t number, const struct client_config *config);
 void client_close(struct client *client);
 
-// Writes to the wire until it takes no more, or `window` packets are on their way. The packets that
+// Writes to the wire until it takes no more, or `window` packets are on their way: one
+// write may be more. The packets that
 // were begun.
 uint32_t client_send(struct client *client, uint32_t window);
 // Reads once, and checks what it was. False: there is nothing more for now.
