@@ -15,7 +15,7 @@ LINT_PACKAGES=(shellcheck clang-format mandoc)
 INTEGRATION_PACKAGES=(nftables iputils-ping openssl python3-pytest python3-pytest-xdist python3-scapy python3-aioice
     python3-aiortc)
 # shellcheck disable=SC2034
-BROWSER_PACKAGES=(chromium nodejs npm)
+BROWSER_PACKAGES=(chromium libnss3-tools nodejs npm)
 
 is_installed() {
     case $1 in
