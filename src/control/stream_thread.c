@@ -131,8 +131,12 @@ static void take_order(struct stream_thread *thread, const struct stream_order *
     }
     connection = stream_table_find(&thread->table, &order->client);
     if (!connection || connection->phase == STREAM_PHASE_GONE) {
-        if (joins)
-            close(order->socket);
+        if (!joins)
+            return;
+        close(order->socket);
+        // Whoever ordered it thinks that the client lives.
+        if (!connection)
+            stream_farewells_add(&thread->farewells, &order->client, thread->now_s);
     } else if (joins) {
         stream_connection_join(thread, connection, order->socket);
     } else {

@@ -119,6 +119,11 @@ def test_messages_that_come_together_are_taken_one_by_one(lab, stream_of):
         assert all(answer.is_success and answer.transaction_id == binding[8:20] for answer in answers)
 
 
+def test_tcp_is_not_relayed_unless_told(stream_of):
+    client = stream_of()
+    assert client.request(client.allocate_request(transport=stun.TCP)).error == 442
+
+
 def test_the_same_port_over_each_transport_is_a_client_of_its_own(lab, relay, authority):
     with contextlib.ExitStack() as stack:
         clients = [stack.enter_context(Client(lab))]
@@ -213,11 +218,6 @@ def client_hello(context):
     with contextlib.suppress(ssl.SSLWantReadError):
         end.do_handshake()
     return outgoing.read()
-
-
-def test_tcp_is_not_relayed_unless_told(stream_of):
-    client = stream_of()
-    assert client.request(client.allocate_request(transport=stun.TCP)).error == 442
 
 
 def test_a_client_that_does_not_read_costs_a_bounded_amount(lab, relay, stream_of, media):

@@ -318,17 +318,24 @@ static void the_control_plane_ends_both(void **state)
     close_ends(&ends);
 }
 
-static void a_socket_for_nobody_is_closed(void **state)
+static void a_socket_for_nobody_is_closed_and_the_control_plane_hears_of_it(void **state)
 {
     struct stream_fixture *fixture = *state;
+    struct client_key client;
     struct ends ends;
 
     stream_fixture_start(fixture);
     ends = connect_ends(fixture, STREAM_FIXTURE_TCP, "");
     order(&ends, STREAM_ORDER_CLOSE);
     assert_false(peer_is_at_the_end(&ends));
+    stream_fixture_pass(fixture, 2);
+    while (stream_fixture_hears(fixture, &client))
+        ;
     order(&ends, STREAM_ORDER_JOIN);
     assert_true(peer_is_at_the_end(&ends));
+    stream_fixture_pass(fixture, 2);
+    assert_true(stream_fixture_hears(fixture, &client));
+    assert_int_equal(client.address.port, ends.client.address.port);
     close_ends(&ends);
 }
 
@@ -357,7 +364,7 @@ int main(void)
         CLAIM(who_does_not_read_holds_the_other_back_and_loses_nothing),
         CLAIM(much_goes_to_the_peer_and_nothing_is_lost),
         CLAIM(the_control_plane_ends_both),
-        CLAIM(a_socket_for_nobody_is_closed),
+        CLAIM(a_socket_for_nobody_is_closed_and_the_control_plane_hears_of_it),
         CLAIM(time_does_not_end_it),
     };
 
