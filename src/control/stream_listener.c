@@ -4,11 +4,10 @@
 #include "control/stream_listener.h"
 
 #include "base/log.h"
+#include "control/socket_address.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #define BACKLOG 4096
@@ -18,36 +17,6 @@
 #define KEEPALIVE_INTERVAL_S 15
 #define KEEPALIVE_PROBES     4
 #define USER_TIMEOUT_MS      30000
-
-union sockets_address {
-    struct sockaddr any;
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-};
-
-static socklen_t to_sockaddr(const struct transport_address *address, union sockets_address *ret)
-{
-    if (address->ip.family == IP_FAMILY_V4) {
-        ret->v4 = (struct sockaddr_in){.sin_family = AF_INET,
-                                       .sin_port = __builtin_bswap16(address->port)};
-        memcpy(&ret->v4.sin_addr, address->ip.bytes, 4);
-        return sizeof(ret->v4);
-    }
-    ret->v6 = (struct sockaddr_in6){.sin6_family = AF_INET6,
-                                    .sin6_port = __builtin_bswap16(address->port)};
-    memcpy(&ret->v6.sin6_addr, address->ip.bytes, 16);
-    return sizeof(ret->v6);
-}
-
-static struct transport_address from_sockaddr(const union sockets_address *address)
-{
-    if (address->any.sa_family == AF_INET)
-        return (struct transport_address){
-            ip_address_from_bytes(IP_FAMILY_V4, &address->v4.sin_addr),
-            __builtin_bswap16(address->v4.sin_port)};
-    return (struct transport_address){ip_address_from_bytes(IP_FAMILY_V6, &address->v6.sin6_addr),
-                                      __builtin_bswap16(address->v6.sin6_port)};
-}
 
 static int set(int fd, int level, int option, int value)
 {
@@ -86,8 +55,8 @@ static int set_options(int fd, const struct transport_address *address, bool is_
 
 static int open_bound(const struct transport_address *address, bool is_shared, int *ret_fd)
 {
-    union sockets_address name;
-    socklen_t name_len = to_sockaddr(address, &name);
+    union socket_address name;
+    socklen_t name_len = socket_address_write(address, &name);
     int fd = socket(name.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
     int error;
 
@@ -147,7 +116,7 @@ int stream_listener_open(const struct transport_address *address, bool is_shared
 
 int stream_listener_accept(int listener, int *ret_fd, struct transport_address *ret_client)
 {
-    union sockets_address name;
+    union socket_address name;
     socklen_t name_len = sizeof(name);
     int fd;
 
@@ -157,6 +126,6 @@ int stream_listener_accept(int listener, int *ret_fd, struct transport_address *
     if (fd < 0)
         return -errno;
     *ret_fd = fd;
-    *ret_client = from_sockaddr(&name);
+    *ret_client = socket_address_read(&name);
     return 0;
 }
