@@ -39,7 +39,7 @@ static void give(struct tables *tables, uint32_t index)
 
 int steering_table_install(struct tables *tables, const struct command *command)
 {
-    if (command->steering.client.listener >= PLANE_LISTENERS_MAX)
+    if (command->steering.client.listener >= plane_listener_total(tables->config))
         return -EINVAL;
     struct flow_key key = key_of_command(tables, command);
     uint32_t index = tables_find(tables, &key);
@@ -59,7 +59,7 @@ int steering_table_install(struct tables *tables, const struct command *command)
 
 int steering_table_remove(struct tables *tables, const struct command *command)
 {
-    if (command->steering.client.listener >= PLANE_LISTENERS_MAX)
+    if (command->steering.client.listener >= plane_listener_total(tables->config))
         return -EINVAL;
     struct flow_key key = key_of_command(tables, command);
     uint32_t index = tables_find(tables, &key);

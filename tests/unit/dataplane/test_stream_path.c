@@ -15,6 +15,7 @@ enum {
     TCP_V4 = 2, // behind those of UDP
     TCP_V6,
     DTLS_V4,
+    LAST_V4 = PLANE_LISTENERS_MAX + 8,
 };
 
 static void add_listener(struct plane_config *config, const char *address, uint8_t transport)
@@ -35,6 +36,8 @@ static void *create(uint16_t worker_count, bool dtls)
     add_listener(&config, LISTENER_V4, STREAM_TCP);
     add_listener(&config, LISTENER_V6, STREAM_TCP);
     add_listener(&config, LISTENER_V4, STREAM_DTLS);
+    while (plane_listener_total(&config) <= LAST_V4)
+        add_listener(&config, LISTENER_V4, STREAM_TLS);
     return rig_create(&config);
 }
 
@@ -403,7 +406,7 @@ static void a_full_queue_drops_and_counts(void **state)
 static void a_message_on_the_wrong_worker_finds_its_owner(void **state)
 {
     struct rig *rig = *state;
-    const struct client_key key = client(CLIENT_V4, TCP_V4);
+    const struct client_key key = client(CLIENT_V4, LAST_V4);
     uint8_t message[128];
     struct wire_seen seen;
     struct command steering = {
