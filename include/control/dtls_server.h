@@ -6,6 +6,7 @@
 #pragma once
 
 #include "base/bytes.h"
+#include "control/dtls_counters.h"
 #include "control/tls_contexts.h"
 #include "exchange/command.h"
 
@@ -33,30 +34,6 @@ struct dtls_server_config { // all borrowed
     uint32_t per_source;       // of one IPv4 address or one /64; 0: any number
     uint32_t quiet_s;          // without traffic, of one that has had no allocation; 0: DTLS_SERVER_QUIET_S
     uint32_t idle_s;           // of one that has; no less than the longest lifetime; 0: DTLS_SERVER_IDLE_S
-};
-
-// One writer, the thread; others may read each word at any time.
-struct dtls_counters {
-    uint64_t hellos;          // ClientHellos
-    uint64_t verify_requests; // of them, answered with a cookie and forgotten
-    uint64_t handshakes;      // that were completed
-    uint64_t failures;        // handshakes that ended otherwise: refused, given up for a newer one
-    uint64_t timeouts;        // handshakes that took too long
-    uint64_t replacements;    // associations that gave way to a new one of the same client
-    uint64_t idle;            // associations that ended for want of traffic
-    uint64_t records_in;      // messages of clients
-    uint64_t records_out;     // messages for clients
-    uint64_t associations;    // now, those in a handshake included
-    uint64_t half_open;       // of them, in a handshake
-    // Datagrams and messages that went no further.
-    uint64_t dropped_unknown;     // neither of an association nor a ClientHello that can be read
-    uint64_t dropped_refused;     // of an association, and no message came of it: damaged, old, twice
-    uint64_t dropped_full;        // a ClientHello, and there is no place, no certificate, or too many of its source
-    uint64_t dropped_early;       // before the handshake was over
-    uint64_t dropped_no_listener; // sent to an address that has no DTLS here
-    uint64_t dropped_no_room;     // the ring to the worker is full, or there is no buffer
-    uint64_t dropped_too_long;    // a message for a client, longer than a datagram may be
-    uint64_t dropped_no_client;   // a message for a client without an association
 };
 
 // For tls_contexts_create().

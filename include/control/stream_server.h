@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/address.h"
+#include "control/dtls_counters.h"
 #include "control/stream_counters.h"
 #include "control/stream_limits.h"
 
@@ -39,3 +40,4 @@ void stream_server_destroy(struct stream_server *server);
 
 // Of all threads. Any thread.
 void stream_server_sum(const struct stream_server *server, struct stream_counters *ret_counters);
+void stream_server_sum_dtls(const struct stream_server *server, struct dtls_counters *ret_counters);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/address.h"
+#include "control/dtls_counters.h"
 #include "control/stream_counters.h"
 #include "control/stream_limits.h"
 
@@ -36,3 +37,5 @@ void stream_thread_start(struct stream_thread *thread);
 void stream_thread_stop(struct stream_thread *thread);
 
 const struct stream_counters *stream_thread_counters(const struct stream_thread *thread);
+// NULL: there is no DTLS.
+const struct dtls_counters *stream_thread_dtls_counters(const struct stream_thread *thread);

@@ -369,7 +369,8 @@ const struct setting settings_table[] = {
      .min = 0,
      .max = 4000000,
      .unit = "connections",
-     .help = "most connections over TCP and TLS of one address; 0: no limit"},
+     .help = "most connections of one IPv4 address or one /64 that a thread has, those over DTLS "
+             "counted apart; 0: no limit"},
     {.name = "max_handshakes",
      .type = SETTING_NUMBER,
      AT(max_handshakes),

@@ -170,14 +170,21 @@ static void print_workers(const struct statistics *statistics)
 static void print_streams(const struct statistics *statistics)
 {
     struct stream_counters counters;
+    struct dtls_counters dtls;
 
     if (!statistics->streams)
         return;
     stream_server_sum(statistics->streams, &counters);
+    stream_server_sum_dtls(statistics->streams, &dtls);
 #define X(name, help)                                                                              \
     if (counters.name > 0)                                                                         \
         fprintf(statistics->stream, "%16" PRIu64 "  TCP and TLS: %s\n", counters.name, help);
     STREAM_COUNTER_LIST(X)
+#undef X
+#define X(name, help)                                                                              \
+    if (dtls.name > 0)                                                                             \
+        fprintf(statistics->stream, "%16" PRIu64 "  DTLS: %s\n", dtls.name, help);
+    DTLS_COUNTER_LIST(X)
 #undef X
 }
 

@@ -175,3 +175,20 @@ void stream_server_sum(const struct stream_server *server, struct stream_counter
     }
     *ret_counters = sum;
 }
+
+void stream_server_sum_dtls(const struct stream_server *server, struct dtls_counters *ret_counters)
+{
+    struct dtls_counters sum = {0};
+
+    for (unsigned i = 0; i < server->count; i++) {
+        const struct dtls_counters *counters =
+            stream_thread_dtls_counters(server->threads[i].thread);
+
+        if (!counters)
+            continue;
+#define X(name, help) sum.name += __atomic_load_n(&counters->name, __ATOMIC_RELAXED);
+        DTLS_COUNTER_LIST(X)
+#undef X
+    }
+    *ret_counters = sum;
+}

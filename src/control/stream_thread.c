@@ -540,3 +540,8 @@ const struct stream_counters *stream_thread_counters(const struct stream_thread 
 {
     return &thread->counters;
 }
+
+const struct dtls_counters *stream_thread_dtls_counters(const struct stream_thread *thread)
+{
+    return thread->dtls ? dtls_server_counters(thread->dtls) : NULL;
+}

@@ -29,6 +29,12 @@ void stream_server_sum(const struct stream_server *server, struct stream_counter
 #undef X
 }
 
+void stream_server_sum_dtls(const struct stream_server *server, struct dtls_counters *ret_counters)
+{
+    assert_non_null(server);
+    *ret_counters = (struct dtls_counters){.hellos = 7};
+}
+
 struct fixture {
     struct worker_counters counters[2];
     struct plane plane;
@@ -232,6 +238,8 @@ static void the_summary_has_what_connections_did(void **state)
     statistics_print_summary(&fixture->statistics, 2000);
     assert_non_null(strstr(fixture->text, "               1  TCP and TLS: connections accepted\n"));
     assert_null(strstr(fixture->text, "connections now")); // there are none
+    assert_non_null(strstr(fixture->text, "               7  DTLS: ClientHellos\n"));
+    assert_null(strstr(fixture->text, "associations"));
 }
 
 static void the_documentation_lists_every_counter_of_streams(void **state)
@@ -245,6 +253,7 @@ static void the_documentation_lists_every_counter_of_streams(void **state)
     fclose(file);
 #define X(name, help) assert_non_null(strstr(text, "| `" #name "` | " help " |"));
     STREAM_COUNTER_LIST(X)
+    DTLS_COUNTER_LIST(X)
 #undef X
 }
 
