@@ -389,8 +389,9 @@ static void answer_message(struct run *run, const struct punt *punt)
     struct turn_time now = time_now(run);
     struct rte_mbuf *frame = punt->message.frame;
     struct turn_packet packet = {
-        .five_tuple = {punt->message.client.address, listeners[punt->message.client.listener],
-                       FIVE_TUPLE_UDP},
+        .five_tuple = {.client = punt->message.client.address,
+                       .server = listeners[punt->message.client.listener],
+                       .transport = FIVE_TUPLE_UDP},
         .bytes = {rte_pktmbuf_mtod_offset(frame, const uint8_t *, punt->message.message_offset),
                   punt->message.message_len},
         .worker = punt->worker,

@@ -57,7 +57,7 @@ def echo(lab, relay):
 @pytest.mark.parametrize(
     "options, server",
     [
-        pytest.param(["-e", PEER4, "-c"], RELAY4, id="channel_data"),
+        pytest.param(["-e", PEER4], RELAY4, id="channel_data"),
         pytest.param(["-e", PEER4, "-c", "-s"], RELAY4, id="send_indications"),
         pytest.param(["-y", "-c"], RELAY4, id="client_to_client"),
         pytest.param(["-e", PEER6, "-c", "-x"], RELAY6, id="ipv6"),
