@@ -17,8 +17,10 @@ struct fixture {
 
 static struct rte_ring *ring_make(void)
 {
-    struct rte_ring *ring = aligned_alloc(128, (size_t)rte_ring_get_memsize(8));
-    assert_non_null(ring);
+    void *memory;
+    struct rte_ring *ring;
+    assert_int_equal(posix_memalign(&memory, 128, (size_t)rte_ring_get_memsize(8)), 0);
+    ring = memory;
     assert_int_equal(rte_ring_init(ring, "test", 8, RING_F_SP_ENQ | RING_F_SC_DEQ), 0);
     return ring;
 }
