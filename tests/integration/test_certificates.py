@@ -28,7 +28,9 @@ def relay(lab, tmp_path, pairs):
     for kind, path in pairs[0].items():
         shutil.copy(path, tmp_path / kind)
     served = {kind: str(tmp_path / kind) for kind in pairs[0]}
-    with Relay(lab, tmp_path, certificates=[served], tls_threads=1) as the_relay:
+    # Whoever runs the tests may have it ignored, as nohup does; and the relay respects that.
+    hears = ["env", "--default-signal=HUP"]
+    with Relay(lab, tmp_path, under=hears, certificates=[served], tls_threads=1) as the_relay:
         yield the_relay
 
 
