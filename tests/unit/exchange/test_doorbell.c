@@ -17,7 +17,7 @@ struct fixture {
 
 static struct rte_ring *ring_make(void)
 {
-    void *memory;
+    void *memory = NULL;
     struct rte_ring *ring;
     assert_int_equal(posix_memalign(&memory, 128, (size_t)rte_ring_get_memsize(8)), 0);
     ring = memory;
