@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A socket that listens for clients' TCP connections; those it accepts inherit what is set here.
+// A socket that listens for clients' TCP connections; those that tcp_socket_accept() takes from it inherit what is set
+// here.
 #pragma once
 
 #include "base/address.h"
@@ -11,6 +12,3 @@ int stream_listener_probe(const struct transport_address *address);
 
 // is_shared: others of this process listen there too. Logs what went wrong, and what to do about it. 0 or -errno.
 int stream_listener_open(const struct transport_address *address, bool is_shared, int *ret_fd);
-
-// A connection that does not block. 0; -EAGAIN: none waits; else -errno.
-int stream_listener_accept(int listener, int *ret_fd, struct transport_address *ret_client);

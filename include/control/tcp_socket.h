@@ -1,11 +1,18 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Sockets of a relayed address that TCP peers are reached from (RFC 6062 sections 5.1 and 5.2): one listens, and others
-// connect from the same address and port. None of them blocks.
+// TCP sockets, of which none blocks: what all have in common, and those of a relayed address that TCP peers are reached
+// from (RFC 6062 sections 5.1 and 5.2), where one listens and others connect from the same address and port.
 #pragma once
 
 #include "base/address.h"
 
 #include <stdbool.h>
+
+// One of the address's family, not bound yet, that notices within minutes who is gone without a word. 0 or -errno.
+int tcp_socket_open(const struct transport_address *address, int *ret_fd);
+// setsockopt() of a number. 0 or -errno.
+int tcp_socket_set(int fd, int level, int option, int value);
+// 0 or -errno.
+int tcp_socket_bind(int fd, const struct transport_address *address);
 
 // 0; -EADDRINUSE: somebody else has that port; else -errno.
 int tcp_socket_listen(const struct transport_address *address, int *ret_fd);

@@ -16,8 +16,6 @@
 #include <event2/event.h>
 #include <stdlib.h>
 
-#define ALLOCATE_SUCCESS 0x0103
-
 struct local_address {
     struct transport_address address;
     uint16_t listener;
@@ -322,7 +320,7 @@ void dtls_server_receive(struct dtls_server *server, const struct stream_packet 
 // The client has an allocation from here on.
 static bool is_allocated(struct span message)
 {
-    return message.len >= STUN_HEADER_LEN && load_be16(message.data) == ALLOCATE_SUCCESS;
+    return message.len >= STUN_HEADER_LEN && load_be16(message.data) == STUN_ALLOCATE_SUCCESS_TYPE;
 }
 
 void dtls_server_send(struct dtls_server *server, const struct client_key *client,

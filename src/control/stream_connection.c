@@ -19,11 +19,6 @@
 // Of a client without an allocation. Its requests are shorter; what other protocols begin with may
 // look like long ChannelData.
 #define STRANGERS_MESSAGE_MAX_LEN 4096
-// Types of messages that matter here (RFC 8656 section 7.3, RFC 6062 section 4.3).
-#define STUN_ALLOCATE_SUCCESS        0x0103
-#define STUN_CONNECTION_BIND_REQUEST 0x000B
-#define STUN_CONNECTION_BIND_SUCCESS 0x010B
-#define STUN_CONNECTION_BIND_ERROR   0x011B
 // Bytes of one connection in one turn.
 #define TURN_LEN (64 * 1024)
 
@@ -314,7 +309,7 @@ static enum cut cut_messages(struct stream_thread *thread, struct stream_connect
         if (connection->is_blocked)
             return CUT_WAIT;
         connection->frame_s = thread->now_s;
-        if (is_of_type(frame.message, STUN_CONNECTION_BIND_REQUEST)) {
+        if (is_of_type(frame.message, STUN_CONNECTION_BIND_REQUEST_TYPE)) {
             connection->is_binding = true;
             connection->bound_s = thread->now_s;
         }
@@ -783,12 +778,12 @@ static bool has_room(const struct stream_thread *thread, const struct stream_con
 static void notice(struct stream_thread *thread, struct stream_connection *connection,
                    struct span message)
 {
-    if (is_of_type(message, STUN_ALLOCATE_SUCCESS)) {
+    if (is_of_type(message, STUN_ALLOCATE_SUCCESS_TYPE)) {
         connection->has_allocation = true;
         leave_quiet(thread, connection);
     }
-    connection->is_bound |= is_of_type(message, STUN_CONNECTION_BIND_SUCCESS);
-    if (is_of_type(message, STUN_CONNECTION_BIND_ERROR)) {
+    connection->is_bound |= is_of_type(message, STUN_CONNECTION_BIND_SUCCESS_TYPE);
+    if (is_of_type(message, STUN_CONNECTION_BIND_ERROR_TYPE)) {
         connection->is_binding = false;
         wait_for_turn(thread, connection);
     }

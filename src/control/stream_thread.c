@@ -10,6 +10,7 @@
 #include "control/stream_connection.h"
 #include "control/stream_listener.h"
 #include "control/stream_thread_state.h"
+#include "control/tcp_socket.h"
 #include "exchange/plane.h"
 
 #include <errno.h>
@@ -266,7 +267,7 @@ static void accept_some(struct stream_thread *thread, const struct stream_listen
 {
     for (unsigned i = 0; i < ACCEPTS_PER_TURN; i++) {
         struct transport_address client;
-        int fd, error = stream_listener_accept(listener->fd, &fd, &client);
+        int fd, error = tcp_socket_accept(listener->fd, &fd, &client);
 
         if (error) {
             if (is_shortage(error))

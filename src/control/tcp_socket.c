@@ -17,7 +17,7 @@
 #define KEEPALIVE_INTERVAL_S 15
 #define KEEPALIVE_PROBES     4
 
-static int set(int fd, int level, int option, int value)
+int tcp_socket_set(int fd, int level, int option, int value)
 {
     return setsockopt(fd, level, option, &value, sizeof(value)) == 0 ? 0 : -errno;
 }
@@ -38,32 +38,10 @@ static int set_options(int fd, enum ip_family family)
     int error = 0;
 
     for (unsigned i = 0; !error && i < sizeof(options) / sizeof(options[0]); i++)
-        error = set(fd, options[i].level, options[i].option, options[i].value);
+        error = tcp_socket_set(fd, options[i].level, options[i].option, options[i].value);
     if (!error && family == IP_FAMILY_V6)
-        error = set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+        error = tcp_socket_set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
     return error;
-}
-
-static int share_port(int fd)
-{
-    return set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
-}
-
-static int bind_to(int fd, const struct transport_address *address)
-{
-    union socket_address name;
-    socklen_t name_len = socket_address_write(address, &name);
-
-    return bind(fd, &name.any, name_len) == 0 ? 0 : -errno;
-}
-
-// Below 0: -errno.
-static int open_socket(const struct transport_address *address)
-{
-    int domain = address->ip.family == IP_FAMILY_V4 ? AF_INET : AF_INET6;
-    int fd = socket(domain, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
-
-    return fd < 0 ? -errno : fd;
 }
 
 static int give(int fd, int error, int *ret_fd)
@@ -75,15 +53,36 @@ static int give(int fd, int error, int *ret_fd)
     return error;
 }
 
-int tcp_socket_listen(const struct transport_address *address, int *ret_fd)
+int tcp_socket_open(const struct transport_address *address, int *ret_fd)
 {
-    int fd = open_socket(address), error;
+    int domain = address->ip.family == IP_FAMILY_V4 ? AF_INET : AF_INET6;
+    int fd = socket(domain, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
 
     if (fd < 0)
-        return fd;
-    error = set_options(fd, (enum ip_family)address->ip.family);
-    if (!error)
-        error = bind_to(fd, address);
+        return -errno;
+    return give(fd, set_options(fd, (enum ip_family)address->ip.family), ret_fd);
+}
+
+int tcp_socket_bind(int fd, const struct transport_address *address)
+{
+    union socket_address name;
+    socklen_t name_len = socket_address_write(address, &name);
+
+    return bind(fd, &name.any, name_len) == 0 ? 0 : -errno;
+}
+
+static int share_port(int fd)
+{
+    return tcp_socket_set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+}
+
+int tcp_socket_listen(const struct transport_address *address, int *ret_fd)
+{
+    int fd, error = tcp_socket_open(address, &fd);
+
+    if (error)
+        return error;
+    error = tcp_socket_bind(fd, address);
     if (!error)
         error = share_port(fd);
     if (!error && listen(fd, BACKLOG) != 0)
@@ -102,15 +101,13 @@ static int begin_connecting(int fd, const struct transport_address *to)
 int tcp_socket_connect(const struct transport_address *from, const struct transport_address *to,
                        int *ret_fd)
 {
-    int fd = open_socket(from), error;
+    int fd, error = tcp_socket_open(from, &fd);
 
-    if (fd < 0)
-        return fd;
-    error = set_options(fd, (enum ip_family)from->ip.family);
+    if (error)
+        return error;
+    error = share_port(fd);
     if (!error)
-        error = share_port(fd);
-    if (!error)
-        error = bind_to(fd, from);
+        error = tcp_socket_bind(fd, from);
     if (!error)
         error = begin_connecting(fd, to);
     return give(fd, error, ret_fd);

@@ -3,6 +3,7 @@
 #include "dtls_fixture.h"
 
 #include "../exchange/eal_fixture.h"
+#include "../exchange/plane_fixture.h"
 #include "base/clock.h"
 #include "control/dtls_bio.h"
 #include "tls_fixture.h"
@@ -173,21 +174,10 @@ static void add_listener(struct plane_config *config, const char *address, uint8
 
 static struct plane *make_plane(void)
 {
-    struct plane_config config = {
-        .worker_count = FIXTURE_WORKERS,
-        .listener_count = 1,
-        .stream_thread_count = 2,
-        .stream_ring_len = FIXTURE_RING_LEN,
-        .allocations = 1,
-        .allocations_per_worker = 1,
-        .adjacencies = 1,
-        .command_ring_len = 8,
-        .punt_ring_len = 8,
-        .handoff_ring_len = 8,
-        .dtls = true,
-    };
+    struct plane_config config = plane_fixture_config(FIXTURE_WORKERS, 2, FIXTURE_RING_LEN);
     struct plane *plane;
 
+    config.dtls = true;
     add_listener(&config, FIXTURE_V4, STREAM_TLS, 1);
     add_listener(&config, FIXTURE_V4, STREAM_DTLS, 0);
     add_listener(&config, FIXTURE_V4, STREAM_DTLS, 1);

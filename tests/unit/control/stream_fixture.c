@@ -3,6 +3,7 @@
 #include "stream_fixture.h"
 
 #include "../exchange/eal_fixture.h"
+#include "../exchange/plane_fixture.h"
 #include "base/clock.h"
 #include "control/settings.h"
 #include "control/tls_contexts.h"
@@ -92,18 +93,7 @@ static void add_listener(struct plane_config *config, uint8_t transport)
 int stream_fixture_set_up(void **state)
 {
     struct stream_fixture *fixture = calloc(1, sizeof(*fixture));
-    struct plane_config config = {
-        .worker_count = 2,
-        .listener_count = 1,
-        .stream_thread_count = 1,
-        .stream_ring_len = STREAM_FIXTURE_RING_LEN,
-        .allocations = 1,
-        .allocations_per_worker = 1,
-        .adjacencies = 1,
-        .command_ring_len = 8,
-        .punt_ring_len = 8,
-        .handoff_ring_len = 8,
-    };
+    struct plane_config config = plane_fixture_config(2, 1, STREAM_FIXTURE_RING_LEN);
 
     assert_non_null(fixture);
     add_listener(&config, STREAM_TCP);

@@ -2,6 +2,8 @@
 // Claims about sockets that listen, on loopback addresses.
 #include "control/stream_listener.h"
 
+#include "control/tcp_socket.h"
+
 #include "tls_fixture.h"
 
 #include <errno.h>
@@ -70,10 +72,10 @@ static void accepts_connections_that_do_not_wait_and_notice_who_is_gone(void **s
         int listener, fd, client_fd;
 
         assert_int_equal(stream_listener_open(&local, false, &listener), 0);
-        assert_int_equal(stream_listener_accept(listener, &fd, &client), -EAGAIN);
+        assert_int_equal(tcp_socket_accept(listener, &fd, &client), -EAGAIN);
         address = bound_to(listener, locals[i]);
         client_fd = connect_to(&address);
-        assert_int_equal(stream_listener_accept(listener, &fd, &client), 0);
+        assert_int_equal(tcp_socket_accept(listener, &fd, &client), 0);
         expected = bound_to(client_fd, locals[i]);
         assert_true(transport_address_equal(&client, &expected));
         assert_int_equal(option_of(fd, IPPROTO_TCP, TCP_NODELAY), 1);

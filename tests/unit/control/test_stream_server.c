@@ -3,6 +3,7 @@
 #include "control/stream_server.h"
 
 #include "../exchange/eal_fixture.h"
+#include "../exchange/plane_fixture.h"
 #include "exchange/plane.h"
 #include "tls_fixture.h"
 
@@ -49,18 +50,7 @@ static uint16_t free_port(void)
 
 static struct plane *create_plane(uint16_t threads, uint16_t port)
 {
-    struct plane_config config = {
-        .worker_count = 1,
-        .listener_count = 1,
-        .stream_thread_count = threads,
-        .stream_ring_len = 64,
-        .allocations = 1,
-        .allocations_per_worker = 1,
-        .adjacencies = 1,
-        .command_ring_len = 8,
-        .punt_ring_len = 8,
-        .handoff_ring_len = 8,
-    };
+    struct plane_config config = plane_fixture_config(1, threads, 64);
     struct plane *plane;
 
     for (uint16_t i = 0; i < threads; i++) {

@@ -3,6 +3,7 @@
 // claimed in tests/unit/dataplane/test_stream_path.c.
 #include "eal_fixture.h"
 #include "exchange/plane.h"
+#include "plane_fixture.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -36,20 +37,9 @@ static int free_pool(void **state)
 
 static int set_up(void **state)
 {
-    struct plane_config config = {
-        .worker_count = 2,
-        .listener_count = 1,
-        .stream_listener_count = 2,
-        .stream_thread_count = 2,
-        .stream_ring_len = RING_LEN,
-        .allocations = 1,
-        .allocations_per_worker = 1,
-        .adjacencies = 1,
-        .command_ring_len = 8,
-        .punt_ring_len = 8,
-        .handoff_ring_len = 8,
-    };
+    struct plane_config config = plane_fixture_config(2, 2, RING_LEN);
     struct plane *plane = NULL;
+    config.stream_listener_count = 2;
     config.stream_listeners[1].thread = 1;
     if (plane_create(&config, &plane) != 0)
         return -1;
