@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Fixtures: one lab for the whole run, one relay with the usual settings for each file."""
 
+import contextlib
 import itertools
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from client import Client
 from lab import Lab
 from relay import Relay
-from streams import Authority
+from streams import Authority, StreamClient
 
 
 @pytest.fixture(scope="session")
@@ -26,6 +27,32 @@ def relay(lab, tmp_path_factory):
 @pytest.fixture(scope="session")
 def authority(tmp_path_factory):
     return Authority(tmp_path_factory.mktemp("certificates"))
+
+
+# Of a relay with connections: workers, threads that have them.
+SHAPES = [(1, 0), (2, 2)]
+
+
+@pytest.fixture(scope="module", params=SHAPES, ids=lambda shape: "%d_workers_%d_threads" % shape)
+def shape(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def shaped_lab(shape):
+    """A lab of the file's own: the interface has a queue for each worker."""
+    with Lab(queues=shape[0]) as the_lab:
+        yield the_lab
+
+
+@pytest.fixture(params=["tcp", "tls"])
+def stream_of(request, lab, relay, authority):
+    """stream_of(...) makes clients over TCP, or over TLS."""
+    context = {"tcp": None, "tls": authority.context()}[request.param]
+    with contextlib.ExitStack() as stack:
+        yield lambda *arguments, **options: stack.enter_context(
+            StreamClient(lab, *arguments, context=context, **options)
+        )
 
 
 @pytest.fixture

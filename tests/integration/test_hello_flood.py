@@ -10,7 +10,7 @@ import time
 import pytest
 
 from client import Client
-from lab import CLIENT4, RELAY4, Lab
+from lab import CLIENT4, RELAY4
 from media import Media
 from relay import TLS_PORT, Relay
 
@@ -18,12 +18,6 @@ HELLOS_PER_SECOND = 10000
 SECONDS = 5
 HONEST = 20
 GROWN_KB_MAX = 1024
-
-
-@pytest.fixture(scope="module")
-def lab():
-    with Lab() as the_lab:
-        yield the_lab
 
 
 @pytest.fixture

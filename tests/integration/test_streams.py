@@ -12,28 +12,19 @@ import pytest
 
 import stun
 from client import Client
-from lab import CLIENT4_OTHER, PEER, PEER4, PEER6, RELAY4, RELAY6, Lab
+from lab import CLIENT4_OTHER, PEER, PEER4, PEER6, RELAY4, RELAY6
 from media import CHANNEL, Media
 from relay import PORT, TLS_PORT, Relay
 from streams import NAME, StreamClient, is_closed
 from uclient import MESSAGES, all_came_back, uclient
 
-# Of the relay: workers, threads of connections.
-SHAPES = [(1, 0), (2, 2)]
 TRANSPORTS = {"tcp": ["-t"], "tls": ["-t", "-S"], "dtls": ["-S"]}
 FRAME_TIMEOUT_S = HANDSHAKE_TIMEOUT_S = 10
 
 
-@pytest.fixture(scope="module", params=SHAPES, ids=lambda shape: "%d_workers_%d_threads" % shape)
-def shape(request):
-    return request.param
-
-
 @pytest.fixture(scope="module")
-def lab(shape):
-    """A lab of this file's own: the interface has a queue for each worker."""
-    with Lab(queues=shape[0]) as the_lab:
-        yield the_lab
+def lab(shaped_lab):
+    return shaped_lab
 
 
 @pytest.fixture(scope="module")
@@ -68,16 +59,6 @@ def test_returns_every_message(lab, echo, transport, options, server):
 
 
 # Streams of ours
-
-
-@pytest.fixture(params=["tcp", "tls"])
-def stream_of(request, lab, relay, authority):
-    """stream_of(...) makes clients over TCP, or over TLS."""
-    context = {"tcp": None, "tls": authority.context()}[request.param]
-    with contextlib.ExitStack() as stack:
-        yield lambda *arguments, **options: stack.enter_context(
-            StreamClient(lab, *arguments, context=context, **options)
-        )
 
 
 @pytest.fixture

@@ -12,32 +12,18 @@ import pytest
 
 import stun
 from client import need
-from lab import PEER, PEER4, PEER4_OTHER, RELAY4, Lab, family_of
+from lab import PEER, PEER4, PEER4_OTHER, RELAY4, family_of
 from relay import Relay
-from streams import Authority, StreamClient, is_closed
+from streams import is_closed
 from uclient import all_came_back, totals, uclient
 
-# Of the relay: workers, threads of connections.
-SHAPES = [(1, 0), (2, 2)]
 PER_ALLOCATION = 3
 BULK = os.urandom(4 << 20)
 
 
-@pytest.fixture(scope="module", params=SHAPES, ids=lambda shape: "%d_workers_%d_threads" % shape)
-def shape(request):
-    return request.param
-
-
 @pytest.fixture(scope="module")
-def lab(shape):
-    """A lab of this file's own: the interface has a queue for each worker."""
-    with Lab(queues=shape[0]) as the_lab:
-        yield the_lab
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("certificates"))
+def lab(shaped_lab):
+    return shaped_lab
 
 
 @pytest.fixture(scope="module")
@@ -49,20 +35,10 @@ def relay(lab, shape, authority, tmp_path_factory):
     assert the_relay.in_use()["allocations"] == 0
 
 
-@pytest.fixture(params=["tcp", "tls"])
-def tcp_client(request, lab, relay, authority):
-    """tcp_client() makes clients over TCP, or over TLS."""
-    context = {"tcp": None, "tls": authority.context()}[request.param]
-    with contextlib.ExitStack() as stack:
-        yield lambda *arguments, **options: stack.enter_context(
-            StreamClient(lab, *arguments, context=context, **options)
-        )
-
-
 @pytest.fixture
-def control(tcp_client):
+def control(stream_of):
     """A control connection with a TCP allocation."""
-    client = tcp_client()
+    client = stream_of()
     client.allocate(transport=stun.TCP)
     return client
 
@@ -103,21 +79,21 @@ def attempted(control):
     return message.xor_address(stun.XOR_PEER_ADDRESS), message.u32(stun.CONNECTION_ID)
 
 
-def join(tcp_client, connection, **options):
+def join(stream_of, connection, **options):
     """A data connection: its socket, behind the response."""
-    data = tcp_client(**options)
+    data = stream_of(**options)
     need(connection_bind(data, connection))
     data.sock.settimeout(20)
     return data
 
 
-def joined(lab, tcp_client, control):
+def joined(lab, stream_of, control):
     """(data connection, peer's socket) by way of a Connect."""
     with listening(lab) as listener:
         connection = need(connect(control, listener.getsockname())).u32(stun.CONNECTION_ID)
         peer, source = accept(listener)
         assert source == control.relayed
-        return join(tcp_client, connection), peer
+        return join(stream_of, connection), peer
 
 
 def receive(data, length):
@@ -136,14 +112,14 @@ def receive_from(sock, length):
 
 
 @pytest.mark.parametrize("family", [4, 6])
-def test_bytes_go_both_ways_at_once(lab, tcp_client, family):
-    control = tcp_client(family)
+def test_bytes_go_both_ways_at_once(lab, stream_of, family):
+    control = stream_of(family)
     control.allocate(transport=stun.TCP, family=family)
     with listening(lab, PEER[family]) as listener:
         connection = need(connect(control, listener.getsockname())).u32(stun.CONNECTION_ID)
         peer, source = accept(listener)
         assert source == control.relayed
-    data = join(tcp_client, connection)
+    data = join(stream_of, connection)
     peer.settimeout(20)
     found = {}
     ways = [
@@ -172,14 +148,14 @@ def test_bytes_go_both_ways_at_once(lab, tcp_client, family):
     assert found["peer"] == BULK[::-1]
 
 
-def test_a_peer_that_may_connects_and_what_it_says_first_waits(lab, tcp_client, control):
+def test_a_peer_that_may_connects_and_what_it_says_first_waits(lab, stream_of, control):
     control.permit(PEER4)
     with lab.tcp("peer", control.relayed, PEER4) as peer:
         address, connection = attempted(control)
         assert address == peer.getsockname()
         peer.sendall(b"first words")
         time.sleep(0.2)
-        data = join(tcp_client, connection)
+        data = join(stream_of, connection)
         assert receive(data, 11) == b"first words"
         data.sock.sendall(b"answer")
         assert receive_from(peer, 6) == b"answer"
@@ -192,8 +168,8 @@ def test_a_peer_without_permission_is_closed(lab, control):
     assert control.receive_bytes(0.3) is None
 
 
-def test_an_end_is_passed_on_and_the_other_way_stays_open(lab, tcp_client, control):
-    data, peer = joined(lab, tcp_client, control)
+def test_an_end_is_passed_on_and_the_other_way_stays_open(lab, stream_of, control):
+    data, peer = joined(lab, stream_of, control)
     with peer:
         peer.sendall(b"the last words")
         peer.shutdown(socket.SHUT_WR)
@@ -204,29 +180,29 @@ def test_an_end_is_passed_on_and_the_other_way_stays_open(lab, tcp_client, contr
             assert receive_from(peer, 100) == b"are heard"
 
 
-def test_a_peers_reset_ends_the_data_connection(lab, tcp_client, control):
-    data, peer = joined(lab, tcp_client, control)
+def test_a_peers_reset_ends_the_data_connection(lab, stream_of, control):
+    data, peer = joined(lab, stream_of, control)
     peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     peer.close()
     assert is_closed(data.sock, 3)
 
 
-def test_a_client_that_leaves_ends_the_peers_connection(lab, tcp_client, control):
-    data, peer = joined(lab, tcp_client, control)
+def test_a_client_that_leaves_ends_the_peers_connection(lab, stream_of, control):
+    data, peer = joined(lab, stream_of, control)
     with peer:
         data.close()
         assert is_closed(peer, 3)
         # And its place is free: the same peer may be connected to.
     for _ in range(2 * PER_ALLOCATION):
-        data, peer = joined(lab, tcp_client, control)
+        data, peer = joined(lab, stream_of, control)
         data.close()
         assert is_closed(peer, 3)
         peer.close()
 
 
 @pytest.mark.parametrize("ending", ["refresh", "close"])
-def test_the_end_of_the_allocation_ends_all_connections(lab, tcp_client, control, ending):
-    data, peer = joined(lab, tcp_client, control)
+def test_the_end_of_the_allocation_ends_all_connections(lab, stream_of, control, ending):
+    data, peer = joined(lab, stream_of, control)
     control.permit(PEER4)
     with peer, lab.tcp("peer", control.relayed, PEER4) as unbound:
         attempted(control)
@@ -272,13 +248,13 @@ def test_an_allocation_has_so_many_connections(lab, control):
             assert connect(control, (host, port)).error == 508
 
 
-def test_a_bind_needs_a_connection_and_credentials_of_its_owner(lab, tcp_client, control):
+def test_a_bind_needs_a_connection_and_credentials_of_its_owner(lab, stream_of, control):
     with listening(lab) as listener:
         connection = need(connect(control, listener.getsockname())).u32(stun.CONNECTION_ID)
-        assert connection_bind(tcp_client(), connection ^ 1).error == 400
-        assert connection_bind(tcp_client(username="bob", password="builder"), connection).error == 441
-        join(tcp_client, connection)
-        assert connection_bind(tcp_client(), connection).error == 400
+        assert connection_bind(stream_of(), connection ^ 1).error == 400
+        assert connection_bind(stream_of(username="bob", password="builder"), connection).error == 441
+        join(stream_of, connection)
+        assert connection_bind(stream_of(), connection).error == 400
 
 
 def test_a_connection_nobody_binds_is_closed_in_time(lab, control):
