@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Channel bindings in an array, found by allocation and number or by allocation and peer (RFC 8656
-// section 12), in two trees by allocation.
+// Channel bindings, found by allocation and number or by allocation and peer (RFC 8656 section
+// 12).
 #pragma once
 
-#include "turn/peer_key.h"
+#include "turn/peer_entry.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 struct channel {
     struct peer_entry entry;
-    uint16_t peer_port; // with the entry's key what is hashed as bytes
+    uint16_t peer_port; // belongs to the key
     uint16_t number;
     struct index_tree_node by_number;
 };
@@ -19,18 +19,11 @@ struct channel {
 static_assert(sizeof(struct channel) == 28, "no padding");
 
 struct channel_table {
-    struct channel *at;
-    struct index_pool pool;
-    struct siphash_key key;          // of the paths in a tree by peer
-    struct address_store *addresses; // borrowed
-    uint32_t *count_by_worker;
-    uint32_t limit_per_worker;
-    uint32_t limit_per_allocation;
+    struct peer_entry_table entries;
 };
 
-// 0, -ENOMEM.
-int channel_table_init(struct channel_table *table, uint32_t limit_per_worker,
-                       uint32_t limit_per_allocation, uint16_t worker_count,
+// addresses outlives the table. 0, -ENOMEM.
+int channel_table_init(struct channel_table *table, const struct peer_entry_limits *limits,
                        struct address_store *addresses, const struct siphash_key *key);
 void channel_table_done(struct channel_table *table);
 
@@ -54,5 +47,16 @@ struct transport_address channel_peer(const struct channel_table *table, uint32_
 
 static inline bool channel_is_live(const struct channel_table *table, uint32_t channel)
 {
-    return channel < table->pool.fresh && table->at[channel].entry.key.is_live;
+    return peer_entry_is_live(&table->entries, channel);
+}
+
+static inline struct channel *channel_at(const struct channel_table *table, uint32_t channel)
+{
+    return (struct channel *)table->entries.at + channel;
+}
+
+// Of a live one, the id.
+static inline uint32_t channel_allocation(const struct channel_table *table, uint32_t channel)
+{
+    return channel_at(table, channel)->entry.key.allocation;
 }

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // An allocation and a peer's IP address in eight bytes: what permissions and channels are found by
-// (RFC 8656 sections 9, 12), each in a tree of its allocation's.
+// (RFC 8656 sections 9, 12).
 #pragma once
 
-#include "base/index_tree.h"
 #include "turn/allocation.h"
 
 #include <assert.h>
@@ -19,12 +18,6 @@ struct peer_key {
 
 static_assert(sizeof(struct peer_key) == 8, "no padding: hashed and compared as bytes");
 static_assert(ALLOCATION_IDS_MAX <= 1u << 30, "every id fits");
-
-// How a permission and a channel begin.
-struct peer_entry {
-    struct index_tree_node node;
-    struct peer_key key;
-};
 
 // The key of something live. False when nobody keeps this address, so nobody has such a key.
 bool peer_key_find(const struct address_store *addresses, const struct allocation *allocation,
@@ -45,9 +38,3 @@ static inline struct ip_address peer_key_ip(const struct address_store *addresse
 {
     return address_store_get(addresses, (uint16_t)peer_key_family(key), key->peer);
 }
-
-#define PEER_ENTRIES_FOUND_MAX 64
-
-// Of a tree of peer entries those of one family, so many at the most. Returns how many.
-unsigned peer_entries_find(struct index_tree_nodes entries, uint32_t root, enum ip_family family,
-                           uint32_t ret_indices[PEER_ENTRIES_FOUND_MAX]);

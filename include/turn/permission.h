@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Permissions in an array, found by allocation and peer IP (RFC 8656 section 9), in a tree by
-// allocation.
+// Permissions, found by allocation and peer IP (RFC 8656 section 9).
 #pragma once
 
-#include "turn/peer_key.h"
+#include "turn/peer_entry.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -16,18 +15,11 @@ struct permission {
 static_assert(sizeof(struct permission) == 16, "no padding");
 
 struct permission_table {
-    struct permission *at;
-    struct index_pool pool;
-    struct siphash_key key;          // of the paths in a tree
-    struct address_store *addresses; // borrowed
-    uint32_t *count_by_worker;
-    uint32_t limit_per_worker;
-    uint32_t limit_per_allocation;
+    struct peer_entry_table entries;
 };
 
-// 0, -ENOMEM.
-int permission_table_init(struct permission_table *table, uint32_t limit_per_worker,
-                          uint32_t limit_per_allocation, uint16_t worker_count,
+// addresses outlives the table. 0, -ENOMEM.
+int permission_table_init(struct permission_table *table, const struct peer_entry_limits *limits,
                           struct address_store *addresses, const struct siphash_key *key);
 void permission_table_done(struct permission_table *table);
 
@@ -52,5 +44,12 @@ struct ip_address permission_peer(const struct permission_table *table, uint32_t
 
 static inline bool permission_is_live(const struct permission_table *table, uint32_t permission)
 {
-    return permission < table->pool.fresh && table->at[permission].entry.key.is_live;
+    return peer_entry_is_live(&table->entries, permission);
+}
+
+// Of a live one, the id.
+static inline uint32_t permission_allocation(const struct permission_table *table,
+                                             uint32_t permission)
+{
+    return peer_entry_at(&table->entries, permission)->key.allocation;
 }

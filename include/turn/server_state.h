@@ -54,8 +54,8 @@ static inline bool server_next_place(const struct turn_server *server, uint64_t 
 {
     const uint32_t ends[SERVER_TABLE_COUNT] = {
         [SERVER_ALLOCATIONS] = server->allocations.ids.fresh,
-        [SERVER_PERMISSIONS] = server->permissions.pool.fresh,
-        [SERVER_CHANNELS] = server->channels.pool.fresh,
+        [SERVER_PERMISSIONS] = server->permissions.entries.pool.fresh,
+        [SERVER_CHANNELS] = server->channels.entries.pool.fresh,
         [SERVER_TCP_CONNECTIONS] = server->tcp_connections.pool.fresh,
     };
     uint64_t table = *cursor >> 32;

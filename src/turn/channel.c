@@ -3,64 +3,27 @@
 #include "turn/channel.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stddef.h>
-#include <stdlib.h>
-#include <string.h>
 
 // What a peer's channel is found by lies together.
-#define PEER_KEY_OFFSET offsetof(struct channel, entry.key)
-#define PEER_KEY_LEN    (offsetof(struct channel, number) - PEER_KEY_OFFSET)
-static_assert(PEER_KEY_LEN == 10, "the key has no hidden padding");
+#define KEY_LEN (offsetof(struct channel, number) - offsetof(struct channel, entry.key))
+static_assert(KEY_LEN == sizeof(struct peer_key) + sizeof(uint16_t), "the key has no padding");
 
-int channel_table_init(struct channel_table *table, uint32_t limit_per_worker,
-                       uint32_t limit_per_allocation, uint16_t worker_count,
+int channel_table_init(struct channel_table *table, const struct peer_entry_limits *limits,
                        struct address_store *addresses, const struct siphash_key *key)
 {
-    uint32_t capacity = limit_per_worker * worker_count;
-    struct channel_table made = {
-        .at = calloc(capacity ? capacity : 1, sizeof(*made.at)),
-        .count_by_worker = calloc(worker_count, sizeof(*made.count_by_worker)),
-        .limit_per_worker = limit_per_worker,
-        .limit_per_allocation = limit_per_allocation,
-        .addresses = addresses,
-        .key = *key,
-    };
-    if (made.at == NULL || made.count_by_worker == NULL ||
-        index_pool_init(&made.pool, capacity) != 0) {
-        channel_table_done(&made);
-        return -ENOMEM;
-    }
-    *table = made;
-    return 0;
+    return peer_entry_table_init(&table->entries, sizeof(struct channel), KEY_LEN, limits,
+                                 addresses, key);
 }
 
 void channel_table_done(struct channel_table *table)
 {
-    free(table->at);
-    free(table->count_by_worker);
-    index_pool_done(&table->pool);
-    memset(table, 0, sizeof(*table));
-}
-
-static struct index_tree_nodes nodes_by_peer(const struct channel_table *table)
-{
-    return (struct index_tree_nodes){table->at, sizeof(table->at[0])};
+    peer_entry_table_done(&table->entries);
 }
 
 static struct index_tree_nodes nodes_by_number(const struct channel_table *table)
 {
-    return (struct index_tree_nodes){&table->at[0].by_number, sizeof(table->at[0])};
-}
-
-static const uint8_t *peer_key_bytes(const struct channel *channel)
-{
-    return (const uint8_t *)channel + PEER_KEY_OFFSET;
-}
-
-static uint64_t peer_path(const struct channel_table *table, const struct channel *channel)
-{
-    return siphash(&table->key, peer_key_bytes(channel), PEER_KEY_LEN);
+    return (struct index_tree_nodes){&channel_at(table, 0)->by_number, sizeof(struct channel)};
 }
 
 // A number is a path as it is: there are no more levels than bits.
@@ -69,7 +32,7 @@ uint32_t channel_find_number(const struct channel_table *table, const struct all
 {
     uint64_t path = number;
     uint32_t at = allocation->channel_numbers;
-    while (at != INDEX_NONE && table->at[at].number != number)
+    while (at != INDEX_NONE && channel_at(table, at)->number != number)
         at = index_tree_below(nodes_by_number(table), at, &path);
     return at;
 }
@@ -77,67 +40,53 @@ uint32_t channel_find_number(const struct channel_table *table, const struct all
 uint32_t channel_find_peer(const struct channel_table *table, const struct allocation *allocation,
                            const struct transport_address *peer)
 {
-    struct channel key = {.peer_port = peer->port};
-    if (!peer_key_find(table->addresses, allocation, &peer->ip, &key.entry.key))
+    struct channel like = {.peer_port = peer->port};
+    if (!peer_key_find(table->entries.addresses, allocation, &peer->ip, &like.entry.key))
         return INDEX_NONE;
-    uint64_t path = peer_path(table, &key);
-    uint32_t at = allocation->channels;
-    while (at != INDEX_NONE &&
-           memcmp(peer_key_bytes(&table->at[at]), peer_key_bytes(&key), PEER_KEY_LEN) != 0)
-        at = index_tree_below(nodes_by_peer(table), at, &path);
-    return at;
+    return peer_entry_find(&table->entries, allocation->channels, &like.entry);
 }
 
 unsigned channel_find_family(const struct channel_table *table, const struct allocation *allocation,
                              enum ip_family family, uint32_t ret_channels[PEER_ENTRIES_FOUND_MAX])
 {
-    return peer_entries_find(nodes_by_peer(table), allocation->channels, family, ret_channels);
+    return peer_entry_find_family(&table->entries, allocation->channels, family, ret_channels);
 }
 
 bool channel_table_has_room(const struct channel_table *table, const struct allocation *allocation)
 {
-    return index_pool_free(&table->pool) > 0 &&
-           table->count_by_worker[allocation->worker] < table->limit_per_worker &&
-           allocation->channel_count < table->limit_per_allocation;
+    return peer_entry_table_has_room(&table->entries, allocation->worker, allocation->channel_count,
+                                     1);
 }
 
 uint32_t channel_create(struct channel_table *table, struct allocation *allocation, uint16_t number,
                         const struct transport_address *peer)
 {
-    uint32_t channel = index_pool_take(&table->pool);
-    assert(channel != INDEX_NONE);
-    struct channel *at = &table->at[channel];
-    *at = (struct channel){
-        .entry.key = peer_key_take(table->addresses, allocation, &peer->ip),
+    struct channel made = {
+        .entry.key = peer_key_take(table->entries.addresses, allocation, &peer->ip),
         .peer_port = peer->port,
         .number = number,
     };
-    // A keyed hash does not yield sixty-four paths that each begin as the ones before, and numbers
-    // have fewer bits.
+    uint32_t channel =
+        peer_entry_create(&table->entries, allocation->worker, &allocation->channels, &made.entry);
     bool added =
-        index_tree_insert(nodes_by_peer(table), &allocation->channels, channel,
-                          peer_path(table, at)) &&
         index_tree_insert(nodes_by_number(table), &allocation->channel_numbers, channel, number);
     assert(added);
     (void)added;
     allocation->channel_count++;
-    table->count_by_worker[allocation->worker]++;
     return channel;
 }
 
 void channel_destroy(struct channel_table *table, struct allocation *allocation, uint32_t channel)
 {
-    struct channel *at = &table->at[channel];
-    index_tree_remove(nodes_by_peer(table), &allocation->channels, channel, peer_path(table, at));
-    index_tree_remove(nodes_by_number(table), &allocation->channel_numbers, channel, at->number);
-    peer_key_give(table->addresses, &at->entry.key);
+    index_tree_remove(nodes_by_number(table), &allocation->channel_numbers, channel,
+                      channel_at(table, channel)->number);
+    peer_entry_destroy(&table->entries, allocation->worker, &allocation->channels, channel);
     allocation->channel_count--;
-    table->count_by_worker[allocation->worker]--;
-    index_pool_give(&table->pool, channel);
 }
 
 struct transport_address channel_peer(const struct channel_table *table, uint32_t channel)
 {
-    const struct channel *at = &table->at[channel];
-    return (struct transport_address){peer_key_ip(table->addresses, &at->entry.key), at->peer_port};
+    const struct channel *at = channel_at(table, channel);
+    return (struct transport_address){peer_key_ip(table->entries.addresses, &at->entry.key),
+                                      at->peer_port};
 }

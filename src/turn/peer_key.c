@@ -37,18 +37,3 @@ void peer_key_give(struct address_store *addresses, struct peer_key *key)
     address_store_give(addresses, (uint16_t)peer_key_family(key), key->peer);
     key->is_live = false;
 }
-
-unsigned peer_entries_find(struct index_tree_nodes entries, uint32_t root, enum ip_family family,
-                           uint32_t ret_indices[PEER_ENTRIES_FOUND_MAX])
-{
-    struct index_tree_walk walk;
-    unsigned count = 0;
-    index_tree_walk_begin(&walk, root);
-    for (uint32_t at; count < PEER_ENTRIES_FOUND_MAX &&
-                      (at = index_tree_walk_next(&walk, entries)) != INDEX_NONE;) {
-        const struct peer_entry *entry = (const struct peer_entry *)index_tree_node(entries, at);
-        if (peer_key_family(&entry->key) == family)
-            ret_indices[count++] = at;
-    }
-    return count;
-}

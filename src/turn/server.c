@@ -83,6 +83,16 @@ static int init_tables(struct turn_server *server)
 {
     const struct turn_limits *limits = &server->config.limits;
     uint16_t workers = server->config.worker_count;
+    const struct peer_entry_limits permission_limits = {
+        .per_worker = limits->permissions_per_worker,
+        .per_allocation = limits->permissions_per_allocation,
+        .worker_count = workers,
+    };
+    const struct peer_entry_limits channel_limits = {
+        .per_worker = limits->channels_per_worker,
+        .per_allocation = limits->channels_per_allocation,
+        .worker_count = workers,
+    };
     struct siphash_key key;
     random_fill(&server->config.random, &key, sizeof(key));
 
@@ -97,13 +107,10 @@ static int init_tables(struct turn_server *server)
                                       limits->allocations_per_worker, workers, &server->addresses,
                                       &key);
     if (error == 0)
-        error = permission_table_init(&server->permissions, limits->permissions_per_worker,
-                                      limits->permissions_per_allocation, workers,
-                                      &server->addresses, &key);
+        error = permission_table_init(&server->permissions, &permission_limits, &server->addresses,
+                                      &key);
     if (error == 0)
-        error =
-            channel_table_init(&server->channels, limits->channels_per_worker,
-                               limits->channels_per_allocation, workers, &server->addresses, &key);
+        error = channel_table_init(&server->channels, &channel_limits, &server->addresses, &key);
     if (error == 0)
         error = reservation_table_init(&server->reservations, limits->allocations, &key);
     if (error == 0)

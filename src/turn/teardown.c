@@ -78,8 +78,8 @@ static void forget_family(struct turn_server *server, struct allocation *allocat
 void teardown_permission(struct turn_server *server, uint32_t permission,
                          struct turn_output *output)
 {
-    const struct permission *at = &server->permissions.at[permission];
-    struct allocation *allocation = &server->allocations.at[at->entry.key.allocation];
+    uint32_t id = permission_allocation(&server->permissions, permission);
+    struct allocation *allocation = &server->allocations.at[id];
     struct ip_address peer = permission_peer(&server->permissions, permission);
     turn_output_permission(output, TURN_COMMAND_REMOVE_PERMISSION, allocation, &peer);
     forget_permission(server, allocation, permission);
@@ -87,7 +87,7 @@ void teardown_permission(struct turn_server *server, uint32_t permission,
 
 void teardown_channel(struct turn_server *server, uint32_t channel, struct turn_output *output)
 {
-    const struct channel *at = &server->channels.at[channel];
+    const struct channel *at = channel_at(&server->channels, channel);
     struct allocation *allocation = &server->allocations.at[at->entry.key.allocation];
     struct transport_address peer = channel_peer(&server->channels, channel);
     turn_output_channel(output, TURN_COMMAND_REMOVE_CHANNEL, allocation, at->number, &peer);

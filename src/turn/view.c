@@ -27,16 +27,15 @@ static void walk_one(const struct turn_server *server, const struct server_place
             break;
         permitted = permission_peer(permissions, index);
         turn_output_permission(output, TURN_COMMAND_INSTALL_PERMISSION,
-                               &allocations[permissions->at[index].entry.key.allocation],
-                               &permitted);
+                               &allocations[permission_allocation(permissions, index)], &permitted);
         break;
     case SERVER_CHANNELS:
         if (!channel_is_live(channels, index))
             break;
         bound = channel_peer(channels, index);
         turn_output_channel(output, TURN_COMMAND_INSTALL_CHANNEL,
-                            &allocations[channels->at[index].entry.key.allocation],
-                            channels->at[index].number, &bound);
+                            &allocations[channel_allocation(channels, index)],
+                            channel_at(channels, index)->number, &bound);
         break;
     default: // no worker holds it
         break;
@@ -60,8 +59,8 @@ void turn_server_usage(const struct turn_server *server, struct turn_usage *ret_
 {
     *ret_usage = (struct turn_usage){
         .allocations = server->allocations.live_count,
-        .permissions = index_pool_used(&server->permissions.pool),
-        .channels = index_pool_used(&server->channels.pool),
+        .permissions = index_pool_used(&server->permissions.entries.pool),
+        .channels = index_pool_used(&server->channels.entries.pool),
         .reservations = index_pool_used(&server->reservations.pool),
         .relay_ports = server->relay_ports.taken_count,
         .pending_removals = server->pending_removals,

@@ -2,11 +2,10 @@
 // turn/channel.h.
 #include "turn/channel.h"
 
-#include "turn_fixture.h"
+#include "allocation_pair.h"
 
 struct tables {
-    struct address_store addresses;
-    struct allocation_table allocations;
+    struct allocation_pair pair;
     struct channel_table channels;
     struct allocation *one;
     struct allocation *other;
@@ -15,16 +14,14 @@ struct tables {
 // Two workers of three channels each, two an allocation.
 static int setup(void **state)
 {
-    static const struct siphash_key key = {{1, 2}};
+    static const struct peer_entry_limits limits = {
+        .per_worker = 3, .per_allocation = 2, .worker_count = 2};
     struct tables *tables = test_malloc(sizeof(*tables));
-    struct five_tuple one = client_make(1).five_tuple;
-    struct five_tuple other = client_make(2).five_tuple;
-    assert_int_equal(address_store_init(&tables->addresses, 16, &key), 0);
-    assert_int_equal(allocation_table_init(&tables->allocations, 8, 8, 2, &tables->addresses, &key),
-                     0);
-    assert_int_equal(channel_table_init(&tables->channels, 3, 2, 2, &tables->addresses, &key), 0);
-    tables->one = allocation_create(&tables->allocations, &one, 0);
-    tables->other = allocation_create(&tables->allocations, &other, 0);
+    allocation_pair_init(&tables->pair);
+    assert_int_equal(
+        channel_table_init(&tables->channels, &limits, &tables->pair.addresses, &pair_key), 0);
+    tables->one = tables->pair.one;
+    tables->other = tables->pair.other;
     *state = tables;
     return 0;
 }
@@ -33,8 +30,7 @@ static int teardown(void **state)
 {
     struct tables *tables = *state;
     channel_table_done(&tables->channels);
-    allocation_table_done(&tables->allocations);
-    address_store_done(&tables->addresses);
+    allocation_pair_done(&tables->pair);
     test_free(tables);
     return 0;
 }
@@ -70,7 +66,7 @@ static void an_ipv6_peer_is_kept_as_long_as_its_channel(void **state)
     struct transport_address kept = channel_peer(&tables->channels, other);
     assert_true(transport_address_equal(&kept, &peer));
     channel_destroy(&tables->channels, tables->other, other);
-    assert_int_equal(index_pool_used(&tables->addresses.pool), 0);
+    assert_int_equal(index_pool_used(&tables->pair.addresses.pool), 0);
 }
 
 static void is_gone_from_both_lookups_when_destroyed(void **state)
@@ -112,7 +108,8 @@ static void many_are_found_by_either_and_go_in_any_order(void **state)
 {
     (void)state;
     enum { COUNT = 300 };
-    static const struct siphash_key key = {{1, 2}};
+    static const struct peer_entry_limits limits = {
+        .per_worker = COUNT, .per_allocation = COUNT, .worker_count = 1};
     struct address_store addresses;
     struct channel_table table;
     struct allocation allocation = {
@@ -120,8 +117,8 @@ static void many_are_found_by_either_and_go_in_any_order(void **state)
     uint32_t made[COUNT];
     struct transport_address peers[COUNT];
     uint32_t found[PEER_ENTRIES_FOUND_MAX];
-    assert_int_equal(address_store_init(&addresses, COUNT, &key), 0);
-    assert_int_equal(channel_table_init(&table, COUNT, COUNT, 1, &addresses, &key), 0);
+    assert_int_equal(address_store_init(&addresses, COUNT, &pair_key), 0);
+    assert_int_equal(channel_table_init(&table, &limits, &addresses, &pair_key), 0);
     for (unsigned i = 0; i < COUNT; i++) {
         peers[i] = i % 3 == 0 ? address("[2600::1]:5000") : address("8.8.8.8:5000");
         peers[i].port = (uint16_t)(5000 + i);

@@ -91,39 +91,6 @@ static void nothing_is_found_by_a_key_that_was_given_back(void **state)
     assert_false(peer_key_find(&addresses, &allocation, &v6, &found));
 }
 
-static void finds_the_entries_of_one_family(void **state)
-{
-    (void)state;
-    enum { COUNT = 2 * PEER_ENTRIES_FOUND_MAX + 4 };
-    const struct allocation allocation = {.id = 1};
-    const struct ip_address v4 = ip("8.8.8.8");
-    const struct ip_address v6 = ip("2600::1");
-    struct peer_entry entries[COUNT];
-    const struct index_tree_nodes nodes = {entries, sizeof(entries[0])};
-    uint32_t root = INDEX_NONE;
-    uint32_t found[PEER_ENTRIES_FOUND_MAX];
-    bool seen[COUNT] = {false};
-    assert_int_equal(peer_entries_find(nodes, root, IP_FAMILY_V4, found), 0);
-    for (uint32_t i = 0; i < COUNT; i++) {
-        entries[i].key = peer_key_take(&addresses, &allocation, i < 3 ? &v6 : &v4);
-        assert_true(index_tree_insert(nodes, &root, i, i * 0x9E3779B97F4A7C15u));
-    }
-    assert_int_equal(peer_entries_find(nodes, root, IP_FAMILY_V6, found), 3);
-    for (unsigned i = 0; i < 3; i++) {
-        assert_in_range(found[i], 0, 2);
-        assert_false(seen[found[i]]);
-        seen[found[i]] = true;
-    }
-    assert_int_equal(peer_entries_find(nodes, root, IP_FAMILY_V4, found), PEER_ENTRIES_FOUND_MAX);
-    for (unsigned i = 0; i < PEER_ENTRIES_FOUND_MAX; i++) {
-        assert_in_range(found[i], 3, COUNT - 1);
-        assert_false(seen[found[i]]);
-        seen[found[i]] = true;
-    }
-    for (uint32_t i = 0; i < COUNT; i++)
-        peer_key_give(&addresses, &entries[i].key);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -133,7 +100,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_ipv6_address_is_no_ipv4_address, setup, teardown),
         cmocka_unit_test_setup_teardown(nothing_is_found_by_a_key_that_was_given_back, setup,
                                         teardown),
-        cmocka_unit_test_setup_teardown(finds_the_entries_of_one_family, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

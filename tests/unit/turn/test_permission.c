@@ -2,11 +2,10 @@
 // turn/permission.h.
 #include "turn/permission.h"
 
-#include "turn_fixture.h"
+#include "allocation_pair.h"
 
 struct tables {
-    struct address_store addresses;
-    struct allocation_table allocations;
+    struct allocation_pair pair;
     struct permission_table permissions;
     struct allocation *one;
     struct allocation *other;
@@ -15,17 +14,15 @@ struct tables {
 // Two workers of three permissions each, two an allocation.
 static int setup(void **state)
 {
-    static const struct siphash_key key = {{1, 2}};
+    static const struct peer_entry_limits limits = {
+        .per_worker = 3, .per_allocation = 2, .worker_count = 2};
     struct tables *tables = test_malloc(sizeof(*tables));
-    struct five_tuple one = client_make(1).five_tuple;
-    struct five_tuple other = client_make(2).five_tuple;
-    assert_int_equal(address_store_init(&tables->addresses, 16, &key), 0);
-    assert_int_equal(allocation_table_init(&tables->allocations, 8, 8, 2, &tables->addresses, &key),
-                     0);
-    assert_int_equal(permission_table_init(&tables->permissions, 3, 2, 2, &tables->addresses, &key),
-                     0);
-    tables->one = allocation_create(&tables->allocations, &one, 0);
-    tables->other = allocation_create(&tables->allocations, &other, 0);
+    allocation_pair_init(&tables->pair);
+    assert_int_equal(
+        permission_table_init(&tables->permissions, &limits, &tables->pair.addresses, &pair_key),
+        0);
+    tables->one = tables->pair.one;
+    tables->other = tables->pair.other;
     *state = tables;
     return 0;
 }
@@ -34,8 +31,7 @@ static int teardown(void **state)
 {
     struct tables *tables = *state;
     permission_table_done(&tables->permissions);
-    allocation_table_done(&tables->allocations);
-    address_store_done(&tables->addresses);
+    allocation_pair_done(&tables->pair);
     test_free(tables);
     return 0;
 }
@@ -80,7 +76,8 @@ static void many_are_found_and_go_in_any_order(void **state)
 {
     (void)state;
     enum { COUNT = 300 };
-    static const struct siphash_key key = {{1, 2}};
+    static const struct peer_entry_limits limits = {
+        .per_worker = COUNT, .per_allocation = COUNT, .worker_count = 1};
     struct address_store addresses;
     struct permission_table table;
     struct allocation allocation = {
@@ -88,8 +85,8 @@ static void many_are_found_and_go_in_any_order(void **state)
     uint32_t made[COUNT];
     struct ip_address peers[COUNT];
     uint32_t found[PEER_ENTRIES_FOUND_MAX];
-    assert_int_equal(address_store_init(&addresses, COUNT, &key), 0);
-    assert_int_equal(permission_table_init(&table, COUNT, COUNT, 1, &addresses, &key), 0);
+    assert_int_equal(address_store_init(&addresses, COUNT, &pair_key), 0);
+    assert_int_equal(permission_table_init(&table, &limits, &addresses, &pair_key), 0);
     for (unsigned i = 0; i < COUNT; i++) {
         peers[i] = i % 3 == 0 ? ip("2600::1") : ip("8.8.0.0");
         peers[i].bytes[2] = (uint8_t)(i >> 8);
