@@ -5,14 +5,23 @@
 #pragma once
 
 #include "control/stream_buffer.h"
+#include "control/stream_pipe.h"
 #include "control/stream_socket.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+// For the moment of a call; all borrowed.
+struct stream_join_room {
+    void *bytes;
+    size_t len;
+    struct stream_pipe *pipe;
+};
+
 struct stream_join_way {
     struct stream_buffer waiting; // for the end that it goes to
+    bool is_bulk;                 // much has come at a time
     bool is_ended;                // nothing more comes
     bool is_shut;                 // and the other end has been told
 };
@@ -29,9 +38,8 @@ struct stream_join {
 struct stream_join *stream_join_create(struct stream_socket *client, int peer);
 void stream_join_destroy(struct stream_join *join);
 
-// Whatever can be carried now, or much of it. room: for the moment. 0; -ESHUTDOWN: both ends are at theirs; else
-// -errno: one has failed.
-int stream_join_carry(struct stream_join *join, void *room, size_t room_len);
+// Whatever can be carried now, or much of it. 0; -ESHUTDOWN: both ends are at theirs; else -errno: one has failed.
+int stream_join_carry(struct stream_join *join, const struct stream_join_room *room);
 
 // EPOLLIN and EPOLLOUT, as carrying on waits for the sockets.
 uint32_t stream_join_client_events(const struct stream_join *join);

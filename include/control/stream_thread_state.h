@@ -7,6 +7,7 @@
 #include "control/stream_counters.h"
 #include "control/stream_farewells.h"
 #include "control/stream_limits.h"
+#include "control/stream_pipe.h"
 #include "control/stream_socket.h"
 #include "control/stream_sources.h"
 #include "control/stream_table.h"
@@ -109,6 +110,7 @@ struct stream_thread {
     uint32_t complained_s;    // of not being able to
     uint32_t stopping;        // set by another thread; atomic
     uint8_t *received;        // STREAM_RECEIVE_LEN bytes
+    struct stream_pipe pipe;  // between connections that are joined
     struct stream_counters counters;
 };
 

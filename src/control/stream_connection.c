@@ -416,8 +416,9 @@ static void watch_joined(struct stream_thread *thread, int fd, bool is_done, uin
 static void serve_joined(struct stream_thread *thread, struct stream_connection *connection)
 {
     struct stream_join *join = connection->join;
+    const struct stream_join_room room = {thread->received, STREAM_RECEIVE_LEN, &thread->pipe};
 
-    if (stream_join_carry(join, thread->received, STREAM_RECEIVE_LEN) != 0) {
+    if (stream_join_carry(join, &room) != 0) {
         stream_connection_close(thread, connection);
         return;
     }

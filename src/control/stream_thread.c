@@ -434,6 +434,8 @@ static int set_up(struct stream_thread *thread, uint16_t mtu)
     thread->epoll = epoll_create1(EPOLL_CLOEXEC);
     if (!error && thread->epoll < 0)
         error = -errno;
+    if (!error)
+        error = stream_pipe_init(&thread->pipe);
     if (!error && !events_create(thread))
         error = -ENOMEM;
     if (!error)
@@ -461,6 +463,8 @@ int stream_thread_create(const struct stream_thread_config *config,
         .limits = config->limits,
         .proxy_sources = config->proxy_sources,
         .proxy_source_count = config->proxy_source_count,
+        .epoll = -1,
+        .pipe.fds = {-1, -1},
     };
     TAILQ_INIT(&thread->half_open);
     TAILQ_INIT(&thread->quiet);
@@ -530,6 +534,7 @@ void stream_thread_destroy(struct stream_thread *thread)
         close(thread->listeners[i].fd);
     if (thread->epoll >= 0)
         close(thread->epoll);
+    stream_pipe_done(&thread->pipe);
     timer_wheel_done(&thread->timers);
     stream_sources_done(&thread->sources);
     stream_table_done(&thread->table);

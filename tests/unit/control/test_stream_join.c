@@ -303,6 +303,75 @@ static void much_goes_to_the_peer_and_nothing_is_lost(void **state)
     }
 }
 
+// The pipe, which is for what comes much at a time, cannot take it.
+static void urgent_data_is_left_out_and_stops_nothing(void **state)
+{
+    struct stream_fixture *fixture = *state;
+    struct stream_connection *connection;
+    struct ends ends;
+
+    stream_fixture_start(fixture);
+    ends = join_ends(fixture, STREAM_FIXTURE_TCP);
+    connection = stream_table_find(&fixture->thread->table, &ends.client);
+    connection->join->to_peer.is_bulk = true;
+    assert_int_equal(send(ends.fd, "!", 1, MSG_OOB), 1);
+    assert_int_equal(client_write(&ends, "hello", 5), 5);
+    assert_int_equal(peer_read(&ends, came, sizeof(came)), 5);
+    assert_memory_equal(came, "hello", 5);
+    close_ends(&ends);
+}
+
+static void much_at_a_time_goes_by_the_pipe_until_little_comes(void **state)
+{
+    struct stream_fixture *fixture = *state;
+    const struct stream_connection *connection;
+    struct ends ends;
+
+    fill();
+    stream_fixture_start(fixture);
+    ends = join_ends(fixture, STREAM_FIXTURE_TCP);
+    connection = stream_table_find(&fixture->thread->table, &ends.client);
+    for (unsigned i = 0; i < 100 && !connection->join->to_peer.is_bulk; i++) {
+        client_write(&ends, bytes, MUCH);
+        peer_read(&ends, came, MUCH);
+    }
+    assert_true(connection->join->to_peer.is_bulk);
+    while (peer_read(&ends, came, MUCH) > 0)
+        ;
+    assert_int_equal(client_write(&ends, "hello", 5), 5);
+    assert_int_equal(peer_read(&ends, came, MUCH), 5);
+    assert_false(connection->join->to_peer.is_bulk);
+    close_ends(&ends);
+}
+
+// In the middle of much, the end of either comes behind all that came before it.
+static void much_comes_before_the_end(void **state)
+{
+    struct stream_fixture *fixture = *state;
+
+    fill();
+    stream_fixture_start(fixture);
+    for (unsigned listener = 0; listener < 2; listener++) {
+        struct ends ends = join_ends(fixture, listener);
+        size_t sent = client_write(&ends, bytes, 1 << 20), got = 0, len;
+
+        if (ends.ssl)
+            SSL_shutdown(ends.ssl);
+        else
+            shutdown(ends.fd, SHUT_WR);
+        for (unsigned idle = 0; idle < 100 && got < sent; idle++) {
+            len = peer_read(&ends, came + got, MUCH - got);
+            got += len;
+            idle = len > 0 ? 0 : idle;
+        }
+        assert_true(got > 0 && got == sent);
+        assert_memory_equal(came, bytes, sent);
+        assert_true(peer_is_at_the_end(&ends));
+        close_ends(&ends);
+        stream_fixture_run(fixture);
+    }
+}
+
 static void the_control_plane_ends_both(void **state)
 {
     struct stream_fixture *fixture = *state;
@@ -363,6 +432,9 @@ int main(void)
         CLAIM(each_way_ends_in_its_own_time),
         CLAIM(who_does_not_read_holds_the_other_back_and_loses_nothing),
         CLAIM(much_goes_to_the_peer_and_nothing_is_lost),
+        CLAIM(urgent_data_is_left_out_and_stops_nothing),
+        CLAIM(much_at_a_time_goes_by_the_pipe_until_little_comes),
+        CLAIM(much_comes_before_the_end),
         CLAIM(the_control_plane_ends_both),
         CLAIM(a_socket_for_nobody_is_closed_and_the_control_plane_hears_of_it),
         CLAIM(time_does_not_end_it),
