@@ -24,6 +24,18 @@ def relay(lab, tmp_path_factory):
         yield the_relay
 
 
+@pytest.fixture
+def record_figures(record_property, request):
+    """What a test has seen, beside whether it was enough: `pytest -rP` shows it."""
+
+    def record(**figures):
+        for name, figure in figures.items():
+            record_property(name, figure)
+        print(f"{request.node.name}:", ", ".join(f"{name} {figure}" for name, figure in figures.items()))
+
+    return record
+
+
 @pytest.fixture(scope="session")
 def authority(tmp_path_factory):
     return Authority(tmp_path_factory.mktemp("certificates"))
