@@ -2,8 +2,11 @@
 """Clients over TCP and TLS (RFC 8656 section 2.1), and the certificates that the relay serves them with."""
 
 import contextlib
+import select
+import socket
 import ssl
 import subprocess
+import threading
 import time
 
 import stun
@@ -58,6 +61,7 @@ class StreamClient(Client):
         self.context, self.name, self.given_sock = context, name, sock
         self.piece_len, self.receive_len = piece_len, receive_len
         self.stream = b""
+        self.lock = threading.Lock()  # OpenSSL's connections are for one thread at a time
         if port is None:
             port = PORT if context is None else TLS_PORT
         super().__init__(lab, family, port=port, **options)
@@ -75,9 +79,10 @@ class StreamClient(Client):
         self.send_stream(stun.padded(data))
 
     def send_stream(self, data):
-        self.sock.settimeout(5)
         for start in range(0, len(data), self.piece_len or len(data)):
-            self.sock.sendall(data[start : start + (self.piece_len or len(data))])
+            with self.lock:
+                self.sock.settimeout(5)
+                self.sock.sendall(data[start : start + (self.piece_len or len(data))])
 
     def transact(self, data, timeout=3.0, retransmit=False):
         return super().transact(data, timeout, retransmit)
@@ -88,13 +93,18 @@ class StreamClient(Client):
             left = deadline - time.monotonic()
             if left <= 0:
                 return None
-            self.sock.settimeout(left)
-            with contextlib.suppress(TimeoutError):
-                more = self.sock.recv(65536)
-                if not more:
-                    raise ConnectionResetError("the relay has closed the connection")
-                self.stream += more
+            self._read_more(left)
         return message
+
+    def _read_more(self, timeout):
+        if not (isinstance(self.sock, ssl.SSLSocket) and self.sock.pending()):
+            select.select([self.sock], [], [], timeout)
+        with self.lock, contextlib.suppress(BlockingIOError, ssl.SSLWantReadError):
+            self.sock.settimeout(0)
+            more = self.sock.recv(65536)
+            if not more:
+                raise ConnectionResetError("the relay has closed the connection")
+            self.stream += more
 
     def _next_message(self):
         if len(self.stream) < 4:
@@ -106,6 +116,41 @@ class StreamClient(Client):
         message, padding, self.stream = self.stream[:length], self.stream[length:framed], self.stream[framed:]
         assert not any(padding), "padding that is not zero"
         return message
+
+
+class DtlsClient(Client):
+    """An association, by OpenSSL's own client, with which messages keep their bounds."""
+
+    def __init__(self, lab, authority, family=4, port=TLS_PORT, **options):
+        self.authority, self.process = authority, None
+        super().__init__(lab, family, port=port, **options)
+
+    def open(self, lab, role, host):
+        server = ("[%s]:%d" if ":" in self.server[0] else "%s:%d") % self.server
+        command = ["openssl", "s_client", "-quiet", "-dtls1_2", "-verify_return_error", "-connect", server]
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            self.process = lab.popen(
+                role, *command, "-CAfile", self.authority.ca, stdin=theirs, stdout=theirs, stderr=subprocess.DEVNULL
+            )
+        return ours
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+        super().close()
+
+    def send_bytes(self, data):
+        self.sock.send(data)
+
+    def _read(self, timeout):
+        self.sock.settimeout(timeout)
+        with contextlib.suppress(TimeoutError):
+            message = self.sock.recv(65536)
+            if not message:
+                raise ConnectionResetError("the association is over")
+            return message
+        return None
 
 
 def is_closed(sock, within_s):

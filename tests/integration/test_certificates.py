@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Certificates are read anew while calls go on (SIGHUP): a bad pair changes nothing, and nobody notices a good one."""
 
+import contextlib
 import os
+import pathlib
 import shutil
 import signal
+import ssl
+import threading
 import time
 
 import pytest
@@ -11,9 +15,9 @@ import pytest
 from lab import RELAY4
 from media import Media
 from relay import TLS_PORT, Relay
-from streams import NAME, StreamClient
+from streams import NAME, DtlsClient, StreamClient
 
-REREADS = 300
+REREADS = 1000
 BAD_EVERY = 10
 
 
@@ -25,8 +29,7 @@ def pairs(authority):
 
 @pytest.fixture
 def relay(lab, tmp_path, pairs):
-    for kind, path in pairs[0].items():
-        shutil.copy(path, tmp_path / kind)
+    put(tmp_path, pairs[0])
     served = {kind: str(tmp_path / kind) for kind in pairs[0]}
     # Whoever runs the tests may have it ignored, as nohup does; and the relay respects that.
     hears = ["env", "--default-signal=HUP"]
@@ -34,21 +37,52 @@ def relay(lab, tmp_path, pairs):
         yield the_relay
 
 
-def put(directory, certificate, key):
-    for kind, pair in (("certificate", certificate), ("private_key", key)):
-        shutil.copy(pair[kind], directory / kind)
+def put(directory, pair):
+    for kind, path in pair.items():
+        with contextlib.suppress(IsADirectoryError):
+            (directory / kind).unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            (directory / kind).rmdir()
+        shutil.copy(path, directory / kind)
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:150])
+
+
+def replace_by_directory(path):
+    path.unlink()
+    path.mkdir()
+
+
+# What is done to a good pair.
+DAMAGES = {
+    "another_key": lambda directory, other: shutil.copy(other["private_key"], directory / "private_key"),
+    "garbage": lambda directory, _: (directory / "certificate").write_bytes(os.urandom(2000)),
+    "no_certificate": lambda directory, _: (directory / "certificate").unlink(),
+    "no_key": lambda directory, _: (directory / "private_key").unlink(),
+    "unreadable": lambda directory, _: replace_by_directory(directory / "private_key"),
+    "empty": lambda directory, _: (directory / "certificate").write_bytes(b""),
+    "half_a_certificate": lambda directory, _: cut(directory / "certificate"),
+    "half_a_key": lambda directory, _: cut(directory / "private_key"),
+    "a_key_in_place_of_the_certificate": lambda directory, other: shutil.copy(
+        other["private_key"], directory / "certificate"
+    ),
+}
 
 
 def reread(relay):
     """Returns whether the relay took what is in the files."""
-    seen = len(relay.log())
+    seen = relay.log_path.stat().st_size
     os.kill(relay.process.pid, signal.SIGHUP)
     deadline = time.monotonic() + 5
     while time.monotonic() < deadline:
-        said = relay.log()[seen:]
+        with open(relay.log_path) as log:
+            log.seek(seen)
+            said = log.read()
         if " reread " in said:
             return True
-        if " error " in said and said.endswith("\n"):
+        if " certificates_kept " in said and said.endswith("\n"):
             return False
         time.sleep(0.002)
     raise AssertionError(f"no word of the certificates:\n{relay.log_tail()}")
@@ -60,24 +94,90 @@ def served_certificate(lab, authority):
             return sock.getpeercert(binary_form=True)
 
 
-def test_a_bad_pair_changes_nothing_and_nobody_notices_a_good_one(lab, relay, authority, pairs, tmp_path):
-    flow = Media(lab, lambda family: StreamClient(lab, family, context=authority.context()))
-    with flow:
-        first = served_certificate(lab, authority)
-        put(tmp_path, pairs[1], pairs[1])
-        assert reread(relay)
-        second = served_certificate(lab, authority)
-        assert second != first
-        put(tmp_path, pairs[0], pairs[1])
-        assert not reread(relay)
-        assert served_certificate(lab, authority) == second
-        for i in range(REREADS):
-            is_bad = i % BAD_EVERY == BAD_EVERY - 1
-            put(tmp_path, pairs[i % 2], pairs[(i + is_bad) % 2])
-            assert reread(relay) != is_bad
-        put(tmp_path, pairs[0], pairs[0])
-        assert reread(relay)
-        assert served_certificate(lab, authority) == first
-    assert flow.lost == 0
-    flow.client.refresh(0)
-    flow.client.close()
+def context_of(authority, version):
+    context = authority.context()
+    context.minimum_version = context.maximum_version = version
+    return context
+
+
+@pytest.fixture
+def flows(lab, relay, authority):
+    """Media over each version, of which nothing may be lost."""
+    media = [
+        Media(lab, lambda family: StreamClient(lab, family, context=context_of(authority, ssl.TLSVersion.TLSv1_2))),
+        Media(lab, lambda family: StreamClient(lab, family, context=context_of(authority, ssl.TLSVersion.TLSv1_3))),
+        Media(lab, lambda family: DtlsClient(lab, authority, family)),
+    ]
+    with contextlib.ExitStack() as stack:
+        for flow in media:
+            stack.enter_context(flow)
+        yield media
+    for flow in media:
+        flow.client.refresh(0)
+        flow.client.close()
+    assert [flow.lost for flow in media] == [0, 0, 0]
+
+
+class Newcomers:
+    """New clients, one after the other, each of which has to trust what it is served with."""
+
+    def __init__(self, connect):
+        self.connect, self.count, self.failures = connect, 0, []
+        self.stopping = threading.Event()
+        self.thread = threading.Thread(target=self._run)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stopping.set()
+        self.thread.join()
+
+    def _run(self):
+        while not self.stopping.is_set():
+            try:
+                self.connect()
+            except Exception as failure:  # whatever it is, the test says it
+                self.failures.append(failure)
+            self.count += 1
+            time.sleep(0.01)
+
+
+def bind_over_dtls(lab, authority):
+    with DtlsClient(lab, authority) as client:
+        client.discover()
+
+
+@pytest.fixture
+def newcomers(lab, relay, authority):
+    connects = (lambda: served_certificate(lab, authority), lambda: bind_over_dtls(lab, authority))
+    with Newcomers(connects[0]) as over_tls, Newcomers(connects[1]) as over_dtls:
+        yield over_tls, over_dtls
+    assert over_tls.failures == over_dtls.failures == []
+
+
+def test_a_bad_pair_changes_nothing_and_nobody_notices_a_good_one(
+    lab, relay, authority, pairs, flows, newcomers, tmp_path, record_figures
+):
+    certificates = [ssl.PEM_cert_to_DER_cert(pathlib.Path(pair["certificate"]).read_text()) for pair in pairs]
+    damages = list(DAMAGES.values())
+    served, bad = 0, 0
+    for number in range(REREADS):
+        put(tmp_path, pairs[number % 2])
+        is_bad = number % BAD_EVERY == BAD_EVERY - 1
+        if is_bad:
+            damages[bad % len(damages)](tmp_path, pairs[(number + 1) % 2])
+            bad += 1
+        assert reread(relay) != is_bad
+        served = served if is_bad else number % 2
+        if number % BAD_EVERY >= BAD_EVERY - 2:
+            assert served_certificate(lab, authority) == certificates[served]
+    record_figures(
+        rereads=REREADS,
+        bad=bad,
+        handshakes_over_tls=newcomers[0].count,
+        handshakes_over_dtls=newcomers[1].count,
+        messages=sum(flow.sent for flow in flows),
+    )
+    assert newcomers[0].count > 20 and newcomers[1].count > 5
