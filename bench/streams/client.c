@@ -172,11 +172,11 @@ static void prepare_bulk(struct client *client)
     client->bulk_done = client->bulk_count * framed;
 }
 
-void client_set_up(struct client *client, uint32_t number, const struct client_config *config)
+void client_connect(struct client *client, uint32_t number, const struct client_config *config)
 {
     struct stun_message answer;
 
-    *client = (struct client){.number = number, .payload_len = config->payload_len};
+    client->number = number;
     connect_client(client, config->wires);
     ask(client, STUN_METHOD_ALLOCATE, config, &answer);
     if (stun_message_xor_address(&answer, STUN_ATTRIBUTE_XOR_RELAYED_ADDRESS, &client->relayed) !=
@@ -185,8 +185,28 @@ void client_set_up(struct client *client, uint32_t number, const struct client_c
     client->relayed_sockaddr_len = wire_sockaddr(&client->relayed, &client->relayed_sockaddr);
     ask(client, STUN_METHOD_CHANNEL_BIND, config, &answer);
     client->in_len = 0;
+}
+
+void client_set_up(struct client *client, uint32_t number, const struct client_config *config)
+{
+    client_connect(client, number, config);
+    client->payload_len = config->payload_len;
     stamp_fill(client->expected, client->payload_len, number, TO_CLIENT);
     prepare_bulk(client);
+}
+
+void client_ask_binding(struct client *client)
+{
+    uint8_t request[STUN_HEADER_LEN];
+    struct stun_message answer;
+    uint32_t len = client_write_binding(request, client->number);
+
+    wire_write(&client->wire, request, len);
+    wire_flush(&client->wire);
+    receive_answer(client, request + STUN_HEADER_LEN - STUN_TRANSACTION_ID_LEN, &answer);
+    client->in_len = 0;
+    if (answer.message_class != STUN_CLASS_SUCCESS)
+        fail("client %u: no Binding", client->number);
 }
 
 void client_close(struct client *client)

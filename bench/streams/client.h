@@ -42,7 +42,11 @@ struct client_config {
 };
 
 // Connects, allocates, binds the channel and waits for each answer. Whatever is refused ends the
-// process.
+// process. The client: all zero.
+void client_connect(struct client *client, uint32_t number, const struct client_config *config);
+// Has a Binding request answered, or ends the process.
+void client_ask_binding(struct client *client);
+// The same as client_connect(), for media.
 void client_set_up(struct client *client, uint32_t number, const struct client_config *config);
 void client_close(struct client *client);
 

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CLIENTS_MAX 4096
+#define CLIENTS_MAX 16384
 #define SECONDS_MAX 3600
 #define WINDOW_MAX  (16u << 20)
 #define CPUS_MAX    4095
@@ -34,6 +34,9 @@ static const char *const help =
     "  --window BYTES         of payload on their way, a client and direction, at most (65536)\n"
     "  --connections          no media: connects, shakes hands, asks for a Binding, and begins "
     "anew\n"
+    "  --hold                 no media: says when all clients are there, waits for a line of its "
+    "input, and has each of\n"
+    "                         them ask for a Binding\n"
     "  --openssl              no relay: what OpenSSL does alone: handshakes of a server, records "
     "of 1204 bytes\n"
     "  --relay-cpu N          to say how busy it was\n"
@@ -86,6 +89,7 @@ static const struct option long_options[] = {
     {"warm-up", required_argument, NULL, 'w'},
     {"window", required_argument, NULL, 'W'},
     {"connections", no_argument, NULL, 'C'},
+    {"hold", no_argument, NULL, 'H'},
     {"openssl", no_argument, NULL, 'O'},
     {"relay-cpu", required_argument, NULL, 'R'},
     {"quiet", no_argument, NULL, 'q'},
@@ -131,6 +135,9 @@ static void read_option(int name, const char *value, struct options *options)
         break;
     case 'C':
         options->counts_connections = true;
+        break;
+    case 'H':
+        options->holds_clients = true;
         break;
     case 'O':
         options->only_openssl = true;

@@ -9,7 +9,7 @@
 
 struct options {
     bool only_openssl, has_relay;
-    bool counts_connections;
+    bool counts_connections, holds_clients;
     enum transport transport;
     struct transport_address relay;
     struct ip_address peer;

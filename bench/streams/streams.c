@@ -3,6 +3,7 @@
 #include "../fail.h"
 #include "../load/json.h"
 #include "connections.h"
+#include "held.h"
 #include "media.h"
 #include "openssl_alone.h"
 #include "options.h"
@@ -102,6 +103,18 @@ static int run_connections(const struct options *options)
     return EXIT_SUCCESS;
 }
 
+static int run_held(const struct options *options)
+{
+    double per_second = held_run(options);
+    struct json json;
+    FILE *file = open_report(options, &json);
+
+    json_count(&json, "clients", options->clients);
+    json_number(&json, "set_up_per_second", per_second);
+    close_report(file, &json);
+    return EXIT_SUCCESS;
+}
+
 static int run_openssl(const struct options *options)
 {
     struct openssl_figures figures;
@@ -125,5 +138,7 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     if (options.only_openssl)
         return run_openssl(&options);
+    if (options.holds_clients)
+        return run_held(&options);
     return options.counts_connections ? run_connections(&options) : run_media(&options);
 }

@@ -57,7 +57,7 @@ class Streams(unittest.TestCase):
         done = self.run_it("--help")
         self.assertEqual(done.returncode, 0)
         for option in ("relay", "transport", "peer", "user", "clients", "payload", "direction", "duration", "warm-up", "window",
-                       "connections", "openssl", "relay-cpu", "quiet", "json"):
+                       "connections", "hold", "openssl", "relay-cpu", "quiet", "json"):
             self.assertIn(f"\n  --{option} ", done.stdout)
 
 

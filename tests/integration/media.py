@@ -41,7 +41,7 @@ class Media:
             self.client.send_channel(CHANNEL, b"%08d" % self.sent + bytes(152))
             self.sent += 1
             time.sleep(self.INTERVAL_S)
-        time.sleep(0.2)
+        self.lost_so_far()
 
     def _until_quiet(self, receive):
         while self.threads[0].is_alive():
