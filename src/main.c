@@ -198,6 +198,7 @@ static int start_workers(struct relay *relay)
             .socket = -1, // any
             .pool = relay->ports.pool,
             .wait_fd = relay->filter ? xdp_filter_socket(relay->filter, i) : 0,
+            .shares_cpu = eal_worker_shares_cpu(i),
         };
 
         error = worker_create(&config, &relay->workers[i]);

@@ -19,6 +19,9 @@ void stream_path_answer(struct worker *worker, struct rte_mbuf *frame);
 // What has been gathered for the threads.
 void stream_path_flush(struct worker *worker);
 
+// Whether a thread has so much waiting for it that it should be let run.
+bool stream_path_is_crowded(const struct worker *worker);
+
 // What a thread has for this worker, at most WORKER_BURST: number of frames of the inner wire taken. Frames for the
 // wire are transmitted, and counted in *work.
 unsigned stream_path_receive(struct worker *worker, uint16_t thread, struct rte_mbuf **ret_frames, unsigned *work);

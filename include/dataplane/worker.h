@@ -18,6 +18,7 @@ struct worker_config {
     int socket;               // NUMA node of its memory, or SOCKET_ID_ANY
     struct rte_mempool *pool; // buffers for fragments
     int wait_fd; // readable when its port has a packet, to wait for when idle; 0: none
+    bool shares_cpu; // with the control thread, a thread of streams or another worker
 };
 
 // Allocates every table at its full size. 0, -ENOMEM, -EINVAL. Control thread, before the worker runs.

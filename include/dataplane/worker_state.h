@@ -63,7 +63,8 @@ struct worker {
     uint16_t port;
     uint16_t queue;
     uint16_t ipv4_id;
-    int wait_fd;      // of an idle worker; negative: none
+    int wait_fd; // of an idle worker; negative: none
+    bool shares_cpu;
     bool may_hand_on; // the burst in work came from the wire
     struct adjacency *adjacencies;
     struct local_addresses local_v4;

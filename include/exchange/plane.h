@@ -101,6 +101,7 @@ struct plane {
     struct doorbell stream_doorbells[PLANE_STREAM_THREADS_MAX];
     struct doorbell doorbell;      // the control plane's
     struct doorbell twin_doorbell; // the twin's; fd -1 without one
+    struct doorbell worker_doorbells[PLANE_WORKERS_MAX];
     struct worker_counters *counters; // one block a worker
     uint32_t running; // cleared by the control plane to stop the workers; atomic
 };
@@ -129,13 +130,16 @@ void plane_destroy(struct plane *plane);
 
 // Control plane only. Free slots in a worker's command ring; a send of no more than that cannot fail.
 uint32_t plane_command_room(const struct plane *plane, uint16_t worker);
-// 0 or -ENOBUFS.
+// 0 or -ENOBUFS. Rings when the worker waits.
 int plane_command_send(struct plane *plane, uint16_t worker, const struct command *command);
 // Number of punts taken, at most max.
 unsigned plane_punt_receive(struct plane *plane, uint16_t worker, struct punt *ret_punts, unsigned max);
 
 // Control plane only: about to wait for the doorbell. False: punts or news are waiting already, do not wait.
 bool plane_doorbell_arm(struct plane *plane);
+
+// Worker only: about to wait for its doorbell. False: commands or frames of streams are waiting already, do not wait.
+bool plane_worker_doorbell_arm(struct plane *plane, uint16_t worker);
 
 // Worker only. 0 or -ENOBUFS. Rings the doorbell when the control plane waits.
 int plane_punt_send(struct plane *plane, uint16_t worker, const struct punt *punt);

@@ -84,6 +84,9 @@ int stream_send_message(struct plane *plane, uint16_t thread, uint16_t worker, c
 int stream_send_datagram(struct plane *plane, uint16_t thread, uint16_t worker, const struct stream_wire *wire,
                          struct span payload);
 
+// Thread only: behind what was sent in a turn, for the workers that wait.
+void stream_ring_workers(struct plane *plane, uint16_t thread);
+
 // Thread only: about to wait for stream_doorbell(). False: something is waiting already, do not wait.
 bool stream_doorbell_arm(struct plane *plane, uint16_t thread);
 int stream_doorbell(const struct plane *plane, uint16_t thread);
@@ -105,6 +108,8 @@ bool stream_order_receive(struct plane *plane, uint16_t thread, struct stream_or
 // Worker only: how many of the frames the thread takes; it owns those. Rings when it waits.
 unsigned stream_to_thread(struct plane *plane, uint16_t worker, uint16_t thread, struct rte_mbuf **frames,
                           unsigned count);
+// Free slots towards that thread.
+uint32_t stream_thread_room(const struct plane *plane, uint16_t worker, uint16_t thread);
 unsigned stream_from_thread(struct plane *plane, uint16_t worker, uint16_t thread, struct rte_mbuf **ret_frames,
                             unsigned max);
 

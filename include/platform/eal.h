@@ -35,6 +35,11 @@ struct cpu_list {
 const char *eal_format_lcores(const struct eal_config *config, const struct cpu_list *allowed,
                               char *text);
 
+// Whether anybody else of this relay may run on the CPU of a worker: another worker, or the control
+// thread and those that it starts.
+bool eal_shares_cpu(const struct eal_config *config, const struct cpu_list *allowed,
+                    uint16_t worker);
+
 // As the setting cpus has it, "0-3,8". text: CPU_LIST_TEXT_LEN bytes. Returns text.
 #define CPU_LIST_TEXT_LEN 5120
 const char *eal_format_cpus(const struct cpu_list *list, char *text);
@@ -42,6 +47,9 @@ const char *eal_format_cpus(const struct cpu_list *list, char *text);
 // Once in a process. Logs what went wrong, and from then on what DPDK has to say. 0 or -errno.
 int eal_start(const struct eal_config *config, bool *ret_hugepages);
 void eal_stop(void);
+
+// eal_shares_cpu() of what was started.
+bool eal_worker_shares_cpu(uint16_t worker);
 
 // Run function(argument) on the lcore of a worker; and wait until all have returned.
 int eal_launch(uint16_t worker, int (*function)(void *), void *argument);

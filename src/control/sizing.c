@@ -8,13 +8,15 @@
 // So many allocations may be at their limits, however few there are in all.
 #define FULL_ALLOCATIONS 32
 
-#define ADJACENCIES        16384
-#define COMMAND_RING_LEN   4096
-#define PUNT_RING_LEN      4096
-#define HANDOFF_RING_LEN   2048
-#define KERNEL_RING_LEN    1024
-#define STREAM_RING_LEN    1024
-#define BUFFERS_PER_WORKER 16384
+#define ADJACENCIES      16384
+#define COMMAND_RING_LEN 4096
+#define PUNT_RING_LEN    4096
+#define HANDOFF_RING_LEN 2048
+#define KERNEL_RING_LEN  1024
+// Of all stream threads together, and of one at least: what is in their rings are packet buffers.
+#define STREAM_RINGS_LEN    4096
+#define STREAM_RING_LEN_MIN 1024
+#define BUFFERS_PER_WORKER  16384
 
 #define EAL_MEMORY_MB    64
 #define WORKER_MEMORY_MB 64
@@ -56,6 +58,15 @@ void sizing_limits(const struct settings *settings, struct turn_limits *ret_limi
     };
 }
 
+static uint32_t stream_ring_len(uint32_t threads)
+{
+    uint32_t len = STREAM_RINGS_LEN;
+
+    while (len > STREAM_RING_LEN_MIN && len * threads > STREAM_RINGS_LEN)
+        len /= 2;
+    return len;
+}
+
 void sizing_plane(const struct settings *settings, const struct turn_limits *limits,
                   struct plane_config *config)
 {
@@ -73,7 +84,7 @@ void sizing_plane(const struct settings *settings, const struct turn_limits *lim
     config->command_ring_len = COMMAND_RING_LEN;
     config->punt_ring_len = PUNT_RING_LEN;
     config->handoff_ring_len = HANDOFF_RING_LEN;
-    config->stream_ring_len = STREAM_RING_LEN;
+    config->stream_ring_len = stream_ring_len(settings->tls_threads);
     config->kernel_ring_len = settings_own_device(settings) ? KERNEL_RING_LEN : 0;
     config->rate_limit.answers_per_second = settings->unauthenticated_rate;
     config->rate_limit.burst = settings->unauthenticated_burst;

@@ -197,6 +197,7 @@ static void turn(struct stream_thread *thread)
     more |= take_orders(thread);
     tell_untold(thread);
     resume_waiting(thread);
+    stream_ring_workers(thread->plane, thread->index);
     if (more || thread->hurries || !stream_doorbell_arm(thread->plane, thread->index))
         event_add(thread->again, &at_once);
     else if (!TAILQ_EMPTY(&thread->waiting) || !TAILQ_EMPTY(&thread->untold))
@@ -313,6 +314,7 @@ static void on_sockets(evutil_socket_t fd, short what, void *context)
         else
             serve_client(thread, tagged, events[i].events, &handshakes);
     }
+    stream_ring_workers(thread->plane, thread->index);
     if (thread->hurries)
         event_add(thread->again, &at_once);
     else if ((!TAILQ_EMPTY(&thread->waiting) || !TAILQ_EMPTY(&thread->untold)) &&

@@ -4,36 +4,53 @@
 
 #include <poll.h>
 #include <rte_pause.h>
-#include <string.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <time.h>
 
 // Empty polls before the first sleep: some 50 us of spinning, longer than the gaps between the
 // packets of a busy port.
 #define IDLE_SPIN_POLLS 1000
+// Where others may want the CPU, which get it at each.
+#define IDLE_YIELD_POLLS 16
 
-void idle_init(struct idle *idle, uint32_t sleep_max_us, int wait_fd)
+void idle_init(struct idle *idle, const struct idle_config *config)
 {
-    memset(idle, 0, sizeof(*idle));
-    idle->sleep_max_us = sleep_max_us;
-    idle->wait_fd = wait_fd;
+    *idle = (struct idle){
+        .config = *config,
+        .polls_max = config->shares_cpu ? IDLE_YIELD_POLLS : IDLE_SPIN_POLLS,
+        .first_sleep_us = config->shares_cpu && config->packet_fd >= 0 ? config->sleep_max_us : 1,
+    };
     (void)prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL,
                 0UL); // 50 us by default: as much again as a short sleep
 }
 
+static void wait_a_little(const struct idle *idle)
+{
+    if (idle->config.shares_cpu)
+        (void)sched_yield();
+    else
+        rte_pause();
+}
+
 bool idle_found_nothing(struct idle *idle)
 {
-    if (idle->sleep_max_us == 0 || idle->polls < IDLE_SPIN_POLLS) {
-        idle->polls++;
-        rte_pause();
-        return false;
-    }
-    idle->sleep_us = idle->sleep_us == 0 ? 1 : idle->sleep_us * 2;
-    if (idle->sleep_us > idle->sleep_max_us)
-        idle->sleep_us = idle->sleep_max_us;
-    // Commands and hand-offs make no descriptor readable: they wait for the end of the sleep.
-    struct pollfd packet = {.fd = idle->wait_fd, .events = POLLIN};
+    if (idle->config.sleep_max_us > 0 && idle->polls >= idle->polls_max)
+        return true;
+    idle->polls++;
+    wait_a_little(idle);
+    return false;
+}
+
+void idle_sleep(struct idle *idle)
+{
+    struct pollfd fds[] = {
+        {.fd = idle->config.packet_fd, .events = POLLIN},
+        {.fd = idle->config.doorbell_fd, .events = POLLIN},
+    };
+    idle->sleep_us = idle->sleep_us == 0 ? idle->first_sleep_us : idle->sleep_us * 2;
+    if (idle->sleep_us > idle->config.sleep_max_us)
+        idle->sleep_us = idle->config.sleep_max_us;
     struct timespec sleep = {idle->sleep_us / 1000000, (long)(idle->sleep_us % 1000000) * 1000};
-    (void)ppoll(&packet, 1, &sleep, NULL);
-    return true;
+    (void)ppoll(fds, sizeof(fds) / sizeof(fds[0]), &sleep, NULL);
 }

@@ -61,6 +61,16 @@ void stream_path_flush(struct worker *worker)
         flush_to(worker, i);
 }
 
+bool stream_path_is_crowded(const struct worker *worker)
+{
+    for (uint16_t i = 0; i < worker->config->stream_thread_count; i++) {
+        if (stream_thread_room(worker->plane, worker->id, i) <
+            worker->config->stream_ring_len / 4 * 3)
+            return true;
+    }
+    return false;
+}
+
 unsigned stream_path_receive(struct worker *worker, uint16_t thread, struct rte_mbuf **ret_frames,
                              unsigned *work)
 {

@@ -20,6 +20,7 @@
 #include <rte_prefetch.h>
 #include <rte_ring.h>
 #include <rte_ring_elem.h>
+#include <sched.h>
 #include <stdio.h>
 
 // Datagrams longer than a packet buffer that a worker has in hand at once.
@@ -98,6 +99,7 @@ int worker_create(const struct worker_config *config, struct worker **ret_worker
     worker->port = config->port;
     worker->queue = config->queue;
     worker->wait_fd = config->wait_fd > 0 ? config->wait_fd : -1;
+    worker->shares_cpu = config->shares_cpu;
     worker->pool = config->pool;
     worker->tsc_hz = rte_get_tsc_hz();
     stateless_answers_init(&worker->stateless, &config->plane->config.stateless);
@@ -301,16 +303,35 @@ unsigned worker_poll(struct worker *worker)
     return work;
 }
 
+// A thread that has much waiting for it may be waiting for this CPU: what it gets in the rest of
+// this worker's time slice would find its ring full.
+static void make_way(struct worker *worker)
+{
+    if (stream_path_is_crowded(worker))
+        (void)sched_yield();
+}
+
 int worker_run(void *argument)
 {
     struct worker *worker = argument;
     bool spins = worker->config->idle == PLANE_IDLE_SPIN;
-    idle_init(&worker->idle, spins ? 0 : worker->config->idle_sleep_us, worker->wait_fd);
+    const struct idle_config idle = {
+        .sleep_max_us = spins ? 0 : worker->config->idle_sleep_us,
+        .packet_fd = worker->wait_fd,
+        .doorbell_fd = worker->plane->worker_doorbells[worker->id].fd,
+        .shares_cpu = worker->shares_cpu,
+    };
+    idle_init(&worker->idle, &idle);
     while (__atomic_load_n(&worker->plane->running, __ATOMIC_RELAXED)) {
         if (worker_poll(worker) > 0)
             idle_found_work(&worker->idle);
-        else if (idle_found_nothing(&worker->idle))
+        else if (idle_found_nothing(&worker->idle) &&
+                 plane_worker_doorbell_arm(worker->plane, worker->id)) {
+            idle_sleep(&worker->idle);
             worker->counters->sleeps++;
+        }
+        if (worker->shares_cpu)
+            make_way(worker);
     }
     return 0;
 }

@@ -71,7 +71,8 @@ static int plane_create_rings(struct plane *plane)
     for (uint16_t worker = 0; worker < config->worker_count; worker++) {
         plane->commands[worker] = ring_create(sizeof(struct command), config->command_ring_len);
         plane->punts[worker] = ring_create(sizeof(struct punt), config->punt_ring_len);
-        if (plane->commands[worker] == NULL || plane->punts[worker] == NULL)
+        if (doorbell_init(&plane->worker_doorbells[worker]) != 0 ||
+            plane->commands[worker] == NULL || plane->punts[worker] == NULL)
             return -ENOMEM;
         for (uint16_t to = 0; to < config->worker_count; to++) {
             if (to == worker)
@@ -152,6 +153,8 @@ int plane_create(const struct plane_config *config, struct plane **ret_plane)
     plane->doorbell.fd = -1;
     for (uint16_t i = 0; i < config->stream_thread_count; i++)
         plane->stream_doorbells[i].fd = -1;
+    for (uint16_t i = 0; i < config->worker_count; i++)
+        plane->worker_doorbells[i].fd = -1;
     plane->counters = take_zeroed(alignof(struct worker_counters),
                                   config->worker_count * sizeof(struct worker_counters));
     if (doorbell_init(&plane->doorbell) != 0 || plane->counters == NULL ||
@@ -169,6 +172,7 @@ void plane_destroy(struct plane *plane)
     if (plane == NULL)
         return;
     for (uint16_t worker = 0; worker < plane->config.worker_count; worker++) {
+        doorbell_done(&plane->worker_doorbells[worker]);
         free(plane->commands[worker]);
         free(plane->punts[worker]);
         free(plane->to_kernel[worker]);
@@ -191,8 +195,11 @@ uint32_t plane_command_room(const struct plane *plane, uint16_t worker)
 
 int plane_command_send(struct plane *plane, uint16_t worker, const struct command *command)
 {
-    return rte_ring_sp_enqueue_elem(plane->commands[worker], (void *)(uintptr_t)command,
-                                    sizeof(*command));
+    int error = rte_ring_sp_enqueue_elem(plane->commands[worker], (void *)(uintptr_t)command,
+                                         sizeof(*command));
+    if (error == 0)
+        doorbell_ring(&plane->worker_doorbells[worker]);
+    return error;
 }
 
 unsigned plane_punt_receive(struct plane *plane, uint16_t worker, struct punt *ret_punts,
@@ -216,6 +223,15 @@ bool plane_doorbell_arm(struct plane *plane)
 bool plane_twin_doorbell_arm(struct plane *plane)
 {
     return doorbell_arm(&plane->twin_doorbell, plane->to_kernel, plane->config.worker_count);
+}
+
+bool plane_worker_doorbell_arm(struct plane *plane, uint16_t worker)
+{
+    struct rte_ring *rings[1 + PLANE_STREAM_THREADS_MAX] = {plane->commands[worker]};
+    unsigned count = 1;
+    for (uint16_t thread = 0; thread < plane->config.stream_thread_count; thread++)
+        rings[count++] = plane->from_streams[thread][worker];
+    return doorbell_arm(&plane->worker_doorbells[worker], rings, count);
 }
 
 int plane_punt_send(struct plane *plane, uint16_t worker, const struct punt *punt)

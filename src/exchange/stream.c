@@ -281,6 +281,14 @@ int stream_send_datagram(struct plane *plane, uint16_t thread, uint16_t worker,
 
 // Waking up.
 
+void stream_ring_workers(struct plane *plane, uint16_t thread)
+{
+    for (uint16_t worker = 0; worker < plane->config.worker_count; worker++) {
+        if (!rte_ring_empty(plane->from_streams[thread][worker]))
+            doorbell_ring(&plane->worker_doorbells[worker]);
+    }
+}
+
 bool stream_doorbell_arm(struct plane *plane, uint16_t thread)
 {
     struct rte_ring *rings[PLANE_WORKERS_MAX + 1] = {plane->stream_orders[thread]};
@@ -333,6 +341,11 @@ unsigned stream_to_thread(struct plane *plane, uint16_t worker, uint16_t thread,
     if (sent > 0)
         doorbell_ring(&plane->stream_doorbells[thread]);
     return sent;
+}
+
+uint32_t stream_thread_room(const struct plane *plane, uint16_t worker, uint16_t thread)
+{
+    return rte_ring_free_count(plane->to_streams[worker][thread]);
 }
 
 unsigned stream_from_thread(struct plane *plane, uint16_t worker, uint16_t thread,

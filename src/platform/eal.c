@@ -20,6 +20,8 @@
 
 #define HUGEPAGES_PATH "/sys/kernel/mm/hugepages"
 
+static bool worker_shares_cpu[PORT_SLICE_COUNT];
+
 static bool cpu_list_has(const uint16_t *cpus, unsigned count, uint16_t cpu)
 {
     for (unsigned i = 0; i < count; i++) {
@@ -40,18 +42,37 @@ static uint16_t worker_cpu(const struct eal_config *config, const struct cpu_lis
     return allowed->cpus[worker % allowed->count];
 }
 
-const char *eal_format_lcores(const struct eal_config *config, const struct cpu_list *allowed,
-                              char *text)
+// Returns how many CPUs have no worker: the control thread runs there, or anywhere when there are
+// none.
+static unsigned place_workers(const struct eal_config *config, const struct cpu_list *allowed,
+                              uint16_t workers[PORT_SLICE_COUNT])
 {
-    uint16_t workers[PORT_SLICE_COUNT];
-    char *end = text;
     unsigned left = 0;
 
     for (uint16_t i = 0; i < config->worker_count; i++)
         workers[i] = worker_cpu(config, allowed, i);
     for (unsigned i = 0; i < allowed->count; i++)
         left += !cpu_list_has(workers, config->worker_count, allowed->cpus[i]);
-    // The control thread runs where no worker does, or anywhere when they run everywhere.
+    return left;
+}
+
+bool eal_shares_cpu(const struct eal_config *config, const struct cpu_list *allowed,
+                    uint16_t worker)
+{
+    uint16_t workers[PORT_SLICE_COUNT];
+    unsigned left = place_workers(config, allowed, workers);
+
+    return left == 0 || cpu_list_has(workers, worker, workers[worker]) ||
+           cpu_list_has(workers + worker + 1, config->worker_count - worker - 1u, workers[worker]);
+}
+
+const char *eal_format_lcores(const struct eal_config *config, const struct cpu_list *allowed,
+                              char *text)
+{
+    uint16_t workers[PORT_SLICE_COUNT];
+    char *end = text;
+    unsigned left = place_workers(config, allowed, workers);
+
     end += sprintf(end, "0@(");
     for (unsigned i = 0, listed = 0; i < allowed->count; i++) {
         if (left > 0 && cpu_list_has(workers, config->worker_count, allowed->cpus[i]))
@@ -222,8 +243,15 @@ int eal_start(const struct eal_config *config, bool *ret_hugepages)
                     config->memory_mb, rte_strerror(rte_errno));
         return rte_errno > 0 ? -rte_errno : -EIO;
     }
+    for (uint16_t i = 0; i < config->worker_count; i++)
+        worker_shares_cpu[i] = eal_shares_cpu(config, &allowed, i);
     *ret_hugepages = hugepages;
     return 0;
+}
+
+bool eal_worker_shares_cpu(uint16_t worker)
+{
+    return worker_shares_cpu[worker];
 }
 
 void eal_stop(void)

@@ -120,6 +120,27 @@ static void the_plane_gets_the_same_limits_and_rings_that_work(void **state)
     assert_true(config.command_ring_len > 4 * TURN_OUTPUT_COMMANDS_MAX);
 }
 
+static void rings_of_many_stream_threads_hold_no_more_than_one_threads(void **state)
+{
+    struct settings settings = usual;
+    struct plane_config alone = {}, one = {}, four = {}, many = {};
+    struct turn_limits limits;
+
+    (void)state;
+    sizing_limits(&usual, &limits);
+    sizing_plane(&settings, &limits, &alone);
+    settings.tls_threads = 1;
+    sizing_plane(&settings, &limits, &one);
+    settings.tls_threads = 4;
+    sizing_plane(&settings, &limits, &four);
+    settings.tls_threads = 32;
+    sizing_plane(&settings, &limits, &many);
+    assert_true(is_power_of_two(alone.stream_ring_len));
+    assert_int_equal(one.stream_ring_len, alone.stream_ring_len);
+    assert_int_equal(four.stream_ring_len, alone.stream_ring_len / 4);
+    assert_true(many.stream_ring_len >= 1024);
+}
+
 static void a_device_of_ones_own_needs_rings_to_the_kernel(void **state)
 {
     struct settings settings = usual;
@@ -180,6 +201,7 @@ int main(void)
         cmocka_unit_test(few_allocations_may_all_be_at_their_limits),
         cmocka_unit_test(no_pool_is_larger_than_can_be_used),
         cmocka_unit_test(the_plane_gets_the_same_limits_and_rings_that_work),
+        cmocka_unit_test(rings_of_many_stream_threads_hold_no_more_than_one_threads),
         cmocka_unit_test(a_device_of_ones_own_needs_rings_to_the_kernel),
         cmocka_unit_test(where_workers_are_several_each_can_know_all_clients),
         cmocka_unit_test(memory_is_what_was_configured_or_what_buffers_need),

@@ -4,6 +4,7 @@
 
 #include "stream_fixture.h"
 
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -37,6 +38,38 @@ static void a_burst_is_written_at_once(void **state)
     assert_int_equal(counters_of(fixture)->messages_out, 60);
     for (unsigned i = 0; i < 2; i++)
         close(fds[i]);
+}
+
+// Of both workers one is the client's home.
+static unsigned count_rung(const struct stream_fixture *fixture)
+{
+    struct pollfd waits[] = {
+        {.fd = fixture->plane->worker_doorbells[0].fd, .events = POLLIN},
+        {.fd = fixture->plane->worker_doorbells[1].fd, .events = POLLIN},
+    };
+
+    return (unsigned)poll(waits, 2, 0);
+}
+
+static void a_worker_that_waits_is_rung_for(void **state)
+{
+    struct stream_fixture *fixture = *state;
+    uint8_t message[64], taken[64];
+    size_t len = stream_fixture_stun(message, 0x0001);
+    struct client_key client;
+    int fd;
+
+    stream_fixture_start(fixture);
+    fd = stream_fixture_connect(fixture, STREAM_FIXTURE_TCP);
+    for (uint16_t worker = 0; worker < 2; worker++)
+        assert_true(plane_worker_doorbell_arm(fixture->plane, worker));
+    stream_fixture_run(fixture);
+    assert_int_equal(count_rung(fixture), 0);
+    stream_fixture_write(fixture, fd, message, len);
+    stream_fixture_run(fixture);
+    assert_int_equal(count_rung(fixture), 1);
+    assert_int_equal(stream_fixture_take(fixture, taken, &client), len);
+    close(fd);
 }
 
 static void who_is_gone_gets_nothing(void **state)
@@ -84,6 +117,7 @@ int main(void)
     cmocka_unit_test_setup_teardown(name, stream_fixture_set_up, stream_fixture_tear_down)
     const struct CMUnitTest tests[] = {
         CLAIM(a_burst_is_written_at_once),
+        CLAIM(a_worker_that_waits_is_rung_for),
         CLAIM(who_is_gone_gets_nothing),
         CLAIM(the_control_plane_closes_a_connection),
     };

@@ -4,40 +4,66 @@
 #include "rig.h"
 
 #include <poll.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <time.h>
 
 static struct timespec slept[64];
-static struct pollfd waited_for;
-static unsigned sleep_count;
+static struct pollfd waited_for[2];
+static unsigned sleep_count, yield_count;
 
-// In place of the C library's: remembers and returns at once.
+// In place of the C library's: they remember and return at once.
+int sched_yield(void)
+{
+    yield_count++;
+    return 0;
+}
+
 int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *wanted, const sigset_t *signals)
 {
     (void)signals;
-    assert_int_equal(count, 1);
-    waited_for = fds[0];
+    assert_int_equal(count, 2);
+    memcpy(waited_for, fds, sizeof(waited_for));
     slept[sleep_count++ % 64] = *wanted;
     return 0;
 }
 
+static struct idle make(uint32_t sleep_max_us, bool shares_cpu)
+{
+    const struct idle_config config = {
+        .sleep_max_us = sleep_max_us, .packet_fd = 7, .doorbell_fd = 9, .shares_cpu = shares_cpu};
+    struct idle idle;
+    idle_init(&idle, &config);
+    sleep_count = 0;
+    yield_count = 0;
+    return idle;
+}
+
+// Up to the first sleep.
 static unsigned spin(struct idle *idle)
 {
     unsigned polls = 0;
-    sleep_count = 0;
     while (!idle_found_nothing(idle))
         polls++;
+    idle_sleep(idle);
     return polls;
+}
+
+static void sleep_again(struct idle *idle, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        assert_true(idle_found_nothing(idle));
+        idle_sleep(idle);
+    }
 }
 
 static void spins_first_and_then_sleeps_ever_longer_up_to_the_limit(void **state)
 {
     (void)state;
-    struct idle idle;
-    idle_init(&idle, 100, -1);
+    struct idle idle = make(100, false);
     assert_true(spin(&idle) >= 100);
-    for (unsigned i = 1; i < 12; i++)
-        assert_true(idle_found_nothing(&idle));
+    sleep_again(&idle, 11);
+    assert_int_equal(yield_count, 0);
     static const long wanted_ns[12] = {1000,  2000,   4000,   8000,   16000,  32000,
                                        64000, 100000, 100000, 100000, 100000, 100000};
     assert_int_equal(sleep_count, 12);
@@ -50,12 +76,11 @@ static void spins_first_and_then_sleeps_ever_longer_up_to_the_limit(void **state
 static void work_starts_it_all_over(void **state)
 {
     (void)state;
-    struct idle idle;
-    idle_init(&idle, 100, -1);
+    struct idle idle = make(100, false);
     unsigned polls = spin(&idle);
-    for (unsigned i = 0; i < 10; i++)
-        (void)idle_found_nothing(&idle);
+    sleep_again(&idle, 10);
     idle_found_work(&idle);
+    sleep_count = 0;
     assert_int_equal(spin(&idle), polls);
     assert_int_equal(slept[0].tv_nsec, 1000);
 }
@@ -63,32 +88,54 @@ static void work_starts_it_all_over(void **state)
 static void without_a_limit_it_never_sleeps(void **state)
 {
     (void)state;
-    struct idle idle;
-    sleep_count = 0;
-    idle_init(&idle, 0, -1);
+    struct idle idle = make(0, false);
     for (unsigned i = 0; i < 100000; i++)
         assert_false(idle_found_nothing(&idle));
-    assert_int_equal(sleep_count, 0);
 }
 
-static void a_sleep_ends_when_a_packet_comes(void **state)
+static void gives_the_cpu_to_those_it_shares_it_with(void **state)
 {
     (void)state;
+    struct idle idle = make(100, true);
+    unsigned polls = spin(&idle);
+    assert_int_equal(yield_count, polls);
+    assert_in_range(polls, 1, 99);
+    assert_int_equal(slept[0].tv_nsec, 100000); // who has something for it wakes it
+    struct idle spinning = make(0, true);
+    for (unsigned i = 0; i < 1000; i++)
+        assert_false(idle_found_nothing(&spinning));
+    assert_int_equal(yield_count, 1000);
+}
+
+static void sleeps_briefly_at_first_where_no_packet_wakes_it(void **state)
+{
+    (void)state;
+    const struct idle_config config = {
+        .sleep_max_us = 100, .packet_fd = -1, .doorbell_fd = 9, .shares_cpu = true};
     struct idle idle;
-    idle_init(&idle, 100, 7);
+    sleep_count = 0;
+    idle_init(&idle, &config);
     (void)spin(&idle);
-    assert_int_equal(waited_for.fd, 7);
-    assert_int_equal(waited_for.events, POLLIN);
+    assert_int_equal(slept[0].tv_nsec, 1000);
+}
+
+static void a_sleep_ends_when_a_packet_comes_or_the_doorbell_rings(void **state)
+{
+    (void)state;
+    struct idle idle = make(100, false);
+    (void)spin(&idle);
+    assert_int_equal(waited_for[0].fd, 7);
+    assert_int_equal(waited_for[0].events, POLLIN);
+    assert_int_equal(waited_for[1].fd, 9);
+    assert_int_equal(waited_for[1].events, POLLIN);
 }
 
 static void long_sleeps_are_told_in_seconds(void **state)
 {
     (void)state;
-    struct idle idle;
-    idle_init(&idle, 2500000, -1);
+    struct idle idle = make(2500000, false);
     (void)spin(&idle);
-    for (unsigned i = 0; i < 30; i++)
-        (void)idle_found_nothing(&idle);
+    sleep_again(&idle, 30);
     assert_int_equal(slept[30].tv_sec, 2);
     assert_int_equal(slept[30].tv_nsec, 500000000);
 }
@@ -96,8 +143,7 @@ static void long_sleeps_are_told_in_seconds(void **state)
 static void asks_for_sleeps_as_short_as_wished(void **state)
 {
     (void)state;
-    struct idle idle;
-    idle_init(&idle, 100, -1);
+    (void)make(100, false);
     assert_int_equal(prctl(PR_GET_TIMERSLACK, 0UL, 0UL, 0UL, 0UL), 1);
 }
 
@@ -107,7 +153,9 @@ int main(void)
         cmocka_unit_test(spins_first_and_then_sleeps_ever_longer_up_to_the_limit),
         cmocka_unit_test(work_starts_it_all_over),
         cmocka_unit_test(without_a_limit_it_never_sleeps),
-        cmocka_unit_test(a_sleep_ends_when_a_packet_comes),
+        cmocka_unit_test(gives_the_cpu_to_those_it_shares_it_with),
+        cmocka_unit_test(sleeps_briefly_at_first_where_no_packet_wakes_it),
+        cmocka_unit_test(a_sleep_ends_when_a_packet_comes_or_the_doorbell_rings),
         cmocka_unit_test(long_sleeps_are_told_in_seconds),
         cmocka_unit_test(asks_for_sleeps_as_short_as_wished),
     };

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <rte_ring.h>
+#include <sched.h>
 
 #define RING_LEN 128
 
@@ -17,6 +18,17 @@ enum {
     DTLS_V4,
     LAST_V4 = PLANE_LISTENERS_MAX + 8,
 };
+
+static struct rig *yielding;
+static uint64_t idle_polls_before_yield;
+
+// In place of the C library's: the end of worker_run().
+int sched_yield(void)
+{
+    idle_polls_before_yield = yielding->plane->counters[0].idle_polls;
+    yielding->plane->running = 0;
+    return 0;
+}
 
 static void add_listener(struct plane_config *config, const char *address, uint8_t transport)
 {
@@ -403,6 +415,30 @@ static void a_full_queue_drops_and_counts(void **state)
     assert_int_equal(rig_drops(rig, DROP_STREAM_FULL), 3);
 }
 
+// How many polls find nothing before the worker, given one more packet, lets others have the CPU.
+static uint64_t run_until_it_yields(struct rig *rig, const struct wire *wire)
+{
+    uint64_t idle_polls = rig->plane->counters[0].idle_polls;
+    rig_receive_wire(rig, 0, wire);
+    yielding = rig;
+    rig->plane->running = 1;
+    assert_int_equal(worker_run(rig->workers[0]), 0);
+    return idle_polls_before_yield - idle_polls;
+}
+
+static void gives_its_cpu_to_a_thread_that_has_much_to_do(void **state)
+{
+    struct rig *rig = *state;
+    const struct client_key key = client(CLIENT_V4, TCP_V4);
+    struct wire wire = wire_of(PEER_V4, RELAY_V4_LOCAL ":50001", rig_data, 40);
+    install(rig, 0, 1, &key, 50001);
+    rig->workers[0]->shares_cpu = true;
+    for (unsigned i = 2; i < RING_LEN / 4; i++)
+        rig_process_wire(rig, 0, &wire);
+    assert_int_equal(run_until_it_yields(rig, &wire), 1); // when it has nothing to do itself
+    assert_int_equal(run_until_it_yields(rig, &wire), 0);
+}
+
 static void a_message_on_the_wrong_worker_finds_its_owner(void **state)
 {
     struct rig *rig = *state;
@@ -442,6 +478,7 @@ int main(void)
         CLAIM(dtls_within_a_connection_is_nothing),
         CLAIM(a_thread_answers_on_the_wire_to_where_a_datagram_came_from),
         CLAIM(a_full_queue_drops_and_counts),
+        CLAIM(gives_its_cpu_to_a_thread_that_has_much_to_do),
         cmocka_unit_test_setup_teardown(without_dtls_its_datagrams_are_unknown, set_up_without_dtls,
                                         rig_tear_down),
         cmocka_unit_test_setup_teardown(a_message_on_the_wrong_worker_finds_its_owner, set_up_two,

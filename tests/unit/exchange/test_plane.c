@@ -163,6 +163,20 @@ static void an_armed_doorbell_rings_once(void **state)
     assert_false(fd_is_readable(plane->doorbell.fd));
 }
 
+static void a_worker_that_waits_is_rung_for_when_a_command_comes(void **state)
+{
+    struct plane *plane = *state;
+    struct command command;
+    memset(&command, 0, sizeof(command));
+    assert_int_equal(plane_command_send(plane, 1, &command), 0);
+    assert_false(fd_is_readable(plane->worker_doorbells[1].fd)); // it did not wait
+    assert_false(plane_worker_doorbell_arm(plane, 1));
+    assert_true(plane_worker_doorbell_arm(plane, 2));
+    assert_int_equal(plane_command_send(plane, 2, &command), 0);
+    assert_true(fd_is_readable(plane->worker_doorbells[2].fd));
+    assert_false(fd_is_readable(plane->worker_doorbells[1].fd));
+}
+
 #define RACE_PUNTS 200000u
 
 static void *send_punts(void *argument)
@@ -256,6 +270,7 @@ int main(void)
         WITH_PLANE(punts_arrive_whole_and_in_order),
         WITH_PLANE(does_not_arm_the_doorbell_while_punts_wait),
         WITH_PLANE(an_armed_doorbell_rings_once),
+        WITH_PLANE(a_worker_that_waits_is_rung_for_when_a_command_comes),
 #define WITH_TWIN(test)                                                                            \
     cmocka_unit_test_setup_teardown(test, plane_with_twin_set_up, plane_tear_down)
         WITH_TWIN(frames_reach_the_kernel_and_come_from_it_as_far_as_there_is_room),

@@ -166,6 +166,27 @@ static void wakes_a_thread_that_waits(void **state)
     assert_false(stream_order_receive(plane, 1, &read));
 }
 
+static void wakes_workers_that_wait_once_something_is_there_for_them(void **state)
+{
+    struct plane *plane = *state;
+    const struct client_key key = client("192.0.2.1:1000");
+    const struct span message = {(const uint8_t *)"message", 7};
+    struct rte_mbuf *frame;
+    assert_true(plane_worker_doorbell_arm(plane, 0));
+    assert_true(plane_worker_doorbell_arm(plane, 1));
+    assert_int_equal(stream_send_message(plane, 1, 1, &key, message), 0);
+    assert_false(is_rung(plane->worker_doorbells[1].fd)); // there may be more
+    stream_ring_workers(plane, 0);                        // has nothing for anybody
+    assert_false(is_rung(plane->worker_doorbells[1].fd));
+    stream_ring_workers(plane, 1);
+    assert_true(is_rung(plane->worker_doorbells[1].fd));
+    assert_false(is_rung(plane->worker_doorbells[0].fd));
+    assert_false(plane_worker_doorbell_arm(plane, 1));
+    assert_int_equal(stream_from_thread(plane, 1, 1, &frame, 1), 1);
+    stream_packet_free(frame);
+    assert_true(plane_worker_doorbell_arm(plane, 1));
+}
+
 static void news_wake_the_control_plane(void **state)
 {
     struct plane *plane = *state;
@@ -190,6 +211,7 @@ int main(void)
         CLAIM(a_message_comes_back_as_it_went),
         CLAIM(an_answer_of_the_control_planes_is_read_as_a_workers),
         CLAIM(wakes_a_thread_that_waits),
+        CLAIM(wakes_workers_that_wait_once_something_is_there_for_them),
         CLAIM(news_wake_the_control_plane),
     };
     if (eal_start() != 0)

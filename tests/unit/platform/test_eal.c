@@ -48,6 +48,29 @@ static void workers_run_where_the_configuration_says(void **state)
     assert_lcores(&config, &four, "0@(1,2),1@3,2@0");
 }
 
+static void shares_its_cpu_with_the_control_thread_where_none_is_left_for_it(void **state)
+{
+    const struct eal_config one_worker = {.worker_count = 1};
+    const struct eal_config three_workers = {.worker_count = 3};
+    const struct eal_config four_workers = {.worker_count = 4};
+
+    (void)state;
+    assert_true(eal_shares_cpu(&one_worker, &one, 0));
+    assert_false(eal_shares_cpu(&one_worker, &four, 0));
+    assert_false(eal_shares_cpu(&three_workers, &four, 2));
+    assert_true(eal_shares_cpu(&four_workers, &four, 2));
+}
+
+static void shares_its_cpu_with_another_worker_of_that_cpu(void **state)
+{
+    const struct eal_config config = {.worker_count = 3, .cpu_count = 3, .cpus = {3, 0, 3}};
+
+    (void)state;
+    assert_true(eal_shares_cpu(&config, &four, 0));
+    assert_false(eal_shares_cpu(&config, &four, 1));
+    assert_true(eal_shares_cpu(&config, &four, 2));
+}
+
 static void cpus_are_listed_as_the_setting_has_them(void **state)
 {
     static const struct cpu_list none = {}, mixed = {.count = 6, .cpus = {0, 2, 3, 4, 8, 1023}};
@@ -70,6 +93,8 @@ int main(void)
         cmocka_unit_test(workers_get_the_last_cpus_and_control_the_rest),
         cmocka_unit_test(workers_share_when_cpus_are_few),
         cmocka_unit_test(workers_run_where_the_configuration_says),
+        cmocka_unit_test(shares_its_cpu_with_the_control_thread_where_none_is_left_for_it),
+        cmocka_unit_test(shares_its_cpu_with_another_worker_of_that_cpu),
         cmocka_unit_test(cpus_are_listed_as_the_setting_has_them),
     };
 
