@@ -424,6 +424,7 @@ static int run(struct relay *relay)
         statistics_init(&relay->statistics, relay->plane, relay->turn.server, stdout,
                         clock_monotonic_ms());
         relay->statistics.streams = relay->streams;
+        relay->statistics.tcp_relay = relay->tcp_relay;
         error = loop_run(relay->loop);
         if (relay->options.stats)
             statistics_print_summary(&relay->statistics, clock_monotonic_ms());

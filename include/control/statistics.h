@@ -9,11 +9,13 @@
 #include <stdio.h>
 
 struct stream_server;
+struct tcp_relay;
 
 struct statistics {
     const struct plane *plane;
     const struct turn_server *server;
     const struct stream_server *streams; // set by the caller; NULL: there are none
+    const struct tcp_relay *tcp_relay;   // the same
     FILE *stream;
     struct worker_counters last[PLANE_WORKERS_MAX];
     uint64_t last_ms;

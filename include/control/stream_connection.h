@@ -7,6 +7,7 @@
 #include "base/address.h"
 #include "base/bytes.h"
 #include "control/stream_thread_state.h"
+#include "exchange/stream.h"
 
 #include <stdint.h>
 
@@ -28,9 +29,10 @@ void stream_connection_send(struct stream_thread *thread, struct stream_connecti
 // May close.
 void stream_connection_flush(struct stream_thread *thread, struct stream_connection *connection);
 
-// A socket, which is the connection's from here on, to be joined with it once the client has the answer to its
-// ConnectionBind. May close.
-void stream_connection_join(struct stream_thread *thread, struct stream_connection *connection, int peer);
+// An order to join, of which socket and share are the connection's from here on: it is joined once the client has the
+// answer to its ConnectionBind. May close.
+void stream_connection_join(struct stream_thread *thread, struct stream_connection *connection,
+                            const struct stream_order *order);
 
 // What can be written at once is written. The control plane hears of it.
 void stream_connection_close(struct stream_thread *thread, struct stream_connection *connection);

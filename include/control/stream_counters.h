@@ -28,6 +28,8 @@
     X(no_connection, "messages for clients dropped: the connection is gone")                                           \
     X(no_memory, "messages for clients, or connections, dropped for want of memory")                                   \
     X(joined, "connections joined with a peer's (RFC 6062)")                                                           \
+    X(joined_to_peer_bytes, "bytes of clients taken for peers' connections")                                           \
+    X(joined_to_client_bytes, "bytes of peers' connections taken for clients")                                         \
     X(reads, "reads of sockets")                                                                                       \
     X(writes, "writes to sockets")                                                                                     \
     X(wakeups, "times that the thread woke up")                                                                        \

@@ -4,6 +4,7 @@
 // back; nothing is kept while nothing waits.
 #pragma once
 
+#include "control/stream_account.h"
 #include "control/stream_buffer.h"
 #include "control/stream_pipe.h"
 #include "control/stream_socket.h"
@@ -21,6 +22,7 @@ struct stream_join_room {
 
 struct stream_join_way {
     struct stream_buffer waiting; // for the end that it goes to
+    uint64_t bytes;               // that came
     bool is_bulk;                 // much has come at a time
     bool is_ended;                // nothing more comes
     bool is_shut;                 // and the other end has been told
@@ -32,10 +34,12 @@ struct stream_join {
     struct stream_join_way to_peer;
     struct stream_join_way to_client;
     uint32_t interest; // of epoll's events, in the peer's socket
+    struct stream_account *account;
 };
 
-// peer: a socket, the join's from here on, if one is made. NULL: no memory.
-struct stream_join *stream_join_create(struct stream_socket *client, int peer);
+// peer and account: a socket, and a share, the join's from here on, if one is made. NULL: no memory.
+struct stream_join *stream_join_create(struct stream_socket *client, int peer, struct stream_account *account);
+// What it has carried is on the account.
 void stream_join_destroy(struct stream_join *join);
 
 // Whatever can be carried now, or much of it. 0; -ESHUTDOWN: both ends are at theirs; else -errno: one has failed.

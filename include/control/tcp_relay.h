@@ -5,6 +5,7 @@
 #pragma once
 
 #include "control/forwarder.h"
+#include "control/tcp_relay_counters.h"
 #include "exchange/plane.h"
 #include "turn/server.h"
 
@@ -34,3 +35,5 @@ int tcp_relay_listen(struct tcp_relay *relay, uint32_t allocation, struct turn_r
 // Those of an event's commands that are about TCP. gone: a client whose connection had ended before, and may have been
 // made anew since: nothing is to be closed there; NULL: nobody.
 void tcp_relay_carry_out(struct tcp_relay *relay, const struct turn_output *output, const struct client_key *gone);
+
+const struct tcp_relay_counters *tcp_relay_counters(const struct tcp_relay *relay);

@@ -57,11 +57,14 @@ enum stream_order_kind {
     STREAM_ORDER_JOIN,  // the client's connection with socket: from here on bytes go through, both ways (RFC 6062)
 };
 
+struct stream_account;
+
 // The control plane's to a thread.
 struct stream_order {
     uint32_t kind; // enum stream_order_kind
     int socket;    // JOIN: the thread's from here on
     struct client_key client;
+    struct stream_account *account; // JOIN: of what it carries; the thread's share from here on. NULL: none
 };
 
 // Of the buffers that streams' frames are made of. Before any thread or worker runs.

@@ -101,6 +101,8 @@ struct turn_output {
     size_t response_len; // 0: nothing to send
     unsigned response_error; // the ERROR-CODE it carries, 0 for a success: for counters and logs
     uint16_t request_method; // of the message that made it
+    bool has_started;    // the message has made an allocation
+    uint32_t started_id; // of this id
     // Whom the response is for, when it is not the sender of this event's message: a Connect's late response or a
     // ConnectionAttempt, to a control connection. transport 0: the sender.
     struct five_tuple response_to;

@@ -5,7 +5,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "proto/stun.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -91,8 +90,8 @@ static void log_started(const struct loop *loop, uint32_t allocation)
     if (view.relayed_v6.ip.family != IP_FAMILY_NONE)
         transport_address_format(&view.relayed_v6, v6);
     log_event(LOG_LEVEL_DEBUG, "allocation_started", "id", id, "user", view.username, "client",
-              transport_address_format(&view.five_tuple.client, client), "relayed", v4,
-              "relayed_v6", v6, NULL);
+              transport_address_format(&view.five_tuple.client, client), "peers",
+              view.is_tcp ? "tcp" : "udp", "relayed", v4, "relayed_v6", v6, NULL);
 }
 
 static void log_ended(const struct punt *punt)
@@ -126,8 +125,8 @@ static void take_message(struct loop *loop, const struct punt *punt)
     forwarder_five_tuple(loop->config.forwarder, punt, &packet.five_tuple);
     turn_server_receive(loop->config.server, &now, &packet, output);
     carry_out(loop, punt, NULL);
-    if (output->request_method == STUN_METHOD_ALLOCATE && output->command_count > 0)
-        log_started(loop, output->commands[0].allocation);
+    if (output->has_started)
+        log_started(loop, output->started_id);
 }
 
 static void take_removed(struct loop *loop, const struct punt *punt)

@@ -3,6 +3,7 @@
 #include "control/statistics.h"
 
 #include "control/stream_server.h"
+#include "control/tcp_relay.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -188,6 +189,20 @@ static void print_streams(const struct statistics *statistics)
 #undef X
 }
 
+static void print_tcp_relay(const struct statistics *statistics)
+{
+    const struct tcp_relay_counters *counters;
+
+    if (!statistics->tcp_relay)
+        return;
+    counters = tcp_relay_counters(statistics->tcp_relay);
+#define X(name, help)                                                                              \
+    if (counters->name > 0)                                                                        \
+        fprintf(statistics->stream, "%16" PRIu64 "  TCP relaying: %s\n", counters->name, help);
+    TCP_RELAY_COUNTER_LIST(X)
+#undef X
+}
+
 void statistics_print_summary(struct statistics *statistics, uint64_t now_ms)
 {
     struct worker_counters sum;
@@ -204,6 +219,7 @@ void statistics_print_summary(struct statistics *statistics, uint64_t now_ms)
                     drop_name(i), drop_help(i));
     }
     print_streams(statistics);
+    print_tcp_relay(statistics);
     if (statistics->plane->config.worker_count > 1)
         print_workers(statistics);
     fflush(statistics->stream);

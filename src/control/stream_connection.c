@@ -413,12 +413,22 @@ static void watch_joined(struct stream_thread *thread, int fd, bool is_done, uin
     *interest = events;
 }
 
+static int carry_joined(struct stream_thread *thread, struct stream_join *join)
+{
+    const struct stream_join_room room = {thread->received, STREAM_RECEIVE_LEN, &thread->pipe};
+    uint64_t to_peer_bytes = join->to_peer.bytes, to_client_bytes = join->to_client.bytes;
+    int error = stream_join_carry(join, &room);
+
+    stream_count(&thread->counters.joined_to_peer_bytes, join->to_peer.bytes - to_peer_bytes);
+    stream_count(&thread->counters.joined_to_client_bytes, join->to_client.bytes - to_client_bytes);
+    return error;
+}
+
 static void serve_joined(struct stream_thread *thread, struct stream_connection *connection)
 {
     struct stream_join *join = connection->join;
-    const struct stream_join_room room = {thread->received, STREAM_RECEIVE_LEN, &thread->pipe};
 
-    if (stream_join_carry(join, &room) != 0) {
+    if (carry_joined(thread, join) != 0) {
         stream_connection_close(thread, connection);
         return;
     }
@@ -444,8 +454,10 @@ static void begin_joined(struct stream_thread *thread, struct stream_connection 
     leave_quiet(thread, connection);
     connection->phase = STREAM_PHASE_JOINED;
     join->to_peer.waiting = connection->in;
-    connection->in = (struct stream_buffer){0};
+    join->to_peer.bytes = connection->in.len;
     stream_count(&thread->counters.joined, 1);
+    stream_count(&thread->counters.joined_to_peer_bytes, connection->in.len);
+    connection->in = (struct stream_buffer){0};
     if (epoll_ctl(thread->epoll, EPOLL_CTL_ADD, join->peer.fd, &event) == 0)
         serve_joined(thread, connection);
     else
@@ -746,17 +758,18 @@ void stream_connection_serve_peer(struct stream_thread *thread,
 }
 
 void stream_connection_join(struct stream_thread *thread, struct stream_connection *connection,
-                            int peer)
+                            const struct stream_order *order)
 {
     bool is_expected = connection->phase == STREAM_PHASE_OPEN && connection->is_binding;
 
     if (is_expected && !connection->join)
-        connection->join = stream_join_create(&connection->socket, peer);
-    if (connection->join && connection->join->peer.fd == peer) {
+        connection->join = stream_join_create(&connection->socket, order->socket, order->account);
+    if (connection->join && connection->join->peer.fd == order->socket) {
         flush(thread, connection);
         return;
     }
-    close(peer);
+    close(order->socket);
+    stream_account_give(order->account);
     stream_connection_close(thread, connection);
 }
 

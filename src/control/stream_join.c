@@ -13,7 +13,8 @@
 // From so many bytes at a time on the next ones go by the pipe, if both ends are plain TCP.
 #define BULK_LEN 32768
 
-struct stream_join *stream_join_create(struct stream_socket *client, int peer)
+struct stream_join *stream_join_create(struct stream_socket *client, int peer,
+                                       struct stream_account *account)
 {
     struct stream_join *join = calloc(1, sizeof(*join));
 
@@ -22,6 +23,7 @@ struct stream_join *stream_join_create(struct stream_socket *client, int peer)
     fcntl(peer, F_SETFL, O_NONBLOCK);
     join->client = client;
     join->peer.fd = peer;
+    join->account = account;
     return join;
 }
 
@@ -30,6 +32,8 @@ void stream_join_destroy(struct stream_join *join)
     stream_buffer_done(&join->to_peer.waiting);
     stream_buffer_done(&join->to_client.waiting);
     stream_socket_close(&join->peer);
+    stream_account_add(join->account, join->to_peer.bytes, join->to_client.bytes);
+    stream_account_give(join->account);
     free(join);
 }
 
@@ -67,6 +71,7 @@ static int pass_on(struct stream_join_way *way, struct stream_socket *to, struct
 // 0: there may be more, of which epoll says nothing.
 static int note_taken(struct stream_join_way *way, const struct stream_socket *from, size_t len)
 {
+    way->bytes += len;
     way->is_bulk = len >= BULK_LEN;
     return way->is_bulk || from->ssl ? 0 : -EAGAIN;
 }
@@ -75,15 +80,16 @@ static int carry_by_room(struct stream_join_way *way, struct stream_socket *from
                          struct stream_socket *to, const struct stream_join_room *room)
 {
     size_t len;
-    int error = stream_socket_read(from, room->bytes, room->len, &len);
+    int more, error = stream_socket_read(from, room->bytes, room->len, &len);
 
     if (error)
         return error;
     way->is_ended = len == 0;
     if (way->is_ended)
         return 0;
+    more = note_taken(way, from, len);
     error = pass_on(way, to, (struct span){room->bytes, len});
-    return error ? error : note_taken(way, from, len);
+    return error ? error : more;
 }
 
 static bool goes_by_pipe(const struct stream_join_way *way, const struct stream_socket *from,

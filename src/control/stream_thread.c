@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "control/dtls_server.h"
+#include "control/stream_account.h"
 #include "control/stream_connection.h"
 #include "control/stream_listener.h"
 #include "control/stream_thread_state.h"
@@ -119,6 +120,12 @@ static void flush_touched(struct stream_thread *thread)
         dtls_server_flush(thread->dtls);
 }
 
+static void refuse_to_join(const struct stream_order *order)
+{
+    close(order->socket);
+    stream_account_give(order->account);
+}
+
 static void take_order(struct stream_thread *thread, const struct stream_order *order)
 {
     bool joins = order->kind == STREAM_ORDER_JOIN;
@@ -126,7 +133,7 @@ static void take_order(struct stream_thread *thread, const struct stream_order *
 
     if (is_dtls(thread, &order->client)) {
         if (joins)
-            close(order->socket); // RFC 6062 section 4.3 is for TCP and TLS
+            refuse_to_join(order); // RFC 6062 section 4.3 is for TCP and TLS
         dtls_server_close(thread->dtls, &order->client);
         return;
     }
@@ -134,12 +141,12 @@ static void take_order(struct stream_thread *thread, const struct stream_order *
     if (!connection || connection->phase == STREAM_PHASE_GONE) {
         if (!joins)
             return;
-        close(order->socket);
+        refuse_to_join(order);
         // Whoever ordered it thinks that the client lives.
         if (!connection)
             stream_farewells_add(&thread->farewells, &order->client, thread->now_s);
     } else if (joins) {
-        stream_connection_join(thread, connection, order->socket);
+        stream_connection_join(thread, connection, order);
     } else {
         stream_connection_close(thread, connection);
     }

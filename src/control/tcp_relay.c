@@ -8,6 +8,7 @@
 #include "base/index_map.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "control/stream_account.h"
 #include "control/tcp_socket.h"
 
 #include <assert.h>
@@ -51,12 +52,13 @@ struct connection {
     TAILQ_ENTRY(connection) reported;
     TAILQ_ENTRY(connection) ordered;
     uint32_t id;
-    struct client_key client; // its data connection, once it is bound
-    uint16_t thread;          // that has this
-    uint8_t phase;            // enum phase
-    uint8_t order;            // enum stream_order_kind, where has_order
-    bool has_order : 1;       // in that list
-    bool has_report : 1;      // in that list: it stands, or it is over
+    struct stream_account *account; // a share for the thread, once it is bound
+    struct client_key client;       // its data connection, once it is bound
+    uint16_t thread;                // that has this
+    uint8_t phase;                  // enum phase
+    uint8_t order;                  // enum stream_order_kind, where has_order
+    bool has_order : 1;             // in that list
+    bool has_report : 1;            // in that list: it stands, or it is over
 };
 
 TAILQ_HEAD(connections, connection);
@@ -66,6 +68,7 @@ struct listener {
     uint32_t allocation;
     struct turn_relayed_address address;
     struct connections connections;
+    struct stream_account *account; // one share; NULL: none
     TAILQ_ENTRY(listener) accepting;
     bool is_accepting; // in that list
 };
@@ -85,7 +88,9 @@ struct tcp_relay {
     struct connections orders[PLANE_STREAM_THREADS_MAX];
     struct listeners accepting;
     uint64_t complained_ms;
-    bool lacks_files; // to accept
+    bool lacks_files;              // to accept
+    const struct listener *latest; // NULL: it has gone
+    struct tcp_relay_counters counters;
     struct turn_output output;
 };
 
@@ -163,14 +168,18 @@ static struct connection *take(struct tcp_relay *relay, struct listener *listene
     *connection = (struct connection){
         .watched.fd = fd, .listener = listener, .id = id, .phase = (uint8_t)phase};
     TAILQ_INSERT_TAIL(&listener->connections, connection, sibling);
+    relay->counters.connections++;
     index_map_insert(&relay->by_id, hash_of(relay, id), index);
     return connection;
 }
 
-static void give_if_done(struct tcp_relay *relay, const struct connection *connection)
+static void give_if_done(struct tcp_relay *relay, struct connection *connection)
 {
-    if (!connection->listener && !connection->has_order)
-        index_pool_give(&relay->pool, index_of(relay, connection));
+    if (connection->listener || connection->has_order)
+        return;
+    stream_account_give(connection->account);
+    connection->account = NULL;
+    index_pool_give(&relay->pool, index_of(relay, connection));
 }
 
 static void report(struct tcp_relay *relay, struct connection *connection)
@@ -205,6 +214,8 @@ static void unorder(struct tcp_relay *relay, struct connection *connection)
 
 static void is_over(struct tcp_relay *relay, struct connection *connection)
 {
+    if (connection->phase == PHASE_UNBOUND)
+        relay->counters.unbound++;
     close_socket(&connection->watched);
     connection->phase = PHASE_OVER;
     report(relay, connection);
@@ -217,6 +228,7 @@ static void forget(struct tcp_relay *relay, struct connection *connection)
     unreport(relay, connection);
     index_map_remove(&relay->by_id, hash_of(relay, connection->id), index_of(relay, connection));
     TAILQ_REMOVE(&connection->listener->connections, connection, sibling);
+    relay->counters.connections--;
     connection->listener = NULL;
     give_if_done(relay, connection);
 }
@@ -226,10 +238,15 @@ static bool is_same_client(const struct client_key *a, const struct client_key *
     return a->listener == b->listener && transport_address_equal(&a->address, &b->address);
 }
 
-// At the TURN server's word: the peer's side, and the client's data connection.
+// At the TURN server's word: the peer's side, and the client's data connection. unmade: counts it
+// where it does not stand yet.
 static void end(struct tcp_relay *relay, struct connection *connection,
-                const struct client_key *gone)
+                const struct client_key *gone, uint64_t *unmade)
 {
+    if (connection->phase == PHASE_CONNECTING)
+        (*unmade)++;
+    if (connection->phase == PHASE_UNBOUND)
+        relay->counters.unbound++;
     if (connection->phase == PHASE_JOINED) {
         if (gone && is_same_client(gone, &connection->client))
             unorder(relay, connection);
@@ -241,6 +258,11 @@ static void end(struct tcp_relay *relay, struct connection *connection,
 
 // Orders for the threads of streams. True: all are sent.
 
+static struct stream_account *account_to_send(const struct connection *connection)
+{
+    return connection->order == STREAM_ORDER_JOIN ? connection->account : NULL;
+}
+
 static bool send_orders_to(struct tcp_relay *relay, uint16_t thread)
 {
     struct connection *connection;
@@ -248,12 +270,15 @@ static bool send_orders_to(struct tcp_relay *relay, uint16_t thread)
     while ((connection = TAILQ_FIRST(&relay->orders[thread]))) {
         const struct stream_order message = {.kind = connection->order,
                                              .socket = connection->watched.fd,
-                                             .client = connection->client};
+                                             .client = connection->client,
+                                             .account = account_to_send(connection)};
 
         if (stream_order_send(relay->config.plane, thread, &message) != 0)
             return false;
-        if (connection->order == STREAM_ORDER_JOIN)
+        if (connection->order == STREAM_ORDER_JOIN) {
             connection->watched.fd = -1;
+            connection->account = NULL;
+        }
         unorder(relay, connection);
         give_if_done(relay, connection);
     }
@@ -287,6 +312,7 @@ static void tell(struct tcp_relay *relay, struct connection *connection)
         forget(relay, connection);
     } else {
         connection->phase = PHASE_UNBOUND;
+        relay->counters.connects_made++;
         watch(relay, EPOLL_CTL_MOD, &connection->watched, EPOLLRDHUP);
         turn_server_tcp_connected(relay->config.server, &now, connection->id, &relay->output);
     }
@@ -320,8 +346,10 @@ static void take_peer(struct tcp_relay *relay, struct listener *listener, int fd
     if (!turn_server_tcp_accepted(relay->config.server, &now, listener->allocation,
                                   listener->address, peer, &relay->output, &id)) {
         close(fd);
+        relay->counters.refused++;
         return;
     }
+    relay->counters.accepted++;
     connection = take(relay, listener, id, fd, PHASE_UNBOUND); // there is room
     if (watch(relay, EPOLL_CTL_ADD, &connection->watched, EPOLLRDHUP) != 0)
         is_over(relay, connection);
@@ -342,6 +370,7 @@ static bool accept_some(struct tcp_relay *relay, struct listener *listener)
             return true;
         if (is_shortage(error)) {
             relay->lacks_files = true;
+            relay->counters.accept_pauses++;
             complain(relay, error);
             return false;
         }
@@ -399,6 +428,21 @@ static void on_again(evutil_socket_t fd, short what, void *context)
 
 // News of sockets.
 
+static uint64_t *failure_counter(struct tcp_relay_counters *counters, int error)
+{
+    switch (error) {
+    case -ECONNREFUSED:
+        return &counters->connects_refused;
+    case -EHOSTUNREACH:
+    case -ENETUNREACH:
+        return &counters->connects_unreachable;
+    case -ETIMEDOUT:
+        return &counters->connects_timed_out;
+    default:
+        return &counters->connects_failed;
+    }
+}
+
 static void note_peer(struct tcp_relay *relay, struct listener *listener)
 {
     if (!listener->is_accepting)
@@ -406,12 +450,20 @@ static void note_peer(struct tcp_relay *relay, struct listener *listener)
     listener->is_accepting = true;
 }
 
+static void has_failed(struct tcp_relay *relay, struct connection *connection, int error)
+{
+    (*failure_counter(&relay->counters, error))++;
+    is_over(relay, connection);
+}
+
 static void note_connected(struct tcp_relay *relay, struct connection *connection)
 {
-    if (tcp_socket_error(connection->watched.fd) == 0)
-        report(relay, connection);
+    int error = tcp_socket_error(connection->watched.fd);
+
+    if (error)
+        has_failed(relay, connection, error);
     else
-        is_over(relay, connection);
+        report(relay, connection);
 }
 
 // What a peer has sent before it closed its side, its client may still have.
@@ -475,6 +527,14 @@ static int open_listener(struct tcp_relay *relay, struct listener *listener)
     return error;
 }
 
+// The addresses of one allocation are listened at one after the other.
+static struct stream_account *account_for(const struct tcp_relay *relay, uint32_t allocation)
+{
+    if (relay->latest && relay->latest->allocation == allocation)
+        return stream_account_share(relay->latest->account);
+    return stream_account_create(allocation);
+}
+
 int tcp_relay_listen(struct tcp_relay *relay, uint32_t allocation,
                      struct turn_relayed_address address)
 {
@@ -488,13 +548,18 @@ int tcp_relay_listen(struct tcp_relay *relay, uint32_t allocation,
     TAILQ_INIT(&listener->connections);
     error = open_listener(relay, listener);
     if (error) {
-        if (error != -EADDRINUSE)
+        if (error != -EADDRINUSE) {
+            relay->counters.listen_failures++;
             complain(relay, error);
+        }
         close_socket(&listener->watched);
         free(listener);
         return error;
     }
+    listener->account = account_for(relay, allocation);
     *place_of(relay, address) = listener;
+    relay->latest = listener;
+    relay->counters.listeners++;
     return 0;
 }
 
@@ -508,9 +573,13 @@ static void unlisten(struct tcp_relay *relay, struct turn_relayed_address addres
     listener = *place_of(relay, address);
     *place_of(relay, address) = NULL;
     while (!TAILQ_EMPTY(&listener->connections))
-        end(relay, TAILQ_FIRST(&listener->connections), gone);
+        end(relay, TAILQ_FIRST(&listener->connections), gone, &relay->counters.connects_given_up);
     leave_accepting(relay, listener);
     close_socket(&listener->watched);
+    stream_account_give(listener->account);
+    relay->counters.listeners--;
+    if (relay->latest == listener)
+        relay->latest = NULL;
     free(listener);
 }
 
@@ -524,15 +593,18 @@ static void connect_peer(struct tcp_relay *relay, const struct turn_command *com
         take(relay, listener, command->tcp_connect.connection, -1, PHASE_CONNECTING);
     int error;
 
-    if (!connection)
+    relay->counters.connects++;
+    if (!connection) {
+        relay->counters.connects_failed++;
         return;
+    }
     error = tcp_socket_connect(&from, &command->tcp_connect.peer, &connection->watched.fd);
     if (!error)
         error = watch(relay, EPOLL_CTL_ADD, &connection->watched, EPOLLOUT);
     if (is_shortage(error))
         complain(relay, error);
     if (error)
-        is_over(relay, connection);
+        has_failed(relay, connection, error);
 }
 
 // The server knows nothing yet of the end of one that is over; its client's is to come.
@@ -543,11 +615,14 @@ static void bind_client(struct tcp_relay *relay, const struct turn_command *comm
     connection->client = forwarder_client_key(relay->config.forwarder, &command->tcp_bind.client);
     connection->thread = command->tcp_bind.client.thread;
     if (connection->phase == PHASE_OVER) {
+        relay->counters.bound_late++;
         order(relay, connection, STREAM_ORDER_CLOSE);
         return;
     }
     epoll_ctl(relay->epoll, EPOLL_CTL_DEL, connection->watched.fd, NULL);
     connection->phase = PHASE_JOINED;
+    connection->account = stream_account_share(connection->listener->account);
+    relay->counters.bound++;
     order(relay, connection, STREAM_ORDER_JOIN);
 }
 
@@ -556,7 +631,7 @@ static void close_connection(struct tcp_relay *relay, uint32_t id, const struct 
     struct connection *connection = find(relay, id);
 
     if (connection)
-        end(relay, connection, gone);
+        end(relay, connection, gone, &relay->counters.connects_timed_out);
 }
 
 static void carry_out(struct tcp_relay *relay, const struct turn_command *command,
@@ -664,6 +739,7 @@ static void close_all(struct tcp_relay *relay, unsigned index)
         if (!places[i])
             continue;
         close_socket(&places[i]->watched);
+        stream_account_give(places[i]->account);
         free(places[i]);
     }
     free(places);
@@ -675,9 +751,11 @@ void tcp_relay_destroy(struct tcp_relay *relay)
         event_free(relay->sockets);
     if (relay->again)
         event_free(relay->again);
-    // Of those that went back to the pool none has a socket.
-    for (uint32_t i = 0; i < relay->pool.fresh; i++)
+    // Of those that went back to the pool none has a socket, nor a share.
+    for (uint32_t i = 0; i < relay->pool.fresh; i++) {
         close_socket(&relay->connections[i].watched);
+        stream_account_give(relay->connections[i].account);
+    }
     for (unsigned i = 0; i < relay->config.plane->config.relay_count; i++)
         close_all(relay, i);
     if (relay->epoll >= 0)
@@ -686,4 +764,9 @@ void tcp_relay_destroy(struct tcp_relay *relay)
     index_pool_done(&relay->pool);
     index_map_done(&relay->by_id);
     free(relay);
+}
+
+const struct tcp_relay_counters *tcp_relay_counters(const struct tcp_relay *relay)
+{
+    return &relay->counters;
 }

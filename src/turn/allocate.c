@@ -423,6 +423,8 @@ static struct allocation *create(struct turn_request *request, const struct wish
     if (wish->ports == RELAY_PORT_PAIR)
         reserve_next_port(request, wish, grant, allocation);
     turn_output_install_allocation(request->output, &server->allocations, allocation);
+    request->output->has_started = true;
+    request->output->started_id = allocation->id;
     return allocation;
 }
 

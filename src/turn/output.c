@@ -9,6 +9,7 @@ void turn_output_reset(struct turn_output *output)
     output->response_len = 0;
     output->response_error = 0;
     output->request_method = 0;
+    output->has_started = false;
     output->response_to.transport = 0;
     output->command_count = 0;
 }

@@ -3,6 +3,7 @@
 #include "control/statistics.h"
 
 #include "control/stream_server.h"
+#include "control/tcp_relay.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -33,6 +34,14 @@ void stream_server_sum_dtls(const struct stream_server *server, struct dtls_coun
 {
     assert_non_null(server);
     *ret_counters = (struct dtls_counters){.hellos = 7};
+}
+
+const struct tcp_relay_counters *tcp_relay_counters(const struct tcp_relay *relay)
+{
+    static const struct tcp_relay_counters counters = {.connects = 9};
+
+    assert_non_null(relay);
+    return &counters;
 }
 
 struct fixture {
@@ -242,6 +251,19 @@ static void the_summary_has_what_connections_did(void **state)
     assert_null(strstr(fixture->text, "associations"));
 }
 
+static void the_summary_has_what_tcp_allocations_did(void **state)
+{
+    struct fixture *fixture = *state;
+
+    statistics_print_summary(&fixture->statistics, 2000);
+    assert_null(strstr(fixture->text, "TCP relaying"));
+    fixture->statistics.tcp_relay = (const struct tcp_relay *)fixture;
+    statistics_print_summary(&fixture->statistics, 2000);
+    assert_non_null(strstr(
+        fixture->text, "               9  TCP relaying: connections to peers tried (Connect)\n"));
+    assert_null(strstr(fixture->text, "of them, made"));
+}
+
 static void the_documentation_lists_every_counter_of_streams(void **state)
 {
     FILE *file = fopen(SOURCE_ROOT "/docs/counters.md", "r");
@@ -254,6 +276,7 @@ static void the_documentation_lists_every_counter_of_streams(void **state)
 #define X(name, help) assert_non_null(strstr(text, "| `" #name "` | " help " |"));
     STREAM_COUNTER_LIST(X)
     DTLS_COUNTER_LIST(X)
+    TCP_RELAY_COUNTER_LIST(X)
 #undef X
 }
 
@@ -262,6 +285,7 @@ int main(void)
 #define FIXTURE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         FIXTURE(the_summary_has_what_connections_did),
+        FIXTURE(the_summary_has_what_tcp_allocations_did),
         cmocka_unit_test(the_documentation_lists_every_counter_of_streams),
         FIXTURE(a_line_is_about_its_interval_and_all_workers),
         FIXTURE(each_of_several_workers_has_a_line),

@@ -3,6 +3,7 @@
 #include "control/stream_join.h"
 
 #include "stream_fixture.h"
+#include "tls_fixture.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -30,6 +31,7 @@ struct ends {
     SSL *ssl; // NULL: plain TCP
     int peer;
     int socket; // the relay's
+    struct stream_account *account;
 };
 
 static const struct stream_counters *counters_of(const struct ends *ends)
@@ -116,7 +118,7 @@ static void answer(const struct ends *ends, uint16_t type)
 static void order(const struct ends *ends, enum stream_order_kind kind)
 {
     const struct stream_order order = {
-        .kind = kind, .socket = ends->socket, .client = ends->client};
+        .kind = kind, .socket = ends->socket, .client = ends->client, .account = ends->account};
 
     assert_int_equal(stream_order_send(ends->fixture->plane, 0, &order), 0);
     stream_fixture_run(ends->fixture);
@@ -408,6 +410,56 @@ static void a_socket_for_nobody_is_closed_and_the_control_plane_hears_of_it(void
     close_ends(&ends);
 }
 
+static void what_it_carried_is_counted_and_is_the_allocations(void **state)
+{
+    struct stream_fixture *fixture = *state;
+    struct stream_account *account = stream_account_create(7);
+
+    stream_fixture_start(fixture);
+    for (unsigned listener = 0; listener < 2; listener++) {
+        struct ends ends = connect_ends(fixture, listener, "eager");
+
+        ends.account = stream_account_share(account);
+        order(&ends, STREAM_ORDER_JOIN);
+        answer(&ends, CONNECTION_BIND_SUCCESS);
+        assert_int_equal(client_read(&ends, came, sizeof(came)), 20);
+        assert_int_equal(client_write(&ends, " client", 7), 7);
+        assert_int_equal(peer_read(&ends, came, 5), 5);
+        assert_int_equal(send(ends.peer, "hi", 2, 0), 2);
+        assert_int_equal(client_read(&ends, came, sizeof(came)), 2);
+        assert_int_equal(counters_of(&ends)->joined_to_peer_bytes, 12 * (listener + 1));
+        assert_int_equal(counters_of(&ends)->joined_to_client_bytes, 2 * (listener + 1));
+        close_ends(&ends);
+        stream_fixture_run(fixture);
+    }
+    assert_false(tls_fixture_logged("debug", "allocation_ended", ""));
+    stream_account_give(account);
+    assert_true(tls_fixture_logged("debug", "allocation_ended",
+                                   "id=7 tcp_connections=2 to_peer_bytes=24 to_client_bytes=4"));
+}
+
+// Of what was never joined, too, and the one who ordered it sees its end.
+static void a_join_that_comes_to_nothing_gives_its_share_back(void **state)
+{
+    struct stream_fixture *fixture = *state;
+
+    stream_fixture_start(fixture);
+    for (unsigned i = 0; i < 2; i++) {
+        struct ends ends = connect_ends(fixture, STREAM_FIXTURE_TCP, "");
+
+        ends.account = stream_account_create(7);
+        if (i == 0)
+            order(&ends, STREAM_ORDER_CLOSE);
+        else
+            answer(&ends, CONNECTION_BIND_ERROR);
+        order(&ends, STREAM_ORDER_JOIN);
+        assert_true(tls_fixture_logged("debug", "allocation_ended",
+                                       "id=7 tcp_connections=0 to_peer_bytes=0 to_client_bytes=0"));
+        close_ends(&ends);
+        stream_fixture_run(fixture);
+    }
+}
+
 static void time_does_not_end_it(void **state)
 {
     struct stream_fixture *fixture = *state;
@@ -437,6 +489,8 @@ int main(void)
         CLAIM(much_comes_before_the_end),
         CLAIM(the_control_plane_ends_both),
         CLAIM(a_socket_for_nobody_is_closed_and_the_control_plane_hears_of_it),
+        CLAIM(what_it_carried_is_counted_and_is_the_allocations),
+        CLAIM(a_join_that_comes_to_nothing_gives_its_share_back),
         CLAIM(time_does_not_end_it),
     };
 

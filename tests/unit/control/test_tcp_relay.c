@@ -3,6 +3,8 @@
 // the rings of orders are fakes.
 #include "control/tcp_relay.h"
 
+#include "base/log.h"
+#include "control/stream_account.h"
 #include "control/tcp_socket.h"
 
 #include <errno.h>
@@ -11,6 +13,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -104,6 +107,30 @@ int stream_order_send(struct plane *plane_, uint16_t thread, const struct stream
     return 0;
 }
 
+// What is logged at the end of an allocation.
+static char ended[128];
+
+void log_event(enum log_level level, const char *event, ...)
+{
+    size_t len = (size_t)snprintf(ended, sizeof(ended), "%s", event);
+    const char *key;
+    va_list pairs;
+
+    (void)level;
+    va_start(pairs, event);
+    while ((key = va_arg(pairs, const char *)))
+        len += (size_t)snprintf(ended + len, sizeof(ended) - len, " %s=%s", key,
+                                va_arg(pairs, const char *));
+    va_end(pairs);
+}
+
+void log_message(enum log_level level, const char *event, const char *format, ...)
+{
+    (void)level;
+    (void)event;
+    (void)format;
+}
+
 static struct plane plane;
 static struct event_base *base;
 static struct tcp_relay *relay;
@@ -137,6 +164,7 @@ static int set_up(void **state)
 
     (void)state;
     memset(&fake, 0, sizeof(fake));
+    *ended = '\0';
     fake.next_id = 100;
     plane.config.stream_thread_count = 2;
     plane.config.relay_count = 1;
@@ -155,6 +183,7 @@ static int tear_down(void **state)
     for (unsigned i = 0; i < fake.order_count; i++) {
         if (fake.orders[i].kind == STREAM_ORDER_JOIN)
             close(fake.orders[i].socket);
+        stream_account_give(fake.orders[i].account);
     }
     tcp_relay_destroy(relay);
     event_base_free(base);
@@ -379,6 +408,7 @@ static void a_client_that_binds_too_late_is_closed(void **state)
     bind_client(100);
     assert_int_equal(fake.order_count, 1);
     assert_int_equal(fake.orders[0].kind, STREAM_ORDER_CLOSE);
+    assert_int_equal(tcp_relay_counters(relay)->bound_late, 1);
     fake.has_no_room = false;
     wait_for(&fake.closed_count, 1);
 }
@@ -545,10 +575,133 @@ static void every_place_comes_back(void **state)
     assert_int_equal(fake.closed_count, 0);
 }
 
+static void an_allocations_end_is_told_when_its_last_connection_is_over(void **state)
+{
+    int peer = peer_connects();
+
+    (void)state;
+    wait_for(&fake.accepted_count, 1);
+    bind_client(100);
+    unlisten();
+    assert_string_equal(ended, "");
+    stream_account_add(fake.orders[0].account, 3, 4);
+    stream_account_give(fake.orders[0].account);
+    fake.orders[0].account = NULL;
+    assert_string_equal(
+        ended, "allocation_ended id=7 tcp_connections=1 to_peer_bytes=3 to_client_bytes=4");
+    close(peer);
+}
+
+static void an_order_that_is_not_sent_counts_for_nobody(void **state)
+{
+    int peer = peer_connects();
+
+    (void)state;
+    wait_for(&fake.accepted_count, 1);
+    fake.order_ring_is_full = true;
+    bind_client(100);
+    unlisten();
+    assert_string_equal(ended, "");
+    fake.order_ring_is_full = false;
+    wait_for(&fake.order_count, 1);
+    assert_string_equal(
+        ended, "allocation_ended id=7 tcp_connections=0 to_peer_bytes=0 to_client_bytes=0");
+    close(peer);
+}
+
+static void both_addresses_of_an_allocation_are_one_account(void **state)
+{
+    const struct turn_relayed_address first = at;
+
+    (void)state;
+    assert_int_equal(listen_somewhere(), 0);
+    assert_int_equal(tcp_relay_counters(relay)->listeners, 2);
+    unlisten();
+    assert_string_equal(ended, "");
+    at = first;
+    unlisten();
+    assert_string_equal(
+        ended, "allocation_ended id=7 tcp_connections=0 to_peer_bytes=0 to_client_bytes=0");
+    assert_int_equal(tcp_relay_counters(relay)->listeners, 0);
+}
+
+static void counts_connections_to_peers_by_what_became_of_them(void **state)
+{
+    const struct tcp_relay_counters *counters = tcp_relay_counters(relay);
+    struct transport_address listens, silent, nobodys, unreachable;
+    int listener = peer_listens(&listens), full = peer_listens(&silent), filling[2];
+
+    (void)state;
+    close(peer_listens(&nobodys));
+    assert_int_equal(transport_address_parse("[2001:db8::1]:80", &unreachable), 0);
+    connect_to(&listens, 50);
+    wait_for(&fake.connected_count, 1);
+    assert_int_equal(counters->connects_made, 1);
+    close_connection(50);
+    assert_int_equal(counters->unbound, 1);
+    connect_to(&nobodys, 51);
+    wait_for(&fake.closed_count, 1);
+    assert_int_equal(counters->connects_refused, 1);
+    connect_to(&unreachable, 52);
+    wait_for(&fake.closed_count, 2);
+    assert_int_equal(counters->connects_failed, 1); // of another family
+    // Nobody is accepted there any more.
+    assert_int_equal(listen(full, 0), 0);
+    for (unsigned i = 0; i < 2; i++) {
+        struct transport_address from = relayed();
+
+        from.port = 0;
+        assert_int_equal(tcp_socket_connect(&from, &silent, &filling[i]), 0);
+    }
+    let_time_pass();
+    connect_to(&silent, 53);
+    let_time_pass();
+    assert_int_equal(counters->connections, 1);
+    close_connection(53);
+    assert_int_equal(counters->connects_timed_out, 1);
+    connect_to(&silent, 54);
+    unlisten();
+    assert_int_equal(counters->connects_given_up, 1);
+    assert_int_equal(counters->connects, 5);
+    assert_int_equal(counters->connections, 0);
+    for (unsigned i = 0; i < 2; i++)
+        close(filling[i]);
+    close(full);
+    close(listener);
+}
+
+static void counts_what_peers_and_clients_did(void **state)
+{
+    const struct tcp_relay_counters *counters = tcp_relay_counters(relay);
+    int first = peer_connects(), second, third;
+
+    (void)state;
+    wait_for(&fake.accepted_count, 1);
+    bind_client(100);
+    assert_int_equal(counters->bound, 1);
+    second = peer_connects();
+    wait_for(&fake.accepted_count, 2);
+    close(second);
+    wait_for(&fake.closed_count, 1);
+    assert_int_equal(counters->unbound, 1);
+    fake.refuses = true;
+    third = peer_connects();
+    wait_for(&fake.accepted_count, 3);
+    assert_int_equal(counters->accepted, 2);
+    assert_int_equal(counters->refused, 1);
+    assert_int_equal(counters->connections, 1);
+    close(third);
+    close(first);
+}
+
 static void a_port_that_somebody_has_is_said_to_be_taken(void **state)
 {
     (void)state;
     assert_int_equal(tcp_relay_listen(relay, ALLOCATION, at), -EADDRINUSE);
+    assert_int_equal(tcp_relay_counters(relay)->listen_failures, 0);
+    plane.config.relays[0].local.bytes[0] = 192; // of nobody's
+    assert_int_equal(tcp_relay_listen(relay, ALLOCATION, at), -EADDRNOTAVAIL);
+    assert_int_equal(tcp_relay_counters(relay)->listen_failures, 1);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -571,6 +724,11 @@ int main(void)
         TEST(nothing_is_told_or_accepted_without_room_for_the_answer),
         TEST(with_the_relayed_address_all_its_connections_go),
         TEST(every_place_comes_back),
+        TEST(an_allocations_end_is_told_when_its_last_connection_is_over),
+        TEST(an_order_that_is_not_sent_counts_for_nobody),
+        TEST(both_addresses_of_an_allocation_are_one_account),
+        TEST(counts_connections_to_peers_by_what_became_of_them),
+        TEST(counts_what_peers_and_clients_did),
         TEST(a_port_that_somebody_has_is_said_to_be_taken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -42,6 +42,21 @@ void log_message(enum log_level level, const char *event, const char *format, ..
     snprintf(lines + len, sizeof(lines) - len, "\n");
 }
 
+void log_event(enum log_level level, const char *event, ...)
+{
+    char text[256] = "";
+    size_t len = 0;
+    const char *key;
+    va_list pairs;
+
+    va_start(pairs, event);
+    while ((key = va_arg(pairs, const char *)))
+        len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s=%s", len > 0 ? " " : "", key,
+                                va_arg(pairs, const char *));
+    va_end(pairs);
+    log_message(level, event, "%s", text);
+}
+
 bool tls_fixture_logged(const char *level, const char *event, const char *text)
 {
     char start[128];

@@ -291,11 +291,13 @@ static void a_tcp_allocation_counts_and_is_retransmitted_like_any(void **state)
     stun_add_u32(&request.builder, STUN_ATTRIBUTE_LIFETIME, 1200);
     struct span bytes = client_sign(&fixture, &client, &request);
     assert_int_equal(client_send_bytes(&fixture, &client, bytes), 0);
+    assert_true(fixture.output.has_started);
     assert_int_equal(response_lifetime_s(&fixture), 1200);
     assert_true(response_relayed(&fixture, 0, &first));
     assert_int_equal(client_send_bytes(&fixture, &client, bytes), 0);
     assert_true(response_relayed(&fixture, 0, &again));
     assert_true(transport_address_equal(&first, &again));
+    assert_false(fixture.output.has_started);
     assert_int_equal(fixture.listener.calls, 1);
     assert_int_equal(client_allocate_tcp(&fixture, &client), 437);
     assert_int_equal(client_allocate_tcp(&fixture, &other), 486);
