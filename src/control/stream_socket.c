@@ -155,10 +155,8 @@ int stream_socket_flush(struct stream_socket *socket)
 
 static int write_tls(SSL *ssl, const void *bytes, size_t len, size_t *ret_len)
 {
-    int result;
+    int result = SSL_write_ex(ssl, bytes, len, ret_len);
 
-    ERR_clear_error();
-    result = SSL_write_ex(ssl, bytes, len, ret_len);
     return result == 1 ? 0 : error_of(ssl, result);
 }
 
@@ -169,6 +167,7 @@ int stream_socket_write(struct stream_socket *socket, const void *bytes, size_t 
 
     if (!socket->ssl)
         return write_plain(socket, bytes, len, ret_len);
+    ERR_clear_error();
     error = stream_socket_flush(socket);
     if (!error)
         error = write_tls(socket->ssl, bytes, len, ret_len);
@@ -194,6 +193,9 @@ static int write_records(struct stream_socket *socket, const uint8_t *bytes, siz
     size_t done = 0;
     int error = 0;
 
+    // One buffer for all of them.
+    SSL_clear_mode(socket->ssl, SSL_MODE_RELEASE_BUFFERS);
+    ERR_clear_error();
     while (!error && done < len && socket->sealed.len < SEALED_LEN) {
         size_t written;
 
@@ -205,6 +207,8 @@ static int write_records(struct stream_socket *socket, const uint8_t *bytes, siz
         socket->message_left -= (uint32_t)written;
         done += written;
     }
+    SSL_set_mode(socket->ssl, SSL_MODE_RELEASE_BUFFERS);
+    SSL_free_buffers(socket->ssl);
     *ret_len = done;
     return done > 0 ? 0 : error;
 }

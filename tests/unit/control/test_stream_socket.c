@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <openssl/ssl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -162,6 +163,19 @@ static void each_message_is_a_record(void **state)
     assert_int_equal(hear(heard, sizeof(heard)), 0);
 }
 
+static void keeps_no_buffer_for_records_once_they_are_sent(void **state)
+{
+    uint8_t bytes[1024], heard[1024];
+    size_t len = write_message(bytes, 160), kept, written;
+
+    (void)state;
+    assert_int_equal(stream_socket_write_messages(&ours, bytes, len, &written), 0);
+    assert_int_equal(hear(heard, sizeof(heard)), len);
+    kept = mallinfo2().uordblks;
+    SSL_free_buffers(ours.ssl);
+    assert_int_equal(mallinfo2().uordblks, kept);
+}
+
 // Also where a message takes several records, and the socket none for a while.
 static void nothing_is_lost_at_a_full_socket(void **state)
 {
@@ -255,6 +269,7 @@ int main(void)
         CLAIM(a_reader_that_is_gone_is_an_error_and_no_signal),
         CLAIM(closes),
         CLAIM_TLS(each_message_is_a_record),
+        CLAIM_TLS(keeps_no_buffer_for_records_once_they_are_sent),
         CLAIM_TLS(nothing_is_lost_at_a_full_socket),
         CLAIM_TLS(raw_bytes_are_no_messages),
         CLAIM_TLS(says_good_bye),
