@@ -3,8 +3,12 @@
 // at once gets memory of its own. Few bytes cost less by the room, many by the pipe.
 #include "control/stream_join.h"
 
+#include "control/tcp_socket.h"
+
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 
@@ -21,6 +25,9 @@ struct stream_join *stream_join_create(struct stream_socket *client, int peer,
     if (!join)
         return NULL;
     fcntl(peer, F_SETFL, O_NONBLOCK);
+    // An end that does not read for a while is not gone, and the kernel would take it for that. Who
+    // is gone keepalive finds, or in the end what was sent and not acknowledged.
+    tcp_socket_set(client->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, 0);
     join->client = client;
     join->peer.fd = peer;
     join->account = account;

@@ -7,6 +7,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/ssl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -460,6 +462,30 @@ static void a_join_that_comes_to_nothing_gives_its_share_back(void **state)
     }
 }
 
+// The kernel's limit of how long a client may take nothing is for messages: a data connection may
+// be held back as long as the client likes.
+static void the_kernel_lets_a_client_pause_once_it_is_joined(void **state)
+{
+    struct stream_fixture *fixture = *state;
+    const struct stream_connection *connection;
+    struct ends ends;
+    socklen_t len = sizeof(unsigned);
+    unsigned timeout_ms = 0;
+
+    stream_fixture_start(fixture);
+    ends = connect_ends(fixture, STREAM_FIXTURE_TCP, "");
+    connection = stream_table_find(&fixture->thread->table, &ends.client);
+    assert_int_equal(
+        getsockopt(connection->socket.fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, &len), 0);
+    assert_int_equal(timeout_ms, 30000);
+    order(&ends, STREAM_ORDER_JOIN);
+    answer(&ends, CONNECTION_BIND_SUCCESS);
+    assert_int_equal(
+        getsockopt(connection->socket.fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, &len), 0);
+    assert_int_equal(timeout_ms, 0);
+    close_ends(&ends);
+}
+
 static void time_does_not_end_it(void **state)
 {
     struct stream_fixture *fixture = *state;
@@ -491,6 +517,7 @@ int main(void)
         CLAIM(a_socket_for_nobody_is_closed_and_the_control_plane_hears_of_it),
         CLAIM(what_it_carried_is_counted_and_is_the_allocations),
         CLAIM(a_join_that_comes_to_nothing_gives_its_share_back),
+        CLAIM(the_kernel_lets_a_client_pause_once_it_is_joined),
         CLAIM(time_does_not_end_it),
     };
 

@@ -3,6 +3,8 @@
 #include "control/tcp_socket.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -110,6 +112,39 @@ static void a_port_where_somebody_listens_is_taken(void **state)
     close(second);
 }
 
+static int option_of(int fd, int level, int option)
+{
+    int value = -1;
+    socklen_t len = sizeof(value);
+
+    assert_int_equal(getsockopt(fd, level, option, &value, &len), 0);
+    return value;
+}
+
+static void notices_within_two_minutes_who_is_gone_at_either_end(void **state)
+{
+    struct transport_address one, other, peer;
+    int one_fd = listen_somewhere(IP_FAMILY_V4, &one);
+    int other_fd = listen_somewhere(IP_FAMILY_V4, &other);
+    int fds[2];
+
+    (void)state;
+    assert_int_equal(tcp_socket_connect(&one, &other, &fds[0]), 0);
+    wait_for(other_fd, POLLIN);
+    assert_int_equal(tcp_socket_accept(other_fd, &fds[1], &peer), 0);
+    for (unsigned i = 0; i < 2; i++) {
+        int idle_s = option_of(fds[i], IPPROTO_TCP, TCP_KEEPIDLE);
+        int interval_s = option_of(fds[i], IPPROTO_TCP, TCP_KEEPINTVL);
+        int probes = option_of(fds[i], IPPROTO_TCP, TCP_KEEPCNT);
+
+        assert_int_equal(option_of(fds[i], SOL_SOCKET, SO_KEEPALIVE), 1);
+        assert_in_range(idle_s + probes * interval_s, 30, 120);
+        close(fds[i]);
+    }
+    close(one_fd);
+    close(other_fd);
+}
+
 static void says_that_nobody_listens_there(void **state)
 {
     struct transport_address one, other;
@@ -147,6 +182,7 @@ int main(void)
         cmocka_unit_test(connects_from_where_it_listens),
         cmocka_unit_test(still_listens_while_it_connects),
         cmocka_unit_test(a_port_where_somebody_listens_is_taken),
+        cmocka_unit_test(notices_within_two_minutes_who_is_gone_at_either_end),
         cmocka_unit_test(says_that_nobody_listens_there),
         cmocka_unit_test(knows_bytes_from_an_end),
     };
