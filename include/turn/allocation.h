@@ -148,6 +148,15 @@ void allocation_retire(struct allocation_table *table, struct allocation *alloca
 // Nothing is awaited any more: the id may be used again.
 void allocation_release(struct allocation_table *table, struct allocation *allocation);
 
+// A bit for each enum relayed_slot.
+static inline unsigned allocation_live_slots(const struct allocation *allocation)
+{
+    unsigned slots = 0;
+    for (unsigned slot = 0; slot < RELAYED_COUNT; slot++)
+        slots |= (allocation->relayed[slot].state == RELAYED_LIVE ? 1u : 0) << slot;
+    return slots;
+}
+
 static inline bool allocation_has_family(const struct allocation *allocation, enum ip_family family)
 {
     return family != IP_FAMILY_NONE &&

@@ -5,6 +5,7 @@
 
 #include "turn/allocation.h"
 #include "turn/channel.h"
+#include "turn/counters.h"
 #include "turn/expiry.h"
 #include "turn/identity.h"
 #include "turn/permission.h"
@@ -32,6 +33,7 @@ struct turn_server {
     struct quota quota;
     struct expiry expiry;
     uint32_t pending_removals; // acknowledgements that are awaited
+    struct turn_counters counters;
 };
 
 // A walk over all that a server holds, places never used left out. *cursor starts at 0 and is a

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct turn_counters;
 struct turn_output;
 struct turn_server;
 
@@ -29,6 +30,15 @@ struct turn_usage {
     uint32_t tcp_ports;       // that TCP allocations listen at
 };
 void turn_server_usage(const struct turn_server *server, struct turn_usage *ret_usage);
+
+// What has happened since the server was made. Lives as long as the server, and goes on counting.
+const struct turn_counters *turn_server_counters(const struct turn_server *server);
+
+// Allocations that take a place in this worker's table: live ones, and those that it has yet to remove.
+uint32_t turn_server_worker_allocations(const struct turn_server *server, uint16_t worker);
+
+// Whether there is a place for an allocation, and a port for it.
+bool turn_server_has_room(const struct turn_server *server);
 
 // What is known of one live allocation, for logs. False when the id is not live.
 struct turn_allocation_view {

@@ -418,6 +418,8 @@ static struct allocation *create(struct turn_request *request, const struct wish
     allocation->user = grant->user;
     memcpy(allocation->transaction_id, request->message.transaction_id, STUN_TRANSACTION_ID_LEN);
     start_relayed(request, wish, allocation);
+    turn_counters_began(&server->counters, allocation->tuple.transport,
+                        allocation_live_slots(allocation));
     if (wish->reservation != INDEX_NONE)
         teardown_redeem(server, wish->reservation);
     if (wish->ports == RELAY_PORT_PAIR)

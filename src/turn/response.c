@@ -39,4 +39,5 @@ void response_error(struct turn_request *request, unsigned error)
                                     request->message.unknown_count);
     response_end(request, &builder);
     request->output->response_error = error;
+    turn_counters_error(&request->server->counters, request->message.method, error);
 }

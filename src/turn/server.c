@@ -243,6 +243,9 @@ static void challenge(const struct turn_request *request)
         STUN_ERROR_UNAUTHENTICATED, now_s(request->now), random_salt(request->server),
         output->response, sizeof(output->response));
     output->response_error = STUN_ERROR_UNAUTHENTICATED;
+    request->server->counters.authentication_failures++;
+    turn_counters_error(&request->server->counters, request->message.method,
+                        STUN_ERROR_UNAUTHENTICATED);
 }
 
 static unsigned stateless_error(enum stateless_verdict verdict)
@@ -270,6 +273,11 @@ static bool passes_stateless(struct turn_request *request)
         now_s(request->now), random_salt(request->server), output->response,
         sizeof(output->response), &output->response_len);
     output->response_error = stateless_error(verdict);
+    if (verdict == STATELESS_PASS || output->response_len > 0)
+        turn_counters_request(&request->server->counters, request->message.method);
+    if (output->response_error != 0)
+        turn_counters_error(&request->server->counters, request->message.method,
+                            output->response_error);
     return verdict == STATELESS_PASS;
 }
 

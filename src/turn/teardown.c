@@ -134,14 +134,6 @@ static void end_tcp_relayed(struct turn_server *server, struct allocation *alloc
     }
 }
 
-static unsigned live_slots(const struct allocation *allocation)
-{
-    unsigned slots = 0;
-    for (unsigned slot = 0; slot < RELAYED_COUNT; slot++)
-        slots |= (allocation->relayed[slot].state == RELAYED_LIVE ? 1u : 0) << slot;
-    return slots;
-}
-
 static void end_udp(struct turn_server *server, struct allocation *allocation,
                     struct turn_output *output)
 {
@@ -156,8 +148,10 @@ static void end_udp(struct turn_server *server, struct allocation *allocation,
 void teardown_allocation(struct turn_server *server, struct allocation *allocation,
                          struct turn_output *output)
 {
+    unsigned slots = allocation_live_slots(allocation);
+    turn_counters_ended(&server->counters, allocation->tuple.transport, slots);
     if (allocation->is_tcp)
-        end_tcp_relayed(server, allocation, live_slots(allocation), output);
+        end_tcp_relayed(server, allocation, slots, output);
     else
         end_udp(server, allocation, output);
     identity_give(&server->identities, allocation->identity);
@@ -174,6 +168,8 @@ void teardown_relayed(struct turn_server *server, struct allocation *allocation,
         teardown_allocation(server, allocation, output);
         return;
     }
+    turn_counters_narrowed(&server->counters, allocation->tuple.transport,
+                           1u << relayed_other(slot));
     if (allocation->is_tcp) {
         end_tcp_relayed(server, allocation, 1u << slot, output);
         return;

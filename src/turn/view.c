@@ -70,6 +70,35 @@ void turn_server_usage(const struct turn_server *server, struct turn_usage *ret_
     };
 }
 
+const struct turn_counters *turn_server_counters(const struct turn_server *server)
+{
+    return &server->counters;
+}
+
+uint32_t turn_server_worker_allocations(const struct turn_server *server, uint16_t worker)
+{
+    return server->allocations.count_by_worker[worker];
+}
+
+static bool worker_has_port(const struct turn_server *server, uint16_t worker)
+{
+    for (uint16_t relay = 0; relay < server->config.relay_count; relay++) {
+        if (relay_ports_has(&server->relay_ports, relay, worker, RELAY_PORT_ANY))
+            return true;
+    }
+    return false;
+}
+
+bool turn_server_has_room(const struct turn_server *server)
+{
+    for (uint16_t worker = 0; worker < server->config.worker_count; worker++) {
+        if (allocation_table_has_room(&server->allocations, worker) &&
+            worker_has_port(server, worker))
+            return true;
+    }
+    return false;
+}
+
 static struct transport_address advertised_address(const struct turn_server *server,
                                                    const struct relayed *relayed)
 {

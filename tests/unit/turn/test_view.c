@@ -134,6 +134,46 @@ static void usage_counts_each_thing(void **state)
     assert_memory_equal(&usage, &expected, sizeof(usage));
 }
 
+static void there_is_room_until_the_last_place_is_taken(void **state)
+{
+    struct fixture fixture;
+    (void)state;
+    fixture_init(&fixture);
+    fixture.config.limits.allocations = 2;
+    fixture.config.limits.allocations_per_worker = 1;
+    fixture_start(&fixture);
+    struct client first = client_make(1000), second = client_make(1001);
+    assert_int_equal(client_allocate(&fixture, &first), 0);
+    assert_int_equal(turn_server_worker_allocations(fixture.server, 0), 1);
+    assert_int_equal(turn_server_worker_allocations(fixture.server, 1), 0);
+    assert_true(turn_server_has_room(fixture.server));
+    assert_int_equal(client_allocate(&fixture, &second), 0);
+    assert_int_equal(turn_server_worker_allocations(fixture.server, 1), 1);
+    assert_false(turn_server_has_room(fixture.server));
+    // Until its worker has said so, the place is taken.
+    assert_int_equal(client_refresh(&fixture, &first, 0), 0);
+    assert_false(turn_server_has_room(fixture.server));
+    fixture_acknowledge(&fixture);
+    assert_true(turn_server_has_room(fixture.server));
+    fixture_done(&fixture);
+}
+
+static void there_is_no_room_without_ports(void **state)
+{
+    struct fixture fixture;
+    (void)state;
+    fixture_init(&fixture);
+    fixture.config.worker_count = 1;
+    fixture.config.relay_count = 1;
+    fixture.config.relays[0].max_port = fixture.config.relays[0].min_port;
+    fixture_start(&fixture);
+    struct client client = client_make(1000);
+    assert_true(turn_server_has_room(fixture.server));
+    assert_int_equal(client_allocate(&fixture, &client), 0);
+    assert_false(turn_server_has_room(fixture.server));
+    fixture_done(&fixture);
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
 
 int main(void)
@@ -146,6 +186,8 @@ int main(void)
         CASE(a_half_that_is_deleted_is_not_seen),
         CASE(an_id_that_is_not_live_is_not_seen),
         CASE(usage_counts_each_thing),
+        cmocka_unit_test(there_is_room_until_the_last_place_is_taken),
+        cmocka_unit_test(there_is_no_room_without_ports),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
