@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What the ports themselves count: what a card or the kernel lost before a worker saw it.
+#pragma once
+
+#include "platform/port.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define PORT_COUNTERS_NAME_LEN 64
+
+struct port_counters {
+    char name[PORT_COUNTERS_NAME_LEN]; // the device's, as DPDK has it
+    uint64_t received_packets;
+    uint64_t received_bytes;
+    uint64_t transmitted_packets;
+    uint64_t transmitted_bytes;
+    uint64_t missed;          // dropped before they were received: the receive ring was full
+    uint64_t receive_errors;
+    uint64_t transmit_errors;
+    uint64_t no_buffer;       // not received for want of a packet buffer
+};
+
+// How many ports there are: one for each worker, or a device that all of them share.
+unsigned ports_device_count(const struct ports *ports);
+
+// index < ports_device_count(). Asks the driver; any thread. False: it does not say.
+bool ports_get_counters(const struct ports *ports, unsigned index, struct port_counters *ret_counters);
+
+struct port_buffers {
+    uint32_t used; // those that wait in the receive rings included
+    uint32_t capacity;
+};
+void ports_get_buffers(const struct ports *ports, struct port_buffers *ret_buffers);

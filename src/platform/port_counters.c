@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// See platform/port_counters.h.
+#include "platform/port_counters.h"
+
+#include <rte_ethdev.h>
+#include <rte_mempool.h>
+
+static_assert(PORT_COUNTERS_NAME_LEN >= RTE_ETH_NAME_MAX_LEN, "DPDK's names fit");
+
+unsigned ports_device_count(const struct ports *ports)
+{
+    return ports->device.name ? 1 : ports->count;
+}
+
+bool ports_get_counters(const struct ports *ports, unsigned index,
+                        struct port_counters *ret_counters)
+{
+    struct port_counters counters = {};
+    struct rte_eth_stats stats;
+
+    if (rte_eth_dev_get_name_by_port(ports->ids[index], counters.name) != 0 ||
+        rte_eth_stats_get(ports->ids[index], &stats) != 0)
+        return false;
+    counters.received_packets = stats.ipackets;
+    counters.received_bytes = stats.ibytes;
+    counters.transmitted_packets = stats.opackets;
+    counters.transmitted_bytes = stats.obytes;
+    counters.missed = stats.imissed;
+    counters.receive_errors = stats.ierrors;
+    counters.transmit_errors = stats.oerrors;
+    counters.no_buffer = stats.rx_nombuf;
+    *ret_counters = counters;
+    return true;
+}
+
+void ports_get_buffers(const struct ports *ports, struct port_buffers *ret_buffers)
+{
+    *ret_buffers = (struct port_buffers){
+        .used = rte_mempool_in_use_count(ports->pool),
+        .capacity = ports->pool->size,
+    };
+}
