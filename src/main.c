@@ -6,6 +6,7 @@
 #include "control/endpoints.h"
 #include "control/forwarder.h"
 #include "control/loop.h"
+#include "control/monitor.h"
 #include "control/next_hop.h"
 #include "control/options.h"
 #include "control/settings.h"
@@ -55,6 +56,7 @@ struct relay {
     struct loop *loop;
     struct tls_contexts *tls;
     struct stream_server *streams;
+    struct monitor *monitor;
     struct statistics statistics;
 };
 
@@ -331,6 +333,26 @@ static int start_streams(struct relay *relay)
     return error ? error : stream_server_start(relay->streams);
 }
 
+// When all is there that it tells of.
+static int start_monitor(struct relay *relay)
+{
+    const struct monitor_config config = {
+        .base = loop_base(relay->loop),
+        .addresses = &relay->settings.metrics_listen,
+        .port = (uint16_t)relay->settings.metrics_port,
+        .sources = {.plane = relay->plane,
+                    .server = relay->turn.server,
+                    .limits = &relay->limits,
+                    .hops = relay->hops,
+                    .ports = &relay->ports,
+                    .streams = relay->streams,
+                    .tcp_relay = relay->tcp_relay,
+                    .tls = relay->tls},
+    };
+
+    return config.addresses->count > 0 ? monitor_create(&config, &relay->monitor) : 0;
+}
+
 static int start(struct relay *relay)
 {
     int error = prepare(relay);
@@ -347,6 +369,8 @@ static int start(struct relay *relay)
         error = start_control(relay);
     if (!error)
         error = start_streams(relay);
+    if (!error)
+        error = start_monitor(relay);
     return error;
 }
 
@@ -381,6 +405,8 @@ static void stop_workers(struct relay *relay)
 // In the opposite order; whatever there is of it.
 static void stop(struct relay *relay)
 {
+    if (relay->monitor)
+        monitor_destroy(relay->monitor);
     if (relay->streams)
         stream_server_destroy(relay->streams);
     if (relay->tcp_relay)

@@ -138,7 +138,7 @@ def turnpike(lab, allocations):
         config = lab.folder / "turnpike.conf"
         relays = ", ".join(f'{{ address = "{address}"; min_port = {PORTS[0]}; }}' for address in addresses)
         config.write_text(f"""interface = "twin0"; device = "{lab.server()}";
-cpus = "{lab.arguments.relay_cpu}"; idle = "spin"; realm = "bench.example";
+cpus = "{lab.arguments.relay_cpu}"; idle = "spin"; realm = "bench.example"; metrics_listen = [];
 listen = ( {{ address = "{RELAYS[0]}"; }} ); relay = ( {relays} ); total_quota = {max(allocations, 16384)};
 users = ( {{ name = "load"; password = "load"; }} ); allow_peer = [ "198.19.0.0/16" ]; unauthenticated_rate = 0;
 """)

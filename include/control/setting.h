@@ -20,6 +20,7 @@ enum setting_type {
     SETTING_HEX,      // struct setting_bytes, of max bytes; empty text: none
     SETTING_CPUS,     // struct setting_cpus
     SETTING_TEXTS,    // struct setting_list of char *
+    SETTING_ADDRESSES, // struct setting_list of struct ip_address; at most max
     SETTING_PREFIXES, // struct setting_list of struct ip_prefix
     SETTING_GROUP,    // a struct, described by fields
     SETTING_GROUPS,   // struct setting_list of structs, described by fields; at most max

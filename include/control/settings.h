@@ -93,6 +93,8 @@ struct settings {
     uint32_t max_lifetime_s;
     uint32_t unauthenticated_rate; // 0: no limit
     uint32_t unauthenticated_burst;
+    struct setting_list metrics_listen; // struct ip_address; empty: no metrics
+    uint32_t metrics_port;
     struct settings_log log;
 };
 

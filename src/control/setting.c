@@ -81,6 +81,7 @@ const char *setting_format_type(const struct setting *setting, char *text)
         [SETTING_HEX] = "string",
         [SETTING_CPUS] = "string",
         [SETTING_TEXTS] = "array of strings",
+        [SETTING_ADDRESSES] = "array of strings",
         [SETTING_PREFIXES] = "array of strings",
         [SETTING_GROUP] = "group",
         [SETTING_GROUPS] = "list of groups",
@@ -129,6 +130,9 @@ const char *setting_format_range(const struct setting *setting, char *text)
     case SETTING_TEXTS:
         snprintf(text, SETTING_TEXT_LEN, "each %u..%u bytes", setting->min, setting->max);
         break;
+    case SETTING_ADDRESSES:
+        snprintf(text, SETTING_TEXT_LEN, "each an IPv4 or IPv6 address, at most %u", setting->max);
+        break;
     case SETTING_PREFIXES:
         snprintf(text, SETTING_TEXT_LEN,
                  "each a prefix such as \"10.0.0.0/8\" or \"2001:db8::/32\"");
@@ -171,6 +175,7 @@ static const char *type_form(const struct setting *setting)
     case SETTING_BOOLEAN:
         return ", without quotes";
     case SETTING_TEXTS:
+    case SETTING_ADDRESSES:
     case SETTING_PREFIXES:
         return ", written [\"...\", \"...\"]";
     case SETTING_GROUP:
@@ -423,6 +428,10 @@ static bool list_start(const struct reader *reader, const struct setting *settin
         refuse(reader, setting, "has too many groups");
         return false;
     }
+    if (setting->type == SETTING_ADDRESSES && len > setting->max) {
+        refuse(reader, setting, "has too many addresses");
+        return false;
+    }
     list->count = 0;
     free(list->items);
     list->items = len > 0 ? calloc(len, item_len) : NULL;
@@ -443,6 +452,26 @@ static void read_texts(const struct reader *reader, const struct setting *settin
             refuse_type(&item, setting);
         else if (length_is_allowed(&item, setting, text))
             ((char **)ret_list->items)[ret_list->count++] = strdup(text);
+    }
+}
+
+static void read_addresses(const struct reader *reader, const struct setting *setting,
+                           struct setting_list *ret_list)
+{
+    if (!list_start(reader, setting, sizeof(struct ip_address), ret_list))
+        return;
+    for (int i = 0; i < config_setting_length(reader->setting); i++) {
+        struct reader item = {config_setting_get_elem(reader->setting, (unsigned)i), reader->name,
+                              reader->report};
+        const char *text = config_setting_get_string(item.setting);
+        struct ip_address *address = (struct ip_address *)ret_list->items + ret_list->count;
+
+        if (!text)
+            refuse_type(&item, setting);
+        else if (ip_address_parse(text, address) < 0)
+            refuse(&item, setting, "is no IP address");
+        else
+            ret_list->count++;
     }
 }
 
@@ -525,6 +554,9 @@ static void read_value(const struct reader *reader, const struct setting *settin
         break;
     case SETTING_TEXTS:
         read_texts(reader, setting, target);
+        break;
+    case SETTING_ADDRESSES:
+        read_addresses(reader, setting, target);
         break;
     case SETTING_PREFIXES:
         read_prefixes(reader, setting, target);
@@ -690,6 +722,7 @@ void setting_done_group(const struct setting *fields, void *base)
             OPENSSL_cleanse(target, sizeof(struct setting_bytes));
             break;
         case SETTING_TEXTS:
+        case SETTING_ADDRESSES:
         case SETTING_PREFIXES:
         case SETTING_GROUPS:
             done_list(fields, target);

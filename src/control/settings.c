@@ -2,6 +2,7 @@
 // The table of settings, and the checks that need more than one of them.
 #include "control/settings.h"
 
+#include "control/http_server.h"
 #include "control/source.h"
 #include "control/tls_contexts.h"
 #include "exchange/plane.h"
@@ -523,6 +524,20 @@ const struct setting settings_table[] = {
      .max = 10000000,
      .unit = "answers",
      .help = "how many of them may come at once"},
+    {.name = "metrics_listen",
+     .type = SETTING_ADDRESSES,
+     AT(metrics_listen),
+     .default_value = "[\"127.0.0.1\", \"::1\"]",
+     .max = HTTP_SERVER_LISTENERS_MAX,
+     .help = "local addresses to serve metrics on, over HTTP, to whoever can reach them; empty: "
+             "none"},
+    {.name = "metrics_port",
+     .type = SETTING_NUMBER,
+     AT(metrics_port),
+     .default_value = "9641",
+     .min = 1,
+     .max = 65535,
+     .help = "TCP port of the metrics"},
     {.name = "log",
      .type = SETTING_GROUP,
      AT(log),

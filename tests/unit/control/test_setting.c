@@ -31,6 +31,7 @@ struct outer {
     struct setting_bytes key;
     struct setting_cpus cpus;
     struct setting_list texts;
+    struct setting_list addresses;
     struct setting_list prefixes;
     struct setting_list items;
     struct inner inner;
@@ -93,6 +94,11 @@ static const struct setting table[] = {
      .default_value = "[]",
      .min = 1,
      .max = 5},
+    {.name = "addresses",
+     .type = SETTING_ADDRESSES,
+     OUTER(addresses),
+     .default_value = "[\"127.0.0.1\"]",
+     .max = 2},
     {.name = "prefixes", .type = SETTING_PREFIXES, OUTER(prefixes), .default_value = "[]"},
     {.name = "items",
      .type = SETTING_GROUPS,
@@ -165,12 +171,14 @@ static void what_is_said_is_stored(void **state)
     static const uint8_t key[] = {0x00, 0xff, 0x1a, 0xB2};
     struct result result;
     const struct item *items;
+    const struct ip_address *addresses;
     const struct ip_prefix *prefixes;
 
     (void)state;
     read_text(
         "number = 4000000000L; choice = \"red\"; flag = true; text = \"fives\"; secret = \"x\";\n"
         "address = \"2001:db8::1\"; key = \"00ff1aB2\"; cpus = \"4,0-2\"; texts = [\"a\", \"b\"];\n"
+        "addresses = [\"::1\", \"0.0.0.0\"];\n"
         "prefixes = [\"10.0.0.0/8\"]; items = ({text = \"one\";}, {text = \"two\"; number = 0;});\n"
         "inner = {flag = false;};",
         &result);
@@ -187,6 +195,10 @@ static void what_is_said_is_stored(void **state)
     assert_int_equal(result.outer.cpus.cpus[3], 2);
     assert_int_equal(result.outer.texts.count, 2);
     assert_string_equal(((char **)result.outer.texts.items)[1], "b");
+    addresses = result.outer.addresses.items;
+    assert_int_equal(result.outer.addresses.count, 2);
+    assert_int_equal(addresses[0].family, IP_FAMILY_V6);
+    assert_int_equal(addresses[1].family, IP_FAMILY_V4);
     prefixes = result.outer.prefixes.items;
     assert_int_equal(prefixes[0].length, 8);
     items = result.outer.items.items;
@@ -248,6 +260,12 @@ static void every_error_says_where_what_and_what_is_allowed(void **state)
         {"prefixes = [\"10.0.0.1/8\"];", "test.conf:1: prefixes: \"10.0.0.1/8\" is no prefix, or "
                                          "has bits set past its length; allowed: each a prefix "
                                          "such as \"10.0.0.0/8\" or \"2001:db8::/32\"\n"},
+        {"addresses = [\"::1\", \"localhost\"];",
+         "test.conf:1: addresses: \"localhost\" is no IP address; allowed: each an IPv4 or IPv6 "
+         "address, at most 2\n"},
+        {"addresses = [\"::1\", \"::2\", \"::3\"];",
+         "test.conf:1: addresses: has too many addresses; allowed: each an IPv4 or IPv6 address, "
+         "at most 2\n"},
         {"items = (\n{number = 1;});", "test.conf:2: items[0].text: is missing: what it says\n"},
         {"items = ({text = \"a\";},\n{text = \"b\"; number = 10;});",
          "test.conf:2: items[1].number: 10 is out of range; allowed: 0..9\n"},

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The metrics page: what every part of the relay counts, said by the names of control/metric.h. Sums alone, however
+// many allocations there are, and nothing that a worker has to do for it.
+#pragma once
+
+#include "control/metric.h"
+#include "exchange/plane.h"
+#include "turn/server.h"
+
+struct next_hops;
+struct ports;
+struct stream_server;
+struct tcp_relay;
+struct tls_contexts;
+
+struct metrics_sources { // all borrowed
+    const struct plane *plane;
+    const struct turn_server *server;
+    const struct turn_limits *limits;
+    const struct next_hops *hops;
+    const struct ports *ports;
+    const struct stream_server *streams; // NULL: there are none
+    const struct tcp_relay *tcp_relay;   // NULL: TCP is not relayed
+    struct tls_contexts *tls;
+};
+
+// The control thread only.
+void metrics_write(const struct metrics_sources *sources, const struct metric_page *page);

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// See control/monitor.h.
+#include "control/monitor.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "control/http_server.h"
+
+#include <errno.h>
+#include <event2/buffer.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+// With 64 workers a page takes a few milliseconds of the thread that authenticates: so many a
+// second at most, and some at once.
+#define PAGES_PER_SECOND 20
+#define PAGES_BURST      40
+#define MS_PER_PAGE      (1000 / PAGES_PER_SECOND)
+
+struct monitor {
+    struct metrics_sources sources;
+    struct http_server *server;
+    uint64_t full_ms; // when all pages of a burst may be had again
+};
+
+static bool page_is_allowed(struct monitor *monitor)
+{
+    uint64_t now_ms = clock_monotonic_ms();
+    uint64_t from_ms = monitor->full_ms > now_ms ? monitor->full_ms : now_ms;
+
+    if (from_ms + MS_PER_PAGE > now_ms + (uint64_t)PAGES_BURST * MS_PER_PAGE)
+        return false;
+    monitor->full_ms = from_ms + MS_PER_PAGE;
+    return true;
+}
+
+static struct http_answer answer_metrics(struct monitor *monitor, const char *accept,
+                                         struct evbuffer *body)
+{
+    const struct metric_page page = {body, metric_format_choose(accept)};
+
+    if (!page_is_allowed(monitor)) {
+        evbuffer_add_printf(body, "more than %d pages a second\n", PAGES_PER_SECOND);
+        return (struct http_answer){429, "text/plain", "1"};
+    }
+    metrics_write(&monitor->sources, &page);
+    return (struct http_answer){.status = 200, .content_type = metric_format_type(page.format)};
+}
+
+static void answer(void *context, const char *path, const char *accept, struct evbuffer *body,
+                   struct http_answer *ret_answer)
+{
+    struct monitor *monitor = context;
+
+    if (strcmp(path, "/metrics") == 0) {
+        *ret_answer = answer_metrics(monitor, accept, body);
+        return;
+    }
+    evbuffer_add_printf(body, "there is /metrics\n");
+    *ret_answer = (struct http_answer){.status = 404, .content_type = "text/plain"};
+}
+
+static bool is_ipv6_loopback(const struct ip_address *address)
+{
+    static const struct ip_address loopback = {.family = IP_FAMILY_V6, .bytes = {[15] = 1}};
+
+    return ip_address_equal(address, &loopback);
+}
+
+static const char *advice(int error)
+{
+    switch (error) {
+    case -EADDRINUSE:
+        return "another program has it: set metrics_port to another port, or metrics_listen = [] "
+               "to serve no metrics";
+    case -EADDRNOTAVAIL:
+        return "no interface has that address: set metrics_listen to one that is there";
+    case -EACCES:
+        return "ports below 1024 need CAP_NET_BIND_SERVICE: set metrics_port to one above";
+    default:
+        return "see metrics_listen";
+    }
+}
+
+static int listen_on(struct monitor *monitor, const struct ip_address *ip, uint16_t port)
+{
+    const struct transport_address address = {.ip = *ip, .port = port};
+    char text[TRANSPORT_ADDRESS_TEXT_LEN];
+    int error = http_server_listen(monitor->server, &address);
+
+    if (is_ipv6_loopback(ip) && (error == -EAFNOSUPPORT || error == -EADDRNOTAVAIL))
+        return 0;
+    if (error)
+        log_message(LOG_LEVEL_ERROR, "metrics_listen", "cannot listen on %s: %s; %s",
+                    transport_address_format(&address, text), strerror(-error), advice(error));
+    return error;
+}
+
+int monitor_create(const struct monitor_config *config, struct monitor **ret_monitor)
+{
+    const struct ip_address *addresses = config->addresses->items;
+    struct monitor *monitor = calloc(1, sizeof(*monitor));
+    const struct http_server_config server_config = {config->base, answer, monitor};
+    int error;
+
+    if (!monitor)
+        return -ENOMEM;
+    monitor->sources = config->sources;
+    error = http_server_create(&server_config, &monitor->server);
+    for (uint32_t i = 0; !error && i < config->addresses->count; i++)
+        error = listen_on(monitor, &addresses[i], config->port);
+    if (error) {
+        monitor_destroy(monitor);
+        return error;
+    }
+    *ret_monitor = monitor;
+    return 0;
+}
+
+void monitor_destroy(struct monitor *monitor)
+{
+    if (monitor->server)
+        http_server_destroy(monitor->server);
+    free(monitor);
+}
