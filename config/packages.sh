@@ -13,7 +13,7 @@ UNIT_PACKAGES=(libcmocka-dev python3 git iproute2)
 LINT_PACKAGES=(shellcheck clang-format mandoc)
 # shellcheck disable=SC2034
 INTEGRATION_PACKAGES=(nftables iputils-ping openssl python3-pytest python3-pytest-xdist python3-scapy python3-aioice
-    python3-aiortc)
+    python3-aiortc testssl.sh)
 # shellcheck disable=SC2034
 BROWSER_PACKAGES=(chromium libnss3-tools nodejs npm)
 
