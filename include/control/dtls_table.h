@@ -7,6 +7,7 @@
 #include "base/index_pool.h"
 #include "control/dtls_association.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum dtls_state {
@@ -22,7 +23,8 @@ struct dtls_place {
     uint64_t hello; // the ClientHello that it began with, as a hash of its random bytes
     uint64_t began_ms;
     uint32_t active_s; // when there was traffic
-    uint32_t state;    // enum dtls_state
+    uint16_t state;    // enum dtls_state
+    bool is_swollen;   // its buffers are to be given back
     uint32_t previous; // in the list of its state
     uint32_t next;
 };

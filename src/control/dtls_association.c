@@ -90,15 +90,22 @@ static void complete(struct dtls_association *association)
     association->is_complete = true;
 }
 
+// ERR_clear_error() takes its time, and there is hardly ever anything to clear.
+static void forget_errors(void)
+{
+    if (ERR_peek_error() != 0)
+        ERR_clear_error();
+}
+
 enum dtls_verdict dtls_association_read(struct dtls_association *association, uint8_t *message,
                                         size_t *ret_len)
 {
     int error = SSL_ERROR_NONE;
 
-    ERR_clear_error();
+    forget_errors();
     if (SSL_read_ex(association->ssl, message, DTLS_MESSAGE_MAX_LEN, ret_len) != 1)
         error = SSL_get_error(association->ssl, 0);
-    ERR_clear_error();
+    forget_errors();
     if (!association->is_complete && SSL_is_init_finished(association->ssl))
         complete(association);
     return error == SSL_ERROR_NONE        ? DTLS_MESSAGE
@@ -111,10 +118,10 @@ bool dtls_association_write(struct dtls_association *association, struct span me
     size_t written;
     bool is_written;
 
-    ERR_clear_error();
+    forget_errors();
     is_written = SSL_alloc_buffers(association->ssl) == 1 &&
                  SSL_write_ex(association->ssl, message.data, message.len, &written) == 1;
-    ERR_clear_error();
+    forget_errors();
     return is_written;
 }
 

@@ -16,6 +16,9 @@
 #include <event2/event.h>
 #include <stdlib.h>
 
+// Associations that have OpenSSL's buffers at once.
+#define SWOLLEN_MAX 128
+
 struct local_address {
     struct transport_address address;
     uint16_t listener;
@@ -30,6 +33,8 @@ struct dtls_server {
     uint32_t tick_ms; // of the timer; 0: it does not run
     uint16_t local_count;
     struct local_address locals[PLANE_LISTENERS_MAX];
+    uint32_t swollen[SWOLLEN_MAX]; // places
+    unsigned swollen_count;
     uint8_t message[DTLS_MESSAGE_MAX_LEN];
 };
 
@@ -42,6 +47,30 @@ static struct dtls_place *find(const struct dtls_server *server, const struct cl
                                enum dtls_state state)
 {
     return dtls_table_find(&server->clients.table, client, state);
+}
+
+// Buffers, which one association after the other would take and give back with each message.
+
+static void shrink_all(struct dtls_server *server)
+{
+    for (unsigned i = 0; i < server->swollen_count; i++) {
+        struct dtls_place *place = &server->clients.table.places[server->swollen[i]];
+
+        place->is_swollen = false;
+        if (place->association.ssl)
+            dtls_association_shrink(&place->association);
+    }
+    server->swollen_count = 0;
+}
+
+static void shrink_later(struct dtls_server *server, struct dtls_place *place)
+{
+    if (place->is_swollen)
+        return;
+    if (server->swollen_count == SWOLLEN_MAX)
+        shrink_all(server);
+    place->is_swollen = true;
+    server->swollen[server->swollen_count++] = dtls_table_index(&server->clients.table, place);
 }
 
 // Records.
@@ -87,7 +116,7 @@ static bool drive(struct dtls_server *server, struct dtls_place *place, const st
         dtls_clients_end(&server->clients, place);
         return true;
     }
-    dtls_association_shrink(association);
+    shrink_later(server, place);
     return is_authentic;
 }
 
@@ -342,13 +371,14 @@ void dtls_server_send(struct dtls_server *server, const struct client_key *clien
     if (is_allocated(message))
         dtls_clients_serve(&server->clients, place);
     if (dtls_association_write(&place->association, message))
-        dtls_association_shrink(&place->association);
+        shrink_later(server, place);
     else
         dtls_clients_end(&server->clients, place);
 }
 
 void dtls_server_flush(struct dtls_server *server)
 {
+    shrink_all(server);
     dtls_clients_send_news(&server->clients);
     settle(server);
 }

@@ -64,7 +64,7 @@ static void append(struct dtls_table *table, struct dtls_place *place, enum dtls
     struct dtls_place *last = place_at(table, list->last);
     uint32_t index = dtls_table_index(table, place);
 
-    place->state = state;
+    place->state = (uint16_t)state;
     place->previous = list->last;
     place->next = INDEX_NONE;
     if (last)

@@ -677,6 +677,38 @@ static void pieces_of_long_messages_take_little_memory(void **state)
     fixture_client_free(client);
 }
 
+static size_t heap_in_use(void)
+{
+    return mallinfo2().uordblks + mallinfo2().hblkhd;
+}
+
+// OpenSSL's, some 17 kB a way.
+static void buffers_are_given_back_behind_a_burst(void **state)
+{
+    enum { CLIENTS = 200 };
+    struct fixture *fixture = *state;
+    struct fixture_client *clients[CLIENTS];
+    size_t before, largest = 0;
+
+    for (unsigned i = 0; i < CLIENTS; i++) {
+        char address[32];
+
+        snprintf(address, sizeof(address), "198.51.100.%u:40000", 1 + i);
+        clients[i] = connect_client(fixture, address, FIXTURE_V4);
+    }
+    dtls_server_flush(fixture->server);
+    before = heap_in_use();
+    for (unsigned i = 0; i < 2 * CLIENTS; i++) {
+        send_to(fixture, clients[i % CLIENTS], "down", 4);
+        largest = heap_in_use() > largest ? heap_in_use() : largest;
+    }
+    assert_in_range(largest, before, before + 130 * 40000);
+    dtls_server_flush(fixture->server);
+    assert_in_range(heap_in_use(), 0, before + 16000);
+    for (unsigned i = 0; i < CLIENTS; i++)
+        fixture_client_free(clients[i]);
+}
+
 static void a_hello_that_comes_twice_begins_nothing(void **state)
 {
     struct fixture *fixture = *state;
@@ -958,6 +990,7 @@ int main(void)
         CLAIM(who_starts_again_in_a_handshake_is_served),
         CLAIM(plain_alerts_end_nothing_that_lives),
         CLAIM(pieces_of_long_messages_take_little_memory),
+        CLAIM(buffers_are_given_back_behind_a_burst),
         CLAIM(the_control_plane_hears_of_every_end),
         CLAIM(a_full_ring_costs_messages_and_no_more),
         CLAIM(records_of_the_next_epoch_are_kept_within_bounds),
