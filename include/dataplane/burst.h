@@ -10,3 +10,9 @@ void burst_process(struct worker *worker, struct rte_mbuf **frames, unsigned cou
                    bool may_hand_on);
 // The same for what another worker handed over. It goes to no other.
 void burst_process_handed(struct worker *worker, const struct handoff *handed, unsigned count);
+// What came from the wire and what another worker handed over, each as above, together. What is
+// left of the latter is for burst_process_rest(); returns how many that are.
+unsigned burst_process_both(struct worker *worker, struct rte_mbuf **frames, unsigned count,
+                            const struct handoff *handed, unsigned handed_count,
+                            struct rte_mbuf **ret_rest);
+void burst_process_rest(struct worker *worker, struct rte_mbuf **frames, unsigned count);

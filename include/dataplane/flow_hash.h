@@ -19,8 +19,12 @@ struct flow_hash_keys {
     bool has_aes;           // this CPU has
 } __attribute__((aligned(16)));
 
+#define FLOW_HASH_SECRET_LEN (16 * (2 * FLOW_HASH_ROUNDS + 1) + sizeof(struct siphash_key))
+
 // Random keys, and the quickest way that this CPU and this build know.
 void flow_hash_init(struct flow_hash_keys *keys);
+// The same from a random secret: who has it as well hashes alike.
+void flow_hash_share(struct flow_hash_keys *keys, const uint8_t secret[FLOW_HASH_SECRET_LEN]);
 
 #ifdef AES_IS_KNOWN
 

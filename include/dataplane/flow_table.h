@@ -31,7 +31,8 @@ enum flow_key_kind {
                          // the allocation
     FLOW_KEY_PEER,       // scope: allocation; without ports
     FLOW_KEY_STEERING,   // scope: as of a client; number: FLOW_STEERING_NUMBER_BE
-    FLOW_KEY_STREAM,     // a client with a connection: no packet of the wire says this; scope: listener's index
+    FLOW_KEY_STREAM,     // a client with a connection: no packet of the wire says this; scope:
+                         // listener's index
 };
 
 // The first two words are, for a client with IPv4, what its packets say: source and destination
@@ -135,9 +136,14 @@ static inline uint64_t flow_table_hash_of(const struct flow_table *table,
 
 // Where the key with that hash is, unless it had no room there. Any number of buckets will do, so
 // that a table is no larger than it has to be.
+static inline uint32_t flow_table_home_number(const struct flow_table *table, uint64_t hash)
+{
+    return (uint32_t)(((hash & UINT32_MAX) * table->bucket_count) >> 32);
+}
+
 static inline struct flow_bucket *flow_table_home(const struct flow_table *table, uint64_t hash)
 {
-    return &table->buckets[((hash & UINT32_MAX) * table->bucket_count) >> 32];
+    return &table->buckets[flow_table_home_number(table, hash)];
 }
 
 static inline uint16_t flow_table_tag(uint64_t hash)
@@ -174,11 +180,16 @@ static inline unsigned flow_bucket_hits(const struct flow_bucket *bucket, uint16
     return flow_bucket_compare(bucket, tag) & ((1u << FLOW_BUCKET_SLOTS) - 1);
 }
 
+// The value of the first of these hits; any other when there is none.
+static inline uint32_t flow_bucket_value(const struct flow_bucket *bucket, unsigned hits)
+{
+    return bucket->values[(unsigned)__builtin_ctz(hits | 1u << (FLOW_BUCKET_SLOTS - 1))];
+}
+
 // The first value with this tag; any other when there is none.
 static inline uint32_t flow_bucket_first(const struct flow_bucket *bucket, uint16_t tag)
 {
-    unsigned hits = flow_bucket_compare(bucket, tag) | 1u << (FLOW_BUCKET_SLOTS - 1);
-    return bucket->values[(unsigned)__builtin_ctz(hits)];
+    return flow_bucket_value(bucket, flow_bucket_compare(bucket, tag));
 }
 
 // The stages of a burst: hash all and fetch their buckets; then, for each, the first value whose

@@ -13,9 +13,6 @@ void foreign_peers(struct worker *worker, enum ip_family family, struct plain_li
                    const struct relay_slot **slots);
 
 // Datagrams that begin as ChannelData does, for which the first look found no channel that matches.
-// Where their clients may be steered to is being fetched.
-void foreign_clients_fetch(const struct worker *worker, struct plain_clients *clients);
-// After that. Those of clients that are steered go to the clients' owners; the others are added to
-// rest.
+// Those of clients that are steered go to the clients' owners; the others are added to rest.
 void foreign_clients(struct worker *worker, enum ip_family family,
-                     const struct plain_clients *clients, struct plain_list *rest);
+                     const struct plain_choice *clients, struct plain_list *rest);

@@ -22,10 +22,17 @@ static inline struct handoff handoff_unsorted(struct rte_mbuf *frame)
     return (struct handoff){.frame = frame, .kind = HANDOFF_UNSORTED};
 }
 
-// A plain datagram, see enum handoff_kind.
-static inline struct handoff handoff_client(enum ip_family family, struct rte_mbuf *frame)
+// A plain datagram, see enum handoff_kind. bucket: its number; tag: what it would have there.
+static inline struct handoff handoff_client(enum ip_family family, struct rte_mbuf *frame,
+                                            uint32_t bucket, uint16_t tag)
 {
-    return (struct handoff){.frame = frame, .kind = HANDOFF_CLIENT, .family = (uint8_t)family};
+    return (struct handoff){
+        .frame = frame,
+        .place = bucket,
+        .kind = HANDOFF_CLIENT,
+        .family = (uint8_t)family,
+        .tag = tag,
+    };
 }
 
 void handoff_flush(struct worker *worker);

@@ -12,3 +12,7 @@ unsigned media_forward(struct worker *worker, struct rte_mbuf **frames, unsigned
 // The same for what another worker handed over.
 unsigned media_forward_handed(struct worker *worker, const struct handoff *handed, unsigned count,
                               struct rte_mbuf **ret_rest);
+// Both, stage by stage: what the one waits for comes while the other is at work.
+unsigned media_forward_both(struct worker *worker, struct rte_mbuf **frames, unsigned count,
+                            const struct handoff *handed, unsigned handed_count,
+                            struct rte_mbuf **ret_handed_rest, unsigned *ret_handed_rest_count);

@@ -21,15 +21,22 @@ struct plain_client {
     uint64_t words[2]; // of its key
     uint64_t hash;
     struct flow_bucket *bucket;
-    union { // that it may be of
-        struct channel *channel;
-        const struct steering *steering;
-    };
+    struct channel *channel; // that it may be of
+    // Where there are other workers: what was found in the bucket, and in which of its slots.
+    uint32_t value;
+    uint32_t hits;
 };
 
 struct plain_clients {
     struct rte_mbuf *frames[WORKER_BURST];
     struct plain_client ways[WORKER_BURST];
+    unsigned count;
+};
+
+// Some of them.
+struct plain_choice {
+    struct rte_mbuf *frames[WORKER_BURST];
+    struct plain_client *ways[WORKER_BURST];
     unsigned count;
 };
 

@@ -87,17 +87,23 @@ static inline uint32_t tables_find(const struct tables *tables, const struct flo
     return value == FLOW_NONE ? TABLE_NONE : table_value_index(value);
 }
 
+// The index in a value of that kind, of which there are so many; 0 of any other.
+static inline uint32_t tables_index(uint32_t value, enum table_value_kind kind, uint32_t capacity)
+{
+    uint32_t index = value ^ table_value(kind, 0);
+    uint32_t is_kind = index < capacity;
+    // Or the compiler makes a branch of it, which is as random as where packets land.
+    __asm__("" : "+r"(is_kind));
+    return index & -is_kind;
+}
+
 // The first step of a lookup in a burst: the index that the first value with this hash's tag has,
 // which may be another key's, or 0 when it is of another kind. Whether it is the one, its entry
 // says. bucket: the hash's home. capacity: of that kind.
 static inline uint32_t tables_guess(const struct flow_bucket *bucket, uint64_t hash,
                                     enum table_value_kind kind, uint32_t capacity)
 {
-    uint32_t index = flow_bucket_first(bucket, flow_table_tag(hash)) ^ table_value(kind, 0);
-    uint32_t is_kind = index < capacity;
-    // Or the compiler makes a branch of it, which is as random as where packets land.
-    __asm__("" : "+r"(is_kind));
-    return index & -is_kind;
+    return tables_index(flow_bucket_first(bucket, flow_table_tag(hash)), kind, capacity);
 }
 
 // An entry is found from here on, by the key that it holds, and until it is removed. It is not in

@@ -11,17 +11,19 @@ struct rte_mbuf;
 enum handoff_kind {
     HANDOFF_UNSORTED, // nothing is known of it
     // Plain datagrams, all of whose headers were verified: no options, no fragment, a checksum, lengths that fit, hops
-    // left. Nothing has been looked up for them but whose they are.
+    // left. Nothing has been looked up for them but whose they are. All workers hash alike.
     HANDOFF_CLIENT, // to a listener, and begins as ChannelData does
     HANDOFF_PEER,   // to a relay port of the owner's
 };
 
 struct handoff {
     struct rte_mbuf *frame;
-    uint32_t slot;  // of a peer's datagram, as the dataplane numbers them; otherwise 0
+    // Where the owner looks first: of a peer's datagram its slot, as the dataplane numbers them; of a client's its
+    // bucket. Nothing of what is unsorted.
+    uint32_t place;
     uint8_t kind;   // enum handoff_kind
     uint8_t family; // enum ip_family, of what is sorted
-    uint16_t unused;
+    uint16_t tag;   // of a client's datagram, what it has in that bucket
 };
 
 static_assert(sizeof(struct handoff) == 16, "four a cache line of the ring");

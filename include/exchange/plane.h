@@ -25,6 +25,8 @@ struct rte_ring;
 #define PLANE_RELAYS_MAX    64 // a worker's 4M allocations need as many ports
 #define PLANE_WORKERS_MAX   PORT_SLICE_COUNT
 
+#define PLANE_HASH_SECRET_LEN 160
+
 #define PLANE_STREAM_LISTENERS_MAX 192
 #define PLANE_STREAM_THREADS_MAX   32
 
@@ -103,6 +105,7 @@ struct plane {
     struct doorbell twin_doorbell; // the twin's; fd -1 without one
     struct doorbell worker_doorbells[PLANE_WORKERS_MAX];
     struct worker_counters *counters; // one block a worker
+    uint8_t hash_secret[PLANE_HASH_SECRET_LEN]; // random: of the workers' tables, so that one finds what another hashed
     uint32_t running; // cleared by the control plane to stop the workers; atomic
 };
 

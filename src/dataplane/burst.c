@@ -436,11 +436,27 @@ void burst_process(struct worker *worker, struct rte_mbuf **frames, unsigned cou
         go_the_long_way(worker, frames, count);
 }
 
+unsigned burst_process_both(struct worker *worker, struct rte_mbuf **frames, unsigned count,
+                            const struct handoff *handed, unsigned handed_count,
+                            struct rte_mbuf **ret_rest)
+{
+    unsigned rest_count;
+    worker->may_hand_on = true;
+    count = media_forward_both(worker, frames, count, handed, handed_count, ret_rest, &rest_count);
+    if (unlikely(count > 0))
+        go_the_long_way(worker, frames, count);
+    return rest_count;
+}
+
+void burst_process_rest(struct worker *worker, struct rte_mbuf **frames, unsigned count)
+{
+    worker->may_hand_on = false;
+    if (unlikely(count > 0))
+        go_the_long_way(worker, frames, count);
+}
+
 void burst_process_handed(struct worker *worker, const struct handoff *handed, unsigned count)
 {
     struct rte_mbuf *rest[WORKER_BURST];
-    worker->may_hand_on = false;
-    count = media_forward_handed(worker, handed, count, rest);
-    if (unlikely(count > 0))
-        go_the_long_way(worker, rest, count);
+    burst_process_rest(worker, rest, media_forward_handed(worker, handed, count, rest));
 }

@@ -6,7 +6,14 @@
 
 void flow_hash_init(struct flow_hash_keys *keys)
 {
-    random_fill(&random_system, keys->rounds, sizeof(keys->rounds));
-    random_fill(&random_system, &keys->sip, sizeof(keys->sip));
+    uint8_t secret[FLOW_HASH_SECRET_LEN];
+    random_fill(&random_system, secret, sizeof(secret));
+    flow_hash_share(keys, secret);
+}
+
+void flow_hash_share(struct flow_hash_keys *keys, const uint8_t secret[FLOW_HASH_SECRET_LEN])
+{
+    memcpy(keys->rounds, secret, sizeof(keys->rounds));
+    memcpy(&keys->sip, secret + sizeof(keys->rounds), sizeof(keys->sip));
     keys->has_aes = aes_is_usable();
 }

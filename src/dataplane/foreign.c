@@ -38,7 +38,7 @@ static __rte_always_inline void peers_part(enum ip_family family, struct worker 
         handoff_send(worker, owners[i],
                      (struct handoff){
                          .frame = frames[i],
-                         .slot = tables_slot_number(&worker->tables, their_slots[i]),
+                         .place = tables_slot_number(&worker->tables, their_slots[i]),
                          .kind = HANDOFF_PEER,
                          .family = (uint8_t)family,
                      });
@@ -66,22 +66,15 @@ void foreign_peers(struct worker *worker, enum ip_family family, struct plain_li
 
 static const struct steering nobodys;
 
-// A channel comes before a steering: where another entry could have this hash, there is no guess.
-void foreign_clients_fetch(const struct worker *worker, struct plain_clients *clients)
+// Where a client may be steered to. It has been fetched with the channel that was found instead. A
+// channel comes before a steering: where another entry could have this hash, there is no guess.
+static __rte_always_inline const struct steering *guess(const struct steering_table *steerings,
+                                                        const struct plain_client *way)
 {
-    const struct steering_table *steerings = &worker->tables.steerings;
-    for (unsigned i = 0; i < clients->count; i++) {
-        struct plain_client *way = &clients->ways[i];
-        const struct flow_bucket *bucket = way->bucket;
-        unsigned hits = flow_bucket_hits(bucket, flow_table_tag(way->hash));
-        uint32_t value =
-            bucket->values[(unsigned)__builtin_ctz(hits | 1u << (FLOW_BUCKET_SLOTS - 1))];
-        uint32_t index = value ^ table_value(TABLE_VALUE_STEERING, 0);
-        bool is_guess =
-            index < steerings->pool.capacity && ((hits & (hits - 1)) | bucket->passed) == 0;
-        way->steering = is_guess ? &steerings->at[index] : &nobodys;
-        rte_prefetch0(way->steering);
-    }
+    uint32_t index = way->value ^ table_value(TABLE_VALUE_STEERING, 0);
+    bool is_guess = index < steerings->pool.capacity &&
+                    ((way->hits & (way->hits - 1)) | way->bucket->passed) == 0;
+    return is_guess ? &steerings->at[index] : &nobodys;
 }
 
 static __rte_always_inline bool is_steered(enum ip_family family, const struct plain_client *way,
@@ -95,82 +88,114 @@ static __rte_always_inline bool is_steered(enum ip_family family, const struct p
             memcmp(key->ip, plain_ip_of(frame) + 8, sizeof(key->ip)) == 0);
 }
 
-// Those that are steered go.
 static __rte_always_inline void hand_on(enum ip_family family, struct worker *worker,
-                                        const struct plain_clients *clients,
-                                        struct plain_clients *ret_others)
+                                        const struct plain_client *way,
+                                        const struct steering *steering, struct rte_mbuf *frame)
 {
+    const struct flow_table *flows = &worker->tables.flows;
+    handoff_send(worker, steering_owner(steering),
+                 handoff_client(family, frame, flow_table_home_number(flows, way->hash),
+                                flow_table_tag(way->hash)));
+}
+
+// Those that are steered go.
+static __rte_always_inline void known_hand_on(enum ip_family family, struct worker *worker,
+                                              const struct plain_choice *clients,
+                                              struct plain_choice *ret_others)
+{
+    const struct steering_table *steerings = &worker->tables.steerings;
     ret_others->count = 0;
     for (unsigned i = 0; i < clients->count; i++) {
-        const struct plain_client *way = &clients->ways[i];
+        struct plain_client *way = clients->ways[i];
         struct rte_mbuf *frame = clients->frames[i];
-        if (likely(is_steered(family, way, way->steering, frame))) {
-            handoff_send(worker, steering_owner(way->steering), handoff_client(family, frame));
+        const struct steering *steering = guess(steerings, way);
+        if (likely(is_steered(family, way, steering, frame))) {
+            hand_on(family, worker, way, steering, frame);
             continue;
         }
         ret_others->frames[ret_others->count] = frame;
-        ret_others->ways[ret_others->count++] = *way;
+        ret_others->ways[ret_others->count++] = way;
     }
 }
 
-// The steering of one whose channel is not its first; that channel is certainly not here.
+// Those whose channel is not their first; that channel is certainly not here.
+
+struct others {
+    struct plain_choice clients;
+    uint64_t hashes[WORKER_BURST]; // of their steerings
+    const struct steering *steerings[WORKER_BURST];
+};
+
 static __rte_always_inline void others_hash(enum ip_family family, const struct flow_table *flows,
-                                            struct plain_clients *others, struct plain_list *rest)
+                                            struct others *others, struct plain_list *rest)
 {
+    struct plain_choice *clients = &others->clients;
     uint64_t hashes[WORKER_BURST];
     uint32_t values[WORKER_BURST];
-    unsigned count = others->count;
+    unsigned count = clients->count;
     for (unsigned i = 0; i < count; i++)
-        hashes[i] = others->ways[i].hash;
+        hashes[i] = clients->ways[i]->hash;
     flow_table_find(flows, hashes, count, values);
-    others->count = 0;
+    clients->count = 0;
     for (unsigned i = 0; i < count; i++) {
-        struct rte_mbuf *frame = others->frames[i];
+        struct plain_client *way = clients->ways[i];
+        struct rte_mbuf *frame = clients->frames[i];
         if (unlikely(values[i] != FLOW_NONE)) {
             plain_list_add(rest, frame);
             continue;
         }
-        struct plain_client *way = &others->ways[others->count];
-        *way = others->ways[i];
         struct flow_key key = {
             .words = {way->words[0], (way->words[1] & ~OTHER_BITS) | STEERING_BITS}};
         if (family == IP_FAMILY_V6)
             memcpy(key.ip, plain_ip_of(frame) + 8, sizeof(key.ip));
-        way->hash = flow_table_hash_of(flows, &key);
-        way->bucket = flow_table_home(flows, way->hash);
-        rte_prefetch0(way->bucket);
-        others->frames[others->count++] = frame;
+        uint64_t hash = flow_table_hash_of(flows, &key);
+        rte_prefetch0(flow_table_home(flows, hash));
+        others->hashes[clients->count] = hash;
+        clients->ways[clients->count] = way;
+        clients->frames[clients->count++] = frame;
     }
 }
 
-static void others_find(const struct steering_table *steerings, struct plain_clients *others)
+static void others_find(const struct tables *tables, struct others *others)
 {
-    for (unsigned i = 0; i < others->count; i++) {
-        struct plain_client *way = &others->ways[i];
-        uint32_t index =
-            tables_guess(way->bucket, way->hash, TABLE_VALUE_STEERING, steerings->pool.capacity);
-        way->steering = &steerings->at[index];
-        rte_prefetch0(way->steering);
+    const struct steering_table *steerings = &tables->steerings;
+    for (unsigned i = 0; i < others->clients.count; i++) {
+        uint64_t hash = others->hashes[i];
+        uint32_t index = tables_guess(flow_table_home(&tables->flows, hash), hash,
+                                      TABLE_VALUE_STEERING, steerings->pool.capacity);
+        others->steerings[i] = &steerings->at[index];
+        rte_prefetch0(others->steerings[i]);
+    }
+}
+
+static __rte_always_inline void others_hand_on(enum ip_family family, struct worker *worker,
+                                               const struct others *others, struct plain_list *rest)
+{
+    for (unsigned i = 0; i < others->clients.count; i++) {
+        const struct plain_client *way = others->clients.ways[i];
+        struct rte_mbuf *frame = others->clients.frames[i];
+        if (likely(is_steered(family, way, others->steerings[i], frame)))
+            hand_on(family, worker, way, others->steerings[i], frame);
+        else
+            plain_list_add(rest, frame);
     }
 }
 
 static __rte_always_inline void clients_part(enum ip_family family, struct worker *worker,
-                                             const struct plain_clients *clients,
+                                             const struct plain_choice *clients,
                                              struct plain_list *rest)
 {
-    struct plain_clients others, unknown;
-    hand_on(family, worker, clients, &others);
-    if (likely(others.count == 0))
+    struct others others;
+    known_hand_on(family, worker, clients, &others.clients);
+    if (likely(others.clients.count == 0))
         return;
     others_hash(family, &worker->tables.flows, &others, rest);
-    others_find(&worker->tables.steerings, &others);
-    hand_on(family, worker, &others, &unknown);
-    for (unsigned i = 0; i < unknown.count; i++)
-        plain_list_add(rest, unknown.frames[i]);
+    others_find(&worker->tables, &others);
+    others_hand_on(family, worker, &others, rest);
 }
 
 void foreign_clients(struct worker *worker, enum ip_family family,
-                     const struct plain_clients *clients, struct plain_list *rest)
+                     const struct plain_choice *clients, struct plain_list *rest)
 {
     if (family == IP_FAMILY_V4)
         clients_part(IP_FAMILY_V4, worker, clients, rest);

@@ -13,6 +13,7 @@
 #include "base/checksum.h"
 #include "dataplane/allowance.h"
 #include "dataplane/foreign.h"
+#include "dataplane/handoff.h"
 #include "dataplane/indications.h"
 #include "dataplane/leg.h"
 #include "dataplane/plain.h"
@@ -50,13 +51,42 @@
 struct media {
     struct plain_clients clients;
     struct plain_list peers;
-    struct plain_list senders;    // Send indications; of IPv4 clients only
-    struct plain_list requests;   // the same
-    struct plain_list unbound;    // of peers whose channel, if any, is not the guessed one
-    struct plain_clients unknown; // whose channel is not here, as far as can be seen
+    struct plain_list senders;  // Send indications; of IPv4 clients only
+    struct plain_list requests; // the same
+    struct plain_list unbound;  // of peers whose channel, if any, is not the guessed one
+    // Where there are other workers: clients whose channel was found, and those whose is not here,
+    // as far as can be seen.
+    struct plain_choice known;
+    struct plain_choice unknown;
+    unsigned hashed_count; // of clients that were handed over with their bucket; they are the first
     const struct relay_slot *unbound_slots[WORKER_BURST];
     const struct relay_slot *peer_slots[WORKER_BURST];
 };
+
+// A burst on its way.
+struct media_burst {
+    struct media ipv4;
+    struct media ipv6;
+    struct plain_list rest;
+};
+
+static void media_init(struct media *media)
+{
+    media->clients.count = 0;
+    media->peers.count = 0;
+    media->senders.count = 0;
+    media->requests.count = 0;
+    media->unbound.count = 0;
+    media->unknown.count = 0;
+    media->hashed_count = 0;
+}
+
+static __rte_always_inline void media_burst_init(struct media_burst *burst)
+{
+    burst->rest.count = 0;
+    media_init(&burst->ipv4);
+    media_init(&burst->ipv6);
+}
 
 static __rte_always_inline size_t source_offset(enum ip_family family)
 {
@@ -219,58 +249,74 @@ static __rte_always_inline bool sort_frame(const struct worker *worker, struct m
            sort_datagram(IP_FAMILY_V4, worker, ipv4, frame, ip);
 }
 
-static __rte_always_inline void sort(const struct worker *worker, struct media *ipv4,
-                                     struct media *ipv6, struct rte_mbuf **frames, unsigned count,
-                                     struct plain_list *rest)
+static __rte_always_inline void sort(const struct worker *worker, struct media_burst *burst,
+                                     struct rte_mbuf **frames, unsigned count)
 {
     struct plain_list others;
     others.count = 0; // of the rest nothing is read
     for (unsigned i = 0; i < count; i++) {
         struct rte_mbuf *frame = frames[i];
-        if (unlikely(!sort_frame(worker, ipv4, &others, frame)))
-            plain_list_add(rest, frame);
+        if (unlikely(!sort_frame(worker, &burst->ipv4, &others, frame)))
+            plain_list_add(&burst->rest, frame);
     }
     if (unlikely(others.count > 0))
-        sort_all_ipv6(worker, ipv6, &others, rest);
+        sort_all_ipv6(worker, &burst->ipv6, &others, &burst->rest);
 }
 
-static __rte_noinline void sort_unsorted(const struct worker *worker, struct media *ipv4,
-                                         struct media *ipv6, struct rte_mbuf **frames,
-                                         unsigned count, struct plain_list *rest)
+// What another worker of ours has sorted is not sorted again. How many are of another family, or
+// are not sorted. The others may take their place.
+static __rte_always_inline unsigned sort_handed_of(enum ip_family family,
+                                                   const struct worker *worker, struct media *media,
+                                                   const struct handoff *handed, unsigned count,
+                                                   struct handoff *ret_others)
 {
-    sort(worker, ipv4, ipv6, frames, count, rest);
+    const struct tables *tables = &worker->tables;
+    unsigned clients = media->clients.count, peers = media->peers.count, others = 0;
+    for (unsigned i = 0; i < count; i++) {
+        struct handoff one = handed[i];
+        if (unlikely(one.kind == HANDOFF_UNSORTED || one.family != family)) {
+            ret_others[others++] = one;
+            continue;
+        }
+        uint32_t of_peer = one.kind == HANDOFF_PEER;
+        __asm__("" : "+r"(of_peer)); // or the compiler makes a branch of it
+        struct plain_client *client = &media->clients.ways[clients];
+        uintptr_t slot = (uintptr_t)tables_numbered_slot(tables, one.place);
+        uintptr_t bucket =
+            (uintptr_t)tables->flows.buckets + (uintptr_t)one.place * sizeof(struct flow_bucket);
+        rte_prefetch0((const void *)(bucket ^ ((bucket ^ slot) & -(uintptr_t)of_peer)));
+        client->hash = (uint64_t)one.tag << 48;
+        client->bucket = (void *)bucket;
+        media->clients.frames[clients] = one.frame;
+        media->peers.frames[peers] = one.frame;
+        media->peer_slots[peers] = (void *)slot;
+        clients += of_peer ^ 1;
+        peers += of_peer;
+    }
+    media->clients.count = clients;
+    media->peers.count = peers;
+    media->hashed_count = clients;
+    return others;
 }
 
-// What another worker of ours has sorted is not sorted again.
-static __rte_always_inline void add_sorted(const struct tables *tables, struct media *media,
-                                           const struct handoff *handed)
-{
-    const struct relay_slot *slot = tables_numbered_slot(tables, handed->slot);
-    uint32_t of_peer = handed->kind == HANDOFF_PEER;
-    __asm__("" : "+r"(of_peer)); // or the compiler makes a branch of it
-    rte_prefetch0(slot);
-    media->clients.frames[media->clients.count] = handed->frame;
-    media->peers.frames[media->peers.count] = handed->frame;
-    media->peer_slots[media->peers.count] = slot;
-    media->clients.count += of_peer ^ 1;
-    media->peers.count += of_peer;
-}
-
-static void sort_handed(const struct worker *worker, struct media *ipv4, struct media *ipv6,
-                        const struct handoff *handed, unsigned count, struct plain_list *rest)
+static __rte_noinline void sort_other_handed(const struct worker *worker, struct media_burst *burst,
+                                             struct handoff *handed, unsigned count)
 {
     struct rte_mbuf *unsorted[WORKER_BURST];
-    unsigned unsorted_count = 0;
-    for (unsigned i = 0; i < count; i++) {
-        if (unlikely(handed[i].kind == HANDOFF_UNSORTED))
-            unsorted[unsorted_count++] = handed[i].frame;
-        else if (likely(handed[i].family == IP_FAMILY_V4))
-            add_sorted(&worker->tables, ipv4, &handed[i]);
-        else
-            add_sorted(&worker->tables, ipv6, &handed[i]);
-    }
-    if (unlikely(unsorted_count > 0))
-        sort_unsorted(worker, ipv4, ipv6, unsorted, unsorted_count, rest);
+    count = sort_handed_of(IP_FAMILY_V6, worker, &burst->ipv6, handed, count, handed);
+    for (unsigned i = 0; i < count; i++)
+        unsorted[i] = handed[i].frame;
+    sort(worker, burst, unsorted, count);
+}
+
+static __rte_always_inline void sort_handed(const struct worker *worker, struct media_burst *burst,
+                                            const struct handoff *handed, unsigned count)
+{
+    struct handoff others[WORKER_BURST];
+    unsigned other_count =
+        sort_handed_of(IP_FAMILY_V4, worker, &burst->ipv4, handed, count, others);
+    if (unlikely(other_count > 0))
+        sort_other_handed(worker, burst, others, other_count);
 }
 
 // Then: where its channel is.
@@ -295,23 +341,36 @@ static __rte_always_inline uint64_t client_second_word(enum ip_family family, co
     return plain_load_u32(udp) | (uint64_t)last << FLOW_KEY_NUMBER_SHIFT;
 }
 
+// Its words; then, where it was not handed over with it, its hash.
+static __rte_always_inline void client_read(enum ip_family family, const struct worker *worker,
+                                            const uint8_t *ip, struct plain_client *client)
+{
+    client->words[0] = client_first_word(family, worker, ip);
+    client->words[1] = client_second_word(family, ip);
+}
+
 static __rte_always_inline void clients_hash(enum ip_family family, const struct worker *worker,
-                                             struct media *media)
+                                             struct media *media, unsigned from)
 {
     const struct flow_table *flows = &worker->tables.flows;
-    for (unsigned i = 0; i < media->clients.count; i++) {
+    for (unsigned i = from; i < media->clients.count; i++) {
         struct plain_client *client = &media->clients.ways[i];
         const uint8_t *ip = plain_ip_of(media->clients.frames[i]);
-        uint64_t first = client_first_word(family, worker, ip);
-        uint64_t second = client_second_word(family, ip);
-        client->words[0] = first;
-        client->words[1] = second;
-        client->hash = family == IP_FAMILY_V4 ? flow_hash_short(&flows->hash_keys, first, second)
-                                              : flow_hash_long(&flows->hash_keys, first, second,
-                                                               ip + source_offset(family));
+        client_read(family, worker, ip, client);
+        client->hash = family == IP_FAMILY_V4
+                           ? flow_hash_short(&flows->hash_keys, client->words[0], client->words[1])
+                           : flow_hash_long(&flows->hash_keys, client->words[0], client->words[1],
+                                            ip + source_offset(family));
         client->bucket = flow_table_home(flows, client->hash);
         rte_prefetch0(client->bucket);
     }
+}
+
+static __rte_always_inline void handed_read(enum ip_family family, const struct worker *worker,
+                                            struct media *media)
+{
+    for (unsigned i = 0; i < media->hashed_count; i++)
+        client_read(family, worker, plain_ip_of(media->clients.frames[i]), &media->clients.ways[i]);
 }
 
 static __rte_always_inline void
@@ -342,24 +401,43 @@ static __rte_always_inline void clients_find(enum ip_family family, const struct
     }
 }
 
-// Where other workers are, clients of theirs are told apart without a branch, too.
-static void clients_part(struct media *media)
+// Where other workers are, it may be a steering, which is fetched as well.
+static __rte_always_inline void
+clients_find_either(enum ip_family family, const struct tables *tables, struct media *media)
+{
+    const struct steering_table *steerings = &tables->steerings;
+    for (unsigned i = 0; i < media->clients.count; i++) {
+        struct plain_client *client = &media->clients.ways[i];
+        unsigned hits = flow_bucket_hits(client->bucket, flow_table_tag(client->hash));
+        uint32_t value = flow_bucket_value(client->bucket, hits);
+        uint32_t index = tables_index(value, TABLE_VALUE_CHANNEL, tables->channels.pool.capacity);
+        client->value = value;
+        client->hits = hits;
+        client->channel = &tables->channels.at[index];
+        prefetch_channel(family, &tables->channels, index);
+        index = tables_index(value, TABLE_VALUE_STEERING, steerings->pool.capacity);
+        rte_prefetch0(&steerings->at[index]);
+    }
+}
+
+// And clients of theirs are told apart without a branch, too.
+static __rte_always_inline void clients_part(struct media *media)
 {
     unsigned known = 0, unknown = 0;
     for (unsigned i = 0; i < media->clients.count; i++) {
-        const struct plain_client way = media->clients.ways[i];
+        struct plain_client *way = &media->clients.ways[i];
         struct rte_mbuf *frame = media->clients.frames[i];
-        uint32_t is_known = ((way.channel->client[0] ^ way.words[0]) |
-                             (way.channel->client[1] ^ way.words[1])) == 0;
+        uint32_t is_known = ((way->channel->client[0] ^ way->words[0]) |
+                             (way->channel->client[1] ^ way->words[1])) == 0;
         __asm__("" : "+r"(is_known));
-        media->clients.ways[known] = way;
-        media->clients.frames[known] = frame;
+        media->known.ways[known] = way;
+        media->known.frames[known] = frame;
         media->unknown.ways[unknown] = way;
         media->unknown.frames[unknown] = frame;
         known += is_known;
         unknown += is_known ^ 1;
     }
-    media->clients.count = known;
+    media->known.count = known;
     media->unknown.count = unknown;
 }
 
@@ -594,6 +672,20 @@ static __rte_always_inline void clients_forward(enum ip_family family, struct wo
     sum_end(worker, family, DIRECTION_TO_PEER, &sum);
 }
 
+static __rte_always_inline void known_forward(enum ip_family family, struct worker *worker,
+                                              const struct plain_choice *known,
+                                              struct plain_list *rest)
+{
+    const struct adjacency *adjacencies = worker->adjacencies;
+    struct media_sum sum = sum_begin(worker);
+    for (unsigned i = 0; i < known->count; i++) {
+        struct rte_mbuf *frame = known->frames[i];
+        if (unlikely(!client_turn(family, worker, adjacencies, frame, known->ways[i], &sum)))
+            plain_list_add(rest, frame);
+    }
+    sum_end(worker, family, DIRECTION_TO_PEER, &sum);
+}
+
 static __rte_always_inline void peers_forward(enum ip_family family, struct worker *worker,
                                               struct media *media)
 {
@@ -612,52 +704,119 @@ static __rte_always_inline void peers_forward(enum ip_family family, struct work
 static __rte_always_inline void process(enum ip_family family, struct worker *worker,
                                         struct media *media, struct plain_list *rest)
 {
-    if (unlikely(worker->may_hand_on))
-        foreign_peers(worker, family, &media->peers, media->peer_slots);
-    clients_hash(family, worker, media);
+    clients_hash(family, worker, media, 0);
     peers_fetch(family, &worker->tables.channels, media);
     clients_find(family, &worker->tables, media);
     peers_forward(family, worker, media);
-    if (unlikely(worker->may_hand_on)) {
-        clients_part(media);
-        foreign_clients_fetch(worker, &media->unknown);
-    }
     clients_forward(family, worker, media, rest);
+}
+
+// The same where there are other workers, for what came from the wire.
+static __rte_always_inline void process_beside(enum ip_family family, struct worker *worker,
+                                               struct media *media, struct plain_list *rest)
+{
+    foreign_peers(worker, family, &media->peers, media->peer_slots);
+    clients_hash(family, worker, media, 0);
+    peers_fetch(family, &worker->tables.channels, media);
+    clients_find_either(family, &worker->tables, media);
+    peers_forward(family, worker, media);
+    clients_part(media);
+    known_forward(family, worker, &media->known, rest);
     if (unlikely(media->unknown.count > 0))
         foreign_clients(worker, family, &media->unknown, rest);
+}
+
+// What was handed over, in two steps: between them, its channels are on their way.
+
+static __rte_always_inline void handed_find(enum ip_family family, const struct worker *worker,
+                                            struct media *media)
+{
+    clients_hash(family, worker, media, media->hashed_count);
+    peers_fetch(family, &worker->tables.channels, media);
+    clients_find(family, &worker->tables, media);
+}
+
+static __rte_always_inline void handed_forward(enum ip_family family, struct worker *worker,
+                                               struct media *media, struct plain_list *rest)
+{
+    handed_read(family, worker, media);
+    peers_forward(family, worker, media);
+    clients_forward(family, worker, media, rest);
+}
+
+static void rest_add_all(struct plain_list *rest, const struct plain_list *frames)
+{
+    for (unsigned i = 0; i < frames->count; i++)
+        plain_list_add(rest, frames->frames[i]);
 }
 
 static __rte_noinline void process_ipv6(struct worker *worker, struct media *media,
                                         struct plain_list *rest)
 {
-    process(IP_FAMILY_V6, worker, media, rest);
-    for (unsigned i = 0; i < media->unbound.count; i++)
-        plain_list_add(rest, media->unbound.frames[i]);
+    if (worker->may_hand_on)
+        process_beside(IP_FAMILY_V6, worker, media, rest);
+    else
+        process(IP_FAMILY_V6, worker, media, rest);
+    rest_add_all(rest, &media->unbound);
 }
 
-static void media_init(struct media *media)
+static __rte_noinline void handed_find_ipv6(const struct worker *worker, struct media *media)
 {
-    media->clients.count = 0;
-    media->peers.count = 0;
-    media->senders.count = 0;
-    media->requests.count = 0;
-    media->unbound.count = 0;
-    media->unknown.count = 0;
+    handed_find(IP_FAMILY_V6, worker, media);
 }
 
-// All that was sorted.
-static __rte_always_inline void process_all(struct worker *worker, struct media *ipv4,
-                                            struct media *ipv6, struct plain_list *rest)
+static __rte_noinline void handed_forward_ipv6(struct worker *worker, struct media *media,
+                                               struct plain_list *rest)
 {
-    process(IP_FAMILY_V4, worker, ipv4, rest);
-    if (unlikely(ipv6->clients.count + ipv6->peers.count > 0))
-        process_ipv6(worker, ipv6, rest);
+    handed_forward(IP_FAMILY_V6, worker, media, rest);
+    rest_add_all(rest, &media->unbound);
+}
+
+static __rte_always_inline bool has_ipv6(const struct media_burst *burst)
+{
+    return unlikely(burst->ipv6.clients.count + burst->ipv6.peers.count > 0);
+}
+
+// What was sorted and is no channel's.
+static __rte_always_inline void process_others(struct worker *worker, struct media_burst *burst)
+{
+    struct media *ipv4 = &burst->ipv4;
     if (unlikely(ipv4->unbound.count > 0))
-        indications_to_clients(worker, &ipv4->unbound, ipv4->unbound_slots, rest);
+        indications_to_clients(worker, &ipv4->unbound, ipv4->unbound_slots, &burst->rest);
     if (unlikely(ipv4->senders.count > 0))
-        indications_to_peers(worker, &ipv4->senders, rest);
+        indications_to_peers(worker, &ipv4->senders, &burst->rest);
     if (unlikely(ipv4->requests.count > 0))
-        stateless_answer_plain(worker, &ipv4->requests, rest);
+        stateless_answer_plain(worker, &ipv4->requests, &burst->rest);
+}
+
+static __rte_always_inline void burst_forward(struct worker *worker, struct media_burst *burst,
+                                              unsigned count)
+{
+    transmit_reserve(worker, count);
+    if (unlikely(worker->may_hand_on))
+        process_beside(IP_FAMILY_V4, worker, &burst->ipv4, &burst->rest);
+    else
+        process(IP_FAMILY_V4, worker, &burst->ipv4, &burst->rest);
+    if (has_ipv6(burst))
+        process_ipv6(worker, &burst->ipv6, &burst->rest);
+    process_others(worker, burst);
+}
+
+static __rte_always_inline void burst_find_handed(struct worker *worker, struct media_burst *burst)
+{
+    handed_find(IP_FAMILY_V4, worker, &burst->ipv4);
+    if (has_ipv6(burst))
+        handed_find_ipv6(worker, &burst->ipv6);
+}
+
+static __rte_always_inline void burst_forward_handed(struct worker *worker,
+                                                     struct media_burst *burst, unsigned count)
+{
+    transmit_reserve(worker, count);
+    handed_forward(IP_FAMILY_V4, worker, &burst->ipv4, &burst->rest);
+    if (has_ipv6(burst))
+        handed_forward_ipv6(worker, &burst->ipv6, &burst->rest);
+    process_others(worker, burst);
 }
 
 static unsigned take_rest(const struct plain_list *rest, struct rte_mbuf **ret_frames)
@@ -669,27 +828,36 @@ static unsigned take_rest(const struct plain_list *rest, struct rte_mbuf **ret_f
 
 unsigned media_forward(struct worker *worker, struct rte_mbuf **frames, unsigned count)
 {
-    struct media ipv4, ipv6;
-    struct plain_list rest;
-    rest.count = 0;
-    media_init(&ipv4);
-    media_init(&ipv6);
-    transmit_reserve(worker, count);
-    sort(worker, &ipv4, &ipv6, frames, count, &rest);
-    process_all(worker, &ipv4, &ipv6, &rest);
-    return take_rest(&rest, frames);
+    struct media_burst burst;
+    media_burst_init(&burst);
+    sort(worker, &burst, frames, count);
+    burst_forward(worker, &burst, count);
+    return take_rest(&burst.rest, frames);
 }
 
 unsigned media_forward_handed(struct worker *worker, const struct handoff *handed, unsigned count,
                               struct rte_mbuf **ret_rest)
 {
-    struct media ipv4, ipv6;
-    struct plain_list rest;
-    rest.count = 0;
-    media_init(&ipv4);
-    media_init(&ipv6);
-    transmit_reserve(worker, count);
-    sort_handed(worker, &ipv4, &ipv6, handed, count, &rest);
-    process_all(worker, &ipv4, &ipv6, &rest);
-    return take_rest(&rest, ret_rest);
+    struct media_burst burst;
+    media_burst_init(&burst);
+    sort_handed(worker, &burst, handed, count);
+    burst_find_handed(worker, &burst);
+    burst_forward_handed(worker, &burst, count);
+    return take_rest(&burst.rest, ret_rest);
+}
+
+unsigned media_forward_both(struct worker *worker, struct rte_mbuf **frames, unsigned count,
+                            const struct handoff *handed, unsigned handed_count,
+                            struct rte_mbuf **ret_handed_rest, unsigned *ret_handed_rest_count)
+{
+    struct media_burst burst, other;
+    media_burst_init(&burst);
+    media_burst_init(&other);
+    sort_handed(worker, &other, handed, handed_count);
+    sort(worker, &burst, frames, count);
+    burst_find_handed(worker, &other);
+    burst_forward(worker, &burst, count);
+    burst_forward_handed(worker, &other, handed_count);
+    *ret_handed_rest_count = take_rest(&other.rest, ret_handed_rest);
+    return take_rest(&burst.rest, frames);
 }

@@ -27,6 +27,8 @@
 #define WORKER_JUMBOS              31
 #define WORKER_BANDWIDTH_BURST_MIN 131072 // bytes
 
+static_assert(PLANE_HASH_SECRET_LEN == FLOW_HASH_SECRET_LEN, "the plane's is of all tables");
+
 static int jumbo_create(struct worker *worker, int socket)
 {
     char name[RTE_MEMPOOL_NAMESIZE];
@@ -58,6 +60,7 @@ static int parts_create(struct worker *worker, int socket)
     int error = tables_init(&worker->tables, worker->config, socket);
     if (error != 0)
         return error;
+    flow_hash_share(&worker->tables.flows.hash_keys, worker->plane->hash_secret);
     locals_create(worker);
     error = adjacencies_create(worker, socket);
     if (error == 0)
@@ -236,11 +239,10 @@ static void process_handed(struct worker *worker, const struct handoff *handed, 
     settle_all(worker, false);
 }
 
-// What the first look found, and if there may be more, more of it: a burst for each other worker.
-static unsigned process_handoffs(struct worker *worker, struct handoff *handed, unsigned count)
+// If there may be more than the first look found, more of it: a burst for each other worker.
+static unsigned process_more(struct worker *worker, struct handoff *handed, unsigned count)
 {
-    unsigned work = count;
-    process_handed(worker, handed, count);
+    unsigned work = 0;
     for (unsigned i = 2; i < worker->config->worker_count && count == WORKER_BURST; i++) {
         count = handoff_gather(worker, handed);
         handoff_fetch(handed, count);
@@ -250,7 +252,19 @@ static unsigned process_handoffs(struct worker *worker, struct handoff *handed, 
     return work;
 }
 
-static unsigned poll_port(struct worker *worker)
+static void process_both(struct worker *worker, struct rte_mbuf **frames, unsigned count,
+                         const struct handoff *handed, unsigned handed_count)
+{
+    struct rte_mbuf *rest[WORKER_BURST];
+    unsigned rest_count = burst_process_both(worker, frames, count, handed, handed_count, rest);
+    settle_all(worker, true);
+    burst_process_rest(worker, rest, rest_count);
+    settle_all(worker, false);
+}
+
+// And the first burst of what was handed over.
+static unsigned poll_port(struct worker *worker, const struct handoff *handed,
+                          unsigned handed_count)
 {
     struct rte_mbuf *frames[WORKER_BURST];
     unsigned count = rte_eth_rx_burst(worker->port, worker->queue, frames, WORKER_BURST);
@@ -262,8 +276,13 @@ static unsigned poll_port(struct worker *worker)
     }
     worker_count_add(worker, COUNTER_RX_PACKETS, count);
     worker_count_add(worker, COUNTER_RX_BYTES, bytes);
-    process_all(worker, frames, count, worker->config->worker_count > 1);
-    return count;
+    if (unlikely(count > 0 && handed_count > 0)) {
+        process_both(worker, frames, count, handed, handed_count);
+    } else {
+        process_all(worker, frames, count, worker->config->worker_count > 1);
+        process_handed(worker, handed, handed_count);
+    }
+    return count + handed_count;
 }
 
 static unsigned process_streams(struct worker *worker)
@@ -286,8 +305,8 @@ unsigned worker_poll(struct worker *worker)
     unsigned work = commands_apply(worker);
     punt_reports(worker); // before requests take the room
     handoff_fetch(handed, handed_count);
-    work += poll_port(worker);
-    work += process_handoffs(worker, handed, handed_count);
+    work += poll_port(worker, handed, handed_count);
+    work += process_more(worker, handed, handed_count);
     work += kernel_path_receive(worker);
     work += process_streams(worker);
     worker->counters->drops[DROP_FRAGMENT] +=

@@ -2,6 +2,8 @@
 // The rings between the planes.
 #include "exchange/plane.h"
 
+#include "base/random.h"
+
 #include <errno.h>
 #include <rte_ring.h>
 #include <rte_ring_elem.h>
@@ -149,6 +151,7 @@ int plane_create(const struct plane_config *config, struct plane **ret_plane)
         return -ENOMEM;
     plane->config = *config;
     plane->running = 1;
+    random_fill(&random_system, plane->hash_secret, sizeof(plane->hash_secret));
     plane->twin_doorbell.fd = -1;
     plane->doorbell.fd = -1;
     for (uint16_t i = 0; i < config->stream_thread_count; i++)

@@ -87,12 +87,55 @@ static void another_key_is_another_hash(void **state)
     of_both(assert_secret);
 }
 
+static void assert_shared(struct flow_hash_keys *keys)
+{
+    static const uint8_t secret[FLOW_HASH_SECRET_LEN] = {1, 2, 3};
+    const uint64_t words[4] = {1, 2, 3, 4};
+    struct flow_hash_keys one, other;
+    flow_hash_share(&one, secret);
+    flow_hash_share(&other, secret);
+    one.has_aes = other.has_aes = keys->has_aes;
+    assert_true(flow_hash_short(&one, 1, 2) == flow_hash_short(&other, 1, 2));
+    assert_true(long_of(&one, words) == long_of(&other, words));
+    assert_true(flow_hash_short(&one, 1, 2) != flow_hash_short(keys, 1, 2));
+}
+
+static void who_shares_a_secret_hashes_alike(void **state)
+{
+    (void)state;
+    of_both(assert_shared);
+}
+
+// The rounds have the first bytes, SipHash the last.
+static void all_of_a_secret_counts(void **state)
+{
+    (void)state;
+    const uint64_t words[4] = {1, 2, 3, 4};
+    uint8_t secret[FLOW_HASH_SECRET_LEN] = {0};
+    struct flow_hash_keys keys;
+    flow_hash_share(&keys, secret);
+    bool has_aes = keys.has_aes;
+    uint64_t of_rounds = long_of(&keys, words);
+    keys.has_aes = false;
+    uint64_t of_sip = long_of(&keys, words);
+    for (unsigned i = 0; i < sizeof(secret); i += 16) { // each round's key
+        secret[i] = 1;
+        flow_hash_share(&keys, secret);
+        keys.has_aes = has_aes && i < sizeof(keys.rounds);
+        if (has_aes || i >= sizeof(keys.rounds))
+            assert_true(long_of(&keys, words) != (keys.has_aes ? of_rounds : of_sip));
+        secret[i] = 0;
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_bit_of_a_key_counts),
         cmocka_unit_test(neighbours_are_spread_by_either_end_of_the_hash),
         cmocka_unit_test(another_key_is_another_hash),
+        cmocka_unit_test(who_shares_a_secret_hashes_alike),
+        cmocka_unit_test(all_of_a_secret_counts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -152,6 +152,31 @@ static void a_steered_client_goes_to_its_owner(void **state)
     assert_int_equal(handed(rig, 2), 1);
 }
 
+static uint64_t hash_of_client(const struct tables *tables, enum ip_family family,
+                               const char *client, uint16_t number)
+{
+    struct client_key address = rig_client(client);
+    struct flow_key key;
+    tables_client_key(tables, &key, family == IP_FAMILY_V4 ? RIG_LISTENER_V4 : RIG_LISTENER_V6,
+                      family, address.address.ip.bytes, __builtin_bswap16(address.address.port),
+                      number);
+    return flow_table_hash_of(&tables->flows, &key);
+}
+
+// What its owner is told of it.
+static void assert_told(const struct rig *rig, unsigned owner, enum handoff_kind kind,
+                        enum ip_family family, uint32_t place, uint16_t tag)
+{
+    const struct worker_handoffs *queue = &rig->workers[0]->handoffs[owner];
+    assert_true(queue->count > 0);
+    const struct handoff *last = &queue->at[queue->count - 1];
+    assert_int_equal(last->kind, kind);
+    assert_int_equal(last->place, place);
+    assert_int_equal(last->tag, tag);
+    if (kind != HANDOFF_UNSORTED)
+        assert_int_equal(last->family, family);
+}
+
 static void a_client_is_steered_whatever_its_channel(void **state)
 {
     struct rig *rig = *state;
@@ -164,20 +189,11 @@ static void a_client_is_steered_whatever_its_channel(void **state)
         assert_int_equal(forward(rig, frames, 2), 0);
         assert_int_equal(handed(rig, 1), i + 1);
         assert_int_equal(handed(rig, 2), i + 1);
+        const struct tables *owners = &rig->workers[1]->tables;
+        uint64_t hash = hash_of_client(owners, IP_FAMILY_V4, CLIENT_V4, numbers[i]);
+        assert_told(rig, 1, HANDOFF_CLIENT, IP_FAMILY_V4,
+                    flow_table_home_number(&owners->flows, hash), flow_table_tag(hash));
     }
-}
-
-// What its owner is told of it.
-static void assert_told(const struct rig *rig, unsigned owner, enum handoff_kind kind,
-                        enum ip_family family, uint32_t slot)
-{
-    const struct worker_handoffs *queue = &rig->workers[0]->handoffs[owner];
-    assert_true(queue->count > 0);
-    const struct handoff *last = &queue->at[queue->count - 1];
-    assert_int_equal(last->kind, kind);
-    assert_int_equal(last->slot, slot);
-    if (kind != HANDOFF_UNSORTED)
-        assert_int_equal(last->family, family);
 }
 
 static void an_owner_is_told_what_a_plain_datagram_is(void **state)
@@ -196,10 +212,12 @@ static void an_owner_is_told_what_a_plain_datagram_is(void **state)
             tables_slot_number(owners, tables_relay_slot(owners, relay, (uint16_t)port));
         assert_ptr_equal(tables_numbered_slot(owners, slot),
                          tables_relay_slot(owners, relay, (uint16_t)port));
-        assert_told(rig, 1, HANDOFF_PEER, family, slot);
+        assert_told(rig, 1, HANDOFF_PEER, family, slot, 0);
         assert_null(is_v6 ? forward_client(rig, CLIENT_V6, LISTENER_V6)
                           : forward_client(rig, CLIENT_V4, LISTENER_V4));
-        assert_told(rig, 1, HANDOFF_CLIENT, family, 0);
+        uint64_t hash = hash_of_client(owners, family, is_v6 ? CLIENT_V6 : CLIENT_V4, NUMBER);
+        assert_told(rig, 1, HANDOFF_CLIENT, family, flow_table_home_number(&owners->flows, hash),
+                    flow_table_tag(hash));
     }
 }
 
@@ -228,7 +246,7 @@ static void what_is_not_plain_is_handed_over_unsorted(void **state)
             burst_process(rig->workers[0], &frame, 1, true);
             stray_clients_settle(rig->workers[0]);
             assert_int_equal(handed(rig, 1), before + 1);
-            assert_told(rig, 1, HANDOFF_UNSORTED, IP_FAMILY_NONE, 0);
+            assert_told(rig, 1, HANDOFF_UNSORTED, IP_FAMILY_NONE, 0, 0);
         }
     }
 }
@@ -311,22 +329,13 @@ static void a_client_that_is_steered_no_more_is_left(void **state)
     assert_left(rig, CLIENT_V4, LISTENER_V4);
 }
 
-static uint64_t hash_of_client(const struct tables *tables, const char *client, uint16_t number)
-{
-    struct client_key address = rig_client(client);
-    struct flow_key key;
-    tables_client_key(tables, &key, RIG_LISTENER_V4, IP_FAMILY_V4, address.address.ip.bytes,
-                      __builtin_bswap16(address.address.port), number);
-    return flow_table_hash_of(&tables->flows, &key);
-}
-
 // Two clients with one bucket and one tag: what is found first is the other's.
 static void find_alike(const struct tables *tables, char ret_clients[2][32])
 {
     static uint64_t hashes[TRIES];
     for (unsigned i = 0; i < TRIES; i++) {
         snprintf(ret_clients[0], 32, "192.0.2.7:%u", 1000 + i);
-        hashes[i] = hash_of_client(tables, ret_clients[0], NUMBER);
+        hashes[i] = hash_of_client(tables, IP_FAMILY_V4, ret_clients[0], NUMBER);
         for (unsigned j = 0; j < i; j++) {
             if (flow_table_tag(hashes[i]) == flow_table_tag(hashes[j]) &&
                 flow_table_home(&tables->flows, hashes[i]) ==
@@ -364,7 +373,7 @@ static void a_channel_without_room_comes_before_a_steering(void **state)
 {
     struct rig *rig = *state;
     const struct flow_table *flows = &rig->workers[0]->tables.flows;
-    uint64_t wanted = hash_of_client(&rig->workers[0]->tables, CLIENT_V4, NUMBER);
+    uint64_t wanted = hash_of_client(&rig->workers[0]->tables, IP_FAMILY_V4, CLIENT_V4, NUMBER);
     struct flow_bucket *bucket = flow_table_home(flows, wanted);
     steer(rig, CLIENT_V4, 1);
     rig_allocation(rig, 0, 1, "192.0.2.8:1", 49152, 0);
@@ -372,7 +381,8 @@ static void a_channel_without_room_comes_before_a_steering(void **state)
     rig_poll(rig);
     for (uint16_t i = 0; flow_bucket_hits(bucket, 0) != 0; i++) {
         char peer[32];
-        uint64_t hash = hash_of_client(&rig->workers[0]->tables, "192.0.2.8:1", NUMBER + i);
+        uint64_t hash =
+            hash_of_client(&rig->workers[0]->tables, IP_FAMILY_V4, "192.0.2.8:1", NUMBER + i);
         assert_true(i < 0x1000);
         if (flow_table_home(flows, hash) != bucket ||
             flow_table_tag(hash) == flow_table_tag(wanted))

@@ -120,13 +120,24 @@ static struct rte_mbuf *frame_of_client(void)
     return rig_frame(&wire, false);
 }
 
+static struct handoff handed_client(const struct tables *tables)
+{
+    struct client_key client = rig_client(CLIENT_V4);
+    struct flow_key key;
+    tables_client_key(tables, &key, RIG_LISTENER_V4, IP_FAMILY_V4, client.address.ip.bytes,
+                      __builtin_bswap16(client.address.port), 0x4000);
+    uint64_t hash = flow_table_hash_of(&tables->flows, &key);
+    return handoff_client(IP_FAMILY_V4, frame_of_client(),
+                          flow_table_home_number(&tables->flows, hash), flow_table_tag(hash));
+}
+
 static void what_is_sorted_goes_the_short_way(void **state)
 {
     struct rig *rig = *state;
     const struct tables *tables = &rig->workers[1]->tables;
     struct relay_slot *slot = tables_relay_slot(tables, RIG_RELAY_V4, PORT_OF_1);
     struct handoff handed[2] = {
-        {frame_of_client(), 0, HANDOFF_CLIENT, IP_FAMILY_V4, 0},
+        handed_client(tables),
         {frame_of_peer(PEER_V4), tables_slot_number(tables, slot), HANDOFF_PEER, IP_FAMILY_V4, 0},
     };
     struct rte_mbuf *rest[2];
@@ -141,6 +152,76 @@ static void what_is_sorted_goes_the_short_way(void **state)
         wire_read(frame, rig_sent(rig, 1, frame), &seen);
         assert_string_equal(seen.destination, destinations[i]);
     }
+}
+
+// Of a burst with everything in it: to its own worker, or to another.
+static void receive_all_kinds(struct rig *rig, unsigned worker)
+{
+    static uint8_t message[64], stranger[64];
+    size_t len = message_channel_data(message, 0x4000, rig_data, 5);
+    size_t stranger_len = message_channel_data(stranger, 0x4ABC, rig_data, 5);
+    const struct wire wires[] = {
+        {.source = PEER_V4, .destination = RELAY_V4_LOCAL ":50112", .payload = rig_data, .len = 5},
+        {.source = CLIENT_V6, .destination = LISTENER_V6, .payload = message, .len = len},
+        {.source = PEER_V4,
+         .destination = RELAY_V4_LOCAL ":50112",
+         .payload = rig_data,
+         .len = 5,
+         .no_checksum = true}, // the long way
+        {.source = CLIENT_V4, .destination = LISTENER_V4, .payload = message, .len = len},
+        {.source = PEER_V6, .destination = "[" RELAY_V6 "]:50114", .payload = rig_data, .len = 5},
+        {.source = "192.0.2.201:50000",
+         .destination = RELAY_V4_LOCAL ":50112",
+         .payload = rig_data,
+         .len = 5}, // has no permission
+        {.source = CLIENT_V4,
+         .destination = LISTENER_V4,
+         .payload = stranger,
+         .len = stranger_len}, // is not bound
+    };
+    for (unsigned i = 0; i < sizeof(wires) / sizeof(wires[0]); i++)
+        rig_receive_wire(rig, worker, &wires[i]);
+}
+
+static void what_came_from_the_port_and_what_was_handed_over_go_together(void **state)
+{
+    struct rig *rig = *state;
+    const uint64_t *counts = rig->plane->counters[1].counters;
+    const uint64_t *drops = rig->plane->counters[1].drops;
+    rig_allocation(rig, 1, 2, CLIENT_V6, 0, PORT_OF_1 + 2);
+    rig_channel(rig, 1, 2, 0x4000, PEER_V6);
+    steer(rig, CLIENT_V4);
+    steer(rig, CLIENT_V6);
+    rig_poll(rig);
+    for (uint64_t round = 1; round <= 3; round++) {
+        receive_all_kinds(rig, 0);
+        assert_true(worker_poll(rig->workers[0]) > 0);
+        receive_all_kinds(rig, 1);
+        assert_int_equal(worker_poll(rig->workers[1]), 14);
+        assert_int_equal(counts[COUNTER_HANDOFF_IN], 7 * round);
+        assert_int_equal(counts[COUNTER_CHANNEL_TO_PEER], 4 * round);
+        assert_int_equal(counts[COUNTER_PEER_TO_CHANNEL], 6 * round);
+        assert_int_equal(drops[DROP_NO_PERMISSION], 2 * round);
+        assert_int_equal(drops[DROP_UNBOUND_CHANNEL], 2 * round);
+        assert_int_equal(counts[COUNTER_TX_PACKETS], 10 * round);
+    }
+}
+
+// A burst of each, more than are sent at once.
+static void full_bursts_go_together(void **state)
+{
+    struct rig *rig = *state;
+    const uint64_t *counts = rig->plane->counters[1].counters;
+    struct wire wire = {
+        .source = PEER_V4, .destination = RELAY_V4_LOCAL ":50112", .payload = rig_data, .len = 5};
+    for (unsigned i = 0; i < 63; i++)
+        rig_receive_wire(rig, 0, &wire);
+    worker_poll(rig->workers[0]);
+    for (unsigned i = 0; i < WORKER_BURST; i++)
+        rig_receive_wire(rig, 1, &wire);
+    assert_int_equal(worker_poll(rig->workers[1]), 63 + WORKER_BURST);
+    assert_int_equal(counts[COUNTER_PEER_TO_CHANNEL], 63 + WORKER_BURST);
+    assert_int_equal(counts[COUNTER_TX_PACKETS], 63 + WORKER_BURST);
 }
 
 static void a_packet_for_a_port_that_nobody_has_dies_at_the_owner(void **state)
@@ -259,6 +340,8 @@ int main(void)
         TEST(either_familys_datagrams_are_relayed_by_way_of_another_worker),
         TEST(what_is_sorted_goes_the_short_way),
         TEST(a_sorted_datagram_needs_a_permission_all_the_same),
+        TEST(what_came_from_the_port_and_what_was_handed_over_go_together),
+        TEST(full_bursts_go_together),
         TEST(a_packet_for_a_port_that_nobody_has_dies_at_the_owner),
         TEST(an_icmp_error_goes_to_the_owner_of_the_port_it_is_about),
         TEST(a_full_ring_drops_and_counts),
