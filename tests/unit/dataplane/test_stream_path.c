@@ -9,6 +9,8 @@
 #include <errno.h>
 #include <rte_ring.h>
 #include <sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #define RING_LEN 128
 
@@ -22,11 +24,15 @@ enum {
 static struct rig *yielding;
 static uint64_t idle_polls_before_yield;
 
-// In place of the C library's: the end of worker_run().
+// In place of the C library's, which DPDK calls too: the end of worker_run().
 int sched_yield(void)
 {
-    idle_polls_before_yield = yielding->plane->counters[0].idle_polls;
-    yielding->plane->running = 0;
+    struct rig *rig = yielding;
+    if (rig == NULL)
+        return (int)syscall(SYS_sched_yield);
+    idle_polls_before_yield = rig->plane->counters[0].idle_polls;
+    rig->plane->running = 0;
+    yielding = NULL;
     return 0;
 }
 
