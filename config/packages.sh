@@ -4,7 +4,7 @@
 
 # shellcheck disable=SC2034 # used by those who source this file
 BUILD_PACKAGES=(gcc libc6-dev meson ninja-build pkg-config clang libdpdk-dev libssl-dev libunistring-dev
-    libconfig-dev libevent-dev libmnl-dev libbpf-dev libxdp-dev)
+    libconfig-dev libevent-dev libmnl-dev libbpf-dev libxdp-dev libsystemd-dev)
 # shellcheck disable=SC2034
 LAB_PACKAGES=(iproute2 ethtool procps coturn)
 # shellcheck disable=SC2034

@@ -9,6 +9,7 @@
 #include "control/monitor.h"
 #include "control/next_hop.h"
 #include "control/options.h"
+#include "control/service_manager.h"
 #include "control/settings.h"
 #include "control/sizing.h"
 #include "control/statistics.h"
@@ -17,6 +18,7 @@
 #include "control/tcp_relay.h"
 #include "control/tls_contexts.h"
 #include "control/turn_state.h"
+#include "control/watchdog.h"
 #include "dataplane/worker.h"
 #include "platform/eal.h"
 #include "platform/interface.h"
@@ -27,11 +29,14 @@
 #include "platform/xdp_filter.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
     EXIT_USAGE = 2,
+    EXIT_STUCK = 70,
 };
 
 struct relay {
@@ -56,6 +61,7 @@ struct relay {
     struct loop *loop;
     struct tls_contexts *tls;
     struct stream_server *streams;
+    struct watchdog *watchdog;
     struct monitor *monitor;
     struct statistics statistics;
 };
@@ -216,10 +222,21 @@ static int start_workers(struct relay *relay)
     return error;
 }
 
+static void tell_service_manager(const struct relay *relay)
+{
+    struct turn_usage usage;
+    char status[64];
+
+    turn_server_usage(relay->turn.server, &usage);
+    snprintf(status, sizeof(status), "%" PRIu32 " allocations", usage.allocations);
+    service_manager_alive(status);
+}
+
 static void every_second(void *context)
 {
     struct relay *relay = context;
 
+    tell_service_manager(relay);
     if (relay->options.stats)
         statistics_print_line(&relay->statistics, clock_monotonic_ms());
 }
@@ -333,6 +350,25 @@ static int start_streams(struct relay *relay)
     return error ? error : stream_server_start(relay->streams);
 }
 
+// A worker that is stuck cannot be waited for. What the process does not take with it is put back.
+static void on_stuck(void *context)
+{
+    struct relay *relay = context;
+
+    if (relay->settings.watchdog != WATCHDOG_EXIT)
+        return;
+    if (relay->reserved_ports)
+        reserved_ports_remove(relay->reserved_ports);
+    _exit(EXIT_STUCK);
+}
+
+static int start_watchdog(struct relay *relay)
+{
+    const struct watchdog_config config = {loop_base(relay->loop), relay->plane, on_stuck, relay};
+
+    return watchdog_create(&config, &relay->watchdog);
+}
+
 // When all is there that it tells of.
 static int start_monitor(struct relay *relay)
 {
@@ -347,7 +383,8 @@ static int start_monitor(struct relay *relay)
                     .ports = &relay->ports,
                     .streams = relay->streams,
                     .tcp_relay = relay->tcp_relay,
-                    .tls = relay->tls},
+                    .tls = relay->tls,
+                    .watchdog = relay->watchdog},
     };
 
     return config.addresses->count > 0 ? monitor_create(&config, &relay->monitor) : 0;
@@ -369,6 +406,8 @@ static int start(struct relay *relay)
         error = start_control(relay);
     if (!error)
         error = start_streams(relay);
+    if (!error)
+        error = start_watchdog(relay);
     if (!error)
         error = start_monitor(relay);
     return error;
@@ -407,6 +446,8 @@ static void stop(struct relay *relay)
 {
     if (relay->monitor)
         monitor_destroy(relay->monitor);
+    if (relay->watchdog)
+        watchdog_destroy(relay->watchdog);
     if (relay->streams)
         stream_server_destroy(relay->streams);
     if (relay->tcp_relay)
@@ -451,7 +492,9 @@ static int run(struct relay *relay)
                         clock_monotonic_ms());
         relay->statistics.streams = relay->streams;
         relay->statistics.tcp_relay = relay->tcp_relay;
+        service_manager_ready();
         error = loop_run(relay->loop);
+        service_manager_stopping();
         if (relay->options.stats)
             statistics_print_summary(&relay->statistics, clock_monotonic_ms());
     }

@@ -47,6 +47,8 @@ enum metric_type {
     X(COMMAND_FAILURES, "turnpike_command_failures", COUNTER, "", "worker", "commands that could not be applied")      \
     X(POLLS, "turnpike_polls", COUNTER, "", "worker, result", "rounds of a worker that found work (busy), or none")    \
     X(SLEEPS, "turnpike_sleeps", COUNTER, "", "worker", "times that an idle worker slept")                             \
+    X(WORKER_STUCK, "turnpike_worker_stuck", GAUGE, "", "worker",                                                      \
+      "1 for a worker that has not gone round for some 400 ms, 0 for others")                                          \
     X(WORKER_ALLOCATIONS, "turnpike_worker_allocations", GAUGE, "", "worker",                                          \
       "places taken in the worker's table of allocations")                                                             \
     X(WORKER_ALLOCATIONS_CAPACITY, "turnpike_worker_allocations_capacity", GAUGE, "", "",                              \

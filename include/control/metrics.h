@@ -12,6 +12,7 @@ struct ports;
 struct stream_server;
 struct tcp_relay;
 struct tls_contexts;
+struct watchdog;
 
 struct metrics_sources { // all borrowed
     const struct plane *plane;
@@ -22,6 +23,7 @@ struct metrics_sources { // all borrowed
     const struct stream_server *streams; // NULL: there are none
     const struct tcp_relay *tcp_relay;   // NULL: TCP is not relayed
     struct tls_contexts *tls;
+    const struct watchdog *watchdog;
 };
 
 // The control thread only.

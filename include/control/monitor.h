@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Who watches the relay asks here, over HTTP: /metrics for Prometheus.
+// Who watches the relay asks here, over HTTP: /metrics for Prometheus; /healthz and /readyz for whoever starts it anew,
+// or sends it clients.
 #pragma once
 
 #include "control/metrics.h"

@@ -95,6 +95,7 @@ struct settings {
     uint32_t unauthenticated_burst;
     struct setting_list metrics_listen; // struct ip_address; empty: no metrics
     uint32_t metrics_port;
+    uint32_t watchdog; // enum watchdog_policy
     struct settings_log log;
 };
 

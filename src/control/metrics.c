@@ -8,6 +8,7 @@
 #include "control/stream_server.h"
 #include "control/tcp_relay.h"
 #include "control/tls_contexts.h"
+#include "control/watchdog.h"
 #include "exchange/ring_usage.h"
 #include "platform/port_counters.h"
 #include "turn/counters.h"
@@ -328,6 +329,14 @@ static void write_tables(const struct metrics_sources *sources, const struct met
 {
     const struct plane_config *config = &sources->plane->config;
 
+    metric_head(page, METRIC_WORKER_STUCK);
+    for (uint16_t worker = 0; worker < config->worker_count; worker++) {
+        char labels[LABELS_LEN];
+
+        snprintf(labels, sizeof(labels), "worker=\"%u\"", worker);
+        metric_sample(page, METRIC_WORKER_STUCK, labels,
+                      watchdog_worker_is_stuck(sources->watchdog, worker));
+    }
     metric_head(page, METRIC_WORKER_ALLOCATIONS);
     for (uint16_t worker = 0; worker < config->worker_count; worker++) {
         char labels[LABELS_LEN];

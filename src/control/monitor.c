@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "control/http_server.h"
+#include "control/watchdog.h"
 
 #include <errno.h>
 #include <event2/buffer.h>
@@ -48,6 +49,44 @@ static struct http_answer answer_metrics(struct monitor *monitor, const char *ac
     return (struct http_answer){.status = 200, .content_type = metric_format_type(page.format)};
 }
 
+// Says who is stuck. False: nobody is.
+static bool say_stuck(const struct monitor *monitor, struct evbuffer *body)
+{
+    const struct watchdog *watchdog = monitor->sources.watchdog;
+    bool is_late = watchdog_is_late(watchdog, clock_monotonic_ms());
+
+    if (is_late)
+        evbuffer_add_printf(body, "the control thread was stuck\n");
+    for (uint16_t i = 0; i < monitor->sources.plane->config.worker_count; i++) {
+        if (watchdog_worker_is_stuck(watchdog, i))
+            evbuffer_add_printf(body, "worker %u is stuck\n", i);
+    }
+    return is_late || watchdog_stuck_count(watchdog) > 0;
+}
+
+static struct http_answer answer_health(const struct monitor *monitor, struct evbuffer *body)
+{
+    bool is_stuck = say_stuck(monitor, body);
+
+    if (!is_stuck)
+        evbuffer_add_printf(body, "healthy\n");
+    return (struct http_answer){.status = is_stuck ? 503 : 200, .content_type = "text/plain"};
+}
+
+// For new clients. Those that are there are served either way.
+static struct http_answer answer_readiness(const struct monitor *monitor, struct evbuffer *body)
+{
+    bool is_stuck = say_stuck(monitor, body);
+    bool has_room = turn_server_has_room(monitor->sources.server);
+
+    if (!has_room)
+        evbuffer_add_printf(body, "no room for another allocation\n");
+    if (!is_stuck && has_room)
+        evbuffer_add_printf(body, "ready\n");
+    return (struct http_answer){.status = is_stuck || !has_room ? 503 : 200,
+                                .content_type = "text/plain"};
+}
+
 static void answer(void *context, const char *path, const char *accept, struct evbuffer *body,
                    struct http_answer *ret_answer)
 {
@@ -57,7 +96,15 @@ static void answer(void *context, const char *path, const char *accept, struct e
         *ret_answer = answer_metrics(monitor, accept, body);
         return;
     }
-    evbuffer_add_printf(body, "there is /metrics\n");
+    if (strcmp(path, "/healthz") == 0) {
+        *ret_answer = answer_health(monitor, body);
+        return;
+    }
+    if (strcmp(path, "/readyz") == 0) {
+        *ret_answer = answer_readiness(monitor, body);
+        return;
+    }
+    evbuffer_add_printf(body, "there are /metrics, /healthz and /readyz\n");
     *ret_answer = (struct http_answer){.status = 404, .content_type = "text/plain"};
 }
 

@@ -27,6 +27,7 @@ static const char *const xdp_modes[] = {"auto", "native", "generic", NULL};
 static const char *const hugepages[] = {"auto", "on", "off", NULL};
 static const char *const idles[] = {"adaptive", "spin", NULL};
 static const char *const tls_versions[] = {"1.2", "1.3", NULL};
+static const char *const watchdog_policies[] = {"alarm", "exit", NULL};
 static const char *const log_formats[] = {"text", "json", NULL};
 static const char *const log_levels[] = {"error", "warning", "info", "debug", NULL};
 
@@ -538,6 +539,13 @@ const struct setting settings_table[] = {
      .min = 1,
      .max = 65535,
      .help = "TCP port of the metrics"},
+    {.name = "watchdog",
+     .type = SETTING_CHOICE,
+     AT(watchdog),
+     .default_value = "\"alarm\"",
+     .choices = watchdog_policies,
+     .help = "what becomes of a worker that is stuck: it is logged, or the process ends too, with "
+             "70, to be started anew"},
     {.name = "log",
      .type = SETTING_GROUP,
      AT(log),

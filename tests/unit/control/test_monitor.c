@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "control/http_server.h"
+#include "control/watchdog.h"
 
 #include <errno.h>
 #include <event2/buffer.h>
@@ -69,7 +70,36 @@ void metrics_write(const struct metrics_sources *sources, const struct metric_pa
     evbuffer_add_printf(page->text, "the page %d", page->format);
 }
 
-static struct plane plane;
+static unsigned stuck; // a bit for each worker
+static bool is_late;
+static bool has_room;
+
+bool watchdog_worker_is_stuck(const struct watchdog *watchdog, uint16_t worker)
+{
+    (void)watchdog;
+    return stuck & 1u << worker;
+}
+
+unsigned watchdog_stuck_count(const struct watchdog *watchdog)
+{
+    (void)watchdog;
+    return (unsigned)__builtin_popcount(stuck);
+}
+
+bool watchdog_is_late(const struct watchdog *watchdog, uint64_t time_ms)
+{
+    (void)watchdog;
+    assert_int_equal(time_ms, now_ms);
+    return is_late;
+}
+
+bool turn_server_has_room(const struct turn_server *server)
+{
+    (void)server;
+    return has_room;
+}
+
+static struct plane plane = {.config.worker_count = 3};
 
 static int create(const char *second, struct monitor **ret_monitor)
 {
@@ -89,6 +119,9 @@ static int set_up(void **state)
 
     now_ms = 1000000;
     listen_error = 0;
+    stuck = 0;
+    is_late = false;
+    has_room = true;
     if (create("::1", &monitor) < 0)
         return -1;
     *state = monitor;
@@ -142,6 +175,49 @@ static void other_paths_are_told_what_there_is(void **state)
         assert_int_equal(ask(paths[i], NULL, text, &answer), 404);
         assert_non_null(strstr(text, "/metrics"));
     }
+}
+
+static void who_is_stuck_is_unhealthy(void **state)
+{
+    struct http_answer answer;
+    char text[256];
+
+    (void)state;
+    assert_int_equal(ask("/healthz", NULL, text, &answer), 200);
+    assert_string_equal(text, "healthy\n");
+    stuck = 1u << 0 | 1u << 2;
+    assert_int_equal(ask("/healthz", NULL, text, &answer), 503);
+    assert_string_equal(text, "worker 0 is stuck\nworker 2 is stuck\n");
+    assert_int_equal(ask("/readyz", NULL, text, &answer), 503);
+    stuck = 0;
+    is_late = true;
+    assert_int_equal(ask("/healthz", NULL, text, &answer), 503);
+    assert_string_equal(text, "the control thread was stuck\n");
+}
+
+static void who_has_no_room_is_healthy_and_not_ready(void **state)
+{
+    struct http_answer answer;
+    char text[256];
+
+    (void)state;
+    assert_int_equal(ask("/readyz", NULL, text, &answer), 200);
+    assert_string_equal(text, "ready\n");
+    has_room = false;
+    assert_int_equal(ask("/readyz", NULL, text, &answer), 503);
+    assert_string_equal(text, "no room for another allocation\n");
+    assert_int_equal(ask("/healthz", NULL, text, &answer), 200);
+}
+
+// Probes come in whatever number a machine has of them.
+static void health_is_not_counted_out(void **state)
+{
+    struct http_answer answer;
+    char text[256];
+
+    (void)state;
+    for (unsigned i = 0; i < 1000; i++)
+        assert_int_equal(ask("/healthz", NULL, text, &answer), 200);
 }
 
 static void pages_are_counted_out(void **state)
@@ -209,6 +285,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(metrics_come_in_the_form_that_is_asked_for),
         CASE(other_paths_are_told_what_there_is),
+        CASE(who_is_stuck_is_unhealthy),
+        CASE(who_has_no_room_is_healthy_and_not_ready),
+        CASE(health_is_not_counted_out),
         CASE(pages_are_counted_out),
         cmocka_unit_test(a_machine_without_ipv6_does_without_its_loopback),
         cmocka_unit_test(an_error_says_the_address_and_what_to_do),
