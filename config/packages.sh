@@ -13,7 +13,7 @@ UNIT_PACKAGES=(libcmocka-dev python3 git iproute2)
 LINT_PACKAGES=(shellcheck clang-format mandoc)
 # shellcheck disable=SC2034
 INTEGRATION_PACKAGES=(nftables iputils-ping openssl python3-pytest python3-pytest-xdist python3-scapy python3-aioice
-    python3-aiortc testssl.sh)
+    python3-aiortc testssl.sh python3-prometheus-client prometheus)
 # shellcheck disable=SC2034
 BROWSER_PACKAGES=(chromium libnss3-tools nodejs npm)
 
@@ -34,23 +34,28 @@ missing_packages() {
     done
 }
 
-# install_packages PACKAGE...: what is missing of these. A TURN server that comes along (coturn, for its client) is neither
-# started now nor with the machine.
+# Packages that would start a service of the same name: what tests need of them is a program.
+SERVICES=(coturn prometheus)
+
+# install_packages PACKAGE...: what is missing of these. A service that comes along is neither started now nor with the
+# machine.
 install_packages() {
-    local missing hold_coturn=false
+    local missing service held=()
     mapfile -t missing < <(missing_packages "$@")
     [ ${#missing[@]} -gt 0 ] || return 0
-    if [[ " ${missing[*]} " = *" coturn "* ]] && [ -d /run/systemd/system ]; then
-        hold_coturn=true
-        systemctl mask --runtime --quiet coturn.service 2>/dev/null || true
-    fi
+    for service in "${SERVICES[@]}"; do
+        if [[ " ${missing[*]} " = *" $service "* ]] && [ -d /run/systemd/system ]; then
+            held+=("$service.service")
+        fi
+    done
+    [ ${#held[@]} -eq 0 ] || systemctl mask --runtime --quiet "${held[@]}" 2>/dev/null || true
     local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -q -y)
     local install=("${apt[@]}" --no-install-recommends install "${missing[@]}")
     local result=0
     "${install[@]}" </dev/null || { "${apt[@]}" update </dev/null && "${install[@]}" </dev/null; } || result=$?
-    if $hold_coturn; then
-        systemctl disable --quiet coturn.service 2>/dev/null || true
-        systemctl unmask --runtime --quiet coturn.service 2>/dev/null || true
+    if [ ${#held[@]} -gt 0 ]; then
+        systemctl disable --quiet "${held[@]}" 2>/dev/null || true
+        systemctl unmask --runtime --quiet "${held[@]}" 2>/dev/null || true
     fi
     return "$result"
 }

@@ -170,6 +170,9 @@ static void the_accept_header_chooses(void **state)
          METRIC_FORMAT_TEXT},
         {"text/plain;q=0.5 ,\tAPPLICATION/OpenMetrics-Text ; Version=\"1.0.0\" ; Q=0.51",
          METRIC_FORMAT_OPENMETRICS},
+        {"text/plain;q=0.6,application/openmetrics-text;q=0.9,application/openmetrics-text;"
+         "version=1.0.0;q=0.1",
+         METRIC_FORMAT_OPENMETRICS},
         {"application/openmetrics-text;q=0", METRIC_FORMAT_TEXT},
         {"application/openmetrics-text;q=0.000,text/plain;q=0", METRIC_FORMAT_TEXT},
         {"application/openmetrics-text;version=0.0.1", METRIC_FORMAT_TEXT},
