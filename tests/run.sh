@@ -195,6 +195,9 @@ fi
 if wants hardened; then
     pytest_suite hardened "$PWD/build-asan/turnpike" -n 2 --dist loadfile \
         tests/integration/test_{settings,headers,peer_policy,lifecycle,workers}.py
+    # coturn's client takes minutes, and says nothing here that ours do not.
+    pytest_suite hardened-tls "$PWD/build-asan/turnpike" -n 2 --dist loadfile -k 'not returns_every_message' \
+        tests/integration/test_{streams,proxy,tls,tls_wire,certificates,hello_flood,idle_clients}.py
     TURNPIKE_WORKERS=2 pytest_suite hardened-2 "$PWD/build-asan/turnpike" -n 2 --dist loadfile \
         tests/integration/test_{requests,allocations,relaying,malformed,host,ice}.py
 fi

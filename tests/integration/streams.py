@@ -121,6 +121,8 @@ class StreamClient(Client):
 class DtlsClient(Client):
     """An association, by OpenSSL's own client, with which messages keep their bounds."""
 
+    MESSAGE_MAX_LEN = 1024  # it writes longer ones in pieces
+
     def __init__(self, lab, authority, family=4, port=TLS_PORT, **options):
         self.authority, self.process = authority, None
         super().__init__(lab, family, port=port, **options)

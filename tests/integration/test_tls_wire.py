@@ -13,7 +13,7 @@ import pytest
 import tls
 from lab import CLIENT4, CLIENT4_OTHER, HERE, RELAY4
 from media import Media
-from relay import TLS_PORT, Relay
+from relay import SANITIZED, TLS_PORT, Relay
 from streams import DtlsClient, StreamClient, is_closed
 
 SUITES_1_2 = {
@@ -255,7 +255,7 @@ def test_a_thousand_long_hellos_that_never_end_cost_a_bounded_amount(lab, relay,
             stack.enter_context(lab.tcp("client", (RELAY4, TLS_PORT), CLIENT4_OTHER)).sendall(start)
         grown_kb = relay.resident_kb() - before_kb
     record_figures(grown_kb=grown_kb)
-    assert grown_kb < 1000 * 80
+    assert SANITIZED or grown_kb < 1000 * 80
 
 
 # Datagrams
