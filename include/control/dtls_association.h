@@ -22,9 +22,8 @@ struct dtls_association {
     SSL *ssl; // NULL: it has ended
     struct dtls_bio bio;
     struct client_key client;
-    bool is_complete;         // its handshake; what the client sends is authentic from here on
-    uint8_t early_count;      // records of the next epoch that came before its keys
-    uint16_t message_max_len; // so long a message fits into a packet; when complete
+    bool is_complete;    // its handshake; what the client sends is authentic from here on
+    uint8_t early_count; // records of the next epoch that came before its keys
 };
 
 // From a ClientHello that was verified. client is the caller's to set. False: no certificate, or no memory.
@@ -40,7 +39,7 @@ void dtls_association_abandon(struct dtls_association *association);
 bool dtls_association_take(struct dtls_association *association, struct span datagram);
 // message: DTLS_MESSAGE_MAX_LEN bytes. Again, until it says something else than DTLS_MESSAGE.
 enum dtls_verdict dtls_association_read(struct dtls_association *association, uint8_t *message, size_t *ret_len);
-// One record in one datagram. Complete; at most message_max_len bytes. False: end it.
+// One record in one datagram. Complete; at most DTLS_MESSAGE_MAX_LEN bytes. False: end it.
 bool dtls_association_write(struct dtls_association *association, struct span message);
 // In a handshake, now and then: what was lost is sent again (RFC 6347 section 4.2.4). False: too often, end it.
 bool dtls_association_retransmit(struct dtls_association *association);

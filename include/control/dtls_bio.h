@@ -16,7 +16,6 @@
 struct dtls_thread {
     struct plane *plane;
     uint16_t thread;
-    uint16_t mtu; // of IP packets to clients, bytes
     struct dtls_cookie_keys cookie_keys;
     struct dtls_counters counters;
     BIO_ADDR *scratch; // for DTLSv1_listen(), which wants to say where a client is

@@ -23,7 +23,7 @@
     X(dropped_early, "messages dropped: the handshake was not over")                                                   \
     X(dropped_no_listener, "datagrams dropped: sent to an address that has no DTLS")                                   \
     X(dropped_no_room, "messages and datagrams dropped: the ring to the worker is full, or there is no buffer")        \
-    X(dropped_too_long, "messages for clients dropped: longer than a datagram may be")                                 \
+    X(dropped_too_long, "messages for clients dropped: longer than a record may be")                                   \
     X(dropped_no_client, "messages for clients dropped: the association is gone")
 
 struct dtls_counters {

@@ -15,6 +15,7 @@
 struct dtls_server;
 struct event_base;
 struct plane;
+struct stream_hop;
 struct stream_packet;
 
 #define DTLS_SERVER_ASSOCIATIONS_MAX 65536
@@ -46,8 +47,10 @@ void dtls_server_destroy(struct dtls_server *server);
 
 // A client's datagram, by that worker.
 void dtls_server_receive(struct dtls_server *server, const struct stream_packet *datagram, uint16_t worker);
-// A message for a client: whole, without padding.
-void dtls_server_send(struct dtls_server *server, const struct client_key *client, struct span message);
+// A message for a client: whole, without padding. hop: where routes lead; without an MTU it goes where the client's
+// datagrams come from.
+void dtls_server_send(struct dtls_server *server, const struct client_key *client, struct span message,
+                      const struct stream_hop *hop);
 // After each drain of the rings.
 void dtls_server_flush(struct dtls_server *server);
 // The control plane is done with the client. Nothing when there is no such association. The control plane hears that

@@ -8,6 +8,12 @@
 
 #include <netinet/in.h>
 
+static inline bool client_leg_is_dtls(const struct plane_config *config, unsigned listener)
+{
+    return plane_listener_is_stream(config, listener) &&
+           plane_stream_listener(config, listener)->transport == STREAM_DTLS;
+}
+
 static inline struct leg client_leg_of_allocation(const struct worker *worker,
                                                   const struct allocation *allocation)
 {
@@ -21,6 +27,7 @@ static inline struct leg client_leg_of_allocation(const struct worker *worker,
         .hairpin = TABLE_RELAY_NONE,
         .adjacency = allocation->adjacency,
         .is_stream = plane_listener_is_stream(worker->config, allocation->listener),
+        .is_dtls = client_leg_is_dtls(worker->config, allocation->listener),
         .listener = allocation->listener,
     };
 }
@@ -38,6 +45,8 @@ static inline struct leg client_leg_of_channel(const struct worker *worker,
         .hairpin = TABLE_RELAY_NONE,
         .adjacency = channel->to_client.adjacency,
         .is_stream = channel_is_of_stream(channel),
+        .is_dtls = channel_is_of_stream(channel) &&
+                   client_leg_is_dtls(worker->config, channel_listener(channel)),
         .listener = (uint8_t)channel_listener(channel),
     };
 }

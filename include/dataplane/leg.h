@@ -20,6 +20,7 @@ struct leg {
     bool made_here;     // not a relayed datagram: its checksum is never left out
     uint32_t adjacency; // on the wire
     bool is_stream;     // towards a client with a connection, by way of its listener
+    bool is_dtls;       // of those, one over DTLS: its thread makes a record of the datagram for the wire
     uint8_t listener;
 };
 

@@ -30,6 +30,16 @@ enum stream_transport {
 // The longest message: with the headers of the inner wire it fits into a worker's largest buffer.
 #define STREAM_MESSAGE_MAX_LEN 65280
 
+// What a record takes beside its message, with the ciphers that everybody has: header, explicit nonce, tag (RFC 6347
+// section 4.1, RFC 5288 section 3). With CBC it is more.
+#define STREAM_DTLS_RECORD_LEN (13 + 8 + 16)
+
+// How datagrams to a client of DTLS leave.
+struct stream_hop {
+    uint8_t macs[12]; // destination and source
+    uint16_t mtu;     // of IP packets, bytes; longer ones leave in fragments
+};
+
 // A frame from a worker, as a thread reads it. Borrowed from the frame.
 struct stream_packet {
     struct transport_address client;
@@ -37,14 +47,16 @@ struct stream_packet {
     struct span payload;             // a message for the client, unpadded; or a datagram of the client's
     uint16_t listener;               // of a message
     bool is_datagram;                // came off the wire, with DTLS in it
-    uint8_t macs[12];                // of a datagram: destination and source
+    // Of a datagram: back to where it came from, and no MTU. Of a message for a client of DTLS: where routes lead, or
+    // all zero when it goes where the client's datagrams come from.
+    struct stream_hop hop;
 };
 
-// The way back to a client of DTLS, as its datagrams show it.
+// The way to a client of DTLS.
 struct stream_wire {
     struct transport_address client;
     struct transport_address server;
-    uint8_t macs[12]; // as received: destination and source
+    struct stream_hop hop;
 };
 
 // A thread's word to the control plane.
@@ -83,7 +95,7 @@ uint32_t stream_room(const struct plane *plane, uint16_t thread, uint16_t worker
 // STREAM_MESSAGE_MAX_LEN.
 int stream_send_message(struct plane *plane, uint16_t thread, uint16_t worker, const struct client_key *client,
                         struct span message);
-// A datagram to a client of DTLS, no longer than a buffer. The same errors.
+// A datagram to a client of DTLS, of at most STREAM_MESSAGE_MAX_LEN. The same errors.
 int stream_send_datagram(struct plane *plane, uint16_t thread, uint16_t worker, const struct stream_wire *wire,
                          struct span payload);
 

@@ -14,9 +14,6 @@
 // be sent again.
 #define EARLY_RECORDS_MAX 16
 
-#define V4_HEADERS_LEN (20 + 8)
-#define V6_HEADERS_LEN (40 + 8)
-
 bool dtls_association_begin(struct dtls_association *association, struct dtls_thread *thread,
                             struct tls_contexts *tls, const struct dtls_way *way, struct span hello)
 {
@@ -79,17 +76,6 @@ bool dtls_association_take(struct dtls_association *association, struct span dat
     return true;
 }
 
-static void complete(struct dtls_association *association)
-{
-    const struct dtls_bio *bio = &association->bio;
-    size_t headers_len =
-        bio->way.wire.client.ip.family == IP_FAMILY_V4 ? V4_HEADERS_LEN : V6_HEADERS_LEN;
-
-    SSL_set_mtu(association->ssl, (long)(bio->thread->mtu - headers_len));
-    association->message_max_len = (uint16_t)DTLS_get_data_mtu(association->ssl);
-    association->is_complete = true;
-}
-
 // ERR_clear_error() takes its time, and there is hardly ever anything to clear.
 static void forget_errors(void)
 {
@@ -107,7 +93,7 @@ enum dtls_verdict dtls_association_read(struct dtls_association *association, ui
         error = SSL_get_error(association->ssl, 0);
     forget_errors();
     if (!association->is_complete && SSL_is_init_finished(association->ssl))
-        complete(association);
+        association->is_complete = true;
     return error == SSL_ERROR_NONE        ? DTLS_MESSAGE
            : error == SSL_ERROR_WANT_READ ? DTLS_NOTHING
                                           : DTLS_OVER;

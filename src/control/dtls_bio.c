@@ -2,7 +2,6 @@
 // See control/dtls_bio.h.
 #include "control/dtls_bio.h"
 
-#include <errno.h>
 #include <openssl/bio.h>
 #include <openssl/ssl.h>
 #include <pthread.h>
@@ -38,9 +37,7 @@ static int write_datagram(BIO *bio, const char *bytes, int len)
 
     BIO_clear_retry_flags(bio);
     state->has_written = true;
-    if (error == -EMSGSIZE)
-        dtls_count(&thread->counters.dropped_too_long, 1);
-    else if (error)
+    if (error)
         dtls_count(&thread->counters.dropped_no_room, 1);
     return len;
 }

@@ -31,6 +31,7 @@ struct dtls_server {
     struct dtls_listener listener;
     struct event *timer;
     uint32_t tick_ms; // of the timer; 0: it does not run
+    uint16_t mtu;
     uint16_t local_count;
     struct local_address locals[PLANE_LISTENERS_MAX];
     uint32_t swollen[SWOLLEN_MAX]; // places
@@ -304,7 +305,7 @@ int dtls_server_create(const struct dtls_server_config *config, struct dtls_serv
     server->tls = config->tls;
     server->thread.plane = config->plane;
     server->thread.thread = config->thread;
-    server->thread.mtu = (uint16_t)or_usual(config->mtu, DTLS_SERVER_MTU);
+    server->mtu = (uint16_t)or_usual(config->mtu, DTLS_SERVER_MTU);
     server->thread.scratch = BIO_ADDR_new();
     server->listener.bio.thread = &server->thread;
     server->timer = event_new(config->base, -1, EV_PERSIST, on_tick, server);
@@ -329,11 +330,11 @@ void dtls_server_receive(struct dtls_server *server, const struct stream_packet 
 {
     struct client_key client = {.address = datagram->client};
     struct dtls_way way = {
-        .wire = {.client = datagram->client, .server = datagram->server},
+        .wire = {.client = datagram->client, .server = datagram->server, .hop = datagram->hop},
         .worker = worker,
     };
 
-    memcpy(way.wire.macs, datagram->macs, sizeof(way.wire.macs));
+    way.wire.hop.mtu = server->mtu;
     server->clients.now_ms = clock_monotonic_ms();
     if (!find_listener(server, &datagram->server, &client.listener)) {
         dtls_count(&counters_of(server)->dropped_no_listener, 1);
@@ -352,8 +353,23 @@ static bool is_allocated(struct span message)
     return message.len >= STUN_HEADER_LEN && load_be16(message.data) == STUN_ALLOCATE_SUCCESS_TYPE;
 }
 
+// What is relayed goes as routes say, like any other datagram; the rest goes where the client's own
+// come from.
+static bool write_by(struct dtls_association *association, struct span message,
+                     const struct stream_hop *hop)
+{
+    struct stream_hop *in_use = &association->bio.way.wire.hop, own = *in_use;
+    bool is_written;
+
+    if (hop->mtu > 0)
+        *in_use = *hop;
+    is_written = dtls_association_write(association, message);
+    *in_use = own;
+    return is_written;
+}
+
 void dtls_server_send(struct dtls_server *server, const struct client_key *client,
-                      struct span message)
+                      struct span message, const struct stream_hop *hop)
 {
     struct dtls_place *place = dtls_clients_find_open(&server->clients, client);
 
@@ -361,7 +377,7 @@ void dtls_server_send(struct dtls_server *server, const struct client_key *clien
         dtls_count(&counters_of(server)->dropped_no_client, 1);
         return;
     }
-    if (message.len > place->association.message_max_len) {
+    if (message.len > DTLS_MESSAGE_MAX_LEN) {
         dtls_count(&counters_of(server)->dropped_too_long, 1);
         return;
     }
@@ -370,7 +386,7 @@ void dtls_server_send(struct dtls_server *server, const struct client_key *clien
     dtls_count(&counters_of(server)->records_out, 1);
     if (is_allocated(message))
         dtls_clients_serve(&server->clients, place);
-    if (dtls_association_write(&place->association, message))
+    if (write_by(&place->association, message, hop))
         shrink_later(server, place);
     else
         dtls_clients_end(&server->clients, place);

@@ -242,8 +242,8 @@ static bool translate_install_allocation(struct forwarder *forwarder,
     bool changed = false;
 
     translated->install_allocation.client = forwarder_client_key(forwarder, tuple);
-    // The kernel finds the way to whoever has a connection, and for DTLS its thread does.
-    if (tuple->transport == FIVE_TUPLE_UDP)
+    // The kernel finds the way to whoever has a connection of its.
+    if (tuple->transport == FIVE_TUPLE_UDP || tuple->transport == FIVE_TUPLE_DTLS)
         translated->install_allocation.adjacency =
             resolve(forwarder, &tuple->client.ip, &tuple->server.ip, &changed);
     set_relay(&command->allocation_info.relayed_v4, &translated->install_allocation.relay_v4,

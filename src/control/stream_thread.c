@@ -62,7 +62,7 @@ static void take_message(struct stream_thread *thread, const struct stream_packe
     struct stream_connection *connection;
 
     if (is_dtls(thread, &client)) {
-        dtls_server_send(thread->dtls, &client, frame->payload);
+        dtls_server_send(thread->dtls, &client, frame->payload, &frame->hop);
         return;
     }
     connection = stream_table_find(&thread->table, &client);

@@ -162,11 +162,6 @@ int allocation_table_install(struct tables *tables, const struct command *comman
     }
     set_relayed(tables, index, TABLE_V4, wanted[TABLE_V4]);
     set_relayed(tables, index, TABLE_V6, wanted[TABLE_V6]);
-    // None is wide enough for any packet: whatever sends to clients on the wire leaves this one
-    // alone.
-    set_adjacency(tables, &tables->allocations.at[index],
-                  plane_listener_is_stream(tables->config, client->listener)
-                      ? ADJACENCY_NONE
-                      : command->install_allocation.adjacency);
+    set_adjacency(tables, &tables->allocations.at[index], command->install_allocation.adjacency);
     return 0;
 }

@@ -90,6 +90,20 @@ static struct lens measure(const struct packet *packet, const struct leg *leg, s
     return lens;
 }
 
+static bool leaves(const struct leg *leg)
+{
+    return leg->hairpin == TABLE_RELAY_NONE && (!leg->is_stream || leg->is_dtls);
+}
+
+// The longest packet that fits, as it is written here: a record's head and tag come later.
+static uint16_t longest(const struct leg *leg, const struct adjacency *adjacency)
+{
+    uint16_t record_len = leg->is_dtls ? STREAM_DTLS_RECORD_LEN : 0;
+    if (!leaves(leg))
+        return UINT16_MAX;
+    return adjacency->mtu > record_len ? adjacency->mtu - record_len : 0;
+}
+
 // May the datagram go on, and is there room for it? False: it was dropped, or answered with an ICMP
 // error; until here the frame is as it came.
 static bool check(struct worker *worker, const struct packet *packet, const struct leg *leg,
@@ -97,21 +111,20 @@ static bool check(struct worker *worker, const struct packet *packet, const stru
 {
     const struct rte_mbuf *frame = packet->mbuf;
     const struct adjacency *adjacency = &worker->adjacencies[leg->adjacency];
-    bool stays_inside = leg->hairpin != TABLE_RELAY_NONE || leg->is_stream;
     const uint8_t *data = packet_payload(packet) + packet->data_offset;
     size_t room_before = (size_t)(data - (const uint8_t *)frame->buf_addr);
     if (unlikely(packet->ttl <= 1)) {
         icmp_answer_time_exceeded(worker, packet);
         return false;
     }
-    if (unlikely(!stays_inside && !adjacency->resolved)) {
+    if (unlikely(leaves(leg) && !adjacency->resolved)) {
         worker_drop(worker, packet->mbuf, DROP_NO_NEIGHBOUR);
         return false;
     }
-    bool is_long = lens->packet > (stays_inside ? UINT16_MAX : adjacency->mtu);
+    bool is_long = lens->packet > longest(leg, adjacency);
     if (unlikely(is_long &&
                  (lens->packet > UINT16_MAX || !may_fragment(packet, leg, lens->packet)))) {
-        icmp_answer_too_big(worker, packet, leg->family, adjacency->mtu);
+        icmp_answer_too_big(worker, packet, leg->family, longest(leg, adjacency));
         return false;
     }
     bool is_padding_out =
@@ -162,6 +175,17 @@ static void to_wire(struct worker *worker, struct rte_mbuf *frame, const struct 
         fragment_and_transmit(worker, frame, adjacency->mtu);
 }
 
+static void to_stream(struct worker *worker, struct rte_mbuf *frame, const struct leg *leg,
+                      uint8_t *ip)
+{
+    const struct adjacency *adjacency = &worker->adjacencies[leg->adjacency];
+    if (leg->is_dtls) { // as read_hop() in exchange/stream.c reads it
+        memcpy(ip - PACKET_ETHERNET_LEN, adjacency, 12);
+        frame->hash.usr = adjacency->mtu;
+    }
+    stream_path_send(worker, frame, leg->listener);
+}
+
 // The sum of the relayed bytes alone: the datagram's, as its sender made it, less everything else
 // in it (RFC 1624). Bytes that were damaged on the way here are as damaged on the way on. A right
 // datagram sums up to nothing, its checksum included: so what is relayed sums up to the negation of
@@ -204,7 +228,7 @@ bool forward(struct worker *worker, const struct packet *packet, const struct le
     uint8_t *ip =
         write(worker, packet, leg, &lens, prefix, prefix_len, checksum, leg_flow_label(flow_sum));
     if (leg->is_stream) {
-        stream_path_send(worker, packet->mbuf, leg->listener);
+        to_stream(worker, packet->mbuf, leg, ip);
     } else if (leg->hairpin == TABLE_RELAY_NONE) {
         to_wire(worker, packet->mbuf, leg, ip, lens.packet);
     } else {

@@ -14,8 +14,8 @@
 
 // How a datagram is cut up.
 struct cut_plan {
-    const uint8_t *headers; // Ethernet and IP, as the frame has them
-    const uint8_t *payload; // UDP header and on
+    const struct rte_mbuf *frame; // in one buffer or several, with the headers in the first
+    const uint8_t *headers; // Ethernet and IP, as the frame has them; behind them is what is cut
     uint32_t payload_len;
     uint32_t chunk_len; // payload of each fragment but the last
     uint32_t headers_len;
@@ -26,6 +26,7 @@ struct cut_plan {
 static struct cut_plan plan(struct worker *worker, const struct rte_mbuf *frame, uint16_t mtu)
 {
     struct cut_plan cut;
+    cut.frame = frame;
     cut.headers = rte_pktmbuf_mtod(frame, const uint8_t *);
     cut.is_v4 = cut.headers[PACKET_ETHERNET_LEN] >> 4 == 4;
     uint32_t ip_len = cut.is_v4 ? PACKET_IPV4_LEN : PACKET_IPV6_LEN;
@@ -33,8 +34,7 @@ static struct cut_plan plan(struct worker *worker, const struct rte_mbuf *frame,
     if (!cut.is_v4 && mtu > IPV6_FRAGMENTS_MTU)
         mtu = IPV6_FRAGMENTS_MTU;
     cut.headers_len = PACKET_ETHERNET_LEN + ip_len;
-    cut.payload = cut.headers + cut.headers_len;
-    cut.payload_len = rte_pktmbuf_data_len(frame) - cut.headers_len;
+    cut.payload_len = rte_pktmbuf_pkt_len(frame) - cut.headers_len;
     uint32_t outside_len = ip_len + extra_len;
     uint32_t room = mtu > outside_len ? mtu - outside_len : 0;
     cut.chunk_len = room / BLOCK_LEN * BLOCK_LEN;
@@ -73,7 +73,10 @@ static void write_fragment(struct rte_mbuf *fragment, const struct cut_plan *cut
         write_ipv4(bytes + PACKET_ETHERNET_LEN, offset, len, more);
     else
         write_ipv6(bytes + PACKET_ETHERNET_LEN, cut->id, offset, len, more);
-    memcpy(bytes + cut->headers_len + extra_len, cut->payload + offset, len);
+    uint8_t *chunk = bytes + cut->headers_len + extra_len;
+    const void *found = rte_pktmbuf_read(cut->frame, cut->headers_len + offset, len, chunk);
+    if (found != chunk)
+        memcpy(chunk, found, len);
     fragment->data_len = (uint16_t)(cut->headers_len + extra_len + len);
     fragment->pkt_len = fragment->data_len;
 }

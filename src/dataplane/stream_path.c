@@ -3,6 +3,9 @@
 // is touched, and a thread woken, once a poll.
 #include "dataplane/stream_path.h"
 
+#include "base/bytes.h"
+#include "base/checksum.h"
+#include "dataplane/fragmentation.h"
 #include "dataplane/transmit.h"
 
 #include <netinet/in.h>
@@ -71,6 +74,30 @@ bool stream_path_is_crowded(const struct worker *worker)
     return false;
 }
 
+// What may be cut up on its way needs an identification (RFC 6864 section 4.1).
+static void identify(struct worker *worker, struct rte_mbuf *frame)
+{
+    uint8_t *ip = rte_pktmbuf_mtod_offset(frame, uint8_t *, PACKET_ETHERNET_LEN);
+    uint16_t sum;
+    if (ip[0] >> 4 != 4)
+        return;
+    store_be16(ip + 4, worker->ipv4_id++);
+    memset(ip + 10, 0, sizeof(sum));
+    sum = checksum_field(checksum_add_bytes(0, ip, PACKET_IPV4_LEN));
+    memcpy(ip + 10, &sum, sizeof(sum));
+}
+
+// A thread's record: as long as the message in it, so it may have to be cut up.
+static void to_wire(struct worker *worker, struct rte_mbuf *frame)
+{
+    uint16_t mtu = (uint16_t)frame->hash.usr;
+    identify(worker, frame);
+    if (likely(rte_pktmbuf_pkt_len(frame) <= PACKET_ETHERNET_LEN + (uint32_t)mtu))
+        transmit(worker, frame);
+    else
+        fragment_and_transmit(worker, frame, mtu);
+}
+
 unsigned stream_path_receive(struct worker *worker, uint16_t thread, struct rte_mbuf **ret_frames,
                              unsigned *work)
 {
@@ -84,7 +111,7 @@ unsigned stream_path_receive(struct worker *worker, uint16_t thread, struct rte_
         if (stream_port_is_inner(frame->port))
             ret_frames[inner++] = frame;
         else
-            transmit(worker, frame);
+            to_wire(worker, frame);
     }
     return inner;
 }

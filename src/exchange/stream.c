@@ -20,6 +20,9 @@
 // RFC 8656 section 15: what a datagram of a stream's gets when nobody says otherwise.
 #define STREAM_TTL 64
 
+// Ethernet's addresses on the inner wire.
+static const uint8_t nobody[2 * RTE_ETHER_ADDR_LEN];
+
 void stream_set_pool(struct plane *plane, struct rte_mempool *pool)
 {
     plane->stream_pool = pool;
@@ -66,6 +69,17 @@ static uint64_t pseudo_header_sum(const uint8_t *ip, bool is_v4, uint16_t udp_le
     return checksum_add_16_bytes(sum, ip + offsetof(struct rte_ipv6_hdr, dst_addr));
 }
 
+// The frame's hash is what a worker and a thread say beside it. Without addresses there is nothing
+// in it.
+static void read_hop(const struct rte_mbuf *frame, struct stream_hop *ret_hop)
+{
+    const uint8_t *ethernet = rte_pktmbuf_mtod(frame, const uint8_t *);
+    if (memcmp(ethernet, nobody, sizeof(nobody)) == 0)
+        return;
+    memcpy(ret_hop->macs, ethernet, sizeof(ret_hop->macs));
+    ret_hop->mtu = (uint16_t)frame->hash.usr;
+}
+
 // A worker's message for a client: headers without options, as workers write them, in one buffer.
 static bool read_message(const struct rte_mbuf *frame, struct stream_packet *ret_frame)
 {
@@ -82,6 +96,7 @@ static bool read_message(const struct rte_mbuf *frame, struct stream_packet *ret
     };
     read_addresses(ip, is_v4, &ret_frame->server.ip, &ret_frame->client.ip);
     ret_frame->client.port = load_be16(udp + offsetof(struct rte_udp_hdr, dst_port));
+    read_hop(frame, &ret_frame->hop);
     return !has_sum || checksum_is_right(checksum_add_bytes(sum, udp, udp_len));
 }
 
@@ -99,7 +114,8 @@ static void read_datagram(const struct rte_mbuf *frame, struct stream_packet *re
                    &ret_frame->client.ip, &ret_frame->server.ip);
     ret_frame->client.port = load_be16(udp + offsetof(struct rte_udp_hdr, src_port));
     ret_frame->server.port = load_be16(udp + offsetof(struct rte_udp_hdr, dst_port));
-    memcpy(ret_frame->macs, ethernet, sizeof(ret_frame->macs));
+    memcpy(ret_frame->hop.macs, ethernet + RTE_ETHER_ADDR_LEN, RTE_ETHER_ADDR_LEN);
+    memcpy(ret_frame->hop.macs + RTE_ETHER_ADDR_LEN, ethernet, RTE_ETHER_ADDR_LEN);
 }
 
 bool stream_packet_read(const struct rte_mbuf *frame, struct stream_packet *ret_frame)
@@ -220,14 +236,17 @@ static struct rte_mbuf *make_frame(struct rte_mempool *pool, const struct way *w
 }
 
 static int send_frame(struct plane *plane, uint16_t thread, uint16_t worker, const struct way *way,
-                      struct span payload, uint16_t port, const uint8_t *ethernet_addresses)
+                      struct span payload, uint16_t port, const struct stream_hop *hop)
 {
     struct rte_ring *ring = plane->from_streams[thread][worker];
+    if (payload.len > STREAM_MESSAGE_MAX_LEN)
+        return -EMSGSIZE;
     if (rte_ring_free_count(ring) == 0)
         return -ENOBUFS;
-    struct rte_mbuf *frame = make_frame(plane->stream_pool, way, payload, port, ethernet_addresses);
+    struct rte_mbuf *frame = make_frame(plane->stream_pool, way, payload, port, hop->macs);
     if (frame == NULL)
         return -ENOMEM;
+    frame->hash.usr = hop->mtu;
     rte_ring_sp_enqueue(ring, frame); // there is room
     return 0;
 }
@@ -236,8 +255,6 @@ uint32_t stream_room(const struct plane *plane, uint16_t thread, uint16_t worker
 {
     return rte_ring_free_count(plane->from_streams[thread][worker]);
 }
-
-static const uint8_t nobody[2 * RTE_ETHER_ADDR_LEN];
 
 static uint16_t port_of(const struct client_key *client)
 {
@@ -249,9 +266,8 @@ int stream_send_message(struct plane *plane, uint16_t thread, uint16_t worker,
 {
     const struct ip_address unspecified = {.family = client->address.ip.family};
     const struct way way = {&client->address.ip, &unspecified, client->address.port, 0};
-    if (message.len > STREAM_MESSAGE_MAX_LEN)
-        return -EMSGSIZE;
-    return send_frame(plane, thread, worker, &way, message, port_of(client), nobody);
+    const struct stream_hop none = {};
+    return send_frame(plane, thread, worker, &way, message, port_of(client), &none);
 }
 
 // As a worker's answer to a message of the client's.
@@ -268,15 +284,7 @@ int stream_send_datagram(struct plane *plane, uint16_t thread, uint16_t worker,
 {
     const struct way way = {&wire->server.ip, &wire->client.ip, wire->server.port,
                             wire->client.port};
-    uint8_t turned[2 * RTE_ETHER_ADDR_LEN];
-    size_t headers_len =
-        sizeof(struct rte_ether_hdr) + sizeof(struct rte_ipv6_hdr) + sizeof(struct rte_udp_hdr);
-    if (payload.len + headers_len + RTE_PKTMBUF_HEADROOM >
-        rte_pktmbuf_data_room_size(plane->stream_pool))
-        return -EMSGSIZE;
-    memcpy(turned, wire->macs + RTE_ETHER_ADDR_LEN, RTE_ETHER_ADDR_LEN);
-    memcpy(turned + RTE_ETHER_ADDR_LEN, wire->macs, RTE_ETHER_ADDR_LEN);
-    return send_frame(plane, thread, worker, &way, payload, STREAM_PORT_WIRE, turned);
+    return send_frame(plane, thread, worker, &way, payload, STREAM_PORT_WIRE, &wire->hop);
 }
 
 // Waking up.

@@ -196,7 +196,10 @@ static void wait_some(struct run *run, struct party *party, struct input *input)
 
 static void answer_with(struct run *run, const struct party *party, const uint8_t message[20])
 {
-    dtls_server_send(run->fixture->server, &party->key, (struct span){message, sizeof(answer)});
+    const struct stream_hop none = {};
+
+    dtls_server_send(run->fixture->server, &party->key, (struct span){message, sizeof(answer)},
+                     &none);
     dtls_server_flush(run->fixture->server);
 }
 

@@ -115,8 +115,8 @@ struct fixture_client *fixture_client(const char *address, const char *server)
     assert_int_equal(transport_address_parse(address, &client->address), 0);
     assert_int_equal(transport_address_parse(server, &client->server), 0);
     memcpy(client->macs,
-           "server"
-           "client",
+           "client"
+           "server",
            sizeof(client->macs));
     client->ssl = SSL_new(client_context);
     assert_non_null(client->ssl);
@@ -274,7 +274,7 @@ void fixture_deliver_one(struct fixture *fixture, const struct fixture_client *c
         .is_datagram = true,
     };
 
-    memcpy(packet.macs, client->macs, sizeof(packet.macs));
+    memcpy(packet.hop.macs, client->macs, sizeof(packet.hop.macs));
     dtls_server_receive(fixture->server, &packet, client->worker);
     dtls_server_flush(fixture->server);
 }
@@ -315,6 +315,7 @@ static bool read_wire(const struct rte_mbuf *frame, struct fixture_client *clien
     bool is_v4 = client->address.ip.family == IP_FAMILY_V4;
     size_t ip_len = is_v4 ? 20 : 40, address_len = is_v4 ? 4 : 16;
     const uint8_t *udp = ethernet + 14 + ip_len;
+    uint8_t payload[FIXTURE_DATAGRAM];
 
     if (load_be16(ethernet + 12) != (is_v4 ? 0x0800 : 0x86DD) ||
         memcmp(udp - address_len, client->address.ip.bytes, address_len) != 0 ||
@@ -323,9 +324,11 @@ static bool read_wire(const struct rte_mbuf *frame, struct fixture_client *clien
     assert_memory_equal(udp - 2 * address_len, client->server.ip.bytes, address_len);
     assert_int_equal(load_be16(udp), client->server.port);
     assert_int_equal(frame->pkt_len, 14 + ip_len + load_be16(udp + 4));
-    assert_true(frame->pkt_len <= 14 + 1500);
     memcpy(client->seen_macs, ethernet, sizeof(client->seen_macs));
-    keep(&client->in, udp + 8, load_be16(udp + 4) - 8u);
+    client->seen_mtu = (uint16_t)frame->hash.usr;
+    keep(&client->in,
+         rte_pktmbuf_read(frame, 14 + (uint32_t)ip_len + 8, load_be16(udp + 4) - 8u, payload),
+         load_be16(udp + 4) - 8u);
     return true;
 }
 

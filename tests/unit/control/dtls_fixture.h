@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #define FIXTURE_DATAGRAMS 32
-#define FIXTURE_DATAGRAM  2048
+#define FIXTURE_DATAGRAM  16640
 
 // Listeners of the plane.
 #define FIXTURE_V4        "192.0.2.1:5349"
@@ -34,12 +34,13 @@ struct fixture_datagrams {
 
 struct fixture_client {
     struct transport_address address, server;
-    uint8_t macs[12];
+    uint8_t macs[12]; // of what goes to it: destination, source
     uint16_t worker;
     SSL *ssl;
     struct fixture_datagrams out, in; // to the server, from it
     // Of the last datagram from the server.
     uint8_t seen_macs[12];
+    uint16_t seen_mtu;
     uint16_t seen_worker;
 };
 

@@ -56,7 +56,7 @@ static void send_to(struct fixture *fixture, struct fixture_client *client, cons
 {
     const struct client_key key = key_of(client);
 
-    dtls_server_send(fixture->server, &key, (struct span){message, len});
+    dtls_server_send(fixture->server, &key, (struct span){message, len}, &(struct stream_hop){});
     fixture_collect(fixture, client);
 }
 
@@ -766,8 +766,8 @@ static void answers_go_where_the_last_good_record_came_from(void **state)
                         12);
     assert_int_equal(client->seen_worker, 0);
     memcpy(client->macs,
-           "SERVER"
-           "CLIENT",
+           "CLIENT"
+           "SERVER",
            12);
     client->worker = 1;
     fixture_client_say(client, "forged", 6);
@@ -792,28 +792,45 @@ static void answers_go_where_the_last_good_record_came_from(void **state)
     fixture_client_free(client);
 }
 
-static void a_message_is_no_longer_than_a_packet(void **state)
+static void a_message_is_no_longer_than_a_record(void **state)
 {
     struct fixture *fixture = *state;
     const char *const addresses[][2] = {{CLIENT_V4, FIXTURE_V4}, {CLIENT_V6, FIXTURE_V6}};
-    const size_t room[] = {1500 - 28, 1500 - 48};
-    static const uint8_t message[1500];
+    static const uint8_t message[16385];
 
     for (unsigned i = 0; i < 2; i++) {
         struct fixture_client *client = connect_client(fixture, addresses[i][0], addresses[i][1]);
-        // Record header, explicit nonce and tag of AES-GCM.
-        size_t longest = room[i] - 13 - 8 - 16;
         uint8_t heard[FIXTURE_DATAGRAM];
 
-        send_to(fixture, client, message, longest);
-        assert_int_equal(client->in.lens[0], room[i]);
-        assert_int_equal(fixture_client_hear(client, heard), longest);
-        send_to(fixture, client, message, longest + 1);
+        send_to(fixture, client, message, 16384);
+        assert_int_equal(client->in.lens[0], 16384 + STREAM_DTLS_RECORD_LEN);
+        assert_int_equal(fixture_client_hear(client, heard), 16384);
+        send_to(fixture, client, message, 16385);
         assert_int_equal(client->in.count, 0);
         assert_int_equal(fixture->counters->dropped_too_long, i + 1);
         assert_serves(fixture, client);
         fixture_client_free(client);
     }
+}
+
+static void what_is_relayed_goes_as_routes_say_and_the_rest_as_it_came(void **state)
+{
+    struct fixture *fixture = *state;
+    struct fixture_client *client = connect_client(fixture, CLIENT_V4, FIXTURE_V4);
+    const struct client_key key = key_of(client);
+    const struct stream_hop hop = {.macs = "gatewayours", .mtu = 1400};
+
+    assert_int_equal(client->seen_mtu, DTLS_SERVER_MTU);
+    dtls_server_send(fixture->server, &key, (struct span){(const uint8_t *)"data", 4}, &hop);
+    fixture_collect(fixture, client);
+    assert_hears(client, "data");
+    assert_memory_equal(client->seen_macs, hop.macs, 12);
+    assert_int_equal(client->seen_mtu, 1400);
+    send_to(fixture, client, "answer", 6);
+    assert_hears(client, "answer");
+    assert_memory_equal(client->seen_macs, client->macs, 12);
+    assert_int_equal(client->seen_mtu, DTLS_SERVER_MTU);
+    fixture_client_free(client);
 }
 
 static void flights_are_cut_up_by_dtls_and_not_by_ip(void **state)
@@ -985,7 +1002,8 @@ int main(void)
         CLAIM(a_hello_that_comes_twice_begins_nothing),
         CLAIM(what_was_damaged_or_came_twice_is_passed_over),
         CLAIM(answers_go_where_the_last_good_record_came_from),
-        CLAIM(a_message_is_no_longer_than_a_packet),
+        CLAIM(a_message_is_no_longer_than_a_record),
+        CLAIM(what_is_relayed_goes_as_routes_say_and_the_rest_as_it_came),
         CLAIM(flights_are_cut_up_by_dtls_and_not_by_ip),
         CLAIM(who_starts_again_in_a_handshake_is_served),
         CLAIM(plain_alerts_end_nothing_that_lives),

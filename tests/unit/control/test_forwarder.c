@@ -529,19 +529,27 @@ static void transports_and_threads_of_one_address_are_told_apart(void **state)
     }
 }
 
-static void nobody_asks_the_way_to_a_client_with_a_connection(void **state)
+// The adjacency of an allocation of that listener's client.
+static uint32_t adjacency_of_client(struct forwarder *forwarder, uint16_t listener)
 {
-    const struct client_key client = {.address = transport("192.0.2.7:7"), .listener = 2};
+    const struct client_key client = {.address = transport("192.0.2.7:7"), .listener = listener};
     struct turn_command *command;
 
-    add_streams();
     begin();
+    sent_count = 0;
     command = add(TURN_COMMAND_INSTALL_ALLOCATION, 1, 1);
-    forwarder_client_tuple(*state, &client, &command->allocation_info.five_tuple);
-    forwarder_carry_out(*state, &output, NULL);
-    for (unsigned i = 0; i < sent_count; i++)
-        assert_int_not_equal(sent[i].command.kind, COMMAND_SET_ADJACENCY);
-    assert_int_equal(sent[sent_count - 1].command.install_allocation.adjacency, ADJACENCY_NONE);
+    forwarder_client_tuple(forwarder, &client, &command->allocation_info.five_tuple);
+    forwarder_carry_out(forwarder, &output, NULL);
+    return sent[sent_count - 1].command.install_allocation.adjacency;
+}
+
+static void the_kernel_alone_knows_the_way_to_a_client_over_tcp(void **state)
+{
+    add_streams();
+    assert_int_equal(adjacency_of_client(*state, 2), ADJACENCY_NONE);
+    assert_int_equal(adjacency_of_client(*state, 5), ADJACENCY_NONE); // TLS
+    assert_int_equal(fake.next_adjacency, 0);
+    assert_int_equal(adjacency_of_client(*state, 3), 1); // DTLS
 }
 
 // A Connect's, which is there when the peer is.
@@ -591,7 +599,7 @@ int main(void)
         WITH_FORWARDER(only_what_has_moved_is_installed_again),
         WITH_FORWARDER(a_punt_names_its_listener_by_index),
         WITH_FORWARDER(transports_and_threads_of_one_address_are_told_apart),
-        WITH_FORWARDER(nobody_asks_the_way_to_a_client_with_a_connection),
+        WITH_FORWARDER(the_kernel_alone_knows_the_way_to_a_client_over_tcp),
     };
 
     return cmocka_run_group_tests_name("control/forwarder", tests, NULL, NULL);

@@ -144,8 +144,8 @@ static void a_request_is_answered_to_its_connection(void **state)
 {
     struct rig *rig = *state;
     const uint8_t binding[STUN_HEADER_LEN] = {0, 1, 0, 0, 0x21, 0x12, 0xA4, 0x42, 1, 2, 3};
-    const char *const clients[] = {CLIENT_V4, CLIENT_V6};
-    for (unsigned i = 0; i < 2; i++) {
+    const char *const clients[] = {CLIENT_V4, CLIENT_V6, CLIENT_V4};
+    for (unsigned i = 0; i < 3; i++) {
         const struct client_key key = client(clients[i], (uint16_t)(TCP_V4 + i));
         struct stream_packet frame;
         say(rig, 0, &key, binding, sizeof(binding));
@@ -153,6 +153,7 @@ static void a_request_is_answered_to_its_connection(void **state)
         assert_client(&frame, clients[i], key.listener);
         assert_int_equal(load_be16(frame.payload.data), 0x0101);
         assert_int_equal(load_be16(frame.payload.data + 2), frame.payload.len - STUN_HEADER_LEN);
+        assert_int_equal(frame.hop.mtu, 0);
         stream_packet_free(mbuf);
     }
     rig_sent_nothing(rig);
@@ -345,6 +346,8 @@ static void dtls_reaches_its_thread_as_it_came(void **state)
     struct rig *rig = *state;
     const uint8_t hello[] = {22, 0xFE, 0xFF, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 1, 0};
     const uint8_t options[4] = {1, 1, 1, 0};
+    static const uint8_t source_mac[6] = {2, 0, 0, 0, 0xAA, 0xAA};
+    static const uint8_t destination_mac[6] = {2, 0, 0, 0, 0xFF, 0};
     char text[TRANSPORT_ADDRESS_TEXT_LEN];
     struct stream_packet frame;
     struct wire wires[] = {
@@ -362,6 +365,8 @@ static void dtls_reaches_its_thread_as_it_came(void **state)
         assert_string_equal(transport_address_format(&frame.server, text), wires[i].destination);
         assert_int_equal(frame.payload.len, sizeof(hello));
         assert_memory_equal(frame.payload.data, hello, sizeof(hello));
+        assert_memory_equal(frame.hop.macs, source_mac, 6);
+        assert_memory_equal(frame.hop.macs + 6, destination_mac, 6);
         stream_packet_free(mbuf);
     }
 }
@@ -386,11 +391,11 @@ static void dtls_within_a_connection_is_nothing(void **state)
     assert_hears_nothing(rig, 0);
 }
 
-static void a_thread_answers_on_the_wire_to_where_a_datagram_came_from(void **state)
+static void a_thread_sends_on_the_wire_as_it_says(void **state)
 {
     struct rig *rig = *state;
     const uint8_t hello[] = {22, 0xFE, 0xFF, 0, 0};
-    struct stream_wire wire = {.macs = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2}};
+    struct stream_wire wire = {.hop = {.macs = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2}, .mtu = 1500}};
     struct wire_seen seen;
     const struct span span = {hello, sizeof(hello)};
     const char *const addresses[][2] = {{CLIENT_V4, LISTENER_V4}, {CLIENT_V6, LISTENER_V6}};
@@ -402,11 +407,142 @@ static void a_thread_answers_on_the_wire_to_where_a_datagram_came_from(void **st
         rig_sent_wire(rig, 0, &seen);
         assert_string_equal(seen.destination, addresses[i][0]);
         assert_string_equal(seen.source, addresses[i][1]);
-        assert_memory_equal(seen.destination_mac, wire.macs + 6, 6);
-        assert_memory_equal(seen.source_mac, wire.macs, 6);
+        assert_memory_equal(seen.destination_mac, wire.hop.macs, 6);
+        assert_memory_equal(seen.source_mac, wire.hop.macs + 6, 6);
         assert_int_equal(seen.len, sizeof(hello));
         assert_memory_equal(seen.payload, hello, sizeof(hello));
     }
+}
+
+// RFC 6864 section 4.1: routers may cut up what has no DF, and two with one identification would be
+// mixed up.
+static void each_of_its_datagrams_has_an_identification(void **state)
+{
+    struct rig *rig = *state;
+    struct stream_wire wire = {.hop.mtu = 1500};
+    struct wire_seen first, second;
+    assert_int_equal(transport_address_parse(CLIENT_V4, &wire.client), 0);
+    assert_int_equal(transport_address_parse(LISTENER_V4, &wire.server), 0);
+    for (unsigned i = 0; i < 2; i++) {
+        const struct span span = {rig_data, sizeof(rig_data)};
+        assert_int_equal(stream_send_datagram(rig->plane, 0, 0, &wire, span), 0);
+        rig_poll(rig);
+        rig_sent_wire(rig, 0, i == 0 ? &first : &second);
+    }
+    assert_false(first.dont_fragment);
+    assert_int_equal((uint16_t)(first.ip_id + 1), second.ip_id);
+}
+
+// Puts together what was sent: a UDP datagram, behind its header. Number of fragments.
+static unsigned gather(struct rig *rig, size_t mtu, uint8_t *ret_payload, size_t *ret_len)
+{
+    static uint8_t frame[RIG_FRAME_MAX], udp[RIG_FRAME_MAX];
+    unsigned count = 0;
+    size_t len, end = 0;
+    for (; (len = rig_sent(rig, 0, frame)) > 0; count++) {
+        bool is_v4 = frame[14] >> 4 == 4;
+        size_t headers = is_v4 ? 34 : 62;
+        size_t at = is_v4 ? (load_be16(frame + 20) & 0x1FFF) * 8u : load_be16(frame + 56) & 0xFFF8u;
+        assert_true(len - 14 <= mtu);
+        assert_int_equal(at, end);
+        memcpy(udp + at, frame + headers, len - headers);
+        end = at + len - headers;
+    }
+    assert_int_equal(load_be16(udp + 4), end);
+    memcpy(ret_payload, udp + 8, end - 8);
+    *ret_len = end - 8;
+    return count;
+}
+
+static void what_is_too_long_for_the_wire_is_cut_up(void **state)
+{
+    struct rig *rig = *state;
+    static uint8_t record[16421], seen[RIG_FRAME_MAX];
+    const struct span span = {record, sizeof(record)};
+    const char *const addresses[][2] = {{CLIENT_V4, LISTENER_V4}, {CLIENT_V6, LISTENER_V6}};
+    for (size_t i = 0; i < sizeof(record); i++)
+        record[i] = (uint8_t)(i * 13 + (i >> 8));
+    for (unsigned i = 0; i < 2; i++) {
+        struct stream_wire wire = {.hop.mtu = 1400};
+        size_t len;
+        assert_int_equal(transport_address_parse(addresses[i][0], &wire.client), 0);
+        assert_int_equal(transport_address_parse(addresses[i][1], &wire.server), 0);
+        assert_int_equal(stream_send_datagram(rig->plane, 0, 0, &wire, span), 0);
+        rig_poll(rig);
+        assert_int_equal(gather(rig, i == 0 ? 1400 : 1280, seen, &len), i == 0 ? 12 : 14);
+        assert_int_equal(len, sizeof(record));
+        assert_memory_equal(seen, record, sizeof(record));
+    }
+}
+
+static void send_long(struct rig *rig, const char *peer, const char *relayed, size_t len, bool df)
+{
+    static const uint8_t payload[9000];
+    struct wire wire = wire_of(peer, relayed, payload, len);
+    wire.dont_fragment = df;
+    rig_process_wire(rig, 0, &wire);
+}
+
+static void data_for_a_client_of_dtls_goes_as_routes_say(void **state)
+{
+    struct rig *rig = *state;
+    const struct client_key key = client(CLIENT_V4, DTLS_V4);
+    const uint8_t macs[12] = {2, 0, 0, 0, 0, 0xC1, 2, 0, 0, 0, 0xFF, 0};
+    struct stream_packet frame;
+    struct command command = {
+        .kind = COMMAND_SET_ADJACENCY,
+        .set_adjacency = {.index = RIG_TO_CLIENTS, .adjacency.port = rig->port},
+    };
+    install(rig, 0, 1, &key, 50001);
+    rig_permission(rig, 0, 1, "192.0.2.77");
+    for (unsigned i = 0; i < 2; i++) {
+        send_long(rig, i == 0 ? PEER_V4 : "192.0.2.77:900", RELAY_V4_LOCAL ":50001", 100, true);
+        struct rte_mbuf *mbuf = hear(rig, 0, &frame);
+        assert_memory_equal(frame.hop.macs, macs, 12);
+        assert_int_equal(frame.hop.mtu, 1500);
+        stream_packet_free(mbuf);
+    }
+    rig_command(rig, 0, &command);
+    send_long(rig, PEER_V4, RELAY_V4_LOCAL ":50001", 100, true);
+    assert_hears_nothing(rig, 0);
+    rig_dropped_once(rig, DROP_NO_NEIGHBOUR);
+}
+
+// RFC 8656 section 13.2, with the record's head and tag.
+static void a_peer_is_told_what_fits_into_a_record(void **state)
+{
+    struct rig *rig = *state;
+    const struct client_key key = client(CLIENT_V4, DTLS_V4);
+    static uint8_t error[RIG_FRAME_MAX];
+    const size_t headers_len = 20 + 8, told = 1500 - 37 - 48;
+    const size_t most = 1500 - headers_len - 37 - 4;
+    struct stream_packet frame;
+    install(rig, 0, 1, &key, 50001);
+    const size_t lens[] = {told - headers_len, most};
+    for (unsigned i = 0; i < 2; i++) {
+        send_long(rig, PEER_V4, RELAY_V4_LOCAL ":50001", lens[i], true);
+        struct rte_mbuf *mbuf = hear(rig, 0, &frame);
+        assert_int_equal(frame.payload.len, 4 + lens[i]);
+        stream_packet_free(mbuf);
+    }
+    send_long(rig, PEER_V4, RELAY_V4_LOCAL ":50001", most + 1, true);
+    assert_hears_nothing(rig, 0);
+    assert_true(rig_sent(rig, 0, error) > 14 + 20 + 8);
+    assert_int_equal(load_be16(error + 34), 3 << 8 | 4);
+    assert_int_equal(load_be16(error + 40), told);
+    assert_int_equal(rig_counter(rig, COUNTER_PACKET_TOO_BIG), 1);
+}
+
+static void what_may_be_cut_up_is_not_too_long_for_a_record(void **state)
+{
+    struct rig *rig = *state;
+    const struct client_key key = client(CLIENT_V4, DTLS_V4);
+    struct stream_packet frame;
+    install(rig, 0, 1, &key, 50001);
+    send_long(rig, PEER_V4, RELAY_V4_LOCAL ":50001", 9000, false);
+    struct rte_mbuf *mbuf = hear(rig, 0, &frame);
+    assert_int_equal(frame.payload.len, 4 + 9000);
+    stream_packet_free(mbuf);
 }
 
 static void a_full_queue_drops_and_counts(void **state)
@@ -482,7 +618,12 @@ int main(void)
         CLAIM(a_datagram_without_a_checksum_reaches_its_connection),
         CLAIM(dtls_reaches_its_thread_as_it_came),
         CLAIM(dtls_within_a_connection_is_nothing),
-        CLAIM(a_thread_answers_on_the_wire_to_where_a_datagram_came_from),
+        CLAIM(a_thread_sends_on_the_wire_as_it_says),
+        CLAIM(each_of_its_datagrams_has_an_identification),
+        CLAIM(what_is_too_long_for_the_wire_is_cut_up),
+        CLAIM(data_for_a_client_of_dtls_goes_as_routes_say),
+        CLAIM(a_peer_is_told_what_fits_into_a_record),
+        CLAIM(what_may_be_cut_up_is_not_too_long_for_a_record),
         CLAIM(a_full_queue_drops_and_counts),
         CLAIM(gives_its_cpu_to_a_thread_that_has_much_to_do),
         cmocka_unit_test_setup_teardown(without_dtls_its_datagrams_are_unknown, set_up_without_dtls,

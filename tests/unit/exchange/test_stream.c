@@ -131,8 +131,10 @@ static void an_answer_of_the_control_planes_is_read_as_a_workers(void **state)
         struct rte_mbuf *frame = stream_make_answer(plane, &key, message);
         struct stream_packet read;
         assert_non_null(frame);
+        frame->hash.usr = 1500; // whatever was there
         assert_true(stream_packet_read(frame, &read));
         assert_false(read.is_datagram);
+        assert_int_equal(read.hop.mtu, 0);
         assert_int_equal(read.listener, key.listener);
         assert_true(transport_address_equal(&read.client, &key.address));
         assert_int_equal(read.payload.len, 4);
