@@ -62,6 +62,7 @@ struct plane_config {
     uint16_t stream_listener_count;
     uint16_t stream_thread_count; // 0: no streams
     bool dtls;                    // what begins as DTLS, at a listener of UDP, is for these threads
+    bool proxied_clients;         // streams' clients may be of either family, whatever their listener's
     uint16_t relay_count;
     struct plane_relay relays[PLANE_RELAYS_MAX];
     uint16_t worker_count;

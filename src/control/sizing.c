@@ -89,6 +89,7 @@ void sizing_plane(const struct settings *settings, const struct turn_limits *lim
     config->rate_limit.answers_per_second = settings->unauthenticated_rate;
     config->rate_limit.burst = settings->unauthenticated_burst;
     config->max_bps = settings->max_bps;
+    config->proxied_clients = settings->proxy_protocol_from.count > 0;
 }
 
 uint32_t sizing_destinations(const struct plane_config *config)

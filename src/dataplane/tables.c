@@ -51,7 +51,7 @@ static bool sizes_are_valid(const struct plane_config *config)
 
 bool tables_have_ipv6(const struct plane_config *config)
 {
-    for (unsigned i = 0; i < config->listener_count; i++) {
+    for (unsigned i = 0; i < plane_listener_total(config); i++) {
         if (config->listeners[i].ip.family == IP_FAMILY_V6)
             return true;
     }
@@ -59,7 +59,7 @@ bool tables_have_ipv6(const struct plane_config *config)
         if (config->relays[i].local.family == IP_FAMILY_V6)
             return true;
     }
-    return false;
+    return config->proxied_clients;
 }
 
 int tables_init(struct tables *tables, const struct plane_config *config, int socket)

@@ -64,6 +64,26 @@ def test_a_client_is_who_the_header_says(lab, relay, authority, secure, family, 
         client.refresh(0)
 
 
+@pytest.fixture
+def ipv4_relay(lab, tmp_path):
+    addresses = [{"address": RELAY4}]
+    settings = {"listen": addresses, "relay": addresses, "proxy_protocol_from": [f"{CLIENT4_OTHER}/32"]}
+    with Relay(lab, tmp_path, **settings) as the_relay:
+        yield the_relay
+
+
+def test_a_client_may_have_ipv6_where_the_relay_has_none(lab, ipv4_relay):
+    before = header(PROXIED[6], (RELAY6, PORT))
+    sock = connect(lab, None, CLIENT4_OTHER, (RELAY4, PORT), before)
+    with StreamClient(lab, sock=sock) as client, lab.udp("peer", PEER4) as peer:
+        assert client.allocate().xor_address(stun.XOR_MAPPED_ADDRESS) == PROXIED[6]
+        client.bind(0x4000, peer.getsockname())
+        client.send_channel(0x4000, b"through")
+        assert peer.recvfrom(2048) == (b"through", client.relayed)
+        peer.sendto(b"and back", client.relayed)
+        assert client.receive() == (0x4000, None, b"and back")
+
+
 def test_a_balancer_speaks_for_itself_in_a_local_header(lab, relay):
     before = SIGNATURE + b"\x20\x00\x00\x00"
     with StreamClient(lab, sock=connect(lab, None, CLIENT4_OTHER, (RELAY4, PORT), before)) as client:

@@ -112,6 +112,7 @@ static void the_plane_gets_the_same_limits_and_rings_that_work(void **state)
     assert_int_equal(config.steerings_per_worker, 0);
     assert_int_equal(config.rate_limit.answers_per_second, 500);
     assert_int_equal(config.rate_limit.burst, 2000);
+    assert_false(config.proxied_clients);
     assert_true(is_power_of_two(config.command_ring_len));
     assert_true(is_power_of_two(config.punt_ring_len));
     assert_true(is_power_of_two(config.handoff_ring_len));

@@ -170,6 +170,12 @@ static void refuses_a_peer_of_a_family_that_is_not_configured(void **state)
     assert_true(tables_have_ipv6(&config));
     config.relay_count = 1;
     assert_false(tables_have_ipv6(&config));
+    config.stream_listener_count = 1; // beside the one that is left
+    assert_true(tables_have_ipv6(&config));
+    config.stream_listener_count = 0;
+    config.proxied_clients = true;
+    assert_true(tables_have_ipv6(&config));
+    config.proxied_clients = false;
     struct tables ipv4;
     assert_int_equal(tables_init(&ipv4, &config, SOCKET_ID_ANY), 0);
     struct command command;
