@@ -10,6 +10,7 @@ enum metric_type {
     METRIC_COUNTER, // its samples are called NAME_total
     METRIC_GAUGE,
     METRIC_INFO, // its sample is called NAME_info, and is 1
+    METRIC_HISTOGRAM, // its samples are called NAME_bucket, NAME_sum and NAME_count
 };
 
 // id, name, type, unit (which ends the name), labels, help
@@ -53,6 +54,8 @@ enum metric_type {
       "places taken in the worker's table of allocations")                                                             \
     X(WORKER_ALLOCATIONS_CAPACITY, "turnpike_worker_allocations_capacity", GAUGE, "", "",                              \
       "places in each worker's table of allocations")                                                                  \
+    X(CONTROL_DELAY, "turnpike_control_delay_seconds", HISTOGRAM, "seconds", "",                                       \
+      "how much later than due a timer of the control thread is served, as requests are")                              \
     X(RING_ENTRIES, "turnpike_ring_entries", GAUGE, "", "ring, worker", "what waits in the rings between threads")     \
     X(RING_CAPACITY, "turnpike_ring_capacity", GAUGE, "", "ring, worker", "what may wait there")                       \
     X(PACKET_BUFFERS_USED, "turnpike_packet_buffers_used", GAUGE, "", "",                                              \
@@ -156,7 +159,7 @@ enum metric {
     METRIC_COUNT,
 };
 
-// Static storage. The name is that of its samples in the text format: "turnpike_requests_total".
+// Static storage. The name is that of its samples in the text format, "turnpike_requests_total", but for histograms.
 const char *metric_name(enum metric metric);
 const char *metric_labels(enum metric metric); // "worker, direction", or ""
 const char *metric_help(enum metric metric);
@@ -183,5 +186,9 @@ void metric_sample(const struct metric_page *page, enum metric metric, const cha
 void metric_sample_real(const struct metric_page *page, enum metric metric, const char *labels, double value);
 // The whole of a metric that has one sample.
 void metric_add(const struct metric_page *page, enum metric metric, uint64_t value);
+// The whole of a histogram. bounds: of the buckets, as text, but for the last one, which has none; counts: of each
+// bucket alone, one more than there are bounds.
+void metric_histogram(const struct metric_page *page, enum metric metric, const char *const *bounds,
+                      unsigned bound_count, const uint64_t *counts, double sum);
 // After the last.
 void metric_page_end(const struct metric_page *page);

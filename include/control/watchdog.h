@@ -29,6 +29,14 @@ struct watchdog_config { // borrowed
     void *context;
 };
 
+// How much later than due the control thread looked: how long whoever asks it for something waits for its turn.
+#define WATCHDOG_DELAY_BOUNDS 9
+struct watchdog_delays {
+    uint64_t counts[WATCHDOG_DELAY_BOUNDS + 1]; // of each bound, those up to it and above the one before; then the rest
+    uint64_t sum_ms;
+};
+extern const char *const watchdog_delay_bounds[WATCHDOG_DELAY_BOUNDS]; // seconds, as text
+
 // The workers run. 0, -ENOMEM.
 int watchdog_create(const struct watchdog_config *config, struct watchdog **ret_watchdog);
 void watchdog_destroy(struct watchdog *watchdog);
@@ -37,6 +45,7 @@ void watchdog_destroy(struct watchdog *watchdog);
 // nobody looked, because the machine stood still, is nobody's fault.
 void watchdog_look(struct watchdog *watchdog, uint64_t now_ms);
 
+const struct watchdog_delays *watchdog_get_delays(const struct watchdog *watchdog);
 bool watchdog_worker_is_stuck(const struct watchdog *watchdog, uint16_t worker);
 unsigned watchdog_stuck_count(const struct watchdog *watchdog);
 // Has the control thread been kept from looking?

@@ -20,9 +20,10 @@ struct metric_row {
     const char *help;
 };
 
-#define SUFFIX_COUNTER "_total"
-#define SUFFIX_GAUGE   ""
-#define SUFFIX_INFO    "_info"
+#define SUFFIX_COUNTER   "_total"
+#define SUFFIX_GAUGE     ""
+#define SUFFIX_INFO      "_info"
+#define SUFFIX_HISTOGRAM ""
 
 static const struct metric_row rows[METRIC_COUNT] = {
 #define X(id, name, type, unit, labels, help)                                                      \
@@ -60,6 +61,8 @@ static const char *type_name(enum metric_type type, enum metric_format format)
 {
     if (type == METRIC_COUNTER)
         return "counter";
+    if (type == METRIC_HISTOGRAM)
+        return "histogram";
     return type == METRIC_INFO && format == METRIC_FORMAT_OPENMETRICS ? "info" : "gauge";
 }
 
@@ -101,6 +104,22 @@ void metric_add(const struct metric_page *page, enum metric metric, uint64_t val
 {
     metric_head(page, metric);
     metric_sample(page, metric, "", value);
+}
+
+void metric_histogram(const struct metric_page *page, enum metric metric, const char *const *bounds,
+                      unsigned bound_count, const uint64_t *counts, double sum)
+{
+    const char *name = rows[metric].name;
+    uint64_t below = 0;
+
+    metric_head(page, metric);
+    for (unsigned i = 0; i <= bound_count; i++) {
+        below += counts[i];
+        evbuffer_add_printf(page->text, "%s_bucket{le=\"%s\"} %" PRIu64 "\n", name,
+                            i < bound_count ? bounds[i] : "+Inf", below);
+    }
+    evbuffer_add_printf(page->text, "%s_sum %.3f\n", name, sum);
+    evbuffer_add_printf(page->text, "%s_count %" PRIu64 "\n", name, below);
 }
 
 void metric_page_end(const struct metric_page *page)

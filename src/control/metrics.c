@@ -325,6 +325,14 @@ static void write_turn(const struct metrics_sources *sources, const struct metri
     metric_add(page, METRIC_RELAY_PORTS_CAPACITY, relay_port_count(&sources->plane->config));
 }
 
+static void write_delays(const struct watchdog *watchdog, const struct metric_page *page)
+{
+    const struct watchdog_delays *delays = watchdog_get_delays(watchdog);
+
+    metric_histogram(page, METRIC_CONTROL_DELAY, watchdog_delay_bounds, WATCHDOG_DELAY_BOUNDS,
+                     delays->counts, (double)delays->sum_ms / 1000);
+}
+
 static void write_tables(const struct metrics_sources *sources, const struct metric_page *page)
 {
     const struct plane_config *config = &sources->plane->config;
@@ -460,6 +468,7 @@ void metrics_write(const struct metrics_sources *sources, const struct metric_pa
     write_drops(page, &workers);
     write_turn(sources, page, &workers.sum);
     write_tables(sources, page);
+    write_delays(sources->watchdog, page);
     write_rings(sources->plane, page, METRIC_RING_ENTRIES);
     write_rings(sources->plane, page, METRIC_RING_CAPACITY);
     write_ports(sources->ports, page);

@@ -20,10 +20,25 @@ struct watchdog {
     struct watchdog_config config;
     struct event *timer;
     uint64_t looked_ms;
+    struct watchdog_delays delays;
     struct watched_worker workers[PLANE_WORKERS_MAX];
 };
 
 static const struct timeval interval = {.tv_usec = WATCHDOG_INTERVAL_MS * 1000};
+
+const char *const watchdog_delay_bounds[WATCHDOG_DELAY_BOUNDS] = {
+    "0.001", "0.002", "0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5"};
+static const uint64_t bounds_ms[WATCHDOG_DELAY_BOUNDS] = {1, 2, 5, 10, 25, 50, 100, 250, 500};
+
+static void count_delay(struct watchdog_delays *delays, uint64_t delay_ms)
+{
+    unsigned bound = 0;
+
+    while (bound < WATCHDOG_DELAY_BOUNDS && delay_ms > bounds_ms[bound])
+        bound++;
+    delays->counts[bound]++;
+    delays->sum_ms += delay_ms;
+}
 
 static uint64_t rounds_of(const struct watchdog *watchdog, uint16_t worker)
 {
@@ -76,6 +91,8 @@ void watchdog_look(struct watchdog *watchdog, uint64_t now_ms)
     uint64_t passed_ms = now_ms - watchdog->looked_ms;
     bool is_news = false;
 
+    count_delay(&watchdog->delays,
+                passed_ms > WATCHDOG_INTERVAL_MS ? passed_ms - WATCHDOG_INTERVAL_MS : 0);
     if (passed_ms > 2 * WATCHDOG_INTERVAL_MS)
         passed_ms = 2 * WATCHDOG_INTERVAL_MS;
     watchdog->looked_ms = now_ms;
@@ -114,6 +131,11 @@ void watchdog_destroy(struct watchdog *watchdog)
     if (watchdog->timer)
         event_free(watchdog->timer);
     free(watchdog);
+}
+
+const struct watchdog_delays *watchdog_get_delays(const struct watchdog *watchdog)
+{
+    return &watchdog->delays;
 }
 
 bool watchdog_worker_is_stuck(const struct watchdog *watchdog, uint16_t worker)

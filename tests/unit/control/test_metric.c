@@ -148,6 +148,24 @@ static void openmetrics_has_families_units_and_an_end(void **state)
     free(text);
 }
 
+static void a_histogram_adds_up(void **state)
+{
+    static const char *const bounds[] = {"0.1", "0.5"};
+    static const uint64_t counts[] = {3, 0, 4};
+    const struct metric_page page = {evbuffer_new(), METRIC_FORMAT_TEXT};
+
+    (void)state;
+    metric_histogram(&page, METRIC_CONTROL_DELAY, bounds, 2, counts, 2.5);
+    evbuffer_add(page.text, "", 1);
+    assert_string_equal(strchr(strchr((char *)evbuffer_pullup(page.text, -1), '\n') + 1, '\n') + 1,
+                        "turnpike_control_delay_seconds_bucket{le=\"0.1\"} 3\n"
+                        "turnpike_control_delay_seconds_bucket{le=\"0.5\"} 3\n"
+                        "turnpike_control_delay_seconds_bucket{le=\"+Inf\"} 7\n"
+                        "turnpike_control_delay_seconds_sum 2.500\n"
+                        "turnpike_control_delay_seconds_count 7\n");
+    evbuffer_free(page.text);
+}
+
 static void the_accept_header_chooses(void **state)
 {
     static const struct {
@@ -192,7 +210,7 @@ static void the_accept_header_chooses(void **state)
 
 static void the_documentation_lists_every_metric(void **state)
 {
-    static const char *const types[] = {"counter", "gauge", "info"};
+    static const char *const types[] = {"counter", "gauge", "info", "histogram"};
     char *text = calloc(1, 1 << 18);
     FILE *file = fopen(SOURCE_ROOT "/docs/metrics.md", "r");
     unsigned missing = 0;
@@ -226,6 +244,7 @@ int main(void)
         cmocka_unit_test(helps_are_plain_text),
         cmocka_unit_test(the_text_format_is_what_prometheus_reads),
         cmocka_unit_test(openmetrics_has_families_units_and_an_end),
+        cmocka_unit_test(a_histogram_adds_up),
         cmocka_unit_test(the_accept_header_chooses),
         cmocka_unit_test(the_documentation_lists_every_metric),
     };

@@ -90,6 +90,17 @@ const struct tcp_relay_counters *tcp_relay_counters(const struct tcp_relay *rela
     return &counters;
 }
 
+const char *const watchdog_delay_bounds[WATCHDOG_DELAY_BOUNDS] = {"0.1", "0.2", "0.3", "0.4", "0.5",
+                                                                  "0.6", "0.7", "0.8", "0.9"};
+
+const struct watchdog_delays *watchdog_get_delays(const struct watchdog *watchdog)
+{
+    static const struct watchdog_delays delays = {.counts = {5, [9] = 2}, .sum_ms = 12345};
+
+    (void)watchdog;
+    return &delays;
+}
+
 bool watchdog_worker_is_stuck(const struct watchdog *watchdog, uint16_t worker)
 {
     (void)watchdog;
@@ -283,6 +294,9 @@ static void what_is_in_use_is_there(void **state)
     for (uint64_t value = 901001; value <= 901006; value++)
         assert_value(fixture, value, 1);
     assert_line(fixture, "turnpike_worker_stuck{worker=\"0\"} 0");
+    assert_line(fixture, "turnpike_control_delay_seconds_bucket{le=\"0.9\"} 5");
+    assert_line(fixture, "turnpike_control_delay_seconds_bucket{le=\"+Inf\"} 7");
+    assert_line(fixture, "turnpike_control_delay_seconds_sum 12.345");
     assert_line(fixture, "turnpike_worker_stuck{worker=\"1\"} 1");
     assert_line(fixture, "turnpike_worker_allocations{worker=\"1\"} 902001");
     assert_line(fixture, "turnpike_next_hops{state=\"resolved\"} 3");

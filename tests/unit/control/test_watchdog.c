@@ -148,6 +148,32 @@ static void a_machine_that_stood_still_accuses_nobody(void **state)
     assert_true(watchdog_is_late(fixture->watchdog, now_ms + WATCHDOG_LATE_MS + 1));
 }
 
+static void it_is_counted_how_late_the_control_thread_is(void **state)
+{
+    static const struct {
+        unsigned late_ms, bucket;
+    } cases[] = {{0, 0}, {1, 0}, {2, 1}, {3, 2}, {50, 5}, {51, 6}, {500, 8}, {501, 9}, {60000, 9}};
+    struct fixture *fixture = *state;
+    const struct watchdog_delays *delays = watchdog_get_delays(fixture->watchdog);
+    uint64_t sum_ms = 0;
+
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        uint64_t before = delays->counts[cases[i].bucket];
+
+        now_ms += WATCHDOG_INTERVAL_MS + cases[i].late_ms;
+        sum_ms += cases[i].late_ms;
+        watchdog_look(fixture->watchdog, now_ms);
+        assert_int_equal(delays->counts[cases[i].bucket], before + 1);
+        assert_int_equal(delays->sum_ms, sum_ms);
+    }
+    // After a late one the next may come early, and is not late.
+    now_ms += 1;
+    watchdog_look(fixture->watchdog, now_ms);
+    assert_int_equal(delays->sum_ms, sum_ms);
+    for (unsigned i = 0; i < WATCHDOG_DELAY_BOUNDS; i++)
+        assert_true(strtod(watchdog_delay_bounds[i], NULL) > 0);
+}
+
 static void the_event_base_has_it_look(void **state)
 {
     struct fixture *fixture = *state;
@@ -169,6 +195,7 @@ int main(void)
         CASE(it_is_said_once_and_so_is_its_recovery),
         CASE(a_worker_that_goes_round_now_and_then_is_not_stuck),
         CASE(a_machine_that_stood_still_accuses_nobody),
+        CASE(it_is_counted_how_late_the_control_thread_is),
         CASE(the_event_base_has_it_look),
     };
 
