@@ -25,6 +25,8 @@
 // Connections taken in one tick, 800 a second.
 #define TICK_US          20000
 #define ACCEPTS_PER_TICK 16
+// And while there is nobody.
+#define IDLE_TICK_S 1
 // How many of the oldest make room for others.
 #define EVICTIONS 8
 // Without a byte of the client's.
@@ -45,21 +47,27 @@ struct http_server {
     struct http_connection connections[HTTP_SERVER_CONNECTIONS_MAX]; // the oldest first
     unsigned connection_count;
     unsigned accepted; // in this tick
-    bool is_paused;
+    bool is_busy;      // ticks are short
 };
 
 static const struct timeval tick_interval = {.tv_usec = TICK_US};
+static const struct timeval idle_interval = {.tv_sec = IDLE_TICK_S};
+
+static void set_pace(struct http_server *server, bool is_busy)
+{
+    if (is_busy != server->is_busy)
+        event_add(server->tick, is_busy ? &tick_interval : &idle_interval);
+    server->is_busy = is_busy;
+}
 
 static void pause_listeners(struct http_server *server)
 {
-    server->is_paused = true;
     for (unsigned i = 0; i < server->listener_count; i++)
         evconnlistener_disable(server->listeners[i]);
 }
 
 static void resume_listeners(struct http_server *server)
 {
-    server->is_paused = false;
     for (unsigned i = 0; i < server->listener_count; i++)
         evconnlistener_enable(server->listeners[i]);
 }
@@ -111,10 +119,9 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
     forget_ended(server);
     cut_old(server);
     server->accepted = 0;
-    if (server->is_paused && server->connection_count < HTTP_SERVER_CONNECTIONS_MAX)
+    if (server->connection_count < HTTP_SERVER_CONNECTIONS_MAX)
         resume_listeners(server);
-    if (!server->is_paused && server->connection_count == 0)
-        event_del(server->tick);
+    set_pace(server, server->connection_count > 0);
 }
 
 static void keep(struct http_server *server, struct bufferevent *bufev)
@@ -122,9 +129,7 @@ static void keep(struct http_server *server, struct bufferevent *bufev)
     bufferevent_incref(bufev);
     server->connections[server->connection_count++] =
         (struct http_connection){bufev, clock_monotonic_ms()};
-    // Not put off by each that comes.
-    if (!event_pending(server->tick, EV_TIMEOUT, NULL))
-        event_add(server->tick, &tick_interval);
+    set_pace(server, true);
     if (server->connection_count == HTTP_SERVER_CONNECTIONS_MAX) {
         for (unsigned i = 0; i < EVICTIONS; i++)
             cut(&server->connections[i]);
@@ -132,6 +137,14 @@ static void keep(struct http_server *server, struct bufferevent *bufev)
     } else if (++server->accepted == ACCEPTS_PER_TICK) {
         pause_listeners(server);
     }
+}
+
+// For want of file descriptors, say. What waits would have us called again at once: until the next
+// tick nobody looks.
+static void on_accept_error(struct evconnlistener *listener, void *context)
+{
+    (void)context;
+    evconnlistener_disable(listener);
 }
 
 // There is room: listeners are off while there is none.
@@ -213,7 +226,7 @@ int http_server_create(const struct http_server_config *config, struct http_serv
     server->config = *config;
     server->http = evhttp_new(config->base);
     server->tick = event_new(config->base, -1, EV_PERSIST, on_tick, server);
-    if (!server->http || !server->tick) {
+    if (!server->http || !server->tick || event_add(server->tick, &idle_interval) < 0) {
         http_server_destroy(server);
         return -ENOMEM;
     }
@@ -279,6 +292,7 @@ int http_server_listen(struct http_server *server, const struct transport_addres
         evconnlistener_free(listener);
         return -ENOMEM;
     }
+    evconnlistener_set_error_cb(listener, on_accept_error);
     server->listeners[server->listener_count++] = listener;
     return 0;
 }

@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -31,6 +32,19 @@ static uint64_t now_ms;
 uint64_t clock_monotonic_ms(void)
 {
     return now_ms;
+}
+
+static bool wants_files;
+static unsigned accept_calls;
+
+// libevent's calls, too.
+int accept4(int fd, struct sockaddr *name, socklen_t *len, int flags)
+{
+    accept_calls++;
+    if (!wants_files)
+        return (int)syscall(SYS_accept4, fd, name, len, flags);
+    errno = EMFILE;
+    return -1;
 }
 
 struct fixture {
@@ -375,6 +389,26 @@ static void a_burst_of_connections_is_taken_in_pieces(void **state)
         close(fds[i]);
 }
 
+// Whoever waits then would have the thread look again at once.
+static void a_want_of_file_descriptors_is_waited_out(void **state)
+{
+    static const char request[] = "GET /page HTTP/1.1\r\nHost: a\r\n\r\n";
+    struct fixture *fixture = *state;
+    int fd = connect_to(fixture);
+    char text[4096];
+
+    assert_true(send(fd, request, strlen(request), 0) > 0);
+    wants_files = true;
+    accept_calls = 0;
+    run_for_ms(fixture, 1500);
+    wants_files = false;
+    assert_in_range(accept_calls, 1, 3);
+    run_for_ms(fixture, 1500);
+    assert_true(receive_all(fixture, fd, text, sizeof(text)));
+    assert_non_null(strstr(text, "you asked for /page"));
+    close(fd);
+}
+
 static void an_address_that_is_taken_is_an_error(void **state)
 {
     struct fixture *fixture = *state;
@@ -416,6 +450,7 @@ int main(void)
         CASE(who_says_nothing_is_cut_off),
         CASE(a_flood_of_connections_makes_way),
         CASE(a_burst_of_connections_is_taken_in_pieces),
+        CASE(a_want_of_file_descriptors_is_waited_out),
         CASE(an_address_that_is_taken_is_an_error),
         CASE(connections_end_with_the_server),
     };
