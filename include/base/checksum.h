@@ -52,8 +52,8 @@ static inline uint64_t checksum_add_u64(uint64_t sum, uint64_t word)
 // The same in fewer steps, for a sum that nothing but such words goes into.
 static inline uint64_t checksum_carry_u64(uint64_t sum, uint64_t word)
 {
-    sum += word;
-    return sum + (sum < word);
+    uint64_t carry = __builtin_add_overflow(sum, word, &sum);
+    return sum + carry;
 }
 
 static inline uint64_t checksum_add_4_bytes(uint64_t sum, const void *bytes)
@@ -95,4 +95,10 @@ static inline uint16_t checksum_udp_field(uint64_t sum)
 static inline uint16_t checksum_fold_u32(uint32_t sum)
 {
     return (uint16_t)((sum + (sum << 16 | sum >> 16)) >> 16);
+}
+
+// The same, but of a multiple of 65535 it is 0, as an IPv4 header's checksum is: no such header sums up to 0.
+static inline uint16_t checksum_fold_below(uint32_t sum)
+{
+    return (uint16_t)((sum + (sum << 16 | sum >> 16) + 1) >> 16);
 }

@@ -49,9 +49,13 @@ static __rte_always_inline bool allowance_spend(struct worker *worker, struct ch
     struct channel_way *way =
         direction == DIRECTION_TO_PEER ? &channel->to_peer : &channel->to_client;
     int32_t charge = (int32_t)data_len + ALLOWANCE_PACKET_LEN;
-    if (unlikely(way->allowance < charge) && !allowance_take(worker, channel, direction, charge))
-        return false;
-    way->allowance -= charge;
+    int32_t left = way->allowance - charge;
+    if (unlikely(left < 0)) {
+        if (!allowance_take(worker, channel, direction, charge))
+            return false;
+        left = way->allowance - charge;
+    }
+    way->allowance = left;
     way->packets++;
     return true;
 }

@@ -23,8 +23,8 @@ struct channel_way {
     uint32_t adjacency;
     int32_t allowance;  // see dataplane/allowance.h
     uint16_t packets;   // the same
-    uint16_t ip_change; // what a rewrite adds to IPv4's checksum, as a number: for the addresses,
-                        // the length of ChannelData's header, a hop
+    uint16_t ip_change; // what a rewrite adds to IPv4's checksum, in memory's order: for the
+                        // addresses, the length of ChannelData's header, a hop
 };
 
 // One line forwards IPv4 in both directions, says whether the entry is the one that was asked for,
@@ -36,8 +36,9 @@ struct channel {
     uint64_t peer[2];
     struct channel_way to_peer;
     struct channel_way to_client;
-    uint16_t udp_change; // what a rewrite towards the client adds to UDP's checksum, and one
-                         // towards the peer takes off, as a number
+    // What a rewrite adds to UDP's checksum, but for the payload's length, as a number.
+    uint16_t udp_change_to_peer;
+    uint16_t udp_change_to_client;
     uint8_t relay;
     uint8_t hairpin;     // index of the relay that has the peer's address, TABLE_RELAY_NONE
     uint8_t peer_family; // enum ip_family; IP_FAMILY_NONE: the channel is gone

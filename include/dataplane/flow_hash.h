@@ -30,7 +30,7 @@ void flow_hash_share(struct flow_hash_keys *keys, const uint8_t secret[FLOW_HASH
 
 static inline aes_block flow_hash_round_key(const struct flow_hash_keys *keys, unsigned round)
 {
-    return aes_load(keys->rounds[round]);
+    return aes_load_aligned(keys->rounds[round]);
 }
 
 static inline aes_block flow_hash_mix(const struct flow_hash_keys *keys, aes_block state, unsigned from)
@@ -53,6 +53,18 @@ static inline uint64_t flow_hash_short(const struct flow_hash_keys *keys, uint64
 #endif
     const uint64_t words[2] = {first, second};
     return siphash(&keys->sip, words, sizeof(words));
+}
+
+// The same of both words where they lie.
+static inline uint64_t flow_hash_short_at(const struct flow_hash_keys *keys, const uint64_t words[2])
+{
+#ifdef AES_IS_KNOWN
+    if (__builtin_expect(keys->has_aes, true)) {
+        aes_block block = aes_xor(aes_load(words), flow_hash_round_key(keys, 0));
+        return aes_first(flow_hash_mix(keys, block, 1));
+    }
+#endif
+    return siphash(&keys->sip, words, 2 * sizeof(words[0]));
 }
 
 // Of a key of two words and 16 bytes.

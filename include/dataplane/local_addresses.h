@@ -64,9 +64,9 @@ void local_addresses_init(struct local_addresses *addresses, const struct plane_
 
 static inline unsigned local_addresses_bucket(const uint8_t *ip, size_t ip_len)
 {
-    uint64_t words[2] = {0, 0};
+    uint32_t words[4] = {0};
     memcpy(words, ip, ip_len);
-    return (unsigned)(((words[0] ^ words[1]) * 0x9E3779B97F4A7C15u) >> 56);
+    return ((words[0] ^ words[1] ^ words[2] ^ words[3]) * 0x9E3779B1u) >> 24;
 }
 
 static inline const struct local_address *

@@ -38,6 +38,16 @@ static inline uint32_t table_value_index(uint32_t value)
     return value & TABLE_INDEX_MAX;
 }
 
+// An index that may be none, TABLE_NONE above all, as one that can be looked at: 0 then. Whether
+// the entry is the one, it says itself.
+static inline uint32_t table_guess(uint32_t index, uint32_t capacity)
+{
+    uint32_t is_one = -(uint32_t)(index < capacity); // all bits
+    // Or the compiler makes a branch of it, which is as random as where packets land.
+    __asm__("" : "+r"(is_one));
+    return index & is_one;
+}
+
 enum table_family {
     TABLE_V4,
     TABLE_V6,

@@ -90,11 +90,7 @@ static inline uint32_t tables_find(const struct tables *tables, const struct flo
 // The index in a value of that kind, of which there are so many; 0 of any other.
 static inline uint32_t tables_index(uint32_t value, enum table_value_kind kind, uint32_t capacity)
 {
-    uint32_t index = value ^ table_value(kind, 0);
-    uint32_t is_kind = index < capacity;
-    // Or the compiler makes a branch of it, which is as random as where packets land.
-    __asm__("" : "+r"(is_kind));
-    return index & -is_kind;
+    return table_guess(value ^ table_value(kind, 0), capacity);
 }
 
 // The first step of a lookup in a burst: the index that the first value with this hash's tag has,

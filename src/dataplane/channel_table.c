@@ -157,10 +157,12 @@ static void set_changes(const struct tables *tables, struct channel *entry, uint
                           2 * header_len; // in the header and in the pseudo-header (RFC 768)
     uint64_t peer_sum = peer_ips + channel_peer_port_be(entry) + channel_relay_port_be(entry);
     entry->to_peer.ip_change =
-        __builtin_bswap16(checksum_fold(client_ips + header_len + checksum_negate(peer_ips) + hop));
+        checksum_fold(client_ips + header_len + hop + checksum_negate(peer_ips));
     entry->to_client.ip_change =
-        __builtin_bswap16(checksum_fold(peer_ips + checksum_negate(client_ips + header_len) + hop));
-    entry->udp_change = __builtin_bswap16(checksum_fold(peer_sum + checksum_negate(client_sum)));
+        checksum_fold(peer_ips + hop + checksum_negate(client_ips + header_len));
+    entry->udp_change_to_peer =
+        __builtin_bswap16(checksum_fold(client_sum + checksum_negate(peer_sum)));
+    entry->udp_change_to_client = (uint16_t)~entry->udp_change_to_peer;
 }
 
 static int add(struct tables *tables, uint32_t allocation, const struct command *command,

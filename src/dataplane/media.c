@@ -15,6 +15,7 @@
 #include "dataplane/foreign.h"
 #include "dataplane/handoff.h"
 #include "dataplane/indications.h"
+#include "dataplane/lanes.h"
 #include "dataplane/leg.h"
 #include "dataplane/plain.h"
 #include "dataplane/stateless_answer.h"
@@ -26,19 +27,25 @@
 #include <rte_mbuf.h>
 #include <rte_prefetch.h>
 
+#define LEAST_LEN (PACKET_ETHERNET_LEN + PACKET_UDP_LEN + CHANNEL_DATA_HEADER_LEN)
+
 #define ETHERNET_TYPE_IPV6_BE 0xDD86
 
-// Eight bytes from the Ethernet header's type on, and the next eight, as numbers: type, version,
-// class, total length, id; fragment, TTL, protocol, checksum and the source's first half.
-#define IPV4_FIRST_MASK    UINT64_C(0xFFFFFF0000000000)
-#define IPV4_FIRST_COMMON  UINT64_C(0x0800450000000000)
-#define IPV4_SECOND_MASK   UINT64_C(0x3FFF00FF00000000)
-#define IPV4_SECOND_COMMON UINT64_C(0x0000001100000000) // UDP, no fragment
-#define IPV4_SECOND_KEPT   UINT64_C(0x4000FFFF00000000)
-#define IPV4_DONT_FRAGMENT UINT64_C(0x4000000000000000)
-#define IPV4_TTL_SHIFT     40
-#define IPV4_SUM_SHIFT     16
-#define IPV4_LEN_SHIFT     16
+// What a port may have said about checksums that keeps a datagram from this way, or saves a sum.
+#define VERDICTS (RTE_MBUF_F_RX_IP_CKSUM_MASK | RTE_MBUF_F_RX_L4_CKSUM_BAD)
+
+// What is common about an IPv4 header, from the Ethernet header's type on, and the bits that say
+// so: type, version and length; no fragment; UDP.
+#define IPV4_COMMON      ((lanes){0x08, 0, 0x45, 0, 0, 0, 0, 0, 0, 0, 0, IPPROTO_UDP, 0, 0, 0, 0})
+#define IPV4_COMMON_BITS ((lanes){0xFF, 0xFF, 0xFF, 0, 0, 0, 0, 0, 0xBF, 0xFF, 0, 0xFF, 0, 0, 0, 0})
+
+// From there on, too: what of it stays, a hop, and which of its words change.
+#define IPV4_KEPT          ((lanes){0xFF, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0})
+#define IPV4_HOP           ((lanes){0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0})
+#define IPV4_LEN_WORD      2
+#define IPV4_ID_WORD       3
+#define IPV4_SUM_WORD      6
+#define IPV4_DONT_FRAGMENT 0x40 // of the byte that flags begin in
 
 // The first eight bytes of an IPv6 header, as a number: version, class, label; length, next header,
 // hop limit.
@@ -61,6 +68,7 @@ struct media {
     unsigned hashed_count; // of clients that were handed over with their bucket; they are the first
     const struct relay_slot *unbound_slots[WORKER_BURST];
     const struct relay_slot *peer_slots[WORKER_BURST];
+    struct channel *peer_channels[WORKER_BURST]; // that they may be of
 };
 
 // A burst on its way.
@@ -100,30 +108,22 @@ static __rte_always_inline size_t address_len(enum ip_family family)
 
 // First stage: what it is.
 
-static __rte_always_inline bool ipv4_sum_is_right(const struct rte_mbuf *frame, const uint8_t *ip)
+// The first eight bytes, whose last two are one of two words, and four more carry nothing.
+static __rte_always_inline bool ipv4_sum_is_right(const uint8_t *ip)
 {
-    uint64_t verdict = frame->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK;
-    if (verdict != RTE_MBUF_F_RX_IP_CKSUM_UNKNOWN)
-        return verdict == RTE_MBUF_F_RX_IP_CKSUM_GOOD;
-    uint64_t sum = checksum_carry_u64(plain_load_u64(ip), plain_load_u64(ip + 8));
-    return checksum_is_right(checksum_carry_u64(sum, plain_load_u32(ip + 16)));
+    uint64_t sum = plain_load_u64(ip) + plain_load_u32(ip + 8);
+    return checksum_is_right(checksum_carry_u64(sum, plain_load_u64(ip + 12)));
 }
 
-// Whether the headers are as usual. len: from ip on; enough for them.
-static __rte_always_inline bool ipv4_is_common(const struct rte_mbuf *frame, const uint8_t *ip,
-                                               uint32_t len)
+// Whether the headers are as usual. ip_room: what the frame has from ip on; enough for headers.
+static __rte_always_inline bool ipv4_is_common(const uint8_t *ip, uint32_t ip_room)
 {
-    const uint64_t first_mask = rte_be_to_cpu_64(IPV4_FIRST_MASK);
-    const uint64_t first_common = rte_be_to_cpu_64(IPV4_FIRST_COMMON);
-    const uint64_t second_mask = rte_be_to_cpu_64(IPV4_SECOND_MASK);
-    const uint64_t second_common = rte_be_to_cpu_64(IPV4_SECOND_COMMON);
-    uint64_t first = plain_load_u64(ip - 2), second = plain_load_u64(ip + 6);
-    uint32_t udp_len = load_be16(ip + PACKET_IPV4_LEN + 4);
-    uint32_t total_len = load_be16(ip + 2);
-    return (((first & first_mask) ^ first_common) | ((second & second_mask) ^ second_common)) ==
-               0 &&
-           ip[8] > 1 && total_len == PACKET_IPV4_LEN + udp_len && total_len <= len &&
-           likely(ipv4_sum_is_right(frame, ip));
+    const uint32_t headers_len = PACKET_IPV4_LEN + PACKET_UDP_LEN;
+    uint32_t data_len = (uint16_t)load_be32(ip) - headers_len; // huge: too short
+    uint32_t udp = load_be32(ip + PACKET_IPV4_LEN + 4);
+    return !unlikely(lanes_have(lanes_load(ip - 2) ^ IPV4_COMMON, IPV4_COMMON_BITS) || ip[8] <= 1 ||
+                     data_len > ip_room - headers_len || data_len + PACKET_UDP_LEN != udp >> 16 ||
+                     (uint16_t)udp == 0);
 }
 
 static __rte_always_inline bool ipv6_is_common(const uint8_t *ip, uint32_t len)
@@ -132,7 +132,7 @@ static __rte_always_inline bool ipv6_is_common(const uint8_t *ip, uint32_t len)
     uint32_t udp_len = load_be16(ip + PACKET_IPV6_LEN + 4);
     return plain_load_u16(ip - 2) == ETHERNET_TYPE_IPV6_BE && (first & IPV6_MASK) == IPV6_COMMON &&
            (uint8_t)first > 1 && (uint16_t)(first >> IPV6_LEN_SHIFT) == udp_len &&
-           PACKET_IPV6_LEN + udp_len <= len;
+           udp_len >= PACKET_UDP_LEN && PACKET_IPV6_LEN + udp_len <= len;
 }
 
 static __rte_always_inline const struct local_address *
@@ -175,11 +175,29 @@ static __rte_always_inline bool sort_message(const struct worker *worker, struct
     return true;
 }
 
+// How many of a burst are clients' and peers', while it is sorted.
+struct sorted {
+    size_t clients;
+    size_t peers;
+};
+
+// Written to both lists, of which one grows.
+static __rte_always_inline void sorted_add(struct sorted *sorted, struct media *media,
+                                           struct rte_mbuf *frame, const struct relay_slot *slot,
+                                           uint64_t of_peer)
+{
+    media->clients.frames[sorted->clients] = frame;
+    media->peers.frames[sorted->peers] = frame;
+    media->peer_slots[sorted->peers] = slot;
+    sorted->clients += 1 - of_peer;
+    sorted->peers += of_peer;
+}
+
 // Whose it is: of a relay port, or else, when its payload begins with 64..127 as ChannelData does,
 // of a client. Which listeners and numbers there are, the lookup knows. False: neither.
 static __rte_always_inline bool sort_datagram(enum ip_family family, const struct worker *worker,
-                                              struct media *media, struct rte_mbuf *frame,
-                                              const uint8_t *ip)
+                                              struct media *media, struct sorted *sorted,
+                                              struct rte_mbuf *frame, const uint8_t *ip)
 {
     const struct local_addresses *locals =
         family == IP_FAMILY_V4 ? &worker->local_v4 : &worker->local_v6;
@@ -187,78 +205,85 @@ static __rte_always_inline bool sort_datagram(enum ip_family family, const struc
     const struct local_host *host = local_host_find(
         locals, ip + source_offset(family) + address_len(family), address_len(family));
     uint32_t place = (uint32_t)load_be16(udp + 2) - host->min_port;
-    uint32_t of_peer = place < host->port_count;
+    uint64_t of_peer = -(uint64_t)(place < host->port_count); // all bits
     if (unlikely(host->is_mixed))
-        of_peer &= !is_listener(family, locals, ip);
-    // Of these two the compiler shall know nothing, or it makes branches of them after all.
+        of_peer &= -(uint64_t)!is_listener(family, locals, ip);
+    // Of this the compiler shall know nothing, or it makes branches of it after all.
     __asm__("" : "+r"(of_peer));
-    uint32_t of_client = (of_peer ^ 1) & (udp[PACKET_UDP_LEN] >> 6 == 1);
-    __asm__("" : "+r"(of_client));
+    if (unlikely(((udp[PACKET_UDP_LEN] ^ 0x40) & 0xC0) > (uint8_t)of_peer)) {
+        if (family == IP_FAMILY_V4)
+            return sort_message(worker, media, frame, udp + PACKET_UDP_LEN);
+        prefetch_next_line(frame); // it is read further
+        return false;
+    }
     // Not an element: there may be none.
     const struct relay_slot *slot =
-        (const void *)((uintptr_t)host->slots + (size_t)(place & -of_peer) * sizeof(*slot));
+        (const void *)((uintptr_t)host->slots + (place & of_peer) * sizeof(*slot));
     rte_prefetch0(slot);
-    media->clients.frames[media->clients.count] = frame;
-    media->peers.frames[media->peers.count] = frame;
-    media->peer_slots[media->peers.count] = slot;
-    media->clients.count += of_client;
-    media->peers.count += of_peer;
-    if (likely(of_client | of_peer))
-        return true;
-    if (family == IP_FAMILY_V4)
-        return sort_message(worker, media, frame, udp + PACKET_UDP_LEN);
-    prefetch_next_line(frame); // it is read further
-    return false;
+    sorted_add(sorted, media, frame, slot, -of_peer);
+    return true;
 }
 
-#define LEAST_LEN (PACKET_ETHERNET_LEN + PACKET_UDP_LEN + CHANNEL_DATA_HEADER_LEN)
-
-static bool sort_ipv6(const struct worker *worker, struct media *media, struct rte_mbuf *frame)
+static __rte_always_inline bool sort_ipv6(const struct worker *worker, struct media *media,
+                                          struct sorted *sorted, struct rte_mbuf *frame)
 {
     const uint8_t *ip = plain_ip_of(frame);
     uint32_t len = rte_pktmbuf_data_len(frame);
     return len >= LEAST_LEN + PACKET_IPV6_LEN && ipv6_is_common(ip, len - PACKET_ETHERNET_LEN) &&
+           !(frame->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_BAD) &&
            plain_load_u16(ip + PACKET_IPV6_LEN + 6) != 0 &&
-           sort_datagram(IP_FAMILY_V6, worker, media, frame, ip);
+           sort_datagram(IP_FAMILY_V6, worker, media, sorted, frame, ip);
 }
 
 static __rte_noinline void sort_all_ipv6(const struct worker *worker, struct media *media,
                                          const struct plain_list *frames, struct plain_list *rest)
 {
+    struct sorted sorted = {media->clients.count, media->peers.count};
     for (unsigned i = 0; i < frames->count; i++) {
-        if (!sort_ipv6(worker, media, frames->frames[i]))
+        if (!sort_ipv6(worker, media, &sorted, frames->frames[i]))
             plain_list_add(rest, frames->frames[i]);
     }
+    media->clients.count = sorted.clients;
+    media->peers.count = sorted.peers;
 }
 
 // others: what may be IPv6, whose headers go beyond the first line.
 static __rte_always_inline bool sort_frame(const struct worker *worker, struct media *ipv4,
-                                           struct plain_list *others, struct rte_mbuf *frame)
+                                           struct sorted *sorted, struct plain_list *others,
+                                           struct rte_mbuf *frame)
 {
     const uint8_t *ip = plain_ip_of(frame);
     uint32_t len = rte_pktmbuf_data_len(frame);
     if (unlikely(len < LEAST_LEN + PACKET_IPV4_LEN || frame->nb_segs != 1 ||
-                 (ip[-PACKET_ETHERNET_LEN] & 1) || (frame->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_BAD)))
+                 (ip[-PACKET_ETHERNET_LEN] & 1)))
         return false;
-    if (unlikely(!ipv4_is_common(frame, ip, len - PACKET_ETHERNET_LEN))) {
+    if (unlikely(!ipv4_is_common(ip, len - PACKET_ETHERNET_LEN))) {
         prefetch_next_line(frame);
         plain_list_add(others, frame);
         return true;
     }
-    return plain_load_u16(ip + PACKET_IPV4_LEN + 6) != 0 &&
-           sort_datagram(IP_FAMILY_V4, worker, ipv4, frame, ip);
+    if (unlikely(frame->ol_flags & VERDICTS)) {
+        if ((frame->ol_flags & VERDICTS) != RTE_MBUF_F_RX_IP_CKSUM_GOOD)
+            return false;
+    } else if (unlikely(!ipv4_sum_is_right(ip))) {
+        return false;
+    }
+    return sort_datagram(IP_FAMILY_V4, worker, ipv4, sorted, frame, ip);
 }
 
 static __rte_always_inline void sort(const struct worker *worker, struct media_burst *burst,
                                      struct rte_mbuf **frames, unsigned count)
 {
+    struct sorted sorted = {burst->ipv4.clients.count, burst->ipv4.peers.count};
     struct plain_list others;
     others.count = 0; // of the rest nothing is read
     for (unsigned i = 0; i < count; i++) {
         struct rte_mbuf *frame = frames[i];
-        if (unlikely(!sort_frame(worker, &burst->ipv4, &others, frame)))
+        if (unlikely(!sort_frame(worker, &burst->ipv4, &sorted, &others, frame)))
             plain_list_add(&burst->rest, frame);
     }
+    burst->ipv4.clients.count = sorted.clients;
+    burst->ipv4.peers.count = sorted.peers;
     if (unlikely(others.count > 0))
         sort_all_ipv6(worker, &burst->ipv6, &others, &burst->rest);
 }
@@ -321,44 +346,44 @@ static __rte_always_inline void sort_handed(const struct worker *worker, struct 
 
 // Then: where its channel is.
 
-// The key of a client's packet, but for an IPv6 address; see struct flow_key.
-static __rte_always_inline uint64_t client_first_word(enum ip_family family,
-                                                      const struct worker *worker,
-                                                      const uint8_t *ip)
-{
-    if (family == IP_FAMILY_V4)
-        return plain_load_u64(ip + 12);
-    const struct local_address *local = local_of(family, &worker->local_v6, ip);
-    bool is_listener = local != NULL && local->kind == LOCAL_LISTENER;
-    return (uint64_t)(is_listener ? local->index : UINT32_MAX) << 32;
-}
-
-static __rte_always_inline uint64_t client_second_word(enum ip_family family, const uint8_t *ip)
+// The key of a client's packet, but for an IPv6 address; see struct flow_key. Over IPv4 it is what
+// the packet says, and its kind.
+static __rte_always_inline lanes client_key(enum ip_family family, const struct worker *worker,
+                                            const uint8_t *ip)
 {
     const uint8_t *udp = ip + plain_ip_len(family);
-    uint32_t last = plain_load_u16(udp + PACKET_UDP_LEN) |
-                    (uint32_t)(flow_key_type(FLOW_KEY_CLIENT, family) >> FLOW_KEY_NUMBER_SHIFT);
-    return plain_load_u32(udp) | (uint64_t)last << FLOW_KEY_NUMBER_SHIFT;
+    const uint16_t type = (uint16_t)(flow_key_type(FLOW_KEY_CLIENT, family) >> FLOW_KEY_KIND_SHIFT);
+    uint16_t number_be = plain_load_u16(udp + PACKET_UDP_LEN);
+    if (family == IP_FAMILY_V4)
+        return lanes_set_u16(lanes_set_u16(lanes_load(ip + 12), 6, number_be), 7, type);
+    const struct local_address *local = local_of(family, &worker->local_v6, ip);
+    bool is_listener = local != NULL && local->kind == LOCAL_LISTENER;
+    const uint64_t words[2] = {
+        (uint64_t)(is_listener ? local->index : UINT32_MAX) << 32,
+        plain_load_u32(udp) | (uint64_t)number_be << FLOW_KEY_NUMBER_SHIFT |
+            (uint64_t)type << FLOW_KEY_KIND_SHIFT,
+    };
+    return lanes_load(words);
 }
 
 // Its words; then, where it was not handed over with it, its hash.
 static __rte_always_inline void client_read(enum ip_family family, const struct worker *worker,
                                             const uint8_t *ip, struct plain_client *client)
 {
-    client->words[0] = client_first_word(family, worker, ip);
-    client->words[1] = client_second_word(family, ip);
+    lanes_store(client->words, client_key(family, worker, ip));
 }
 
 static __rte_always_inline void clients_hash(enum ip_family family, const struct worker *worker,
                                              struct media *media, unsigned from)
 {
     const struct flow_table *flows = &worker->tables.flows;
-    for (unsigned i = from; i < media->clients.count; i++) {
+    const size_t count = media->clients.count;
+    for (size_t i = from; i < count; i++) {
         struct plain_client *client = &media->clients.ways[i];
         const uint8_t *ip = plain_ip_of(media->clients.frames[i]);
         client_read(family, worker, ip, client);
         client->hash = family == IP_FAMILY_V4
-                           ? flow_hash_short(&flows->hash_keys, client->words[0], client->words[1])
+                           ? flow_hash_short_at(&flows->hash_keys, client->words)
                            : flow_hash_long(&flows->hash_keys, client->words[0], client->words[1],
                                             ip + source_offset(family));
         client->bucket = flow_table_home(flows, client->hash);
@@ -373,31 +398,38 @@ static __rte_always_inline void handed_read(enum ip_family family, const struct 
         client_read(family, worker, plain_ip_of(media->clients.frames[i]), &media->clients.ways[i]);
 }
 
-static __rte_always_inline void
-prefetch_channel(enum ip_family family, const struct channel_table *channels, uint32_t index)
+static __rte_always_inline void prefetch_channel(enum ip_family family,
+                                                 const struct channel_table *channels,
+                                                 const struct channel *channel)
 {
-    rte_prefetch0(&channels->at[index]);
+    rte_prefetch0(channel);
     if (family == IP_FAMILY_V6 && channels->ips != NULL)
-        rte_prefetch0(&channels->ips[index]);
+        rte_prefetch0(&channels->ips[channel - channels->at]);
 }
 
 static __rte_always_inline void
-peers_fetch(enum ip_family family, const struct channel_table *channels, const struct media *media)
+peers_fetch(enum ip_family family, const struct channel_table *channels, struct media *media)
 {
-    for (unsigned i = 0; i < media->peers.count; i++)
-        prefetch_channel(family, channels, media->peer_slots[i]->guess);
+    const size_t count = media->peers.count;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t guess = media->peer_slots[i]->guess;
+        struct channel *channel = &channels->at[table_guess(guess, channels->pool.capacity)];
+        media->peer_channels[i] = channel;
+        prefetch_channel(family, channels, channel);
+    }
 }
 
 // What is found may be another's, or no channel at all: then it will not match.
 static __rte_always_inline void clients_find(enum ip_family family, const struct tables *tables,
                                              struct media *media)
 {
-    for (unsigned i = 0; i < media->clients.count; i++) {
+    const size_t count = media->clients.count;
+    for (size_t i = 0; i < count; i++) {
         struct plain_client *client = &media->clients.ways[i];
         uint32_t index = tables_guess(client->bucket, client->hash, TABLE_VALUE_CHANNEL,
                                       tables->channels.pool.capacity);
         client->channel = &tables->channels.at[index];
-        prefetch_channel(family, &tables->channels, index);
+        prefetch_channel(family, &tables->channels, client->channel);
     }
 }
 
@@ -414,7 +446,7 @@ clients_find_either(enum ip_family family, const struct tables *tables, struct m
         client->value = value;
         client->hits = hits;
         client->channel = &tables->channels.at[index];
-        prefetch_channel(family, &tables->channels, index);
+        prefetch_channel(family, &tables->channels, client->channel);
         index = tables_index(value, TABLE_VALUE_STEERING, steerings->pool.capacity);
         rte_prefetch0(&steerings->at[index]);
     }
@@ -445,66 +477,72 @@ static __rte_always_inline void clients_part(struct media *media)
 
 struct media_sum {
     struct rte_mbuf **sent; // the end of what is to be transmitted
-    uint64_t bytes;
+    uint32_t bytes;
 };
 
 // What a datagram gets. Constants where it is inlined: the first two.
 struct media_turn {
     enum ip_family family;
     enum direction direction;
-    struct channel_way *way;
-    uint64_t addresses;       // IPv4: source and destination, as in memory
-    const uint8_t *source_ip; // IPv6
+    struct channel *channel;
+    // IPv6 only:
+    const uint8_t *source_ip;
     const uint8_t *destination_ip;
-    uint32_t ports;      // source and destination, as in memory
-    uint32_t udp_change; // of UDP's checksum
-    uint16_t number;     // of the channel, towards the client
+    uint32_t ports;  // source and destination, as in memory
+    uint16_t number; // of the channel, towards the client
 };
-
-// The headers of a datagram, as numbers: an IPv4 header's first two words, as above, or an IPv6
-// header's first; UDP's length and checksum.
-struct media_headers {
-    uint64_t first;
-    uint64_t second;
-    uint32_t udp;
-};
-
-static __rte_always_inline struct media_headers headers_load(enum ip_family family,
-                                                             const uint8_t *ip)
-{
-    return (struct media_headers){
-        .first = load_be64(family == IP_FAMILY_V4 ? ip - 2 : ip),
-        .second = family == IP_FAMILY_V4 ? load_be64(ip + 6) : 0,
-        .udp = load_be32(ip + plain_ip_len(family) + 4),
-    };
-}
 
 // The header is made of what was there; only what may be cut up needs an id (RFC 6864).
-static __rte_always_inline void write_ipv4(struct worker *worker, uint8_t *ip,
-                                           const struct media_headers *headers,
-                                           const struct media_turn *turn, int grows)
+static __rte_always_inline lanes next_ipv4(struct worker *worker, const uint8_t *ip,
+                                           uint16_t change, uint32_t total_len)
 {
-    uint16_t old_id = (uint16_t)headers->first, id = 0;
-    uint64_t first = headers->first + ((uint64_t)(int64_t)grows << IPV4_LEN_SHIFT) - old_id;
-    uint64_t second = headers->second;
-    if (!(second & IPV4_DONT_FRAGMENT)) {
-        id = worker->ipv4_id++;
-        first |= id;
+    lanes header = (lanes_load(ip - 2) - IPV4_HOP) & IPV4_KEPT;
+    uint32_t sum = (uint32_t)change + plain_load_u16(ip + 4) + plain_load_u16(ip + 10);
+    if (!(ip[6] & IPV4_DONT_FRAGMENT)) {
+        uint16_t id_be = __builtin_bswap16(worker->ipv4_id++);
+        header = lanes_set_u16(header, IPV4_ID_WORD, id_be);
+        sum += (uint16_t)~id_be;
     }
-    uint32_t sum = (uint16_t)(second >> IPV4_SUM_SHIFT) + (uint32_t)turn->way->ip_change + old_id +
-                   (uint16_t)~id;
-    uint16_t checksum = checksum_fold_u32(sum);
-    checksum = checksum == UINT16_MAX ? 0 : checksum;
-    second = ((second & IPV4_SECOND_KEPT) - (UINT64_C(1) << IPV4_TTL_SHIFT)) |
-             (uint64_t)checksum << IPV4_SUM_SHIFT;
-    store_be64(ip - 2, first);
-    store_be64(ip + 6, second); // the addresses come over its end
-    memcpy(ip + 12, &turn->addresses, sizeof(turn->addresses));
+    header = lanes_set_u16(header, IPV4_LEN_WORD, __builtin_bswap16((uint16_t)total_len));
+    return lanes_set_u16(header, IPV4_SUM_WORD, checksum_fold_below(sum));
 }
 
-static __rte_always_inline void write_ipv6(uint8_t *ip, const struct media_headers *headers,
+// Addresses and ports, and towards the client the channel's number. The entry has those of what
+// comes from there. Lengths and checksum come over the other bytes.
+static __rte_always_inline void write_ipv4_flow(uint8_t *ip, const struct media_turn *turn)
+{
+    if (turn->direction == DIRECTION_TO_PEER) {
+        lanes flow = lanes_load_aligned(turn->channel->peer);
+        flow = __builtin_shufflevector(flow, flow, 4, 5, 6, 7, 0, 1, 2, 3, 10, 11, 8, 9, 12, 13, 14,
+                                       15);
+        lanes_store(ip + 12, flow);
+    } else {
+        lanes flow = lanes_load_aligned(turn->channel->client);
+        lanes rest = __builtin_shufflevector(flow, flow, 0, 1, 2, 3, 10, 11, 8, 9, 0, 1, 2, 3, 12,
+                                             13, 14, 15);
+        memcpy(ip + 12, (const uint8_t *)&flow + 4, 4);
+        lanes_store(ip + 16, rest);
+    }
+}
+
+// All but UDP's length and checksum. What was there is read first: it lies where this is written.
+static __rte_always_inline void write_ipv4(struct worker *worker, uint8_t *from, uint8_t *ip,
+                                           const struct adjacency *adjacency,
+                                           const struct media_turn *turn, uint32_t total_len)
+{
+    bool to_peer = turn->direction == DIRECTION_TO_PEER;
+    const struct channel_way *way = to_peer ? &turn->channel->to_peer : &turn->channel->to_client;
+    lanes header = next_ipv4(worker, from, way->ip_change, total_len);
+    lanes_store(ip - PACKET_ETHERNET_LEN, lanes_load_aligned(adjacency));
+    lanes_store(ip - 2, header);
+    write_ipv4_flow(ip, turn);
+}
+
+static __rte_always_inline void write_ipv6(uint8_t *from, uint8_t *ip,
+                                           const struct adjacency *adjacency,
                                            const struct media_turn *turn, int grows)
 {
+    uint64_t first = load_be64(from);
     uint64_t addresses[4];
     memcpy(addresses, turn->source_ip, 16);
     memcpy(addresses + 2, turn->destination_ip, 16);
@@ -512,61 +550,70 @@ static __rte_always_inline void write_ipv6(uint8_t *ip, const struct media_heade
     sum = checksum_add_u64(checksum_add_u64(sum, addresses[2]), addresses[3]);
     sum += (turn->ports & UINT16_MAX) + (turn->ports >> 16);
     uint64_t label_mask = UINT64_C(0xFFFFF) << IPV6_LABEL_SHIFT;
-    uint64_t first = (headers->first & ~label_mask) | (uint64_t)leg_flow_label(sum)
-                                                          << IPV6_LABEL_SHIFT;
+    first = (first & ~label_mask) | (uint64_t)leg_flow_label(sum) << IPV6_LABEL_SHIFT;
     uint16_t type_be = ETHERNET_TYPE_IPV6_BE;
+    memcpy(ip - PACKET_ETHERNET_LEN, adjacency, 12); // destination, source
     memcpy(ip - 2, &type_be, sizeof(type_be));
     store_be64(ip, first + ((uint64_t)(int64_t)grows << IPV6_LEN_SHIFT) - 1); // a hop less
     memcpy(ip + 8, addresses, sizeof(addresses));
+    memcpy(ip + PACKET_IPV6_LEN, &turn->ports, sizeof(turn->ports));
 }
 
 // RFC 1624, on the checksum itself, which is the complement of a sum. It is not 0, so that what
 // comes out is not either.
-static __rte_always_inline void write_udp(uint8_t *udp, const struct media_headers *headers,
-                                          const struct media_turn *turn, uint32_t data_len,
-                                          int grows)
+static __rte_always_inline uint32_t next_udp(uint32_t old, const struct media_turn *turn,
+                                             uint32_t data_len, int grows)
 {
-    uint32_t sum = (uint16_t)headers->udp + turn->udp_change +
-                   (turn->direction == DIRECTION_TO_PEER ? data_len : (uint16_t)~data_len);
-    uint32_t second = (headers->udp & 0xFFFF0000) + ((uint32_t)grows << 16);
-    second |= checksum_fold_u32(sum);
-    uint64_t header = turn->ports | (uint64_t)__builtin_bswap32(second) << 32;
-    memcpy(udp, &header, sizeof(header));
+    uint32_t sum =
+        (uint16_t)old + (turn->direction == DIRECTION_TO_PEER
+                             ? turn->channel->udp_change_to_peer + data_len
+                             : turn->channel->udp_change_to_client + UINT16_MAX - data_len);
+    return ((old & 0xFFFF0000) + ((uint32_t)grows << 16)) | checksum_fold_u32(sum);
+}
+
+// Over IPv4 the number is there already.
+static __rte_always_inline void write_channel_data(uint8_t *header, const struct media_turn *turn,
+                                                   uint32_t data_len)
+{
+    if (turn->family == IP_FAMILY_V6)
+        store_be16(header, turn->number);
+    store_be16(header + 2, (uint16_t)data_len);
 }
 
 // False: the frame is as it was, and goes the long way.
-static __rte_always_inline bool turn(struct worker *worker, const struct adjacency *adjacencies,
-                                     struct rte_mbuf *frame, uint8_t *ip, struct channel *channel,
+static __rte_always_inline bool turn(struct worker *worker, struct rte_mbuf *frame, uint8_t *from,
                                      const struct media_turn *turn, struct media_sum *sum)
 {
+    struct channel *channel = turn->channel;
     bool to_peer = turn->direction == DIRECTION_TO_PEER;
     int grows = to_peer ? -CHANNEL_DATA_HEADER_LEN : CHANNEL_DATA_HEADER_LEN;
     uint32_t ip_len = plain_ip_len(turn->family);
-    const struct adjacency *adjacency = &adjacencies[turn->way->adjacency];
-    uint8_t *udp = ip + ip_len;
-    struct media_headers headers = headers_load(turn->family, ip);
-    uint32_t udp_len = (headers.udp >> 16) + (uint32_t)grows;
+    const struct channel_way *way = to_peer ? &channel->to_peer : &channel->to_client;
+    const struct adjacency *adjacency = &worker->adjacencies[way->adjacency];
+    uint32_t old_udp = load_be32(from + ip_len + 4);
+    uint32_t udp_len = (old_udp >> 16) + (uint32_t)grows;
+    uint32_t total_len = ip_len + udp_len;
     uint32_t data_len = udp_len - PACKET_UDP_LEN - (to_peer ? 0 : CHANNEL_DATA_HEADER_LEN);
     // What is not resolved lets nothing pass: its MTU is 0 (see commands_apply()).
-    if (unlikely(ip_len + udp_len > adjacency->mtu ||
-                 (to_peer ? load_be16(udp + PACKET_UDP_LEN + 2) != data_len
+    if (unlikely(total_len > adjacency->mtu ||
+                 (to_peer ? load_be16(from + ip_len + PACKET_UDP_LEN + 2) != data_len
                           : frame->data_off < CHANNEL_DATA_HEADER_LEN)))
         return false;
     if (unlikely(!allowance_spend(worker, channel, turn->direction, data_len))) {
         worker_drop(worker, frame, DROP_BANDWIDTH);
         return true;
     }
-    if (!to_peer)
-        store_be32(udp + PACKET_UDP_LEN - CHANNEL_DATA_HEADER_LEN,
-                   (uint32_t)turn->number << 16 | data_len);
-    ip -= grows;
-    memcpy(ip - PACKET_ETHERNET_LEN, adjacency, 12); // destination, source
+    uint32_t new_udp = next_udp(old_udp, turn, data_len, grows);
+    uint8_t *ip = from - grows;
+    sum->bytes += data_len;
     if (turn->family == IP_FAMILY_V4)
-        write_ipv4(worker, ip, &headers, turn, grows);
+        write_ipv4(worker, from, ip, adjacency, turn, total_len);
     else
-        write_ipv6(ip, &headers, turn, grows);
-    write_udp(ip + ip_len, &headers, turn, data_len, grows);
-    uint32_t frame_len = PACKET_ETHERNET_LEN + ip_len + udp_len;
+        write_ipv6(from, ip, adjacency, turn, grows);
+    store_be32(ip + ip_len + 4, new_udp);
+    if (!to_peer)
+        write_channel_data(ip + ip_len + PACKET_UDP_LEN, turn, data_len);
+    uint32_t frame_len = PACKET_ETHERNET_LEN + total_len;
     frame->data_off = (uint16_t)(frame->data_off - grows);
     frame->data_len = (uint16_t)frame_len;
     frame->pkt_len = frame_len;
@@ -574,69 +621,73 @@ static __rte_always_inline bool turn(struct worker *worker, const struct adjacen
     // which is not touched.
     frame->ol_flags = 0;
     *sum->sent++ = frame;
-    sum->bytes += data_len;
     return true;
 }
 
-static __rte_always_inline bool
-client_turn(enum ip_family family, struct worker *worker, const struct adjacency *adjacencies,
-            struct rte_mbuf *frame, const struct plain_client *client, struct media_sum *sum)
+static __rte_always_inline bool client_turn(enum ip_family family, struct worker *worker,
+                                            struct rte_mbuf *frame,
+                                            const struct plain_client *client,
+                                            struct media_sum *sum)
 {
     struct channel *channel = client->channel;
     uint8_t *ip = plain_ip_of(frame);
-    if (unlikely(channel->client[0] != client->words[0] || channel->client[1] != client->words[1] ||
+    if (unlikely(lanes_differ(lanes_load(client->words), lanes_load_aligned(channel->client)) ||
                  !channel->is_plain))
         return false;
     struct media_turn how = {
         .family = family,
         .direction = DIRECTION_TO_PEER,
-        .way = &channel->to_peer,
-        .addresses = plain_swap_halves_u64(channel->peer[0]),
-        .ports = plain_swap_halves_u32((uint32_t)channel->peer[1]),
-        .udp_change = UINT16_MAX - channel->udp_change,
+        .channel = channel,
     };
     if (family == IP_FAMILY_V6) {
         const struct channel_table *channels = &worker->tables.channels;
         const struct channel_ips *ips = &channels->ips[channel - channels->at];
         if (memcmp(ip + source_offset(family), ips->client, 16) != 0)
             return false;
+        how.ports = plain_swap_halves_u32((uint32_t)channel->peer[1]);
         how.source_ip = worker->config->relays[channel->relay].local.bytes;
         how.destination_ip = ips->peer;
     }
-    return turn(worker, adjacencies, frame, ip, channel, &how, sum);
+    return turn(worker, frame, ip, &how, sum);
+}
+
+// Of the peer's packets: IPv4 addresses and ports.
+#define PEER_BITS                                                                                  \
+    ((lanes){0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0})
+
+static __rte_always_inline bool is_of_peer(enum ip_family family, const struct channel *channel,
+                                           const uint8_t *ip)
+{
+    if (family == IP_FAMILY_V4)
+        return !lanes_have(lanes_load(ip + 12) ^ lanes_load_aligned(channel->peer), PEER_BITS);
+    return channel->peer[0] == 0 &&
+           (uint32_t)channel->peer[1] == plain_load_u32(ip + PACKET_IPV6_LEN);
 }
 
 static __rte_always_inline bool peer_turn(enum ip_family family, struct worker *worker,
-                                          const struct adjacency *adjacencies,
                                           struct rte_mbuf *frame, const struct relay_slot *slot,
-                                          struct media_sum *sum)
+                                          struct channel *channel, struct media_sum *sum)
 {
-    const struct channel_table *channels = &worker->tables.channels;
-    uint32_t index = slot->guess;
-    struct channel *channel = &channels->at[index];
     uint8_t *ip = plain_ip_of(frame);
-    uint64_t addresses = family == IP_FAMILY_V4 ? plain_load_u64(ip + 12) : 0;
-    if (unlikely(index == TABLE_NONE || channel->peer[0] != addresses ||
-                 (uint32_t)channel->peer[1] != plain_load_u32(ip + plain_ip_len(family)) ||
-                 !channel->is_plain))
+    if (unlikely(!is_of_peer(family, channel, ip) || !channel->is_plain))
         return false;
     struct media_turn how = {
         .family = family,
         .direction = DIRECTION_TO_CLIENT,
-        .way = &channel->to_client,
-        .addresses = plain_swap_halves_u64(channel->client[0]),
-        .ports = plain_swap_halves_u32((uint32_t)channel->client[1]),
-        .udp_change = channel->udp_change,
-        .number = channel_number(channel),
+        .channel = channel,
     };
     if (family == IP_FAMILY_V6) {
+        const struct channel_table *channels = &worker->tables.channels;
+        const struct channel_ips *ips = &channels->ips[channel - channels->at];
         if (channel_allocation(channel) != slot->allocation ||
-            memcmp(ip + source_offset(family), channels->ips[index].peer, 16) != 0)
+            memcmp(ip + source_offset(family), ips->peer, 16) != 0)
             return false;
+        how.number = channel_number(channel);
+        how.ports = plain_swap_halves_u32((uint32_t)channel->client[1]);
         how.source_ip = channel_listener_ip(worker->config, channel);
-        how.destination_ip = channels->ips[index].client;
+        how.destination_ip = ips->client;
     }
-    return turn(worker, adjacencies, frame, ip, channel, &how, sum);
+    return turn(worker, frame, ip, &how, sum);
 }
 
 static struct media_sum sum_begin(struct worker *worker)
@@ -661,12 +712,11 @@ static void sum_end(struct worker *worker, enum ip_family family, enum direction
 static __rte_always_inline void clients_forward(enum ip_family family, struct worker *worker,
                                                 const struct media *media, struct plain_list *rest)
 {
-    const struct adjacency *adjacencies = worker->adjacencies;
     struct media_sum sum = sum_begin(worker);
-    for (unsigned i = 0; i < media->clients.count; i++) {
+    const size_t count = media->clients.count;
+    for (size_t i = 0; i < count; i++) {
         struct rte_mbuf *frame = media->clients.frames[i];
-        if (unlikely(
-                !client_turn(family, worker, adjacencies, frame, &media->clients.ways[i], &sum)))
+        if (unlikely(!client_turn(family, worker, frame, &media->clients.ways[i], &sum)))
             plain_list_add(rest, frame);
     }
     sum_end(worker, family, DIRECTION_TO_PEER, &sum);
@@ -676,11 +726,10 @@ static __rte_always_inline void known_forward(enum ip_family family, struct work
                                               const struct plain_choice *known,
                                               struct plain_list *rest)
 {
-    const struct adjacency *adjacencies = worker->adjacencies;
     struct media_sum sum = sum_begin(worker);
     for (unsigned i = 0; i < known->count; i++) {
         struct rte_mbuf *frame = known->frames[i];
-        if (unlikely(!client_turn(family, worker, adjacencies, frame, known->ways[i], &sum)))
+        if (unlikely(!client_turn(family, worker, frame, known->ways[i], &sum)))
             plain_list_add(rest, frame);
     }
     sum_end(worker, family, DIRECTION_TO_PEER, &sum);
@@ -689,12 +738,13 @@ static __rte_always_inline void known_forward(enum ip_family family, struct work
 static __rte_always_inline void peers_forward(enum ip_family family, struct worker *worker,
                                               struct media *media)
 {
-    const struct adjacency *adjacencies = worker->adjacencies;
     struct media_sum sum = sum_begin(worker);
-    for (unsigned i = 0; i < media->peers.count; i++) {
+    const size_t count = media->peers.count;
+    for (size_t i = 0; i < count; i++) {
         struct rte_mbuf *frame = media->peers.frames[i];
-        if (unlikely(!peer_turn(family, worker, adjacencies, frame, media->peer_slots[i], &sum))) {
-            media->unbound_slots[media->unbound.count] = media->peer_slots[i];
+        const struct relay_slot *slot = media->peer_slots[i];
+        if (unlikely(!peer_turn(family, worker, frame, slot, media->peer_channels[i], &sum))) {
+            media->unbound_slots[media->unbound.count] = slot;
             plain_list_add(&media->unbound, frame);
         }
     }

@@ -267,12 +267,13 @@ static unsigned poll_port(struct worker *worker, const struct handoff *handed,
                           unsigned handed_count)
 {
     struct rte_mbuf *frames[WORKER_BURST];
-    unsigned count = rte_eth_rx_burst(worker->port, worker->queue, frames, WORKER_BURST);
+    const uint16_t port = worker->port;
+    unsigned count = rte_eth_rx_burst(port, worker->queue, frames, WORKER_BURST);
     uint64_t bytes = 0;
     for (unsigned i = 0; i < count; i++) {
         rte_prefetch0(rte_pktmbuf_mtod(frames[i], void *));
         bytes += rte_pktmbuf_pkt_len(frames[i]);
-        frames[i]->port = worker->port; // not every driver does, and the hairpin's mark is there
+        frames[i]->port = port; // not every driver does, and the hairpin's mark is there
     }
     worker_count_add(worker, COUNTER_RX_PACKETS, count);
     worker_count_add(worker, COUNTER_RX_BYTES, bytes);

@@ -106,7 +106,7 @@ static void finds_each_of_as_many_as_there_can_be(void **state)
                                   .relay_count = PLANE_RELAYS_MAX};
     uint8_t ip[4] = {10, 0, 0, 0};
     for (uint8_t i = 0; i < LOCAL_ADDRESSES_MAX; i++) {
-        ip[2] = (uint8_t)(37 * i);
+        ip[2] = (uint8_t)(91 * i);
         ip[3] = i;
         struct ip_address address = ip_address_from_bytes(IP_FAMILY_V4, ip);
         if (i < PLANE_LISTENERS_MAX)
@@ -118,7 +118,7 @@ static void finds_each_of_as_many_as_there_can_be(void **state)
     local_addresses_init(&addresses, &config, IP_FAMILY_V4, NULL);
     bool is_shared = false;
     for (unsigned i = 0; i < LOCAL_ADDRESSES_MAX; i++) {
-        ip[2] = (uint8_t)(37 * i);
+        ip[2] = (uint8_t)(91 * i);
         ip[3] = (uint8_t)i;
         bool is_listener = i < PLANE_LISTENERS_MAX;
         const struct local_address *found =

@@ -88,6 +88,86 @@ static void the_short_way_and_the_long_way_end_in_the_same_bytes(void **state)
     assert_int_equal(rig_counter(rig, COUNTER_PEER_TO_CHANNEL), 8000);
 }
 
+// The same datagram twice, the second in two buffers, which no short way takes. What the first is
+// taken for, the second is as well; what it is not taken for is as it was. Whether it was taken.
+static bool both_ways(struct rig *rig, struct rte_mbuf *frames[2])
+{
+    static uint8_t first[RIG_FRAME_MAX], second[RIG_FRAME_MAX];
+    struct worker *worker = rig->workers[0];
+    uint16_t id = worker->ipv4_id, len = frames[0]->data_len;
+    memcpy(first, rte_pktmbuf_mtod(frames[0], void *), len);
+    if (media_forward(worker, frames, 1) == 1) {
+        assert_int_equal(frames[0]->data_len, len);
+        assert_memory_equal(first, rte_pktmbuf_mtod(frames[0], void *), len);
+        rte_pktmbuf_free(frames[0]);
+        rte_pktmbuf_free(frames[1]);
+        return false;
+    }
+    rig->transmit_commands += 2;
+    worker->ipv4_id = id;
+    burst_process(worker, frames + 1, 1, false);
+    rig_poll(rig);
+    size_t sent_len = rig_sent(rig, 0, first);
+    assert_true(sent_len > 0);
+    assert_int_equal(rig_sent(rig, 0, second), sent_len);
+    assert_memory_equal(first, second, sent_len);
+    return true;
+}
+
+#define HEADERS_MAX (14 + 40 + 8 + 4)
+
+static void whichever_bit_of_the_headers_is_another_both_ways_agree(void **state)
+{
+    struct rig *rig = *state;
+    static const size_t padding_lens[] = {0, 9};
+    unsigned taken = 0;
+    for (unsigned i = 0; i < 4 * 2 * 2 * HEADERS_MAX * 8; i++) {
+        unsigned flow = i % 4, bit = i / 16;
+        unsigned udp_byte = bit / 8 - (flow < 2 ? 34 : 54);
+        if (flow % 2 == 0 ? udp_byte == 8 : udp_byte < 2)
+            continue; // another message, or another peer, to whose data a random number goes
+        uint8_t message[64];
+        struct wire wire;
+        each_flow(flow, 40, message, &wire);
+        wire.dont_fragment = i & 4;
+        struct rte_mbuf *frames[2] = {rig_frame(&wire, false), rig_frame(&wire, true)};
+        for (unsigned way = 0; way < 2; way++) {
+            uint8_t *bytes = rte_pktmbuf_mtod(frames[way], uint8_t *);
+            memset(rte_pktmbuf_append(frames[way], 9), 0, 9);
+            rte_pktmbuf_trim(frames[way], (uint16_t)(9 - padding_lens[i / 8 % 2]));
+            bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+            if (flow < 2)
+                wire_fix_ipv4(bytes);
+        }
+        taken += both_ways(rig, frames);
+    }
+    assert_true(taken >
+                3000); // those of MAC addresses, classes, hops, sums and payload, for example
+}
+
+// Headers that agree with each other, in a frame that is longer.
+static void whatever_length_the_headers_say_both_ways_agree(void **state)
+{
+    struct rig *rig = *state;
+    for (unsigned i = 0; i < 4 * 80; i++) {
+        unsigned flow = i % 4, udp_len = i / 4, taken;
+        uint8_t message[64];
+        struct wire wire;
+        each_flow(flow, 40, message, &wire);
+        struct rte_mbuf *frames[2] = {rig_frame(&wire, false), rig_frame(&wire, true)};
+        for (unsigned way = 0; way < 2; way++) {
+            uint8_t *ip = rte_pktmbuf_mtod_offset(frames[way], uint8_t *, 14);
+            ip[flow < 2 ? 20 + 5 : 40 + 5] = (uint8_t)udp_len;
+            ip[flow < 2 ? 3 : 5] = (uint8_t)(flow < 2 ? 20 + udp_len : udp_len);
+            if (flow < 2)
+                wire_fix_ipv4(ip - 14);
+        }
+        taken = both_ways(rig, frames);
+        assert_int_equal(taken,
+                         flow % 2 == 0 ? udp_len == 8 + 4 + 40 : udp_len >= 8 && udp_len <= 48);
+    }
+}
+
 static void a_burst_of_all_kinds_goes_where_each_belongs(void **state)
 {
     struct rig *rig = *state;
@@ -311,6 +391,8 @@ int main(void)
 #define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, rig_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(the_short_way_and_the_long_way_end_in_the_same_bytes),
+        TEST(whichever_bit_of_the_headers_is_another_both_ways_agree),
+        TEST(whatever_length_the_headers_say_both_ways_agree),
         TEST(a_burst_of_all_kinds_goes_where_each_belongs),
         TEST(what_is_special_is_left_as_it_came),
         TEST(a_request_is_answered_unless_it_is_special),
