@@ -41,22 +41,23 @@ static inline uint64_t add_datagram(uint64_t sum, const uint8_t *at, size_t len)
 
 // What is consumed here must be intact (RFC 1122 section 4.1.3.4); what is relayed keeps its sum
 // instead.
-static bool sum_is_good(const struct packet *packet)
+static __rte_always_inline bool sum_is_good(const struct packet *packet, enum ip_family family)
 {
     if (packet->checksum == 0 ||
         (packet->mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD)
         return true;
     uint64_t sum = htons(IPPROTO_UDP) + (uint64_t)htons(packet->l4_len);
-    sum = forward_addresses_sum(sum, packet->family, packet->source_ip);
+    sum = forward_addresses_sum(sum, family, packet->source_ip);
     return checksum_is_right(add_datagram(sum, packet->l4, packet->l4_len));
 }
 
 // Where a client has a connection, its address is proven: nobody else gets the answers.
-static bool prefix_is_within_rate(struct worker *worker, const struct packet *packet)
+static __rte_always_inline bool prefix_is_within_rate(struct worker *worker,
+                                                      const struct packet *packet,
+                                                      enum ip_family family, bool is_plain)
 {
-    return stream_port_is_inner(packet->mbuf->port) ||
-           rate_limiter_allows(&worker->rate_limiter, packet->family, packet->source_ip,
-                               worker->now_tsc);
+    return (!is_plain && stream_port_is_inner(packet->mbuf->port)) ||
+           rate_limiter_allows(&worker->rate_limiter, family, packet->source_ip, worker->now_tsc);
 }
 
 // Answers to a burst, each written over its request. What they sum up to is known after many steps
@@ -84,11 +85,12 @@ static size_t answer_room(const struct packet *packet)
 }
 
 // In words, as it will be read.
-static inline void get_client(const struct packet *packet, struct transport_address *ret_client)
+static __rte_always_inline void get_client(const struct packet *packet, enum ip_family family,
+                                           struct transport_address *ret_client)
 {
     uint64_t words[2] = {0, 0};
     uint32_t v4;
-    if (packet->family == IP_FAMILY_V4) {
+    if (family == IP_FAMILY_V4) {
         memcpy(&v4, packet->source_ip, sizeof(v4));
         words[0] = v4;
     } else {
@@ -96,7 +98,7 @@ static inline void get_client(const struct packet *packet, struct transport_addr
     }
     memcpy(ret_client->ip.bytes, &words[0], sizeof(words[0]));
     memcpy(ret_client->ip.bytes + 8, &words[1], sizeof(words[1]));
-    ret_client->ip.family = packet->family;
+    ret_client->ip.family = (uint16_t)family;
     ret_client->port = ntohs(packet->source_port_be);
 }
 
@@ -105,13 +107,16 @@ static bool has_integrity(const struct stun_message *message)
     return message->integrity_offset != 0 || message->integrity_sha256_offset != 0;
 }
 
-static void process(struct worker *worker, const struct packet *packet,
-                    const struct nonce_stamp *stamp, struct answer_list *list)
+// is_plain: over IPv4, as the wire had it. A constant where this is inlined.
+static __rte_always_inline void process(struct worker *worker, const struct packet *packet,
+                                        const struct nonce_stamp *stamp, struct answer_list *list,
+                                        bool is_plain)
 {
+    enum ip_family family = is_plain ? IP_FAMILY_V4 : (enum ip_family)packet->family;
     struct answer *answer = &list->at[list->count];
     struct span bytes = {packet_payload(packet), packet_payload_len(packet)};
     struct stun_message message;
-    if (!sum_is_good(packet)) {
+    if (!sum_is_good(packet, family)) {
         worker_drop(worker, packet->mbuf, DROP_BAD_CHECKSUM);
         return;
     }
@@ -125,12 +130,12 @@ static void process(struct worker *worker, const struct packet *packet,
     bool shows_nonce = has_integrity(&message) && message.method != STUN_METHOD_BINDING &&
                        stun_message_has(&message, STUN_ATTRIBUTE_NONCE);
     bool is_request = message.message_class == STUN_CLASS_REQUEST;
-    if (is_request && !shows_nonce && !prefix_is_within_rate(worker, packet)) {
+    if (is_request && !shows_nonce && !prefix_is_within_rate(worker, packet, family, is_plain)) {
         worker_drop(worker, packet->mbuf, DROP_RATE_LIMITED);
         return;
     }
     struct transport_address client;
-    get_client(packet, &client);
+    get_client(packet, family, &client);
     size_t room = answer_room(packet);
     if (room < STATELESS_ANSWER_MAX_LEN) {
         worker_drop(worker, packet->mbuf, DROP_NO_BUFFER);
@@ -142,7 +147,7 @@ static void process(struct worker *worker, const struct packet *packet,
         punt_message(worker, packet, &client, message.method, (uint16_t)message.bytes.len);
     } else if (!stateless_is_answer(verdict)) {
         worker_drop(worker, packet->mbuf, DROP_IGNORED_STUN);
-    } else if (shows_nonce && !prefix_is_within_rate(worker, packet)) {
+    } else if (shows_nonce && !prefix_is_within_rate(worker, packet, family, is_plain)) {
         worker_drop(worker, packet->mbuf, DROP_RATE_LIMITED);
     } else {
         worker_count(worker, answer_counters[verdict]);
@@ -151,8 +156,9 @@ static void process(struct worker *worker, const struct packet *packet,
     }
 }
 
-static void begin_answers(struct worker *worker, const struct worker_packets *list,
-                          struct answer_list *ret_answers)
+static __rte_always_inline void begin_answers(struct worker *worker,
+                                              const struct worker_packets *list,
+                                              struct answer_list *ret_answers, bool is_plain)
 {
     struct nonce_stamp stamp;
     ret_answers->count = 0;
@@ -161,13 +167,13 @@ static void begin_answers(struct worker *worker, const struct worker_packets *li
     nonce_stamp_init(&worker->stateless.policy.nonce, worker->now_s,
                      (uint16_t)token_stream_next(&worker->tokens), &stamp);
     for (unsigned i = 0; i < list->count; i++)
-        process(worker, list->packets[i], &stamp, ret_answers);
+        process(worker, list->packets[i], &stamp, ret_answers, is_plain);
 }
 
 void stateless_answer(struct worker *worker, const struct worker_packets *list)
 {
     struct answer_list answers;
-    begin_answers(worker, list, &answers);
+    begin_answers(worker, list, &answers, false);
     for (unsigned i = 0; i < answers.count; i++) {
         const struct answer *answer = &answers.at[i];
         const struct packet *packet = answer->packet;
@@ -176,17 +182,34 @@ void stateless_answer(struct worker *worker, const struct worker_packets *list)
     }
 }
 
+// Most requests of a burst are for one listener.
+struct destination {
+    uint64_t words; // address and port, as they stand in the headers
+    const struct local_address *local;
+};
+
+static __rte_always_inline const struct local_address *
+local_of(const struct worker *worker, const uint8_t *ip, struct destination *last)
+{
+    const uint64_t source_port = rte_cpu_to_be_64(0x00000000FFFF0000);
+    uint64_t words = plain_load_u64(ip + 16) & ~source_port; // there is no option in between
+    if (unlikely(words != last->words)) {
+        last->words = words;
+        last->local = local_addresses_find(&worker->local_v4, ip + 16, 4, load_be16(ip + 22));
+    }
+    return last->local;
+}
+
 // What is read of a packet here. False: it is for no listener, or has come from a stream's client
 // or through the hairpin, or has a port or a source that nobody has. Whatever else classify() asks,
 // the short way has.
-static inline bool read_plain(const struct worker *worker, struct rte_mbuf *frame,
-                              struct packet *packet)
+static __rte_always_inline bool read_plain(const struct worker *worker, struct rte_mbuf *frame,
+                                           struct destination *last, struct packet *packet)
 {
     uint8_t *ip = plain_ip_of(frame), *udp = ip + PACKET_IPV4_LEN;
     uint64_t header = plain_load_u64(udp); // ports, length, checksum
     uint16_t udp_len = __builtin_bswap16((uint16_t)(header >> 32));
-    const struct local_address *local = local_addresses_find(
-        &worker->local_v4, ip + 16, 4, __builtin_bswap16((uint16_t)(header >> 16)));
+    const struct local_address *local = local_of(worker, ip, last);
     if (unlikely(local == NULL || local->kind != LOCAL_LISTENER || udp_len < PACKET_UDP_LEN ||
                  (uint16_t)header == 0 || frame->port >= STREAM_PORT_BASE ||
                  !packet_ipv4_source_is_possible(ip[12])))
@@ -208,15 +231,16 @@ void stateless_answer_plain(struct worker *worker, const struct plain_list *requ
 {
     struct worker_packets *list = &worker->by_kind[PACKET_STUN];
     struct answer_list answers;
+    struct destination last = {0, NULL}; // nobody's
     list->count = 0;
     for (unsigned i = 0; i < requests->count; i++) {
         struct packet *packet = &worker->packets[i];
-        if (read_plain(worker, requests->frames[i], packet))
+        if (read_plain(worker, requests->frames[i], &last, packet))
             list->packets[list->count++] = packet;
         else
             plain_list_add(rest, requests->frames[i]);
     }
-    begin_answers(worker, list, &answers);
+    begin_answers(worker, list, &answers, true);
     for (unsigned i = 0; i < answers.count; i++) {
         const struct answer *answer = &answers.at[i];
         reply_to_plain(answer->packet->mbuf, answer->reply.len, answer->reply.sum);

@@ -18,6 +18,8 @@ static const uint8_t offered_value[] = {0x00, 0x02, 0x00, 0x00, 0x00, 0x01, 0x00
 static_assert(sizeof(offered_value) == 4 * OFFERED_COUNT, "one entry an algorithm");
 
 #define FINGERPRINT_ATTRIBUTE_LEN (STUN_ATTRIBUTE_HEADER_LEN + STUN_FINGERPRINT_LEN)
+// Of the words that change, those that an IPv4 address takes.
+#define IPV4_WORDS 1
 // Templates are copied in pieces of this size. No answer is shorter: the shortest tells an IPv4
 // client its address.
 #define PIECE_LEN 32
@@ -35,10 +37,10 @@ static void begin_template(struct stun_builder *builder, struct stateless_templa
 }
 
 // Of the words, in ascending order.
-static void get_offsets(const struct stateless_template *template,
+static void get_offsets(const struct stateless_template *template, unsigned count,
                         uint16_t ret_offsets[STATELESS_WORDS])
 {
-    for (unsigned i = 0; i < STATELESS_WORDS; i++) {
+    for (unsigned i = 0; i < count; i++) {
         size_t base = i < STATELESS_HEADER_WORDS ? 0 : template->changes_offset;
 
         ret_offsets[i] = (uint16_t)(base + i % STATELESS_HEADER_WORDS * sizeof(uint64_t));
@@ -58,7 +60,8 @@ static void store_word(uint8_t *bytes, uint64_t word)
     memcpy(bytes, &word, sizeof(word));
 }
 
-static void set_form(struct stateless_template *template, bool has_fingerprint, size_t len)
+static void set_form(struct stateless_template *template, unsigned word_count, bool has_fingerprint,
+                     size_t len)
 {
     struct stateless_form *form = &template->forms[has_fingerprint];
     uint16_t offsets[STATELESS_WORDS];
@@ -67,16 +70,17 @@ static void set_form(struct stateless_template *template, bool has_fingerprint, 
     store_be16(template->bytes + 2, (uint16_t)(len - STUN_HEADER_LEN));
     memcpy(&form->start, template->bytes, sizeof(form->start));
     form->len = (uint16_t)len;
-    get_offsets(template, offsets);
-    for (unsigned i = 0; i < STATELESS_WORDS; i++)
+    get_offsets(template, word_count, offsets);
+    for (unsigned i = 0; i < word_count; i++)
         words_sum = checksum_add_8_bytes(words_sum, template->bytes + offsets[i]);
     form->rest_sum =
         checksum_fold(checksum_add_bytes(0, template->bytes, len) + checksum_negate(words_sum));
 }
 
 static void end_template(struct stun_builder *builder, struct stateless_template *template,
-                         const struct stateless_policy *policy)
+                         const struct stateless_policy *policy, unsigned changed_words)
 {
+    unsigned word_count = STATELESS_HEADER_WORDS + changed_words;
     uint16_t offsets[STATELESS_WORDS];
     size_t len;
 
@@ -85,13 +89,13 @@ static void end_template(struct stun_builder *builder, struct stateless_template
     len = stun_builder_finish(builder);
     stun_add_u32(builder, STUN_ATTRIBUTE_FINGERPRINT, 0);
     assert(!builder->overflow);
-    set_form(template, false, len);
-    set_form(template, true, len + FINGERPRINT_ATTRIBUTE_LEN);
-    get_offsets(template, offsets);
-    fingerprint_plan_init(template->bytes, len, offsets, STATELESS_WORDS, &template->plan);
+    set_form(template, word_count, false, len);
+    set_form(template, word_count, true, len + FINGERPRINT_ATTRIBUTE_LEN);
+    get_offsets(template, word_count, offsets);
+    fingerprint_plan_init(template->bytes, len, offsets, word_count, &template->plan);
 }
 
-// RFC 8489 section 6.3.1.1. Of an IPv4 address the last two words are nothing that changes.
+// RFC 8489 section 6.3.1.1.
 static void make_binding(struct stateless_template *template, const struct stateless_policy *policy,
                          enum ip_family family)
 {
@@ -101,7 +105,8 @@ static void make_binding(struct stateless_template *template, const struct state
     begin_template(&builder, template, STUN_CLASS_SUCCESS);
     template->changes_offset = (uint16_t)(builder.len + STUN_ATTRIBUTE_HEADER_LEN);
     stun_add_xor_address(&builder, STUN_ATTRIBUTE_XOR_MAPPED_ADDRESS, &nobody);
-    end_template(&builder, template, policy);
+    end_template(&builder, template, policy,
+                 family == IP_FAMILY_V4 ? IPV4_WORDS : STATELESS_CHANGED_WORDS);
 }
 
 static void make_challenge(struct stateless_template *template,
@@ -120,7 +125,7 @@ static void make_challenge(struct stateless_template *template,
     stun_add_bytes(&builder, STUN_ATTRIBUTE_NONCE, nonce, sizeof(nonce));
     if ((policy->nonce.features & NONCE_FEATURE_PASSWORD_ALGORITHMS) != 0)
         stun_add_password_algorithms(&builder, offered_algorithms, OFFERED_COUNT);
-    end_template(&builder, template, policy);
+    end_template(&builder, template, policy, STATELESS_CHANGED_WORDS);
 }
 
 void stateless_answers_init(struct stateless_answers *answers,
@@ -173,20 +178,22 @@ static inline void set_header(const struct stateless_template *template,
     words->header[2] = load_word(template->bytes + 16) | transaction->third;
 }
 
-static inline uint64_t sum_of(const struct words *words)
+// changed_words: a constant where these are inlined.
+static inline __attribute__((always_inline)) uint64_t sum_of(const struct words *words,
+                                                             unsigned changed_words)
 {
     uint64_t sum = checksum_carry_u64(words->header[0], words->header[1]);
 
     sum = checksum_carry_u64(sum, words->header[2]);
-    sum = checksum_carry_u64(sum, words->changed[0]);
-    sum = checksum_carry_u64(sum, words->changed[1]);
-    sum = checksum_carry_u64(sum, words->changed[2]);
+    for (unsigned i = 0; i < changed_words; i++)
+        sum = checksum_carry_u64(sum, words->changed[i]);
     return checksum_add_u64(0, sum);
 }
 
 // RFC 8489 section 14.7. message: all that it covers.
-static inline uint32_t fingerprint_of(const struct stateless_template *template,
-                                      const struct words *words, const uint8_t *message)
+static inline __attribute__((always_inline)) uint32_t
+fingerprint_of(const struct stateless_template *template, const struct words *words,
+               unsigned changed_words, const uint8_t *message)
 {
 #ifdef FOLD_IS_KNOWN
     const struct fingerprint_plan *plan = &template->plan;
@@ -197,12 +204,15 @@ static inline uint32_t fingerprint_of(const struct stateless_template *template,
         __m128i odd = _mm_xor_si128(fold_word(plan, 1, words->header[1]),
                                     fold_word(plan, 3, words->changed[0]));
 
-        even = _mm_xor_si128(even, fold_word(plan, 4, words->changed[1]));
-        odd = _mm_xor_si128(odd, fold_word(plan, 5, words->changed[2]));
+        if (changed_words > IPV4_WORDS) {
+            even = _mm_xor_si128(even, fold_word(plan, 4, words->changed[1]));
+            odd = _mm_xor_si128(odd, fold_word(plan, 5, words->changed[2]));
+        }
         return plan->rest ^ fold_reduce(_mm_xor_si128(even, odd));
     }
 #endif
     (void)words;
+    (void)changed_words;
     return fingerprint(message, template->forms[0].len);
 }
 
@@ -216,24 +226,24 @@ static inline void copy_template(const struct stateless_template *template, size
     memcpy(buffer + len - PIECE_LEN, template->bytes + len - PIECE_LEN, PIECE_LEN);
 }
 
-static inline void write_words(const struct stateless_template *template,
-                               const struct transaction *transaction, const struct words *words,
-                               uint8_t *buffer, struct stateless_reply *ret_reply)
+static inline __attribute__((always_inline)) void
+write_words(const struct stateless_template *template, const struct transaction *transaction,
+            const struct words *words, unsigned changed_words, uint8_t *buffer,
+            struct stateless_reply *ret_reply)
 {
     const struct stateless_form *form = &template->forms[transaction->has_fingerprint];
     uint8_t *changes = buffer + template->changes_offset;
-    uint64_t sum = form->rest_sum + sum_of(words);
+    uint64_t sum = form->rest_sum + sum_of(words, changed_words);
     size_t len = form->len;
 
     copy_template(template, len, buffer);
     store_word(buffer, words->header[0]);
     store_word(buffer + 8, words->header[1]);
     store_word(buffer + 16, words->header[2]);
-    store_word(changes, words->changed[0]);
-    store_word(changes + 8, words->changed[1]);
-    store_word(changes + 16, words->changed[2]);
+    for (unsigned i = 0; i < changed_words; i++)
+        store_word(changes + i * sizeof(uint64_t), words->changed[i]);
     if (transaction->has_fingerprint) {
-        uint32_t value = __builtin_bswap32(fingerprint_of(template, words, buffer));
+        uint32_t value = __builtin_bswap32(fingerprint_of(template, words, changed_words, buffer));
 
         memcpy(buffer + len - sizeof(value), &value, sizeof(value));
         sum += value;
@@ -244,29 +254,43 @@ static inline void write_words(const struct stateless_template *template,
 
 // RFC 8489 section 14.2. In the template there is the address that is all zeros, masked with the
 // cookie and a transaction id of zeros.
-static inline void write_binding(const struct stateless_answers *answers,
-                                 const struct stun_message *message,
-                                 const struct transport_address *client, uint8_t *buffer,
-                                 struct stateless_reply *ret_reply)
+
+static inline void write_binding_v4(const struct stateless_answers *answers,
+                                    const struct stun_message *message,
+                                    const struct transport_address *client, uint8_t *buffer,
+                                    struct stateless_reply *ret_reply)
 {
+    const struct stateless_template *template = &answers->binding_v4;
     struct transaction transaction = transaction_of(message);
-    bool is_v4 = client->ip.family == IP_FAMILY_V4;
-    const struct stateless_template *template = is_v4 ? &answers->binding_v4 : &answers->binding_v6;
-    const uint8_t *changes = template->bytes + template->changes_offset;
     uint64_t port = (uint64_t)__builtin_bswap16(client->port) << 16;
-    uint64_t ip[2];
     struct words words;
+    uint32_t ip;
+
+    memcpy(&ip, client->ip.bytes, sizeof(ip));
+    set_header(template, &transaction, &words);
+    words.changed[0] =
+        load_word(template->bytes + template->changes_offset) ^ (port | (uint64_t)ip << 32);
+    write_words(template, &transaction, &words, IPV4_WORDS, buffer, ret_reply);
+}
+
+static inline void write_binding_v6(const struct stateless_answers *answers,
+                                    const struct stun_message *message,
+                                    const struct transport_address *client, uint8_t *buffer,
+                                    struct stateless_reply *ret_reply)
+{
+    const struct stateless_template *template = &answers->binding_v6;
+    const uint8_t *changes = template->bytes + template->changes_offset;
+    struct transaction transaction = transaction_of(message);
+    uint64_t port = (uint64_t)__builtin_bswap16(client->port) << 16;
+    struct words words;
+    uint64_t ip[2];
 
     memcpy(ip, client->ip.bytes, sizeof(ip));
     set_header(template, &transaction, &words);
     words.changed[0] = load_word(changes) ^ (port | ip[0] << 32);
-    words.changed[1] = load_word(changes + 8);
-    words.changed[2] = load_word(changes + 16);
-    if (!is_v4) {
-        words.changed[1] ^= (ip[0] >> 32 | ip[1] << 32) ^ transaction.second;
-        words.changed[2] ^= (ip[1] >> 32) ^ transaction.third;
-    }
-    write_words(template, &transaction, &words, buffer, ret_reply);
+    words.changed[1] = load_word(changes + 8) ^ (ip[0] >> 32 | ip[1] << 32) ^ transaction.second;
+    words.changed[2] = load_word(changes + 16) ^ (ip[1] >> 32) ^ transaction.third;
+    write_words(template, &transaction, &words, STATELESS_CHANGED_WORDS, buffer, ret_reply);
 }
 
 static inline void write_challenge(const struct stateless_answers *answers, bool is_stale,
@@ -282,7 +306,7 @@ static inline void write_challenge(const struct stateless_answers *answers, bool
 
     set_header(template, &transaction, &words);
     nonce_end(stamp, client, words.changed);
-    write_words(template, &transaction, &words, buffer, ret_reply);
+    write_words(template, &transaction, &words, STATELESS_CHANGED_WORDS, buffer, ret_reply);
 }
 
 size_t stateless_write_challenge(const struct stateless_answers *answers,
@@ -452,7 +476,10 @@ enum stateless_verdict stateless_reply(const struct stateless_answers *answers,
     assert(capacity >= STATELESS_ANSWER_MAX_LEN);
     switch (verdict) {
     case STATELESS_BINDING:
-        write_binding(answers, message, client, buffer, ret_reply);
+        if (client->ip.family == IP_FAMILY_V4)
+            write_binding_v4(answers, message, client, buffer, ret_reply);
+        else
+            write_binding_v6(answers, message, client, buffer, ret_reply);
         break;
     case STATELESS_BAD_REQUEST:
         write_bad_request(policy, message, buffer, capacity, ret_reply);

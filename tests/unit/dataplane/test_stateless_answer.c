@@ -344,6 +344,47 @@ static void forged_nonces_are_limited_and_good_ones_are_not(void **state)
     assert_int_equal(rig_counter(rig, COUNTER_PUNTED), 5);
 }
 
+static int set_up_two_listeners(void **state)
+{
+    struct plane_config config;
+    rig_config(&config, 1);
+    assert_int_equal(transport_address_parse("203.0.113.1:3479", &config.listeners[2]), 0);
+    config.listener_count = 3;
+    *state = rig_create(&config);
+    return 0;
+}
+
+// What is found for one of a burst is not another's.
+static void each_of_a_burst_is_for_its_own_listener(void **state)
+{
+    struct rig *rig = *state;
+    static const struct {
+        const char *destination;
+        int listener; // negative: nobody's
+    } requests[] = {
+        {LISTENER_V4, RIG_LISTENER_V4}, {"203.0.113.1:3479", 2},        {"203.0.113.1:3480", -1},
+        {"203.0.113.1:3479", 2},        {LISTENER_V4, RIG_LISTENER_V4}, {"203.0.113.9:3478", -1},
+        {LISTENER_V4, RIG_LISTENER_V4},
+    };
+    uint8_t message[256];
+    struct wire wire = {.source = CLIENT_V4, .payload = message};
+    wire.len = refresh(rig, message, CLIENT_V4, false);
+    for (unsigned i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
+        wire.destination = requests[i].destination;
+        rig_receive_wire(rig, 0, &wire);
+    }
+    rig_poll(rig);
+    for (unsigned i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
+        struct punt punt;
+        if (requests[i].listener < 0)
+            continue;
+        assert_int_equal(plane_punt_receive(rig->plane, 0, &punt, 1), 1);
+        assert_int_equal(punt.message.client.listener, requests[i].listener);
+        punt_discard(&punt);
+    }
+    assert_int_equal(rig_counter(rig, COUNTER_PUNTED), 5);
+}
+
 int main(void)
 {
 #define TEST(test)    cmocka_unit_test_setup_teardown(test, rig_set_up, rig_tear_down)
@@ -363,6 +404,8 @@ int main(void)
         LIMITED(indications_use_up_no_answers),
         LIMITED(one_prefix_gets_no_more_than_its_share),
         LIMITED(forged_nonces_are_limited_and_good_ones_are_not),
+        cmocka_unit_test_setup_teardown(each_of_a_burst_is_for_its_own_listener,
+                                        set_up_two_listeners, rig_tear_down),
     };
     return cmocka_run_group_tests(tests, rig_group_set_up, NULL);
 }
