@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A client's TCP connection, from where it was accepted: the header of a proxy, TLS, messages cut from what comes (RFC
-// 8656 section 2.1), messages that go, and its end. All functions: its thread's only. Those that may close the
-// connection say so; it is not to be touched after that.
+// A client's TCP connection: its phases, what it waits for, and its end (RFC 8656 section 2.1, RFC 6062 section 4.3).
+// How it gets in is stream_entrance's, what comes stream_input's and what goes stream_output's. All functions: its
+// thread's only. Those that may close the connection say so; it is not to be touched after that.
 #pragma once
 
 #include "base/address.h"
@@ -10,10 +10,6 @@
 #include "exchange/stream.h"
 
 #include <stdint.h>
-
-// The socket, which is the connection's from here on. May close it at once.
-void stream_connection_begin(struct stream_thread *thread, int fd, const struct transport_address *source,
-                             uint16_t listener);
 
 // The socket is ready for these of epoll's events. May close.
 void stream_connection_serve(struct stream_thread *thread, struct stream_connection *connection, uint32_t events);
@@ -38,3 +34,19 @@ void stream_connection_join(struct stream_thread *thread, struct stream_connecti
 void stream_connection_close(struct stream_thread *thread, struct stream_connection *connection);
 // One of those gone: has the control plane heard of it now? Then it is no more.
 bool stream_connection_tell(struct stream_thread *thread, struct stream_connection *connection);
+
+// For the files that make up a connection.
+
+void stream_connection_enter(struct stream_thread *thread, struct stream_connection *connection,
+                             enum stream_phase phase);
+// Its client is known, and TLS, if any, is up. May close.
+void stream_connection_open(struct stream_thread *thread, struct stream_connection *connection);
+// It waits for words of its socket and for time, as its state says. Does not close.
+void stream_connection_settle(struct stream_thread *thread, struct stream_connection *connection);
+// It is to be resumed without another word of its socket.
+void stream_connection_wait(struct stream_thread *thread, struct stream_connection *connection);
+// For a reason that is counted.
+void stream_connection_close_for(struct stream_thread *thread, struct stream_connection *connection, uint64_t *counter);
+// For epoll's events.
+uint64_t stream_connection_tag(const struct stream_thread *thread, const struct stream_connection *connection,
+                               enum stream_tag tag);

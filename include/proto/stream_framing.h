@@ -38,3 +38,9 @@ struct stream_frame {
 // channel_data_stream_padding().
 enum stream_frame_verdict stream_frame_next(struct span received, size_t max_len, bool rfc5766_channels,
                                             struct stream_frame *ret_frame);
+
+// Whether a message is a STUN message of this type, class and method.
+static inline bool stream_message_is(struct span message, uint16_t type)
+{
+    return message.len >= STUN_HEADER_LEN && load_be16(message.data) == type;
+}

@@ -9,6 +9,7 @@
 #include "control/dtls_server.h"
 #include "control/stream_account.h"
 #include "control/stream_connection.h"
+#include "control/stream_entrance.h"
 #include "control/stream_listener.h"
 #include "control/stream_thread_state.h"
 #include "control/tcp_socket.h"
@@ -282,7 +283,7 @@ static void accept_some(struct stream_thread *thread, const struct stream_listen
                 pause_accepting(thread, error);
             return;
         }
-        stream_connection_begin(thread, fd, &client, listener->index);
+        stream_entrance_begin(thread, fd, &client, listener->index);
     }
 }
 

@@ -310,3 +310,44 @@ size_t stream_fixture_channel_data(uint8_t *ret_bytes, uint16_t channel, size_t 
         ret_bytes[CHANNEL_DATA_HEADER_LEN + i] = (uint8_t)(i * 7 + i / 256);
     return CHANNEL_DATA_HEADER_LEN + payload_len;
 }
+
+const struct stream_counters *stream_fixture_counters(const struct stream_fixture *fixture)
+{
+    return stream_thread_counters(fixture->thread);
+}
+
+int stream_fixture_connect_tcp(struct stream_fixture *fixture, struct client_key *ret_client)
+{
+    int fd = stream_fixture_connect(fixture, STREAM_FIXTURE_TCP);
+
+    *ret_client = stream_fixture_client(fixture, STREAM_FIXTURE_TCP, fd);
+    return fd;
+}
+
+void stream_fixture_takes(struct stream_fixture *fixture, const struct client_key *client,
+                          const void *message, size_t len)
+{
+    static uint8_t bytes[65536];
+    struct client_key from;
+
+    assert_int_equal(stream_fixture_take(fixture, bytes, &from), len);
+    assert_memory_equal(bytes, message, len);
+    assert_memory_equal(&from, client, sizeof(from));
+}
+
+void stream_fixture_takes_nothing(struct stream_fixture *fixture)
+{
+    static uint8_t bytes[65536];
+    struct client_key from;
+
+    assert_int_equal(stream_fixture_take(fixture, bytes, &from), 0);
+}
+
+void stream_fixture_allocate(struct stream_fixture *fixture, const struct client_key *client)
+{
+    uint8_t message[64];
+    size_t len = stream_fixture_stun(message, 0x0103);
+
+    assert_true(stream_fixture_give(fixture, client, message, len));
+    stream_fixture_run(fixture);
+}

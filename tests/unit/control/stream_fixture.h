@@ -31,6 +31,8 @@ int stream_fixture_group_tear_down(void **state);
 int stream_fixture_set_up(void **state);
 int stream_fixture_tear_down(void **state);
 
+const struct stream_counters *stream_fixture_counters(const struct stream_fixture *fixture);
+
 void stream_fixture_start(struct stream_fixture *fixture);
 // The thread does what there is to do.
 void stream_fixture_run(struct stream_fixture *fixture);
@@ -63,3 +65,12 @@ bool stream_fixture_hears(struct stream_fixture *fixture, struct client_key *ret
 size_t stream_fixture_stun(uint8_t *ret_bytes, uint16_t type);
 // ChannelData without its padding.
 size_t stream_fixture_channel_data(uint8_t *ret_bytes, uint16_t channel, size_t payload_len);
+
+// Over plain TCP, with its name among workers.
+int stream_fixture_connect_tcp(struct stream_fixture *fixture, struct client_key *ret_client);
+// A worker takes this message next; there is none to take.
+void stream_fixture_takes(struct stream_fixture *fixture, const struct client_key *client, const void *message,
+                          size_t len);
+void stream_fixture_takes_nothing(struct stream_fixture *fixture);
+// The client gets an Allocate success.
+void stream_fixture_allocate(struct stream_fixture *fixture, const struct client_key *client);
