@@ -111,7 +111,3 @@ static inline bool settings_own_device(const struct settings *settings)
 {
     return settings->device && *settings->device;
 }
-
-// What no file alone can be wrong about: a port range in which a worker of so many would have no
-// pair of ports.
-bool settings_range_serves_workers(uint32_t min_port, uint32_t max_port, uint32_t workers);
