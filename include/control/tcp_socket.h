@@ -25,3 +25,5 @@ int tcp_socket_accept(int listener, int *ret_fd, struct transport_address *ret_p
 int tcp_socket_error(int fd);
 // Bytes that nobody has read.
 bool tcp_socket_has_bytes(int fd);
+// Of descriptors or memory, which others may give back.
+bool tcp_socket_is_shortage(int error);

@@ -267,11 +267,6 @@ static void pause_accepting(struct stream_thread *thread, int error)
                                  : "");
 }
 
-static bool is_shortage(int error)
-{
-    return error == -EMFILE || error == -ENFILE || error == -ENOMEM || error == -ENOBUFS;
-}
-
 static void accept_some(struct stream_thread *thread, const struct stream_listening *listener)
 {
     for (unsigned i = 0; i < ACCEPTS_PER_TURN; i++) {
@@ -279,7 +274,7 @@ static void accept_some(struct stream_thread *thread, const struct stream_listen
         int fd, error = tcp_socket_accept(listener->fd, &fd, &client);
 
         if (error) {
-            if (is_shortage(error))
+            if (tcp_socket_is_shortage(error))
                 pause_accepting(thread, error);
             return;
         }

@@ -143,3 +143,8 @@ bool tcp_socket_has_bytes(int fd)
 
     return recv(fd, &byte, sizeof(byte), MSG_PEEK | MSG_DONTWAIT) > 0;
 }
+
+bool tcp_socket_is_shortage(int error)
+{
+    return error == -EMFILE || error == -ENFILE || error == -ENOMEM || error == -ENOBUFS;
+}
