@@ -20,6 +20,7 @@ OTHER_NAME = "turn.example.net"
 KEYS = {
     "ecdsa": ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"],
     "rsa": ["-newkey", "rsa:2048"],
+    "rsa4096": ["-newkey", "rsa:4096"],
 }
 
 
@@ -36,12 +37,23 @@ class Authority:
         command = ["openssl", "req", "-x509", "-nodes", "-days", "90", "-subj", subject, "-addext", extension]
         subprocess.run([*command, *KEYS[kind], *files, *signing], check=True, capture_output=True)
 
-    def issue(self, stem, names=(NAME,), kind="ecdsa"):
-        """An entry of the setting `certificates`, for these names and the relay's addresses."""
+    def _signing(self, stem):
+        return ["-CA", self.directory / f"{stem}.pem", "-CAkey", self.directory / f"{stem}.key"]
+
+    def issue(self, stem, names=(NAME,), kind="ecdsa", between=0):
+        """An entry of the setting `certificates`, for these names and the relay's addresses. between: so many certificates
+        are between it and ca.pem, and in its file."""
+        signer, chain = "ca", ""
+        for level in range(between):
+            above, signer = signer, f"{stem}-{level}"
+            extension = "basicConstraints=critical,CA:TRUE"
+            self._request(signer, kind, f"/CN={signer}", extension, *self._signing(above))
+            chain = (self.directory / f"{signer}.pem").read_text() + chain
         alternatives = [f"DNS:{name}" for name in names] + [f"IP:{RELAY4}", f"IP:{RELAY6}"]
-        signing = ["-CA", self.ca, "-CAkey", self.directory / "ca.key"]
         extension = "subjectAltName=" + ",".join(alternatives)
-        self._request(stem, kind, f"/CN={names[0]}", extension, *signing, "-addext", "basicConstraints=CA:FALSE")
+        self._request(stem, kind, f"/CN={names[0]}", extension, *self._signing(signer), "-addext", "basicConstraints=CA:FALSE")
+        with open(self.directory / f"{stem}.pem", "a") as file:
+            file.write(chain)
         return {
             "certificate": str(self.directory / f"{stem}.pem"),
             "private_key": str(self.directory / f"{stem}.key"),

@@ -7,10 +7,10 @@ import time
 
 import pytest
 
-from lab import PEER
+from lab import PEER, RELAY4
 from media import CHANNEL
-from relay import Relay
-from streams import DtlsClient
+from relay import TLS_PORT, Relay
+from streams import OTHER_NAME, DtlsClient
 
 MTU = 1500
 RECORD = 13 + 8 + 16  # of AES-GCM
@@ -24,7 +24,8 @@ PMTUDISC_DONT, PMTUDISC_DO = 0, 2
 
 @pytest.fixture(scope="module")
 def relay(lab, authority, tmp_path_factory):
-    with Relay(lab, tmp_path_factory.mktemp("relay"), certificates=[authority.issue("ecdsa")]) as the_relay:
+    certificates = [authority.issue("ecdsa"), authority.issue("long", [OTHER_NAME], "rsa4096", between=2)]
+    with Relay(lab, tmp_path_factory.mktemp("relay"), certificates=certificates) as the_relay:
         yield the_relay
 
 
@@ -96,3 +97,13 @@ def test_a_client_may_fill_a_packet(flow):
     payload = bytes(i * 13 & 0xFF for i in range(MTU - HEADERS[client_family] - RECORD - 4))
     client.send_channel(CHANNEL, payload)
     assert peer.recv(65536) == payload
+
+
+@pytest.mark.parametrize("mtu", [300, 1400])
+def test_a_long_chain_arrives(lab, relay, authority, mtu):
+    # Three certificates of RSA-4096: four datagrams at least.
+    command = ["openssl", "s_client", "-dtls1_2", "-mtu", mtu, "-connect", f"{RELAY4}:{TLS_PORT}"]
+    command += ["-servername", OTHER_NAME, "-CAfile", authority.ca, "-showcerts"]
+    output = lab.run("client", *command, check=False, input="").stdout
+    assert output.count("-----BEGIN CERTIFICATE-----") == 3, output
+    assert "Server public key is 4096 bit" in output and "Verify return code: 0 (ok)" in output, output

@@ -848,6 +848,32 @@ static void flights_are_cut_up_by_dtls_and_not_by_ip(void **state)
     fixture_client_free(client);
 }
 
+static void any_part_of_a_long_flight_may_be_lost(void **state)
+{
+    struct fixture *fixture = *state;
+    unsigned parts = 2;
+
+    fixture_use_certificate(fixture, "long");
+    for (unsigned lost = 0; lost < parts; lost++) {
+        struct fixture_client *client = fixture_client(CLIENT_V6, FIXTURE_V6);
+        struct fixture_datagrams *in = &client->in;
+
+        begin_handshake(fixture, client);
+        parts = in->count;
+        assert_true(parts > 1);
+        in->count--;
+        memmove(in->lens + lost, in->lens + lost + 1, (in->count - lost) * sizeof(in->lens[0]));
+        memmove(in->bytes + lost, in->bytes + lost + 1, (in->count - lost) * sizeof(in->bytes[0]));
+        assert_false(fixture_shake_hands(fixture, client));
+        fixture_pass_ms(fixture, 1000);
+        fixture_collect(fixture, client);
+        assert_true(in->count >= parts);
+        assert_true(fixture_shake_hands(fixture, client));
+        assert_serves(fixture, client);
+        fixture_client_free(client);
+    }
+}
+
 static void the_control_plane_hears_of_every_end(void **state)
 {
     struct fixture *fixture = *state;
@@ -1005,6 +1031,7 @@ int main(void)
         CLAIM(a_message_is_no_longer_than_a_record),
         CLAIM(what_is_relayed_goes_as_routes_say_and_the_rest_as_it_came),
         CLAIM(flights_are_cut_up_by_dtls_and_not_by_ip),
+        CLAIM(any_part_of_a_long_flight_may_be_lost),
         CLAIM(who_starts_again_in_a_handshake_is_served),
         CLAIM(plain_alerts_end_nothing_that_lives),
         CLAIM(pieces_of_long_messages_take_little_memory),
