@@ -38,6 +38,10 @@ enum credentials_verdict {
 // Is this the user whom the request names, by USERNAME or USERHASH?
 bool credentials_names(const struct credentials *credentials, const struct stun_message *message, const char *username);
 
+// Is this the key that the user has under algorithm? Of a REST name any secret will do, and its time does not count.
+bool credentials_have_key(const struct credentials *credentials, const char *username,
+                          enum stun_password_algorithm algorithm, const struct integrity_key *key);
+
 // Does the message's MAC (SHA-256 when present, else SHA-1) match under this key?
 bool credentials_mac_matches(const struct stun_message *message, const struct integrity_key *key);
 

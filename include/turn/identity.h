@@ -10,6 +10,7 @@
 #include "proto/integrity.h"
 #include "proto/stun.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define IDENTITY_KEY_MAX_LEN 32 // of a long-term key: SHA-256's
@@ -21,12 +22,15 @@ struct identity {
     uint8_t algorithm; // enum stun_password_algorithm: what the key was made with
     uint8_t key_len;
     uint8_t key[IDENTITY_KEY_MAX_LEN];
+    bool is_good;        // the credentials of that generation have this key
+    uint32_t generation; // of the credentials that the key was last looked for in
 };
 
 struct identity_table {
     struct identity *at;
     struct index_pool pool;
     struct index_map by_name;
+    uint32_t generation; // of the credentials in force
 };
 
 // capacity: identities at once. 0, -ENOMEM.
@@ -34,7 +38,8 @@ int identity_table_init(struct identity_table *table, uint32_t capacity,
                         const struct siphash_key *key);
 void identity_table_done(struct identity_table *table);
 
-// One more reference. INDEX_NONE when the table or memory is full. name has no terminator in it.
+// One more reference, of a user whose key has just been found good. INDEX_NONE when the table or
+// memory is full. name has no terminator in it.
 uint32_t identity_take(struct identity_table *table, struct span name,
                        enum stun_password_algorithm algorithm, const struct integrity_key *key);
 // One reference less; without any the identity is gone, and its key cleansed.

@@ -117,13 +117,19 @@ struct turn_server;
 int turn_server_create(const struct turn_config *config, struct turn_server **ret_server);
 void turn_server_destroy(struct turn_server *server);
 
-// New nonce keys, of the same realm.
+// New nonce keys, a new realm. Keys of another realm count as those of users who are gone: see turn_server_set_access.
 void turn_server_set_stateless(struct turn_server *server, const struct stateless_policy *policy);
 
-// A new configuration's users and peer policy, borrowed as the old ones were. Allocations keep their keys; permissions
-// and channels that the policy now denies go with turn_server_revoke.
+// A new configuration's users and peer policy, borrowed as the old ones were, which are not used any more. Allocations
+// keep their keys, but requests with one that its user has no longer get 401: a user who is gone keeps what there is
+// until it expires, and one with a new password goes on with that. Permissions, channels and connections that the
+// policy now denies go with turn_server_revoke.
 void turn_server_set_access(struct turn_server *server, const struct credentials *credentials,
                             const struct peer_policy *peer_policy);
+
+// New limits. What allocations hold already they keep. Those that tables are sized by stay as they were, and of
+// allocations and tcp_connections there are never more than at the creation.
+void turn_server_set_limits(struct turn_server *server, const struct turn_limits *limits);
 
 // Remove what the peer policy denies, some at each call; there may be a response. *cursor starts at 0. True when more
 // is left.

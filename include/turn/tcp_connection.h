@@ -43,6 +43,7 @@ struct tcp_connection_table {
     struct index_pool pool;
     struct index_map by_id;
     struct index_map by_client;
+    uint32_t limit; // of all; at most the capacity
     uint32_t limit_per_allocation;
 };
 

@@ -23,8 +23,23 @@ static void read_algorithm(struct turn_request *request)
     request->algorithm = (enum stun_password_algorithm)algorithm;
 }
 
+// Has its user this key still? Looked up once for all requests under the same credentials.
+static bool stored_key_is_good(struct turn_server *server, uint32_t index)
+{
+    struct identity *identity = &server->identities.at[index];
+    if (identity->generation == server->identities.generation)
+        return identity->is_good;
+    struct integrity_key key;
+    identity_get_key(&server->identities, index, &key);
+    identity->is_good = credentials_have_key(server->config.credentials, identity->name,
+                                             identity_algorithm(&server->identities, index), &key);
+    identity->generation = server->identities.generation;
+    integrity_key_cleanse(&key);
+    return identity->is_good;
+}
+
 // With the key that the allocation was made with: a call goes on after its REST credentials have
-// run out, and after its user is gone from the configuration.
+// run out.
 static bool check_stored_key(struct turn_request *request, const char *username)
 {
     identity_get_key(&request->server->identities, request->allocation->identity, &request->key);
@@ -38,7 +53,7 @@ static bool check_stored_key(struct turn_request *request, const char *username)
 
 bool authentication_check(struct turn_request *request)
 {
-    const struct turn_server *server = request->server;
+    struct turn_server *server = request->server;
     const struct credentials *credentials = server->config.credentials;
     uint64_t wall_s = request->now->wall_s;
 
@@ -50,10 +65,11 @@ bool authentication_check(struct turn_request *request)
         uint32_t identity = request->allocation->identity;
         const char *username = identity_name(identities, identity);
         bool same_user = credentials_names(credentials, &request->message, username);
-        if (same_user && request->algorithm == identity_algorithm(identities, identity))
+        if (same_user && request->algorithm == identity_algorithm(identities, identity) &&
+            stored_key_is_good(server, identity))
             return check_stored_key(request, username);
         if (same_user)
-            wall_s = 0; // the other algorithm's key for a call that goes on
+            wall_s = 0; // the other algorithm's key, or a new one, for a call that goes on
     }
     return credentials_check(credentials, &request->message, request->algorithm, wall_s,
                              &request->key, request->username) == CREDENTIALS_OK;

@@ -289,6 +289,40 @@ static int derive_rest_key(const struct credentials *credentials, const struct r
     return error;
 }
 
+static bool keys_equal(const struct integrity_key *left, const struct integrity_key *right)
+{
+    return left->len == right->len && CRYPTO_memcmp(left->bytes, right->bytes, left->len) == 0;
+}
+
+static bool secrets_have_key(const struct credentials *credentials, struct span username,
+                             enum stun_password_algorithm algorithm,
+                             const struct integrity_key *key)
+{
+    bool found = false;
+    for (size_t i = 0; !found && i < credentials->secret_count; i++) {
+        struct integrity_key derived;
+        if (derive_rest_key(credentials, &credentials->secrets[i], username, algorithm, &derived) !=
+            0)
+            return false;
+        found = keys_equal(&derived, key);
+        integrity_key_cleanse(&derived);
+    }
+    return found;
+}
+
+bool credentials_have_key(const struct credentials *credentials, const char *username,
+                          enum stun_password_algorithm algorithm, const struct integrity_key *key)
+{
+    const struct user *user = find_name(credentials, span_of(username));
+    uint64_t timestamp_s;
+    struct span userid;
+    if (user != NULL)
+        return keys_equal(algorithm == STUN_PASSWORD_ALGORITHM_SHA256 ? &user->sha256 : &user->md5,
+                          key);
+    return parse_rest_name(span_of(username), &timestamp_s, &userid) &&
+           secrets_have_key(credentials, span_of(username), algorithm, key);
+}
+
 static enum credentials_verdict check_rest(const struct credentials *credentials,
                                            const struct stun_message *message,
                                            enum stun_password_algorithm algorithm,

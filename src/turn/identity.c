@@ -78,8 +78,11 @@ uint32_t identity_take(struct identity_table *table, struct span name,
         identity = index_map_next(&table->by_name, &walk);
     if (identity == INDEX_NONE)
         identity = create(table, name, algorithm, key, hash);
-    if (identity != INDEX_NONE)
-        table->at[identity].references++;
+    if (identity == INDEX_NONE)
+        return INDEX_NONE;
+    table->at[identity].references++;
+    table->at[identity].is_good = true;
+    table->at[identity].generation = table->generation;
     return identity;
 }
 

@@ -63,9 +63,12 @@ uint32_t peer_entry_find(const struct peer_entry_table *table, uint32_t root,
 bool peer_entry_table_has_room(const struct peer_entry_table *table, uint16_t worker,
                                uint32_t allocation_count, uint32_t count)
 {
+    // What it has may be above the limit, which was another one then.
+    uint32_t left = table->limit_per_allocation > allocation_count
+                        ? table->limit_per_allocation - allocation_count
+                        : 0;
     return count <= index_pool_free(&table->pool) &&
-           count <= table->limit_per_worker - table->count_by_worker[worker] &&
-           count <= table->limit_per_allocation - allocation_count;
+           count <= table->limit_per_worker - table->count_by_worker[worker] && count <= left;
 }
 
 uint32_t peer_entry_create(struct peer_entry_table *table, uint16_t worker, uint32_t *root,

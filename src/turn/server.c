@@ -175,8 +175,27 @@ void turn_server_set_stateless(struct turn_server *server, const struct stateles
 void turn_server_set_access(struct turn_server *server, const struct credentials *credentials,
                             const struct peer_policy *peer_policy)
 {
+    server->identities.generation++;
     server->config.credentials = credentials;
     server->config.peer_policy = peer_policy;
+}
+
+static void set_limit(uint32_t *limit, uint32_t wanted, uint32_t capacity)
+{
+    *limit = wanted < capacity ? wanted : capacity;
+}
+
+void turn_server_set_limits(struct turn_server *server, const struct turn_limits *limits)
+{
+    struct turn_limits *config = &server->config.limits;
+    config->default_lifetime_s = limits->default_lifetime_s;
+    config->max_lifetime_s = limits->max_lifetime_s;
+    server->quota.limit = limits->allocations_per_user;
+    server->permissions.entries.limit_per_allocation = limits->permissions_per_allocation;
+    server->channels.entries.limit_per_allocation = limits->channels_per_allocation;
+    server->tcp_connections.limit_per_allocation = limits->tcp_connections_per_allocation;
+    set_limit(&server->allocations.limit, limits->allocations, config->allocations);
+    set_limit(&server->tcp_connections.limit, limits->tcp_connections, config->tcp_connections);
 }
 
 static void revoke_tcp_connection(struct turn_server *server, uint32_t connection,

@@ -12,6 +12,7 @@ int tcp_connection_table_init(struct tcp_connection_table *table, uint32_t capac
 {
     struct tcp_connection_table made = {
         .at = calloc(capacity ? capacity : 1, sizeof(*made.at)),
+        .limit = capacity,
         .limit_per_allocation = limit_per_allocation,
     };
     if (made.at == NULL || index_pool_init(&made.pool, capacity) != 0 ||
@@ -76,7 +77,7 @@ uint32_t tcp_connection_find_client(const struct tcp_connection_table *table,
 bool tcp_connection_table_has_room(const struct tcp_connection_table *table,
                                    const struct allocation *allocation)
 {
-    return index_pool_free(&table->pool) > 0 &&
+    return index_pool_used(&table->pool) < table->limit &&
            allocation->tcp_connection_count < table->limit_per_allocation;
 }
 

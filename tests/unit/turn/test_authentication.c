@@ -213,7 +213,7 @@ static void an_ongoing_call_outlives_its_rest_timestamp(void **state)
     assert_int_equal(client_allocate(fixture, &client), 401);
 }
 
-static void an_ongoing_call_outlives_its_user(void **state)
+static void a_user_who_is_gone_keeps_what_there_is_and_gets_no_more(void **state)
 {
     struct fixture *fixture = *state;
     struct client client = client_make(1000);
@@ -221,10 +221,81 @@ static void an_ongoing_call_outlives_its_user(void **state)
     assert_int_equal(client_allocate(fixture, &client), 0);
     assert_int_equal(credentials_create("example.org", &nobody), 0);
     turn_server_set_access(fixture->server, nobody, fixture->policy);
-    assert_int_equal(client_refresh(fixture, &client, 600), 0);
+    credentials_destroy(fixture->credentials);
+    fixture->credentials = nobody;
+    assert_int_equal(client_refresh(fixture, &client, 600), 401);
+    assert_int_equal(client_permit(fixture, &client, "8.8.8.8"), 401);
     struct client late = client_make(1001);
     assert_int_equal(client_allocate(fixture, &late), 401);
-    credentials_destroy(nobody);
+    assert_int_equal(fixture_usage(fixture).allocations, 1);
+    fixture_advance_ms(fixture, 601 * 1000);
+    assert_all_released(fixture);
+}
+
+static void set_credentials(struct fixture *fixture, const char *realm, const char *password,
+                            const char *secret)
+{
+    struct credentials *credentials;
+    assert_int_equal(credentials_create(realm, &credentials), 0);
+    assert_int_equal(credentials_add_user(credentials, "alice", password), 0);
+    assert_int_equal(credentials_add_rest_secret(credentials, text_span(secret)), 0);
+    turn_server_set_access(fixture->server, credentials, fixture->policy);
+    credentials_destroy(fixture->credentials);
+    fixture->credentials = credentials;
+}
+
+static void a_user_with_a_new_password_goes_on_with_that(void **state)
+{
+    struct fixture *fixture = *state;
+    struct client client = client_make(1000);
+    struct client other = client_make(1001);
+    other.style = CLIENT_SHA256;
+    assert_int_equal(client_allocate(fixture, &client), 0);
+    assert_int_equal(client_allocate(fixture, &other), 0);
+    // As it was, in another place: nobody notices.
+    set_credentials(fixture, "example.org", "wonder", "new");
+    assert_int_equal(client_refresh(fixture, &client, 600), 0);
+    assert_int_equal(client_refresh(fixture, &other, 600), 0);
+    set_credentials(fixture, "example.org", "looking-glass", "new");
+    assert_int_equal(client_refresh(fixture, &client, 600), 401);
+    assert_int_equal(client_refresh(fixture, &other, 600), 401);
+    client.password = other.password = "looking-glass";
+    assert_int_equal(client_refresh(fixture, &client, 600), 0);
+    assert_int_equal(client_refresh(fixture, &other, 600), 0);
+    // And back again.
+    set_credentials(fixture, "example.org", "wonder", "new");
+    assert_int_equal(client_refresh(fixture, &client, 600), 401);
+    client.password = "wonder";
+    assert_int_equal(client_refresh(fixture, &client, 600), 0);
+}
+
+static void a_call_goes_on_while_its_secret_is_valid(void **state)
+{
+    struct fixture *fixture = *state;
+    struct client client = client_make(1000);
+    char username[64], password[29];
+    snprintf(username, sizeof(username), "%u:carol", FIXTURE_WALL_S + 10);
+    client_use_rest(&client, username, "old", password);
+    assert_int_equal(client_allocate(fixture, &client), 0);
+    fixture->now.wall_s += 100; // it starts no new call any more
+    set_credentials(fixture, "example.org", "wonder", "old");
+    assert_int_equal(client_refresh(fixture, &client, 600), 0);
+    set_credentials(fixture, "example.org", "wonder", "new");
+    assert_int_equal(client_refresh(fixture, &client, 600), 401);
+}
+
+static void a_client_that_takes_up_a_new_realm_goes_on(void **state)
+{
+    struct fixture *fixture = *state;
+    struct client client = client_make(1000);
+    struct stateless_policy policy = fixture->config.stateless;
+    assert_int_equal(client_allocate(fixture, &client), 0);
+    strcpy(policy.realm, "example.net");
+    turn_server_set_stateless(fixture->server, &policy);
+    set_credentials(fixture, "example.net", "wonder", "new");
+    assert_int_equal(client_refresh(fixture, &client, 600), 401);
+    client.realm = "example.net";
+    assert_int_equal(client_refresh(fixture, &client, 600), 0);
 }
 
 static void the_stored_key_does_not_excuse_a_wrong_password(void **state)
@@ -353,7 +424,13 @@ int main(void)
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(an_ongoing_call_excuses_no_other_rest_users_timestamp,
                                         fixture_setup, fixture_teardown),
-        cmocka_unit_test_setup_teardown(an_ongoing_call_outlives_its_user, fixture_setup,
+        cmocka_unit_test_setup_teardown(a_user_who_is_gone_keeps_what_there_is_and_gets_no_more,
+                                        fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(a_user_with_a_new_password_goes_on_with_that, fixture_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(a_call_goes_on_while_its_secret_is_valid, fixture_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(a_client_that_takes_up_a_new_realm_goes_on, fixture_setup,
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(the_stored_key_does_not_excuse_a_wrong_password,
                                         fixture_setup, fixture_teardown),

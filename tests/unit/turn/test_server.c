@@ -247,6 +247,74 @@ static void a_channel_is_revoked_by_its_port(void **state)
     peer_policy_destroy(fewer);
 }
 
+static void new_limits_hold_for_what_is_new(void **state)
+{
+    struct fixture *fixture = *state;
+    struct client client = client_make(1000);
+    struct client second = client_make(1001);
+    struct client third = client_make(1002);
+    struct turn_limits limits = fixture->config.limits;
+    assert_int_equal(client_allocate(fixture, &client), 0);
+    assert_int_equal(client_allocate(fixture, &second), 0);
+    assert_int_equal(client_permit(fixture, &client, "8.8.8.8"), 0);
+    assert_int_equal(client_bind(fixture, &client, 0x4000, "8.8.4.4:5000"), 0);
+
+    // Below what there is: that stays, and is refreshed.
+    limits.allocations_per_user = 1;
+    limits.permissions_per_allocation = 1;
+    limits.channels_per_allocation = 1;
+    turn_server_set_limits(fixture->server, &limits);
+    assert_int_equal(client_allocate(fixture, &third), 486);
+    assert_int_equal(client_permit(fixture, &client, "8.8.8.8"), 0);
+    assert_int_equal(client_permit(fixture, &client, "8.8.8.9"), 508);
+    assert_int_equal(client_bind(fixture, &client, 0x4000, "8.8.4.4:5000"), 0);
+    assert_int_equal(client_bind(fixture, &client, 0x4001, "8.8.4.4:5001"), 508);
+    limits = fixture->config.limits;
+    limits.allocations = 2;
+    turn_server_set_limits(fixture->server, &limits);
+    assert_int_equal(client_allocate(fixture, &third), 508);
+    assert_int_equal(client_permit(fixture, &client, "8.8.8.9"), 0);
+    assert_int_equal(client_bind(fixture, &client, 0x4001, "8.8.4.4:5001"), 0);
+    limits.allocations = UINT32_MAX;
+    turn_server_set_limits(fixture->server, &limits);
+    assert_int_equal(client_allocate(fixture, &third), 0);
+}
+
+static void there_are_never_more_than_at_the_creation(void **state)
+{
+    struct fixture fixture;
+    struct client client = client_make(1000);
+    struct client second = client_make(1001);
+    struct turn_limits limits;
+    (void)state;
+    fixture_init(&fixture);
+    fixture.config.limits.allocations = 1;
+    fixture_start(&fixture);
+    limits = fixture.config.limits;
+    limits.allocations = 1000;
+    turn_server_set_limits(fixture.server, &limits);
+    assert_int_equal(client_allocate(&fixture, &client), 0);
+    assert_int_equal(client_allocate(&fixture, &second), 508);
+    fixture_done(&fixture);
+}
+
+static void new_lifetimes_hold_from_the_next_refresh_on(void **state)
+{
+    struct fixture *fixture = *state;
+    struct client client = client_make(1000);
+    struct turn_limits limits = fixture->config.limits;
+    assert_int_equal(client_allocate(fixture, &client), 0);
+    limits.default_lifetime_s = 60;
+    limits.max_lifetime_s = 120;
+    turn_server_set_limits(fixture->server, &limits);
+    assert_int_equal(client_refresh(fixture, &client, 10), 0);
+    assert_int_equal(response_lifetime_s(fixture), 60);
+    assert_int_equal(client_refresh(fixture, &client, 3600), 0);
+    assert_int_equal(response_lifetime_s(fixture), 120);
+    fixture_advance_ms(fixture, 121 * 1000);
+    assert_all_released(fixture);
+}
+
 static void refuses_a_configuration_that_cannot_serve(void **state)
 {
     struct fixture *fixture = *state;
@@ -297,6 +365,9 @@ int main(void)
         CASE(new_nonce_keys_make_old_nonces_stale),
         CASE(a_stricter_peer_policy_revokes_what_it_denies),
         CASE(a_channel_is_revoked_by_its_port),
+        CASE(new_limits_hold_for_what_is_new),
+        cmocka_unit_test(there_are_never_more_than_at_the_creation),
+        CASE(new_lifetimes_hold_from_the_next_refresh_on),
         CASE(refuses_a_configuration_that_cannot_serve),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
