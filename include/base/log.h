@@ -19,6 +19,9 @@ enum log_format {
 // Process-wide; call before threads start. Defaults: text, info.
 void log_setup(enum log_format format, enum log_level level);
 
+// From the next line on, whoever writes it.
+void log_set_level(enum log_level level);
+
 // One line. event is a short snake_case name; then pairs of (const char *key, const char *value), ended by NULL.
 // Values are escaped as the format needs. Thread safe: one write(2) a line.
 void log_event(enum log_level level, const char *event, ...) __attribute__((sentinel));

@@ -28,6 +28,10 @@ static inline uint32_t allowance_piece_len(uint64_t burst_bytes)
     return piece_len < ALLOWANCE_PIECE_LEN ? (uint32_t)piece_len : ALLOWANCE_PIECE_LEN;
 }
 
+// What an allocation may carry each second and direction, 0: no limit. Bytes that channels have
+// taken already they keep. A limit only where plane_config.max_bps is one, or there are no buckets.
+void allowance_set_limit(struct worker *worker, uint64_t max_bps);
+
 // Only with a limit.
 static inline struct token_bucket *allowance_bucket(const struct worker *worker,
                                                     const struct allocation *allocation,

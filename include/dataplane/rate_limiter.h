@@ -27,6 +27,9 @@ struct rate_limiter {
 // answers_per_second 0: unlimited. 0 or -ENOMEM.
 int rate_limiter_init(struct rate_limiter *limiter, uint32_t answers_per_second, uint32_t burst,
                       uint64_t tsc_hz, int socket);
+// Another rate from now on: nobody has had an answer yet.
+void rate_limiter_set(struct rate_limiter *limiter, uint32_t answers_per_second, uint32_t burst,
+                      uint64_t tsc_hz);
 void rate_limiter_done(struct rate_limiter *limiter);
 
 // May this source have an answer now? If so, it is taken as given. family: enum ip_family.

@@ -44,8 +44,12 @@ static inline bool token_bucket_take(struct token_bucket *bucket, const struct t
         return true;
     uint64_t from = bucket->full_tsc > now_tsc ? bucket->full_tsc : now_tsc;
     uint64_t full = from + ((bytes * rate->cycles_per_byte) >> TOKEN_RATE_FRACTION_BITS);
-    if (full - now_tsc > rate->burst_cycles)
+    if (full - now_tsc > rate->burst_cycles) {
+        // It may be as empty as a lower rate let it become.
+        if (bucket->full_tsc > now_tsc + rate->burst_cycles)
+            bucket->full_tsc = now_tsc + rate->burst_cycles;
         return false;
+    }
     bucket->full_tsc = full;
     return true;
 }

@@ -23,7 +23,8 @@ enum command_kind {
     COMMAND_INSTALL_STEERING,   // packets of this client that land on this worker belong to another
     COMMAND_REMOVE_STEERING,
     COMMAND_TRANSMIT,           // send this frame as it is
-    COMMAND_SET_STATELESS,      // new nonce keys: the pointed-to policy is copied
+    COMMAND_SET_STATELESS,      // new nonce keys, realm, software: the pointed-to policy is copied
+    COMMAND_SET_RATES,          // what strangers and allocations get
     COMMAND_KIND_COUNT,
 };
 
@@ -78,8 +79,13 @@ struct command {
             struct rte_mbuf *frame; // the worker owns it from here on
         } transmit;
         struct {
-            const struct stateless_policy *policy; // lives until the next SET_STATELESS has been applied by all
+            const struct stateless_policy *policy; // lives until plane_policies_are_applied()
         } set_stateless;
+        struct {
+            uint32_t answers_per_second; // to one source prefix, as in plane_config.rate_limit
+            uint32_t burst;
+            uint64_t max_bps; // a limit only where plane_config.max_bps is one
+        } set_rates;
     };
 } __attribute__((aligned(64)));
 

@@ -107,6 +107,7 @@ struct plane {
     struct doorbell worker_doorbells[PLANE_WORKERS_MAX];
     struct worker_counters *counters; // one block a worker
     uint8_t hash_secret[PLANE_HASH_SECRET_LEN]; // random: of the workers' tables, so that one finds what another hashed
+    uint32_t policies_applied[PLANE_WORKERS_MAX]; // SET_STATELESS commands, each its worker's count; atomic
     uint32_t running; // cleared by the control plane to stop the workers; atomic
 };
 
@@ -138,6 +139,22 @@ uint32_t plane_command_room(const struct plane *plane, uint16_t worker);
 int plane_command_send(struct plane *plane, uint16_t worker, const struct command *command);
 // Number of punts taken, at most max.
 unsigned plane_punt_receive(struct plane *plane, uint16_t worker, struct punt *ret_punts, unsigned max);
+
+// Worker only: a SET_STATELESS has been applied, and its policy is not looked at any more.
+static inline void plane_policy_applied(struct plane *plane, uint16_t worker)
+{
+    __atomic_store_n(&plane->policies_applied[worker], plane->policies_applied[worker] + 1, __ATOMIC_RELEASE);
+}
+
+// Control plane only: whether every worker has applied all of the SET_STATELESS that each was sent.
+static inline bool plane_policies_are_applied(const struct plane *plane, uint32_t sent)
+{
+    for (uint16_t worker = 0; worker < plane->config.worker_count; worker++) {
+        if (__atomic_load_n(&plane->policies_applied[worker], __ATOMIC_ACQUIRE) != sent)
+            return false;
+    }
+    return true;
+}
 
 // Control plane only: about to wait for the doorbell. False: punts or news are waiting already, do not wait.
 bool plane_doorbell_arm(struct plane *plane);

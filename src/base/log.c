@@ -35,7 +35,17 @@ struct line {
 void log_setup(enum log_format format, enum log_level level)
 {
     line_format = format;
-    threshold = level;
+    log_set_level(level);
+}
+
+void log_set_level(enum log_level level)
+{
+    __atomic_store_n(&threshold, level, __ATOMIC_RELAXED);
+}
+
+static bool is_wanted(enum log_level level)
+{
+    return level <= __atomic_load_n(&threshold, __ATOMIC_RELAXED);
 }
 
 // All of it or nothing: an escape sequence is never cut in two.
@@ -242,7 +252,7 @@ void log_event(enum log_level level, const char *event, ...)
     const char *key;
     va_list pairs;
 
-    if (level > threshold)
+    if (!is_wanted(level))
         return;
     begin_line(&line, level, event);
     va_start(pairs, event);
@@ -261,7 +271,7 @@ void log_message(enum log_level level, const char *event, const char *format, ..
     struct line line;
     va_list arguments;
 
-    if (level > threshold)
+    if (!is_wanted(level))
         return;
     va_start(arguments, format);
     vsnprintf(message, sizeof(message), format, arguments);

@@ -2,6 +2,21 @@
 // Bandwidth in pieces, from an allocation to its channels.
 #include "dataplane/allowance.h"
 
+#define BURST_LEN_MIN 131072 // bytes
+
+// A quarter of a second, but never less than the largest datagram and a bit.
+static uint64_t burst_bytes(uint64_t max_bps)
+{
+    return max_bps / 4 > BURST_LEN_MIN ? max_bps / 4 : BURST_LEN_MIN;
+}
+
+void allowance_set_limit(struct worker *worker, uint64_t max_bps)
+{
+    worker->bandwidth = token_rate_make(max_bps, burst_bytes(max_bps), worker->tsc_hz);
+    worker->allowance_piece_len =
+        max_bps == 0 ? ALLOWANCE_PIECE_LEN : allowance_piece_len(burst_bytes(max_bps));
+}
+
 // How many bytes there are for a charge, which without a limit is less than a piece; 0: not enough.
 static uint32_t piece_take(const struct worker *worker, const struct allocation *allocation,
                            enum direction direction, uint32_t charge)

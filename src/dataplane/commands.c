@@ -2,6 +2,7 @@
 // What the control plane tells a worker, applied in order between bursts.
 #include "dataplane/commands.h"
 
+#include "dataplane/allowance.h"
 #include "dataplane/stream_path.h"
 
 #include <errno.h>
@@ -50,6 +51,23 @@ static int install_steering(struct worker *worker, const struct command *command
     return steering_table_install(&worker->tables, command);
 }
 
+static int set_stateless(struct worker *worker, const struct command *command)
+{
+    stateless_answers_init(&worker->stateless, command->set_stateless.policy);
+    plane_policy_applied(worker->plane, worker->id);
+    return 0;
+}
+
+static int set_rates(struct worker *worker, const struct command *command)
+{
+    if (command->set_rates.max_bps != 0 && worker->tables.allocations.buckets == NULL)
+        return -EINVAL;
+    allowance_set_limit(worker, command->set_rates.max_bps);
+    rate_limiter_set(&worker->rate_limiter, command->set_rates.answers_per_second,
+                     command->set_rates.burst, worker->tsc_hz);
+    return 0;
+}
+
 static int apply(struct worker *worker, const struct command *command)
 {
     switch ((enum command_kind)command->kind) {
@@ -79,8 +97,9 @@ static int apply(struct worker *worker, const struct command *command)
         stream_path_answer(worker, command->transmit.frame);
         return 0;
     case COMMAND_SET_STATELESS:
-        stateless_answers_init(&worker->stateless, command->set_stateless.policy);
-        return 0;
+        return set_stateless(worker, command);
+    case COMMAND_SET_RATES:
+        return set_rates(worker, command);
     default:
         return -EINVAL;
     }

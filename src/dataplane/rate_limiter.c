@@ -25,20 +25,34 @@ struct rate_limiter_set {
 
 static_assert(sizeof(struct rate_limiter_set) == 64, "one cache line a set");
 
+static void set_rate(struct rate_limiter *limiter, uint32_t answers_per_second, uint32_t burst,
+                     uint64_t tsc_hz)
+{
+    limiter->interval_tsc = answers_per_second > 0 ? tsc_hz / answers_per_second : 0;
+    limiter->burst_tsc = limiter->interval_tsc * (burst > 0 ? burst - 1 : 0);
+}
+
+// Buckets are filled by the old rate: one of a low rate could stay empty for days. It is a
+// megabyte.
+void rate_limiter_set(struct rate_limiter *limiter, uint32_t answers_per_second, uint32_t burst,
+                      uint64_t tsc_hz)
+{
+    if (limiter->interval_tsc > 0)
+        memset(limiter->sets, 0, RATE_LIMITER_SETS * sizeof(struct rate_limiter_set));
+    set_rate(limiter, answers_per_second, burst, tsc_hz);
+}
+
 int rate_limiter_init(struct rate_limiter *limiter, uint32_t answers_per_second, uint32_t burst,
                       uint64_t tsc_hz, int socket)
 {
     memset(limiter, 0, sizeof(*limiter));
-    if (answers_per_second == 0)
-        return 0;
     int error = table_memory_take(RATE_LIMITER_SETS * sizeof(struct rate_limiter_set), socket,
                                   &limiter->memory);
     if (error != 0)
         return error;
     limiter->sets = limiter->memory.bytes;
     limiter->mask = RATE_LIMITER_SETS - 1;
-    limiter->interval_tsc = tsc_hz / answers_per_second;
-    limiter->burst_tsc = limiter->interval_tsc * (burst > 0 ? burst - 1 : 0);
+    set_rate(limiter, answers_per_second, burst, tsc_hz);
     random_fill(&random_system, limiter->keys, sizeof(limiter->keys));
     limiter->has_aes = aes_is_usable();
     return 0;

@@ -24,8 +24,7 @@
 #include <stdio.h>
 
 // Datagrams longer than a packet buffer that a worker has in hand at once.
-#define WORKER_JUMBOS              31
-#define WORKER_BANDWIDTH_BURST_MIN 131072 // bytes
+#define WORKER_JUMBOS 31
 
 static_assert(PLANE_HASH_SECRET_LEN == FLOW_HASH_SECRET_LEN, "the plane's is of all tables");
 
@@ -73,20 +72,6 @@ static int parts_create(struct worker *worker, int socket)
     return error;
 }
 
-// A quarter of a second, but never less than the largest datagram and a bit.
-static uint64_t burst_bytes(uint64_t max_bps)
-{
-    return max_bps / 4 > WORKER_BANDWIDTH_BURST_MIN ? max_bps / 4 : WORKER_BANDWIDTH_BURST_MIN;
-}
-
-static void bandwidth_init(struct worker *worker)
-{
-    uint64_t max_bps = worker->config->max_bps;
-    worker->bandwidth = token_rate_make(max_bps, burst_bytes(max_bps), worker->tsc_hz);
-    worker->allowance_piece_len =
-        max_bps == 0 ? ALLOWANCE_PIECE_LEN : allowance_piece_len(burst_bytes(max_bps));
-}
-
 int worker_create(const struct worker_config *config, struct worker **ret_worker)
 {
     struct table_memory memory;
@@ -106,7 +91,7 @@ int worker_create(const struct worker_config *config, struct worker **ret_worker
     worker->pool = config->pool;
     worker->tsc_hz = rte_get_tsc_hz();
     stateless_answers_init(&worker->stateless, &config->plane->config.stateless);
-    bandwidth_init(worker);
+    allowance_set_limit(worker, worker->config->max_bps);
     token_stream_init(&worker->tokens);
     worker->ipv4_id = (uint16_t)token_stream_next(&worker->tokens);
     error = parts_create(worker, config->socket);

@@ -218,6 +218,54 @@ static void what_is_above_is_dropped_on_every_way(void **state)
     assert_int_equal(rig_counter(rig, COUNTER_PEER_TO_CHANNEL), 0);
 }
 
+static void set_limit(uint64_t max_bps)
+{
+    struct command command;
+    memset(&command, 0, sizeof(command));
+    command.kind = COMMAND_SET_RATES;
+    command.set_rates.max_bps = max_bps;
+    rig_command(fixture.rig, 0, &command);
+    rig_poll(fixture.rig);
+}
+
+static void a_new_limit_holds_for_what_there_is(void **state)
+{
+    (void)state;
+    uint64_t before = spend_all(fixture.channel, DIRECTION_TO_PEER, 1200);
+    assert_in_range(before, 1, 30000);
+    set_limit(0);
+    assert_int_equal(spend_all(fixture.channel, DIRECTION_TO_PEER, 1200), 1000000);
+    assert_true(allowance_spend_direct(
+        fixture.worker, fixture.worker->tables.allocations.at + channel_allocation(fixture.channel),
+        DIRECTION_TO_PEER, 1200));
+    set_limit(100000000);
+    assert_in_range(spend_all(fixture.channel, DIRECTION_TO_PEER, 1200), 0, 30000);
+    assert_int_equal(rig_counter(fixture.rig, COUNTER_COMMAND_FAILURES), 0);
+}
+
+// A bucket that a low limit has emptied would take a minute to fill.
+static void a_higher_limit_does_not_wait_for_a_lower_one(void **state)
+{
+    (void)state;
+    struct worker *worker = fixture.worker;
+    set_limit(1000);
+    worker->now_tsc = rte_get_tsc_cycles();
+    spend_all(fixture.channel, DIRECTION_TO_PEER, 1200);
+    set_limit(100000000);
+    worker->now_tsc += worker->tsc_hz / 100;
+    spend_all(fixture.channel, DIRECTION_TO_PEER, 1200); // the first to ask is refused still
+    worker->now_tsc += worker->tsc_hz / 4;
+    assert_in_range(spend_all(fixture.channel, DIRECTION_TO_PEER, 1200), 10000, 30000);
+}
+
+static void no_limit_comes_where_there_is_no_room_for_one(void **state)
+{
+    (void)state;
+    set_limit(1000);
+    assert_int_equal(rig_counter(fixture.rig, COUNTER_COMMAND_FAILURES), 1);
+    assert_int_equal(spend_all(fixture.channel, DIRECTION_TO_PEER, 1200), 1000000);
+}
+
 int main(void)
 {
 #define TEST(test)    cmocka_unit_test_setup_teardown(test, set_up, rig_tear_down)
@@ -233,6 +281,9 @@ int main(void)
         LIMITED(a_piece_is_a_part_of_what_an_idle_bucket_holds),
         LIMITED(indications_take_from_the_same_bandwidth),
         LIMITED(what_is_above_is_dropped_on_every_way),
+        LIMITED(a_new_limit_holds_for_what_there_is),
+        LIMITED(a_higher_limit_does_not_wait_for_a_lower_one),
+        TEST(no_limit_comes_where_there_is_no_room_for_one),
     };
     return cmocka_run_group_tests(tests, rig_group_set_up, NULL);
 }

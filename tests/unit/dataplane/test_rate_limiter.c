@@ -108,6 +108,30 @@ static void without_a_rate_there_is_no_limit(void **state)
     rate_limiter_done(&unlimited);
 }
 
+static void a_new_rate_is_in_force_at_once(void **state)
+{
+    (void)state;
+    assert_int_equal(allowed_of("192.0.2.1", 20), 5);
+    rate_limiter_set(&limiter, 10, 8, HZ);
+    assert_int_equal(allowed_of("192.0.2.1", 20), 8);
+    rate_limiter_set(&limiter, 0, 0, HZ);
+    assert_int_equal(allowed_of("192.0.2.1", 100), 100);
+    rate_limiter_set(&limiter, 1000, 2, HZ);
+    assert_int_equal(allowed_of("192.0.2.1", 100), 2);
+    now += HZ / 1000;
+    assert_int_equal(allowed_of("192.0.2.1", 100), 1);
+}
+
+// The last of the burst would come back after a day.
+static void a_low_rate_is_not_remembered_under_a_higher_one(void **state)
+{
+    (void)state;
+    rate_limiter_set(&limiter, 1, 100000, HZ);
+    assert_int_equal(allowed_of("192.0.2.1", 100000), 100000);
+    rate_limiter_set(&limiter, 10, 5, HZ);
+    assert_int_equal(allowed_of("192.0.2.1", 20), 5);
+}
+
 int main(void)
 {
 #define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -118,6 +142,8 @@ int main(void)
         TEST(a_flood_of_prefixes_does_not_lift_the_limit_of_one),
         TEST(a_prefix_whose_bucket_is_full_again_makes_room),
         TEST(without_a_rate_there_is_no_limit),
+        TEST(a_new_rate_is_in_force_at_once),
+        TEST(a_low_rate_is_not_remembered_under_a_higher_one),
     };
     return cmocka_run_group_tests(tests, rig_group_set_up, NULL);
 }

@@ -220,8 +220,10 @@ static void a_new_policy_is_in_force_at_once(void **state)
     memset(&command, 0, sizeof(command));
     command.kind = COMMAND_SET_STATELESS;
     command.set_stateless.policy = &policy;
+    assert_true(plane_policies_are_applied(rig->plane, 0));
     rig_command(rig, 0, &command);
     rig_poll(rig);
+    assert_true(plane_policies_are_applied(rig->plane, 1));
     memset(&policy, 0, sizeof(policy)); // it was copied
     receive(rig, CLIENT_V4, message, len);
     assert_error(rig, CLIENT_V4, 438);
