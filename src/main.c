@@ -9,6 +9,7 @@
 #include "control/monitor.h"
 #include "control/next_hop.h"
 #include "control/options.h"
+#include "control/reload.h"
 #include "control/service_manager.h"
 #include "control/settings.h"
 #include "control/sizing.h"
@@ -58,6 +59,7 @@ struct relay {
     struct next_hops *hops;
     struct forwarder *forwarder;
     struct tcp_relay *tcp_relay;
+    struct reload *reload;
     struct loop *loop;
     struct tls_contexts *tls;
     struct stream_server *streams;
@@ -241,12 +243,18 @@ static void every_second(void *context)
         statistics_print_line(&relay->statistics, clock_monotonic_ms());
 }
 
-static void reread(void *context)
+static int make_reload(struct relay *relay)
 {
-    struct relay *relay = context;
+    const struct reload_config config = {
+        .path = relay->options.config_path,
+        .settings = &relay->settings,
+        .interface = &relay->interface,
+        .plane = relay->plane,
+        .turn = &relay->turn,
+        .tls = relay->tls,
+    };
 
-    if (tls_contexts_reread(relay->tls, &relay->settings) == 0)
-        log_message(LOG_LEVEL_INFO, "reread", "certificates are those of the files now");
+    return reload_create(&config, &relay->reload);
 }
 
 static int make_tcp_relay(struct relay *relay)
@@ -284,6 +292,8 @@ static int start_control(struct relay *relay)
     }
     if (!error)
         error = make_tcp_relay(relay);
+    if (!error)
+        error = make_reload(relay);
     if (!error) {
         const struct loop_config config = {
             .plane = relay->plane,
@@ -291,8 +301,8 @@ static int start_control(struct relay *relay)
             .hops = relay->hops,
             .forwarder = relay->forwarder,
             .tcp_relay = relay->tcp_relay,
+            .reload = relay->reload,
             .every_second = every_second,
-            .reread = reread,
             .context = relay,
         };
 
@@ -459,6 +469,8 @@ static void stop(struct relay *relay)
     if (relay->twin)
         twin_destroy(relay->twin);
     stop_workers(relay);
+    if (relay->reload)
+        reload_destroy(relay->reload);
     if (relay->forwarder)
         forwarder_destroy(relay->forwarder);
     if (relay->hops)

@@ -5,6 +5,7 @@
 
 #include "control/forwarder.h"
 #include "control/next_hop.h"
+#include "control/reload.h"
 #include "control/tcp_relay.h"
 #include "exchange/plane.h"
 #include "turn/server.h"
@@ -17,8 +18,8 @@ struct loop_config { // all borrowed
     struct next_hops *hops;
     struct forwarder *forwarder;
     struct tcp_relay *tcp_relay; // NULL: TCP is not relayed
+    struct reload *reload;       // on SIGHUP; NULL: nothing is reloaded
     void (*every_second)(void *context); // NULL: nothing
-    void (*reread)(void *context);       // on SIGHUP: what is read from files while the relay runs
     void *context;
 };
 
@@ -26,7 +27,7 @@ struct loop_config { // all borrowed
 // there are other threads.
 void loop_hold_signals(void);
 
-// SIGTERM, SIGINT and SIGHUP (unless it is ignored, as under nohup, or there is nothing to reread) are
+// SIGTERM, SIGINT and SIGHUP (unless it is ignored, as under nohup, or nothing is reloaded) are
 // taken over. Logs what went wrong. 0 or -errno.
 int loop_create(const struct loop_config *config, struct loop **ret_loop);
 void loop_destroy(struct loop *loop);

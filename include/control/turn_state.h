@@ -16,6 +16,17 @@ struct turn_state {
 // A policy with a new nonce key. 0 or -errno.
 int turn_state_make_policy(const struct settings *settings, struct stateless_policy *ret_policy);
 
+// A policy of other settings, with the nonce keys of the one before, or a new one beside the last of these.
+// 0 or -errno.
+int turn_state_renew_policy(const struct settings *settings, const struct stateless_policy *before, bool new_key,
+                            struct stateless_policy *ret_policy);
+
+// Users and peer policy alone. Logs what went wrong. 0 or -errno.
+int turn_state_make_access(const struct settings *settings, const struct interface *interface,
+                           const struct plane_config *plane, struct turn_state *ret_state);
+// The server goes over to the users and the peer policy of access, of which nothing is left.
+void turn_state_take_access(struct turn_state *state, struct turn_state *access);
+
 // Listeners, relays, sizes and policy are those of the plane; tcp_listener is for tcp_relay. Logs what went wrong.
 // 0 or -errno.
 int turn_state_init(const struct settings *settings, const struct interface *interface,

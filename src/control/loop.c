@@ -28,6 +28,10 @@
 #define SHORTAGE_INTERVAL_MS 10000
 #define REROUTE_INTERVAL_MS  1000
 
+// After a reload the next one waits so many times as long as it took, however many signals come.
+#define RELOAD_REST        4
+#define RELOAD_REST_MIN_MS 10
+
 struct loop {
     struct loop_config config;
     struct event_base *base;
@@ -40,12 +44,17 @@ struct loop {
     struct event *terminate;
     struct event *interrupt;
     struct event *hangup;
+    struct event *reload;          // that has to wait
+    struct event *revoke_step;     // of what a new peer policy denies
     struct punt punts[PUNT_BURST]; // taken from a ring, not taken up yet
     unsigned punt_first;
     unsigned punt_count;
     uint16_t next_worker; // whose ring is read next
     bool walking;
     bool reroute_wanted;
+    bool reload_wanted;
+    uint64_t reload_from_ms; // not before
+    uint64_t revoke_cursor;
     uint64_t cursor; // of the walk
     uint64_t swept_ms;
     uint64_t rerouted_ms;
@@ -336,13 +345,74 @@ static void on_second(evutil_socket_t fd, short what, void *context)
         loop->config.every_second(loop->config.context);
 }
 
+// Some at a time, between other events.
+static void on_revoke_step(evutil_socket_t fd, short what, void *context)
+{
+    struct loop *loop = context;
+    bool more;
+
+    (void)fd;
+    (void)what;
+    if (!forwarder_is_ready(loop->config.forwarder)) {
+        event_add(loop->revoke_step, &shortly);
+        return;
+    }
+    more = turn_server_revoke(loop->config.server, &loop->revoke_cursor, &loop->output);
+    carry_out(loop, NULL, NULL);
+    if (more)
+        event_add(loop->revoke_step, &at_once);
+}
+
+// From the start: what the walk before has left behind was good by another policy.
+static void begin_revoking(struct loop *loop)
+{
+    loop->revoke_cursor = 0;
+    event_add(loop->revoke_step, &at_once);
+}
+
+static void reload_now(struct loop *loop)
+{
+    uint64_t started_ms = clock_monotonic_ms(), ended_ms, rest_ms;
+
+    loop->reload_wanted = false;
+    if (reload_run(loop->config.reload))
+        begin_revoking(loop);
+    ended_ms = clock_monotonic_ms();
+    rest_ms = RELOAD_REST * (ended_ms - started_ms);
+    loop->reload_from_ms = ended_ms + (rest_ms > RELOAD_REST_MIN_MS ? rest_ms : RELOAD_REST_MIN_MS);
+}
+
+static void on_reload(evutil_socket_t fd, short what, void *context)
+{
+    struct loop *loop = context;
+    uint64_t now_ms = clock_monotonic_ms();
+
+    (void)fd;
+    (void)what;
+    if (!loop->reload_wanted)
+        return;
+    if (now_ms < loop->reload_from_ms) {
+        uint64_t wait_ms = loop->reload_from_ms - now_ms;
+        const struct timeval wait = {(time_t)(wait_ms / 1000),
+                                     (suseconds_t)(wait_ms % 1000 * 1000)};
+
+        event_add(loop->reload, &wait);
+    } else if (!reload_is_ready(loop->config.reload) ||
+               !forwarder_is_ready(loop->config.forwarder)) {
+        event_add(loop->reload, &shortly);
+    } else {
+        reload_now(loop);
+    }
+}
+
+// Signals that come while one waits are all served by that reload, for it has not read the file
+// yet.
 static void on_hangup(evutil_socket_t signal, short what, void *context)
 {
     struct loop *loop = context;
 
-    (void)signal;
-    (void)what;
-    loop->config.reread(loop->config.context);
+    loop->reload_wanted = true;
+    on_reload(signal, what, context);
 }
 
 static void on_signal(evutil_socket_t signal, short what, void *context)
@@ -369,8 +439,11 @@ static bool events_create(struct loop *loop)
     loop->terminate = evsignal_new(loop->base, SIGTERM, on_signal, loop);
     loop->interrupt = evsignal_new(loop->base, SIGINT, on_signal, loop);
     loop->hangup = evsignal_new(loop->base, SIGHUP, on_hangup, loop);
+    loop->reload = evtimer_new(loop->base, on_reload, loop);
+    loop->revoke_step = evtimer_new(loop->base, on_revoke_step, loop);
     return loop->doorbell && loop->news && loop->second && loop->again && loop->expiry &&
-           loop->walk_step && loop->terminate && loop->interrupt && loop->hangup;
+           loop->walk_step && loop->terminate && loop->interrupt && loop->hangup && loop->reload &&
+           loop->revoke_step;
 }
 
 static void event_done(struct event *event)
@@ -406,7 +479,7 @@ int loop_create(const struct loop_config *config, struct loop **ret_loop)
     event_add(loop->second, &one_second);
     event_add(loop->terminate, NULL);
     event_add(loop->interrupt, NULL);
-    if (config->reread && !hangups_are_ignored())
+    if (config->reload && !hangups_are_ignored())
         event_add(loop->hangup, NULL);
     // Looks for punts, and has the doorbell ring for those to come.
     event_add(loop->again, &at_once);
@@ -440,6 +513,8 @@ void loop_destroy(struct loop *loop)
     event_done(loop->terminate);
     event_done(loop->interrupt);
     event_done(loop->hangup);
+    event_done(loop->reload);
+    event_done(loop->revoke_step);
     if (loop->base)
         event_base_free(loop->base);
     free(loop);

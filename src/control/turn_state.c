@@ -30,6 +30,25 @@ int turn_state_make_policy(const struct settings *settings, struct stateless_pol
     return 0;
 }
 
+int turn_state_renew_policy(const struct settings *settings, const struct stateless_policy *before,
+                            bool new_key, struct stateless_policy *ret_policy)
+{
+    struct stateless_policy policy;
+    int error = turn_state_make_policy(settings, &policy);
+
+    if (error)
+        return error;
+    if (new_key) {
+        policy.nonce.previous = before->nonce.current;
+        policy.nonce.current.id = (uint8_t)(before->nonce.current.id + 1);
+    } else {
+        policy.nonce.previous = before->nonce.previous;
+        policy.nonce.current = before->nonce.current;
+    }
+    *ret_policy = policy;
+    return 0;
+}
+
 static int add_user(struct credentials *credentials, const struct settings_user *user)
 {
     if (*user->password)
@@ -125,17 +144,44 @@ static int make_server(const struct settings *settings, const struct plane_confi
     return turn_server_create(&config, &state->server);
 }
 
-int turn_state_init(const struct settings *settings, const struct interface *interface,
-                    const struct plane_config *plane, const struct turn_limits *limits,
-                    const struct turn_tcp_listener *tcp_listener, struct turn_state *ret_state)
+int turn_state_make_access(const struct settings *settings, const struct interface *interface,
+                           const struct plane_config *plane, struct turn_state *ret_state)
 {
     struct turn_state state = {};
     int error = make_credentials(settings, &state);
 
     if (!error)
         error = make_peer_policy(settings, interface, plane, &state);
-    if (!error)
-        error = make_server(settings, plane, limits, tcp_listener, &state);
+    if (error) {
+        log_message(LOG_LEVEL_ERROR, "access", "users and peer policy cannot be set up: %s",
+                    strerror(-error));
+        turn_state_done(&state);
+        return error;
+    }
+    *ret_state = state;
+    return 0;
+}
+
+void turn_state_take_access(struct turn_state *state, struct turn_state *access)
+{
+    turn_server_set_access(state->server, access->credentials, access->peer_policy);
+    credentials_destroy(state->credentials);
+    peer_policy_destroy(state->peer_policy);
+    state->credentials = access->credentials;
+    state->peer_policy = access->peer_policy;
+    *access = (struct turn_state){};
+}
+
+int turn_state_init(const struct settings *settings, const struct interface *interface,
+                    const struct plane_config *plane, const struct turn_limits *limits,
+                    const struct turn_tcp_listener *tcp_listener, struct turn_state *ret_state)
+{
+    struct turn_state state;
+    int error = turn_state_make_access(settings, interface, plane, &state);
+
+    if (error)
+        return error;
+    error = make_server(settings, plane, limits, tcp_listener, &state);
     if (error) {
         log_message(LOG_LEVEL_ERROR, "turn_server", "the TURN server cannot be set up: %s",
                     strerror(-error));

@@ -41,7 +41,15 @@ static struct {
     bool rang; // the doorbell was armed before it rang
     int news_fd;
     uint16_t closed[2]; // port of a client whose connection has ended, by thread
-    unsigned rereads;
+    unsigned reloads;
+    unsigned unready_reloads; // the workers are not done with the last one
+    bool policy_changes;
+    unsigned reload_ms;   // it takes
+    unsigned revocations; // steps that are left
+    unsigned refuse_after_reload;
+    unsigned hangups_by_reload;
+    unsigned stop_after_reloads;
+    unsigned tick_ms; // the clock goes on by itself
     unsigned seconds;
     unsigned stop_after_s;
 } fake;
@@ -60,7 +68,7 @@ static void end(void)
 
 uint64_t clock_monotonic_ms(void)
 {
-    return fake.now_ms;
+    return fake.now_ms += fake.tick_ms;
 }
 
 uint64_t clock_wall_s(void)
@@ -310,16 +318,48 @@ static void every_second(void *context)
         end();
 }
 
-static void reread(void *context)
+bool reload_is_ready(const struct reload *reload)
 {
-    (void)context;
-    fake.rereads++;
+    (void)reload;
+    if (fake.unready_reloads == 0)
+        return true;
+    fake.unready_reloads--;
+    tell("unready");
+    return false;
+}
+
+bool reload_run(struct reload *reload)
+{
+    assert_ptr_equal(reload, (struct reload *)&fake);
+    tell("reload");
+    fake.now_ms += fake.reload_ms;
+    fake.reloads++;
+    fake.refusals = fake.refuse_after_reload;
+    for (unsigned i = 0; i < fake.hangups_by_reload; i++)
+        raise(SIGHUP);
+    if (fake.reloads == fake.stop_after_reloads)
+        end();
+    return fake.policy_changes;
+}
+
+bool turn_server_revoke(struct turn_server *server, uint64_t *cursor, struct turn_output *output)
+{
+    char word[32];
+
+    (void)server;
+    output->command_count = 0;
+    snprintf(word, sizeof(word), "revoke%u", (unsigned)(*cursor)++);
+    tell(word);
+    if (fake.revocations > 0 && --fake.revocations > 0)
+        return true;
+    end();
+    return false;
 }
 
 static struct plane plane;
 static struct loop *loop;
 static const struct loop_config config = {
-    .plane = &plane, .every_second = every_second, .reread = reread};
+    .plane = &plane, .every_second = every_second, .reload = (struct reload *)&fake};
 
 static int set_up(void **state)
 {
@@ -415,15 +455,67 @@ static void commands_about_tcp_come_before_the_answer_and_spare_who_is_gone(void
     assert_string_equal(story, "gone1000 tcp-but1000 message20/0 tcp answered armed ");
 }
 
-static void a_hangup_rereads_and_ends_nothing(void **state)
+static void a_hangup_reloads_and_ends_nothing(void **state)
 {
     (void)state;
     fake.rang = true;
     fake.stop_after_s = 1;
     raise(SIGHUP);
     loop_run(loop);
-    assert_int_equal(fake.rereads, 1);
+    assert_int_equal(fake.reloads, 1);
     assert_int_equal(fake.seconds, 1);
+}
+
+static void a_reload_waits_for_the_workers_and_for_room(void **state)
+{
+    (void)state;
+    fake.rang = true;
+    fake.policy_changes = true;
+    fake.unready_reloads = 2;
+    raise(SIGHUP);
+    loop_run(loop);
+    assert_string_equal(story, "armed unready unready reload revoke0 ");
+}
+
+static void what_a_new_policy_denies_goes_some_at_a_time(void **state)
+{
+    (void)state;
+    fake.rang = true;
+    fake.policy_changes = true;
+    fake.revocations = 3;
+    raise(SIGHUP);
+    loop_run(loop);
+    assert_string_equal(story, "armed reload revoke0 revoke1 revoke2 ");
+}
+
+static void a_revocation_waits_for_room(void **state)
+{
+    (void)state;
+    fake.rang = true;
+    fake.policy_changes = true;
+    fake.refuse_after_reload = 2;
+    raise(SIGHUP);
+    loop_run(loop);
+    assert_string_equal(story, "armed reload full full revoke0 ");
+}
+
+// However many come while one is at work, one more serves them, and later: of the time four parts
+// are left to others.
+static void a_storm_of_hangups_is_bounded(void **state)
+{
+    uint64_t started_ms;
+
+    (void)state;
+    fake.rang = true;
+    fake.tick_ms = 5;
+    fake.reload_ms = 10;
+    fake.hangups_by_reload = 5;
+    fake.stop_after_reloads = 4;
+    started_ms = fake.now_ms;
+    raise(SIGHUP);
+    loop_run(loop);
+    assert_int_equal(fake.reloads, 4);
+    assert_true(fake.now_ms - started_ms >= 4 * 10 + 3 * 40);
 }
 
 static void an_event_waits_for_room_and_is_not_lost(void **state)
@@ -575,7 +667,7 @@ static void a_hangup_that_is_ignored_stays_so(void **state)
     fake.now_ms += 60000;
     loop_run(loop);
     assert_non_null(strstr(story, "sweep walked "));
-    assert_int_equal(fake.rereads, 0);
+    assert_int_equal(fake.reloads, 0);
     signal(SIGHUP, SIG_DFL);
 }
 
@@ -599,7 +691,11 @@ int main(void)
         WITH_LOOP(the_end_of_a_connection_comes_before_what_was_fetched_behind_it),
         WITH_LOOP(the_end_of_a_connection_waits_for_room_and_is_not_lost),
         WITH_LOOP(commands_about_tcp_come_before_the_answer_and_spare_who_is_gone),
-        WITH_LOOP(a_hangup_rereads_and_ends_nothing),
+        WITH_LOOP(a_hangup_reloads_and_ends_nothing),
+        WITH_LOOP(a_reload_waits_for_the_workers_and_for_room),
+        WITH_LOOP(what_a_new_policy_denies_goes_some_at_a_time),
+        WITH_LOOP(a_revocation_waits_for_room),
+        WITH_LOOP(a_storm_of_hangups_is_bounded),
         WITH_LOOP(an_event_waits_for_room_and_is_not_lost),
         WITH_LOOP(what_waits_for_room_at_the_end_is_given_back),
         WITH_LOOP(many_punts_are_taken_up_in_turns),

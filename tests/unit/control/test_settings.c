@@ -2,6 +2,7 @@
 // Claims about the settings of the relay: how they are read, and that config/turnpike.conf,
 // docs/configuration.md and docs/turnpike.conf.5 say all of it.
 #include "control/settings.h"
+#include "control/settings_change.h"
 
 #include "settings_fixture.h"
 
@@ -192,6 +193,12 @@ static void expect_line(struct reading *reading, const char *line)
     reading->missing++;
 }
 
+// Members of a group have each a word of their own.
+static const char *reload_word(const struct setting *setting, const char *name)
+{
+    return setting->type == SETTING_GROUP ? "" : settings_reload_text(settings_reload_of(name));
+}
+
 static void expect_documented(const struct setting *setting, const char *name, void *context)
 {
     char type[SETTING_TEXT_LEN], range[SETTING_TEXT_LEN], line[1024];
@@ -200,10 +207,10 @@ static void expect_documented(const struct setting *setting, const char *name, v
                                                   : "none";
     bool is_value = setting->default_value && *setting->default_value;
 
-    snprintf(line, sizeof(line), "| `%s` | %s | %s%s%s | %s | %s | %s |", name,
+    snprintf(line, sizeof(line), "| `%s` | %s | %s%s%s | %s | %s | %s | %s |", name,
              setting_format_type(setting, type), is_value ? "`" : "", value, is_value ? "`" : "",
              setting->unit ? setting->unit : "", setting_format_range(setting, range),
-             setting->help);
+             reload_word(setting, name), setting->help);
     expect_line(context, line);
 }
 
@@ -230,13 +237,14 @@ static void expect_in_manual(const struct setting *setting, const char *name, vo
     setting_format_type(setting, type);
     type[0] = (char)toupper(type[0]);
     setting_format_range(setting, range);
-    snprintf(line, sizeof(line), ".It Ic %s\n%s%s%s%s%s; %s%s.\n%s.", name, type,
+    snprintf(line, sizeof(line), ".It Ic %s\n%s%s%s%s%s; %s%s%s%s.\n%s.", name, type,
              *range ? ", " : "", range, setting->unit ? " " : "",
              setting->unit ? setting->unit : "",
              !value   ? "must be set"
              : *value ? "default "
                       : "no default",
-             value ? value : "", help);
+             value ? value : "", *reload_word(setting, name) ? "; reload: " : "",
+             reload_word(setting, name), help);
     expect_line(context, line);
 }
 

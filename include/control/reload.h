@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The configuration file read anew while the relay runs: checked whole, then put into force as far
+// as a running relay can, or not at all.
+#pragma once
+
+#include "control/settings.h"
+#include "control/tls_contexts.h"
+#include "control/turn_state.h"
+#include "exchange/plane.h"
+#include "platform/interface.h"
+
+#include <stdbool.h>
+
+struct reload;
+
+struct reload_config { // borrowed
+    const char *path;
+    struct settings *settings; // in force: a reload changes them
+    const struct interface *interface;
+    struct plane *plane;
+    struct turn_state *turn;
+    struct tls_contexts *tls;
+};
+
+// With the settings of the start. 0 or -ENOMEM.
+int reload_create(const struct reload_config *config, struct reload **ret_reload);
+// The workers have stopped.
+void reload_destroy(struct reload *reload);
+
+// Whether every worker has what the last reload sent. Only then may the next one run.
+bool reload_is_ready(const struct reload *reload);
+
+// Read, check, put into force; logs what has changed and what waits for the next start, or what is
+// wrong, and then nothing has changed. There is room for two commands in each worker's ring. True:
+// the peer policy is another one, and what it denies is to be removed by turn_server_revoke().
+bool reload_run(struct reload *reload);
