@@ -232,12 +232,12 @@ static void warn_of_validity(const char *path, const struct certificate *certifi
     if (certificate->expires_s <= now_s)
         log_message(LOG_LEVEL_WARNING, "certificate_expired",
                     "%s has a certificate that has expired; clients refuse it: renew it, and let "
-                    "the relay reread it",
+                    "the relay reload",
                     path);
     else if (certificate->expires_s - now_s < CERTIFICATE_WARNING_DAYS * DAY_S)
         log_message(LOG_LEVEL_WARNING, "certificate_expires",
                     "%s has a certificate that expires in %u days; renew it, and let the relay "
-                    "reread it",
+                    "reload",
                     path, (unsigned)((certificate->expires_s - now_s) / DAY_S));
 }
 

@@ -15,7 +15,7 @@
     "  -h, --help          print this and exit\n"                                                  \
     "  -V, --version       print the version and exit\n"                                           \
     "\n"                                                                                           \
-    "SIGINT and SIGTERM stop it in order; SIGHUP has it reread its certificates.\n"                \
+    "SIGINT and SIGTERM stop it in order; SIGHUP has it reload its configuration.\n"               \
     "More: turnpike(8), turnpike.conf(5)\n"
 
 enum { OPTION_CHECK_CONFIG = 256, OPTION_STATS };

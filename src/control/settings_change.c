@@ -63,6 +63,9 @@ static const struct reload_row rows[] = {
     {"max_lifetime", SETTINGS_LIVE_UP_TO_START, NULL},
     {"unauthenticated_rate", SETTINGS_LIVE, NULL},
     {"unauthenticated_burst", SETTINGS_LIVE, NULL},
+    {"metrics_listen", SETTINGS_AT_START, NULL},
+    {"metrics_port", SETTINGS_AT_START, NULL},
+    {"watchdog", SETTINGS_AT_START, NULL},
     {"log.format", SETTINGS_AT_START, NULL},
     {"log.level", SETTINGS_LIVE, NULL},
 };
@@ -139,6 +142,7 @@ static uint32_t amount_of(const struct setting *setting, const void *value)
         return *(const uint32_t *)value;
     case SETTING_TEXTS:
     case SETTING_PREFIXES:
+    case SETTING_ADDRESSES:
     case SETTING_GROUPS:
         return ((const struct setting_list *)value)->count;
     default:
@@ -178,9 +182,11 @@ static size_t len_of(enum setting_type type)
         [SETTING_CPUS] = sizeof(struct setting_cpus),
         [SETTING_TEXTS] = sizeof(struct setting_list),
         [SETTING_PREFIXES] = sizeof(struct setting_list),
+        [SETTING_ADDRESSES] = sizeof(struct setting_list),
         [SETTING_GROUPS] = sizeof(struct setting_list),
     };
 
+    assert(lens[type] > 0);
     return lens[type];
 }
 
@@ -208,6 +214,9 @@ static bool items_are_equal(const struct setting *setting, const struct setting_
     if (setting->type == SETTING_PREFIXES)
         return prefixes_are_equal((struct ip_prefix *)left->items + i,
                                   (struct ip_prefix *)right->items + i);
+    if (setting->type == SETTING_ADDRESSES)
+        return ip_address_equal((struct ip_address *)left->items + i,
+                                (struct ip_address *)right->items + i);
     return groups_are_equal(setting->fields, (char *)left->items + i * setting->item_len,
                             (char *)right->items + i * setting->item_len);
 }
@@ -246,6 +255,7 @@ static bool are_equal(const struct setting *setting, const void *left, const voi
         return cpus_are_equal(left, right);
     case SETTING_TEXTS:
     case SETTING_PREFIXES:
+    case SETTING_ADDRESSES:
     case SETTING_GROUPS:
         return lists_are_equal(setting, left, right);
     default:

@@ -80,9 +80,9 @@ def reread(relay):
         with open(relay.log_path) as log:
             log.seek(seen)
             said = log.read()
-        if " reread " in said:
+        if " reloaded " in said:
             return True
-        if " certificates_kept " in said and said.endswith("\n"):
+        if " reload_refused " in said and said.endswith("\n"):
             return False
         time.sleep(0.002)
     raise AssertionError(f"no word of the certificates:\n{relay.log_tail()}")

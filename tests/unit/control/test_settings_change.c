@@ -105,6 +105,8 @@ static void every_kind_of_difference_is_seen(void **state)
     assert_change(BASE, BASE "log = {level = \"debug\";};", "log.level taken; ");
     assert_change(BASE, BASE "log = {format = \"json\";};", "log.format left; ");
     assert_change(BASE, BASE "external_address = \"192.0.2.1\";", "external_address left; ");
+    assert_change(BASE, BASE "metrics_listen = [\"127.0.0.1\", \"192.0.2.1\"];",
+                  "metrics_listen left; ");
     assert_change(BASE, BASE "cpus = \"1\";", "cpus left; ");
     assert_change(BASE "cpus = \"1\";", BASE "cpus = \"2\";", "cpus left; ");
     assert_change(BASE, BASE "allow_peer = [\"10.0.0.0/8\"];", "allow_peer taken; ");
