@@ -20,7 +20,7 @@ static int set_up(void **state)
     struct sockaddr_un name = {.sun_family = AF_UNIX};
     // In the abstract namespace: no file is left behind.
     int len = snprintf(name.sun_path + 1, sizeof(name.sun_path) - 1, "turnpike-test-%d", getpid());
-    char path[64];
+    char path[sizeof(name.sun_path) + 1];
 
     fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     snprintf(path, sizeof(path), "@%s", name.sun_path + 1);
