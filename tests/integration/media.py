@@ -80,3 +80,17 @@ class Media:
                 return lost
             time.sleep(0.02)
         return 0
+
+
+@contextlib.contextmanager
+def lossless(relay, *flows):
+    """Somebody else's, of which nothing may be lost."""
+    with contextlib.ExitStack() as stack:
+        for flow in flows:
+            stack.enter_context(flow)
+        yield list(flows)
+    assert relay.is_running
+    for flow in flows:
+        assert flow.lost == 0
+        flow.client.refresh(0)
+        flow.client.close()

@@ -111,6 +111,22 @@ class Relay:
             assert self.is_running and time.monotonic() < deadline, self.log_tail()
             time.sleep(0.1)
 
+    def reload(self, timeout=10):
+        """SIGHUP; whether it took what is in its files now."""
+        seen = self.log_path.stat().st_size
+        self.process.send_signal(signal.SIGHUP)
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            with open(self.log_path) as log:
+                log.seek(seen)
+                said = log.read()
+            if " reloaded " in said:
+                return True
+            if " reload_refused " in said and said.endswith("\n"):
+                return False
+            time.sleep(0.001)
+        raise AssertionError(f"no word of the reload:\n{self.log_tail()}")
+
     def wait_until_it_serves(self, timeout=30):
         deadline = time.monotonic() + timeout
         with self.lab.udp("client", CLIENT4, timeout=0.2) as sock:

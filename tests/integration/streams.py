@@ -153,6 +153,12 @@ class DtlsClient(Client):
         self._until(10, self.association.do_handshake)
         return sock
 
+    def close(self):
+        """With a good-bye, or the relay would keep the association for as long as a client may be silent."""
+        with self.lock, contextlib.suppress(SSL.Error, OSError):
+            self.association.shutdown()
+        super().close()
+
     def send_bytes(self, data):
         with self.lock:
             self.association.send(data)

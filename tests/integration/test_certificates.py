@@ -5,13 +5,12 @@ import contextlib
 import os
 import pathlib
 import shutil
-import signal
 import ssl
-import threading
 import time
 
 import pytest
 
+from background import Background
 from lab import RELAY4
 from media import Media
 from relay import TLS_PORT, Relay
@@ -71,23 +70,6 @@ DAMAGES = {
 }
 
 
-def reread(relay):
-    """Returns whether the relay took what is in the files."""
-    seen = relay.log_path.stat().st_size
-    os.kill(relay.process.pid, signal.SIGHUP)
-    deadline = time.monotonic() + 5
-    while time.monotonic() < deadline:
-        with open(relay.log_path) as log:
-            log.seek(seen)
-            said = log.read()
-        if " reloaded " in said:
-            return True
-        if " reload_refused " in said and said.endswith("\n"):
-            return False
-        time.sleep(0.002)
-    raise AssertionError(f"no word of the certificates:\n{relay.log_tail()}")
-
-
 def served_certificate(lab, authority):
     with lab.tcp("client", (RELAY4, TLS_PORT)) as plain:
         with authority.context().wrap_socket(plain, server_hostname=NAME) as sock:
@@ -118,30 +100,20 @@ def flows(lab, relay, authority):
     assert [flow.lost for flow in media] == [0, 0, 0]
 
 
-class Newcomers:
+class Newcomers(Background):
     """New clients, one after the other, each of which has to trust what it is served with."""
 
     def __init__(self, connect):
+        super().__init__()
         self.connect, self.count, self.failures = connect, 0, []
-        self.stopping = threading.Event()
-        self.thread = threading.Thread(target=self._run)
 
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stopping.set()
-        self.thread.join()
-
-    def _run(self):
-        while not self.stopping.is_set():
-            try:
-                self.connect()
-            except Exception as failure:  # whatever it is, the test says it
-                self.failures.append(failure)
-            self.count += 1
-            time.sleep(0.01)
+    def step(self):
+        try:
+            self.connect()
+        except Exception as failure:  # whatever it is, the test says it
+            self.failures.append(failure)
+        self.count += 1
+        time.sleep(0.01)
 
 
 def bind_over_dtls(lab, authority):
@@ -169,7 +141,7 @@ def test_a_bad_pair_changes_nothing_and_nobody_notices_a_good_one(
         if is_bad:
             damages[bad % len(damages)](tmp_path, pairs[(number + 1) % 2])
             bad += 1
-        assert reread(relay) != is_bad
+        assert relay.reload() != is_bad
         served = served if is_bad else number % 2
         if number % BAD_EVERY >= BAD_EVERY - 2:
             assert served_certificate(lab, authority) == certificates[served]

@@ -3,11 +3,11 @@
 
 import collections
 import contextlib
-import threading
 import time
 
 import pytest
 
+from background import Background
 from client import Client
 from lab import RELAY4
 from media import Media
@@ -28,34 +28,27 @@ def relay(lab, tmp_path, authority):
         yield the_relay
 
 
-class Flood:
+class Flood(Background):
     """Connections as fast as they are accepted, each left within its handshake."""
 
     def __init__(self, lab):
+        super().__init__()
         self.lab = lab
         self.opened = 0
         self.held = collections.deque()
-        self.stopping = threading.Event()
-        self.thread = threading.Thread(target=self._run)
 
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stopping.set()
-        self.thread.join()
+    def __exit__(self, *what):
+        super().__exit__(*what)
         for sock in self.held:
             sock.close()
 
-    def _run(self):
-        while not self.stopping.is_set():
-            if len(self.held) == HELD:
-                self.held.popleft().close()
-            self.held.append(self.lab.tcp("client", (RELAY4, TLS_PORT)))
-            with contextlib.suppress(ConnectionError):
-                self.held[-1].send(BEGINNING)
-            self.opened += 1
+    def step(self):
+        if len(self.held) == HELD:
+            self.held.popleft().close()
+        self.held.append(self.lab.tcp("client", (RELAY4, TLS_PORT)))
+        with contextlib.suppress(ConnectionError):
+            self.held[-1].send(BEGINNING)
+        self.opened += 1
 
 
 def is_served(lab, context):

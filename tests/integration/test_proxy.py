@@ -1,20 +1,16 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Behind load balancers: clients are who the PROXY protocol (version 2) says, where it may say so."""
 
-import ipaddress
-import struct
-
 import pytest
 
 import stun
 from lab import CLIENT4, CLIENT4_OTHER, CLIENT6, PEER4, RELAY4, RELAY6
+from proxy import PROXIED, SIGNATURE, connect, header
 from relay import PORT, TLS_PORT, Relay
-from streams import NAME, StreamClient, is_closed
+from streams import StreamClient, is_closed
 
 BALANCER = {4: CLIENT4_OTHER, 6: CLIENT6}
 RELAY = {4: RELAY4, 6: RELAY6}
-SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
-PROXIED = {4: ("198.18.7.9", 40000), 6: ("2001:db8:7::9", 40000)}
 
 
 @pytest.fixture(scope="module", params=[0, 2], ids=lambda n: f"{n}_threads")
@@ -26,23 +22,6 @@ def relay(request, lab, authority, tmp_path_factory):
     }
     with Relay(lab, tmp_path_factory.mktemp("relay"), **settings) as the_relay:
         yield the_relay
-
-
-def header(source, destination, command=1, options=b""):
-    """PROXY protocol, version 2: 2.2 of its specification."""
-    source_ip, destination_ip = (ipaddress.ip_address(host) for host, _ in (source, destination))
-    family = 0x11 if source_ip.version == 4 else 0x21
-    body = source_ip.packed + destination_ip.packed + struct.pack("!HH", source[1], destination[1]) + options
-    return SIGNATURE + struct.pack("!BBH", 0x20 | command, family, len(body)) + body
-
-
-def connect(lab, context, host, server, before=b""):
-    """A client of ours whose connection begins with these bytes."""
-    sock = lab.tcp("client", server, host)
-    sock.sendall(before)
-    if context is not None:
-        sock = context.wrap_socket(sock, server_hostname=NAME)
-    return sock
 
 
 @pytest.mark.parametrize("carried", [4, 6], ids=["for_ipv4", "for_ipv6"])
@@ -62,26 +41,6 @@ def test_a_client_is_who_the_header_says(lab, relay, authority, secure, family, 
         peer.sendto(b"and back", client.relayed)
         assert client.receive() == (0x4000, None, b"and back")
         client.refresh(0)
-
-
-@pytest.fixture
-def ipv4_relay(lab, tmp_path):
-    addresses = [{"address": RELAY4}]
-    settings = {"listen": addresses, "relay": addresses, "proxy_protocol_from": [f"{CLIENT4_OTHER}/32"]}
-    with Relay(lab, tmp_path, **settings) as the_relay:
-        yield the_relay
-
-
-def test_a_client_may_have_ipv6_where_the_relay_has_none(lab, ipv4_relay):
-    before = header(PROXIED[6], (RELAY6, PORT))
-    sock = connect(lab, None, CLIENT4_OTHER, (RELAY4, PORT), before)
-    with StreamClient(lab, sock=sock) as client, lab.udp("peer", PEER4) as peer:
-        assert client.allocate().xor_address(stun.XOR_MAPPED_ADDRESS) == PROXIED[6]
-        client.bind(0x4000, peer.getsockname())
-        client.send_channel(0x4000, b"through")
-        assert peer.recvfrom(2048) == (b"through", client.relayed)
-        peer.sendto(b"and back", client.relayed)
-        assert client.receive() == (0x4000, None, b"and back")
 
 
 def test_a_balancer_speaks_for_itself_in_a_local_header(lab, relay):

@@ -15,7 +15,6 @@ from relay import Relay, render_config
 RELOADS = 1000
 BAD_EVERY = 10
 PEERS = ["198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32"]
-WAIT_S = 10
 
 # What may be wrong with a file: its text, made of a good one.
 DAMAGES = {
@@ -40,20 +39,8 @@ def relay(lab, tmp_path):
 
 def reload(relay, text):
     """Returns whether the relay took it."""
-    seen = relay.log_path.stat().st_size
     relay.config.write_text(text)
-    os.kill(relay.process.pid, signal.SIGHUP)
-    deadline = time.monotonic() + WAIT_S
-    while time.monotonic() < deadline:
-        with open(relay.log_path) as log:
-            log.seek(seen)
-            said = log.read()
-        if " reloaded " in said:
-            return True
-        if " reload_refused " in said and said.endswith("\n"):
-            return False
-        time.sleep(0.001)
-    raise AssertionError(f"no word of the reload:\n{relay.log_tail()}")
+    return relay.reload()
 
 
 def changed(relay, **settings):

@@ -4,7 +4,6 @@
 import contextlib
 import itertools
 import os
-import signal
 import ssl
 import struct
 import time
@@ -14,7 +13,7 @@ import pytest
 import stun
 from client import Client
 from lab import CLIENT4_OTHER, PEER, PEER4, PEER6, RELAY4, RELAY6
-from media import CHANNEL, Media
+from media import CHANNEL, Media, lossless
 from relay import PORT, SANITIZED, TLS_PORT, Relay
 from streams import NAME, DtlsClient, StreamClient, is_closed
 from uclient import MESSAGES, all_came_back, uclient
@@ -64,15 +63,11 @@ def test_returns_every_message(lab, echo, transport, options, server):
 
 @pytest.fixture
 def media(lab, relay):
-    """Somebody else's, over UDP and over TCP, of which nothing may be lost."""
-    flows = [Media(lab, lambda family: Client(lab, family)), Media(lab, lambda family: StreamClient(lab, family))]
-    with flows[0], flows[1]:
+    """Over UDP and over TCP."""
+    with lossless(
+        relay, Media(lab, lambda family: Client(lab, family)), Media(lab, lambda family: StreamClient(lab, family))
+    ) as flows:
         yield flows
-    assert relay.is_running
-    for flow in flows:
-        assert flow.lost == 0
-        flow.client.refresh(0)
-        flow.client.close()
 
 
 @pytest.mark.parametrize("family", [4, 6])
@@ -220,13 +215,11 @@ def test_a_client_over_dtls_that_does_not_read_costs_nothing(lab, relay, authori
     with DtlsClient(lab, authority) as client, lab.udp("peer", PEER4) as peer:
         client.allocate()
         client.bind(CHANNEL, peer.getsockname())
-        client.process.send_signal(signal.SIGSTOP)
         before_kb = relay.resident_kb()
         flood(peer, client.relayed, seconds=3, length=DtlsClient.MESSAGE_MAX_LEN - 4)
         grown_kb = relay.resident_kb() - before_kb
         assert [flow.lost_so_far() for flow in media] == [0, 0]
         assert SANITIZED or grown_kb < 1024, f"{grown_kb} kB more"
-        client.process.send_signal(signal.SIGCONT)
         has_media_again(client, peer)
         client.refresh(0)
 

@@ -12,7 +12,7 @@ import pytest
 
 import tls
 from lab import CLIENT4, CLIENT4_OTHER, HERE, RELAY4
-from media import Media
+from media import Media, lossless
 from relay import SANITIZED, TLS_PORT, Relay
 from streams import DtlsClient, StreamClient, is_closed
 
@@ -45,18 +45,12 @@ def relay(lab, authority, tmp_path_factory):
 
 @pytest.fixture(scope="module", autouse=True)
 def media(lab, relay, authority):
-    """Somebody else's, of which nothing may be lost."""
-    flows = [
+    with lossless(
+        relay,
         Media(lab, lambda family: StreamClient(lab, family, context=authority.context())),
         Media(lab, lambda family: DtlsClient(lab, authority, family)),
-    ]
-    with flows[0], flows[1]:
+    ) as flows:
         yield flows
-    assert relay.is_running
-    for flow in flows:
-        assert flow.lost == 0
-        flow.client.refresh(0)
-        flow.client.close()
 
 
 @pytest.fixture(autouse=True)

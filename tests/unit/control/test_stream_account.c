@@ -3,37 +3,13 @@
 // lines.
 #include "control/stream_account.h"
 
-#include "base/log.h"
+#define LINES_LEVEL LOG_LEVEL_DEBUG
+#include "log_lines.h"
 
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #define THREADS 4
 #define ROUNDS  10000
-
-static char lines[512];
-
-void log_event(enum log_level level, const char *event, ...)
-{
-    size_t len = strlen(lines);
-    const char *key;
-    va_list pairs;
-
-    assert_int_equal(level, LOG_LEVEL_DEBUG);
-    len += (size_t)snprintf(lines + len, sizeof(lines) - len, "%s", event);
-    va_start(pairs, event);
-    while ((key = va_arg(pairs, const char *)))
-        len += (size_t)snprintf(lines + len, sizeof(lines) - len, " %s=%s", key,
-                                va_arg(pairs, const char *));
-    va_end(pairs);
-    snprintf(lines + len, sizeof(lines) - len, "\n");
-}
 
 static int set_up(void **state)
 {

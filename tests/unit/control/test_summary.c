@@ -2,33 +2,8 @@
 // Claims about what a started relay says of itself. The log is a fake that writes down lines.
 #include "control/summary.h"
 
-#include "base/log.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-static char lines[2048];
-
-void log_event(enum log_level level, const char *event, ...)
-{
-    size_t len = strlen(lines);
-    const char *key;
-    va_list pairs;
-
-    assert_int_equal(level, LOG_LEVEL_INFO);
-    len += (size_t)snprintf(lines + len, sizeof(lines) - len, "%s", event);
-    va_start(pairs, event);
-    while ((key = va_arg(pairs, const char *)))
-        len += (size_t)snprintf(lines + len, sizeof(lines) - len, " %s=%s", key,
-                                va_arg(pairs, const char *));
-    va_end(pairs);
-    snprintf(lines + len, sizeof(lines) - len, "\n");
-}
+#define LINES_LEVEL LOG_LEVEL_INFO
+#include "log_lines.h"
 
 enum xdp_filter_mode xdp_filter_mode(const struct xdp_filter *filter)
 {
