@@ -35,6 +35,6 @@ const char *figure_text(const struct figure *figure, int decimals, char text[64]
 
 void figure_json(FILE *file, const char *name, const struct figure *figure)
 {
-    fprintf(file, "\"%s\": {\"median\": %.3f, \"min\": %.3f, \"max\": %.3f}, ", name,
+    fprintf(file, "\"%s\": {\"median\": %.6g, \"min\": %.6g, \"max\": %.6g}, ", name,
             figure->median, figure->min, figure->max);
 }

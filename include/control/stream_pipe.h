@@ -7,7 +7,7 @@
 
 #include <stddef.h>
 
-#define STREAM_PIPE_LEN (256 * 1024) // at most, in one call
+#define STREAM_PIPE_LEN (128 * 1024) // at most, in one call: what a read takes, too
 
 struct stream_pipe {
     int fds[2]; // -1: there is none

@@ -37,11 +37,10 @@ class Handoff(unittest.TestCase):
         self.assertEqual([line.split()[0] for line in table.splitlines()[2:]], [case for case, _, _ in asked])
         self.assertEqual(figures["wrong_percent"], 50)
         for result in figures["results"]:
-            for name in ("right_cycles", "wrong_cycles"):
+            for name in ("right_cycles", "wrong_cycles", "ratio"):
                 figure = result[name]
                 self.assertTrue(0 < figure["min"] <= figure["median"] <= figure["max"], (name, figure))
-            # A machine that is not at rest can make a crossing cost less than none, and one of two a hundred times the other.
-            for name in ("ratio", "crossing_cycles", "floor_ratio"):
+            for name in ("crossing_cycles", "floor_ratio"): # a machine that is not at rest can make a crossing cost less than none
                 figure = result[name]
                 self.assertTrue(figure["min"] <= figure["median"] <= figure["max"], (name, figure))
 

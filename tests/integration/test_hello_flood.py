@@ -17,9 +17,7 @@ from relay import SANITIZED, TLS_PORT, Relay
 
 HELLOS_PER_SECOND = 10000
 SOURCES = 1000000 if FULL else 100000  # each its own address
-# Where many tests share few CPUs, the kernel loses some before anybody sees them.
-ANSWERED_SHARE = 0.99 if FULL else 0.5
-MEDIA_LOST_SHARE = 0 if FULL else 0.02
+ANSWERED_SHARE = 0.99 if FULL else 0.5  # where many tests share few CPUs, some never come
 HONEST_AT_ONCE = 4  # openssl takes half a second to say good-bye
 HONEST_MIN = 200 if FULL else 20
 HONEST_SHARE = 0.99
@@ -105,6 +103,6 @@ def test_a_flood_of_hellos_costs_nothing(lab, nowhere, relay, authority, record_
     assert answered > ANSWERED_SHARE * SOURCES, f"{answered} of {SOURCES} came"
     assert len(honest) >= HONEST_MIN
     assert sum(honest) >= HONEST_SHARE * len(honest)
-    assert flow.lost <= MEDIA_LOST_SHARE * flow.sent
+    assert flow.lost == 0
     # A sanitizer keeps what was freed for a while.
     assert SANITIZED or grown_kb < GROWN_KB_MAX, f"{grown_kb} kB more"

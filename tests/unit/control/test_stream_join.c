@@ -268,7 +268,7 @@ static void who_does_not_read_holds_the_other_back_and_loses_nothing(void **stat
             idle = len > 0 ? 0 : idle;
         }
         connection = stream_table_find(&fixture->thread->table, &ends.client);
-        assert_in_range(connection->join->to_client.waiting.len, 1, STREAM_PIPE_LEN);
+        assert_in_range(connection->join->to_client.waiting.len, 1, STREAM_RECEIVE_LEN);
         for (unsigned idle = 0; idle < 100 && got < sent; idle++) {
             size_t len = client_read(&ends, came + got, MUCH - got);
 
