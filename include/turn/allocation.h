@@ -95,10 +95,12 @@ struct allocation {
     uint32_t user;                                   // in turn_server.quota
     uint8_t transaction_id[STUN_TRANSACTION_ID_LEN]; // of the Allocate that made it: to know its
                                                      // retransmissions
+    uint32_t sequence;   // of its session id
+    uint32_t started_ds; // tenths of a second of the monotonic clock: 32 bits last for 13 years
 };
 
 // What a million of them cost is this.
-static_assert(sizeof(struct allocation) == 72, "no padding");
+static_assert(sizeof(struct allocation) == 80, "no padding");
 
 // More than can be numbered.
 #define ALLOCATION_IDS_MAX (1u << 30)
@@ -114,6 +116,7 @@ struct allocation_table {
     uint32_t *count_by_worker; // retired ones included: the worker may still hold them
     uint32_t limit_per_worker;
     uint32_t live_count;
+    uint32_t next_sequence;
 };
 
 // capacity: at most ALLOCATION_IDS_MAX. 0, -ENOMEM.
@@ -133,8 +136,8 @@ struct allocation *allocation_get(const struct allocation_table *table, uint32_t
 bool allocation_table_has_room(const struct allocation_table *table, uint16_t worker);
 // The id that the next one gets; there is room.
 uint32_t allocation_next_id(const struct allocation_table *table);
-// There is room and no allocation of this 5-tuple. Everything but 5-tuple, id and worker is zero,
-// its lists are empty.
+// There is room and no allocation of this 5-tuple. Everything but 5-tuple, id, sequence and worker
+// is zero, its lists are empty.
 struct allocation *allocation_create(struct allocation_table *table,
                                      const struct five_tuple *five_tuple, uint16_t worker);
 struct five_tuple allocation_five_tuple(const struct allocation_table *table,

@@ -11,6 +11,7 @@
 #include "proto/stateless.h"
 #include "turn/command.h"
 #include "turn/credentials.h"
+#include "turn/end.h"
 #include "turn/peer_policy.h"
 
 #include <stdbool.h>
@@ -73,6 +74,7 @@ struct turn_config {
     const struct credentials *credentials; // borrowed: outlives the server
     const struct peer_policy *peer_policy; // borrowed: outlives the server
     struct random_source random;
+    struct turn_watcher watcher;
 };
 
 // Time as the caller reads it for one event.
@@ -156,6 +158,9 @@ void turn_server_removed(struct turn_server *server, const struct turn_time *now
 // data connection it was.
 void turn_server_disconnected(struct turn_server *server, const struct turn_time *now,
                               const struct five_tuple *five_tuple, struct turn_output *output);
+
+// End a live allocation, as far as it is one: KILLED or SHUT_DOWN.
+void turn_server_end(struct turn_server *server, uint32_t allocation, enum turn_end end, struct turn_output *output);
 
 #include "turn/tcp_events.h"
 #include "turn/view.h"

@@ -12,9 +12,9 @@ void teardown_permission(struct turn_server *server, uint32_t permission,
                          struct turn_output *output);
 void teardown_channel(struct turn_server *server, uint32_t channel, struct turn_output *output);
 void teardown_relayed(struct turn_server *server, struct allocation *allocation,
-                      enum relayed_slot slot, struct turn_output *output);
+                      enum relayed_slot slot, enum turn_end end, struct turn_output *output);
 void teardown_allocation(struct turn_server *server, struct allocation *allocation,
-                         struct turn_output *output);
+                         enum turn_end end, struct turn_output *output);
 // Its Connect, if that still waits, has been answered, or will not be.
 void teardown_tcp_connection(struct turn_server *server, uint32_t connection,
                              struct turn_output *output);

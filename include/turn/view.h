@@ -42,11 +42,16 @@ bool turn_server_has_room(const struct turn_server *server);
 
 // What is known of one live allocation, for logs. False when the id is not live.
 struct turn_allocation_view {
+    uint64_t session_id; // turn/session_id.h
+    uint32_t id;
     struct five_tuple five_tuple;
     const char *username;
     bool is_tcp; // RFC 6062
     struct transport_address relayed_v4; // advertised; family NONE when absent
     struct transport_address relayed_v6;
+    uint64_t started_ms; // monotonic, to a tenth of a second, rounded down
     uint64_t expires_ms;
 };
 bool turn_server_view(const struct turn_server *server, uint32_t allocation, struct turn_allocation_view *ret_view);
+// The id of the live allocation with this session id (turn/session_id.h). False when it lives no more, or never did.
+bool turn_server_find_session(const struct turn_server *server, uint64_t session_id, uint32_t *ret_allocation);

@@ -416,6 +416,7 @@ static struct allocation *create(struct turn_request *request, const struct wish
     allocation->received_by = request->packet->worker;
     allocation->identity = grant->identity;
     allocation->user = grant->user;
+    allocation->started_ds = (uint32_t)(request->now->monotonic_ms / 100);
     memcpy(allocation->transaction_id, request->message.transaction_id, STUN_TRANSACTION_ID_LEN);
     start_relayed(request, wish, allocation);
     turn_counters_began(&server->counters, allocation->tuple.transport,

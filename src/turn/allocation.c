@@ -120,6 +120,7 @@ struct allocation *allocation_create(struct allocation_table *table,
         .channels = INDEX_NONE,
         .channel_numbers = INDEX_NONE,
         .state = ALLOCATION_LIVE,
+        .sequence = table->next_sequence++,
     };
     allocation->tuple.client = address_store_take(table->addresses, &five_tuple->client.ip);
     allocation->tuple.server = address_store_take(table->addresses, &five_tuple->server.ip);

@@ -47,10 +47,12 @@ static unsigned read_slots(const struct turn_request *request, bool ret_slots[RE
 static void delete_slots(struct turn_request *request, const bool slots[RELAYED_COUNT])
 {
     if (slots[RELAYED_V4] && slots[RELAYED_V6])
-        teardown_allocation(request->server, request->allocation, request->output);
+        teardown_allocation(request->server, request->allocation, TURN_END_DELETED,
+                            request->output);
     else
         teardown_relayed(request->server, request->allocation,
-                         slots[RELAYED_V4] ? RELAYED_V4 : RELAYED_V6, request->output);
+                         slots[RELAYED_V4] ? RELAYED_V4 : RELAYED_V6, TURN_END_DELETED,
+                         request->output);
 }
 
 static void extend_slots(struct turn_request *request, const bool slots[RELAYED_COUNT],

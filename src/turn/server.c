@@ -402,9 +402,9 @@ static void expire_relayed(struct turn_server *server, const struct turn_time *n
     // Two that are due together go in one command.
     if (allocation->relayed[other].state == RELAYED_LIVE &&
         expiry_due_ms(&server->expiry, expiry_relayed(other), allocation->id) <= now->monotonic_ms)
-        teardown_allocation(server, allocation, output);
+        teardown_allocation(server, allocation, TURN_END_EXPIRED, output);
     else
-        teardown_relayed(server, allocation, slot, output);
+        teardown_relayed(server, allocation, slot, TURN_END_EXPIRED, output);
 }
 
 static void expire_tcp_connection(struct turn_server *server, uint32_t connection,
@@ -473,8 +473,17 @@ void turn_server_disconnected(struct turn_server *server, const struct turn_time
     turn_output_reset(output);
     struct allocation *allocation = allocation_find(&server->allocations, five_tuple);
     if (allocation != NULL)
-        teardown_allocation(server, allocation, output);
+        teardown_allocation(server, allocation, TURN_END_DISCONNECTED, output);
     uint32_t connection = tcp_connection_find_client(&server->tcp_connections, five_tuple);
     if (connection != INDEX_NONE)
         teardown_tcp_connection(server, connection, output);
+}
+
+void turn_server_end(struct turn_server *server, uint32_t id, enum turn_end end,
+                     struct turn_output *output)
+{
+    turn_output_reset(output);
+    struct allocation *allocation = allocation_get(&server->allocations, id);
+    if (allocation != NULL)
+        teardown_allocation(server, allocation, end, output);
 }

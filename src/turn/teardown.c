@@ -145,10 +145,20 @@ static void end_udp(struct turn_server *server, struct allocation *allocation,
     await_acknowledgement(server, allocation);
 }
 
+static void tell_watcher(const struct turn_server *server, const struct allocation *allocation,
+                         enum turn_end end)
+{
+    const struct turn_watcher *watcher = &server->config.watcher;
+    struct turn_allocation_view view;
+    if (watcher->ended != NULL && turn_server_view(server, allocation->id, &view))
+        watcher->ended(watcher->context, &view, end);
+}
+
 void teardown_allocation(struct turn_server *server, struct allocation *allocation,
-                         struct turn_output *output)
+                         enum turn_end end, struct turn_output *output)
 {
     unsigned slots = allocation_live_slots(allocation);
+    tell_watcher(server, allocation, end);
     turn_counters_ended(&server->counters, allocation->tuple.transport, slots);
     if (allocation->is_tcp)
         end_tcp_relayed(server, allocation, slots, output);
@@ -162,10 +172,10 @@ void teardown_allocation(struct turn_server *server, struct allocation *allocati
 }
 
 void teardown_relayed(struct turn_server *server, struct allocation *allocation,
-                      enum relayed_slot slot, struct turn_output *output)
+                      enum relayed_slot slot, enum turn_end end, struct turn_output *output)
 {
     if (allocation->relayed[relayed_other(slot)].state != RELAYED_LIVE) {
-        teardown_allocation(server, allocation, output);
+        teardown_allocation(server, allocation, end, output);
         return;
     }
     turn_counters_narrowed(&server->counters, allocation->tuple.transport,

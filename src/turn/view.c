@@ -4,6 +4,7 @@
 
 #include "turn/output.h"
 #include "turn/server_state.h"
+#include "turn/session_id.h"
 
 // The cursor runs over allocations, then permissions, then channels: each stands behind what it
 // needs. What is added meanwhile behind the cursor was said when it was added.
@@ -131,12 +132,26 @@ bool turn_server_view(const struct turn_server *server, uint32_t id,
     if (allocation == NULL)
         return false;
     *ret_view = (struct turn_allocation_view){
+        .session_id = session_id_make(allocation->sequence, id),
+        .id = id,
         .five_tuple = allocation_five_tuple(&server->allocations, allocation),
         .is_tcp = allocation->is_tcp,
         .username = identity_name(&server->identities, allocation->identity),
         .relayed_v4 = advertised_address(server, &allocation->relayed[RELAYED_V4]),
         .relayed_v6 = advertised_address(server, &allocation->relayed[RELAYED_V6]),
+        .started_ms = (uint64_t)allocation->started_ds * 100,
         .expires_ms = expires_ms(server, allocation),
     };
+    return true;
+}
+
+bool turn_server_find_session(const struct turn_server *server, uint64_t session_id,
+                              uint32_t *ret_allocation)
+{
+    const struct allocation *allocation =
+        allocation_get(&server->allocations, session_id_allocation(session_id));
+    if (allocation == NULL || session_id_make(allocation->sequence, allocation->id) != session_id)
+        return false;
+    *ret_allocation = allocation->id;
     return true;
 }
