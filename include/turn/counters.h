@@ -15,6 +15,7 @@
     X(CONNECTION_BIND, connection_bind)
 
 #define TURN_ERROR_LIST(X)                                                                                             \
+    X(TRY_ALTERNATE)                                                                                                   \
     X(BAD_REQUEST)                                                                                                     \
     X(UNAUTHENTICATED)                                                                                                 \
     X(FORBIDDEN)                                                                                                       \

@@ -9,5 +9,6 @@
 // Attributes go between begin and end. Both take what the request was authenticated with.
 void response_begin_success(const struct turn_request *request, struct stun_builder *ret_builder);
 void response_end(struct turn_request *request, struct stun_builder *builder);
-// A whole error response; with 420 the attributes that were not understood.
+// A whole error response; with 300 the alternate servers, with 420 the attributes that were not
+// understood.
 void response_error(struct turn_request *request, unsigned error);

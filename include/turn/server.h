@@ -162,5 +162,6 @@ void turn_server_disconnected(struct turn_server *server, const struct turn_time
 // End a live allocation, as far as it is one: KILLED or SHUT_DOWN.
 void turn_server_end(struct turn_server *server, uint32_t allocation, enum turn_end end, struct turn_output *output);
 
+#include "turn/drain.h"
 #include "turn/tcp_events.h"
 #include "turn/view.h"

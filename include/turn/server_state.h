@@ -18,6 +18,13 @@
 // Places that one call of a walk looks at: a sparse table is no excuse for a long pause.
 #define TURN_WALK_STEPS_MAX 4096
 
+// Whom a server serves that is to end (turn/drain.h).
+enum turn_drain {
+    TURN_DRAIN_NONE,      // everybody
+    TURN_DRAIN_NEWCOMERS, // who is there, and who brings the token of a reservation
+    TURN_DRAIN_ALL,       // nobody for long
+};
+
 struct turn_server {
     struct turn_config config;
     struct stateless_answers stateless; // the configuration's policy
@@ -33,6 +40,8 @@ struct turn_server {
     struct quota quota;
     struct expiry expiry;
     uint32_t pending_removals; // acknowledgements that are awaited
+    enum turn_drain drain;
+    struct turn_alternates alternates; // unless nobody is turned away
     struct turn_counters counters;
 };
 

@@ -6,6 +6,7 @@
 
 #include "base/port_slice.h"
 #include "turn/output.h"
+#include "turn/redirect.h"
 #include "turn/refresh.h"
 #include "turn/response.h"
 #include "turn/tcp_listener.h"
@@ -508,9 +509,10 @@ unsigned turn_allocate(struct turn_request *request)
     if (is_tunneled(&request->packet->five_tuple.client.ip))
         return STUN_ERROR_FORBIDDEN;
     unsigned error = read_wish(request, &wish);
-    if (error != 0)
-        return error;
-    error = make_grant(request, &wish, &grant);
+    if (error == 0)
+        error = redirect_error(request, wish.reservation != INDEX_NONE);
+    if (error == 0)
+        error = make_grant(request, &wish, &grant);
     if (error != 0)
         return error;
     answer(request, create(request, &wish, &grant));

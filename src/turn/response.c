@@ -2,6 +2,8 @@
 // See turn/response.h.
 #include "turn/response.h"
 
+#include "turn/redirect.h"
+
 static void begin(const struct turn_request *request, enum stun_class message_class,
                   struct stun_builder *ret_builder)
 {
@@ -37,6 +39,8 @@ void response_error(struct turn_request *request, unsigned error)
     if (error == STUN_ERROR_UNKNOWN_ATTRIBUTE)
         stun_add_unknown_attributes(&builder, request->message.unknown,
                                     request->message.unknown_count);
+    if (error == STUN_ERROR_TRY_ALTERNATE)
+        redirect_add_alternates(request, &builder);
     response_end(request, &builder);
     request->output->response_error = error;
     turn_counters_error(&request->server->counters, request->message.method, error);
