@@ -2,6 +2,7 @@
 // Wiring only: what the relay is made of, in the order in which it comes to life, and back.
 #include "base/clock.h"
 #include "base/log.h"
+#include "control/drain.h"
 #include "control/dtls_server.h"
 #include "control/endpoints.h"
 #include "control/forwarder.h"
@@ -61,6 +62,7 @@ struct relay {
     struct tcp_relay *tcp_relay;
     struct reload *reload;
     struct loop *loop;
+    struct drain *drain;
     struct tls_contexts *tls;
     struct stream_server *streams;
     struct watchdog *watchdog;
@@ -226,11 +228,14 @@ static int start_workers(struct relay *relay)
 
 static void tell_service_manager(const struct relay *relay)
 {
-    struct turn_usage usage;
-    char status[64];
+    struct drain_view view;
+    char status[DRAIN_TEXT_LEN];
 
-    turn_server_usage(relay->turn.server, &usage);
-    snprintf(status, sizeof(status), "%" PRIu32 " allocations", usage.allocations);
+    drain_get_view(relay->drain, &view);
+    if (view.is_draining)
+        drain_format(&view, status);
+    else
+        snprintf(status, sizeof(status), "%" PRIu32 " allocations", view.allocations);
     service_manager_alive(status);
 }
 
@@ -267,6 +272,34 @@ static int make_tcp_relay(struct relay *relay)
     };
 
     return relay->settings.tcp_relay ? tcp_relay_create(&config, &relay->tcp_relay) : 0;
+}
+
+static void end_allocations(void *context)
+{
+    struct relay *relay = context;
+
+    loop_end_allocations(relay->loop);
+}
+
+static void stop_loop(void *context)
+{
+    struct relay *relay = context;
+
+    loop_stop(relay->loop);
+}
+
+static int make_drain(struct relay *relay)
+{
+    const struct drain_config config = {
+        .base = loop_base(relay->loop),
+        .server = relay->turn.server,
+        .settings = &relay->settings,
+        .end_allocations = end_allocations,
+        .stop = stop_loop,
+        .context = relay,
+    };
+
+    return drain_create(&config, &relay->drain);
 }
 
 static int start_control(struct relay *relay)
@@ -308,6 +341,8 @@ static int start_control(struct relay *relay)
 
         error = loop_create(&config, &relay->loop);
     }
+    if (!error)
+        error = make_drain(relay);
     if (!error && relay->tcp_relay)
         error = tcp_relay_start(relay->tcp_relay, loop_base(relay->loop));
     return error;
@@ -394,7 +429,8 @@ static int start_monitor(struct relay *relay)
                     .streams = relay->streams,
                     .tcp_relay = relay->tcp_relay,
                     .tls = relay->tls,
-                    .watchdog = relay->watchdog},
+                    .watchdog = relay->watchdog,
+                    .drain = relay->drain},
     };
 
     return config.addresses->count > 0 ? monitor_create(&config, &relay->monitor) : 0;
@@ -462,6 +498,8 @@ static void stop(struct relay *relay)
         stream_server_destroy(relay->streams);
     if (relay->tcp_relay)
         tcp_relay_destroy(relay->tcp_relay);
+    if (relay->drain)
+        drain_destroy(relay->drain);
     if (relay->loop)
         loop_destroy(relay->loop);
     if (relay->filter)

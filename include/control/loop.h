@@ -23,8 +23,8 @@ struct loop_config { // all borrowed
     void *context;
 };
 
-// From now on SIGTERM, SIGINT and SIGHUP wait for loop_run, and SIGPIPE is ignored; call it before
-// there are other threads.
+// From now on SIGTERM, SIGINT, SIGHUP, SIGUSR1 and SIGUSR2 wait for loop_run, and SIGPIPE is
+// ignored, as the latter two are when nobody takes them up; call it before there are other threads.
 void loop_hold_signals(void);
 
 // SIGTERM, SIGINT and SIGHUP (unless it is ignored, as under nohup, or nothing is reloaded) are
@@ -36,6 +36,10 @@ void loop_destroy(struct loop *loop);
 struct event_base;
 struct event_base *loop_base(const struct loop *loop);
 
-// Until a signal says so; a second one ends the process at once. 0; -ENODEV, logged: the interface
-// has gone.
+// Until a signal or loop_stop says so; a second signal ends the process at once. 0; -ENODEV, logged:
+// the interface has gone.
 int loop_run(struct loop *loop);
+void loop_stop(struct loop *loop);
+
+// End all allocations of a server that drains, some at a time, between other events.
+void loop_end_allocations(struct loop *loop);

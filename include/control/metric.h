@@ -91,6 +91,9 @@ enum metric_type {
     X(RELAY_PORTS_USED, "turnpike_relay_ports_used", GAUGE, "", "",                                                    \
       "relay ports in use, reserved, or waiting for a removal")                                                        \
     X(RELAY_PORTS_CAPACITY, "turnpike_relay_ports_capacity", GAUGE, "", "", "relay ports of all relayed addresses")    \
+    X(DRAINING, "turnpike_draining", GAUGE, "", "", "1 while new clients are sent elsewhere, 0 otherwise")             \
+    X(DRAIN_DEADLINE, "turnpike_drain_deadline_timestamp_seconds", GAUGE, "seconds", "",                               \
+      "when a drain ends the allocations that are left; 0: there is no drain, or no deadline")                         \
     X(NEXT_HOPS, "turnpike_next_hops", GAUGE, "", "state", "neighbours that packets go to")                            \
     X(NEXT_HOPS_CAPACITY, "turnpike_next_hops_capacity", GAUGE, "", "", "neighbours that there may be")                \
     X(DESTINATIONS, "turnpike_destinations", GAUGE, "", "", "destinations whose next hop is kept")                     \

@@ -7,6 +7,7 @@
 #include "exchange/plane.h"
 #include "turn/server.h"
 
+struct drain;
 struct next_hops;
 struct ports;
 struct stream_server;
@@ -24,6 +25,7 @@ struct metrics_sources { // all borrowed
     const struct tcp_relay *tcp_relay;   // NULL: TCP is not relayed
     struct tls_contexts *tls;
     const struct watchdog *watchdog;
+    const struct drain *drain;
 };
 
 // The control thread only.

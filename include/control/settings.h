@@ -25,6 +25,12 @@ struct settings_relay {
     uint32_t max_port;                  // 0: settings.max_port
 };
 
+// Where clients are sent while the relay drains.
+struct settings_alternate {
+    struct ip_address address;
+    uint32_t port; // 0: the one that the client came to
+};
+
 struct settings_user {
     char *name;
     char *password; // empty: keys instead
@@ -93,6 +99,9 @@ struct settings {
     uint32_t max_lifetime_s;
     uint32_t unauthenticated_rate; // 0: no limit
     uint32_t unauthenticated_burst;
+    struct setting_list drain_to; // struct settings_alternate, one of a family at most
+    char *drain_domain;           // empty: none
+    uint32_t drain_deadline_s;    // 0: none
     struct setting_list metrics_listen; // struct ip_address; empty: no metrics
     uint32_t metrics_port;
     uint32_t watchdog; // enum watchdog_policy

@@ -46,6 +46,7 @@ struct loop {
     struct event *hangup;
     struct event *reload;          // that has to wait
     struct event *revoke_step;     // of what a new peer policy denies
+    struct event *end_step;        // of allocations that are to end
     struct punt punts[PUNT_BURST]; // taken from a ring, not taken up yet
     unsigned punt_first;
     unsigned punt_count;
@@ -55,6 +56,7 @@ struct loop {
     bool reload_wanted;
     uint64_t reload_from_ms; // not before
     uint64_t revoke_cursor;
+    uint64_t end_cursor;
     uint64_t cursor; // of the walk
     uint64_t swept_ms;
     uint64_t rerouted_ms;
@@ -370,6 +372,34 @@ static void begin_revoking(struct loop *loop)
     event_add(loop->revoke_step, &at_once);
 }
 
+static void on_end_step(evutil_socket_t fd, short what, void *context)
+{
+    struct loop *loop = context;
+    bool more;
+
+    (void)fd;
+    (void)what;
+    if (!forwarder_is_ready(loop->config.forwarder)) {
+        event_add(loop->end_step, &shortly);
+        return;
+    }
+    more = turn_server_end_allocations(loop->config.server, &loop->end_cursor, &loop->output);
+    carry_out(loop, NULL, NULL);
+    if (more)
+        event_add(loop->end_step, &at_once);
+}
+
+void loop_end_allocations(struct loop *loop)
+{
+    loop->end_cursor = 0;
+    event_add(loop->end_step, &at_once);
+}
+
+void loop_stop(struct loop *loop)
+{
+    event_base_loopbreak(loop->base);
+}
+
 static void reload_now(struct loop *loop)
 {
     uint64_t started_ms = clock_monotonic_ms(), ended_ms, rest_ms;
@@ -441,9 +471,10 @@ static bool events_create(struct loop *loop)
     loop->hangup = evsignal_new(loop->base, SIGHUP, on_hangup, loop);
     loop->reload = evtimer_new(loop->base, on_reload, loop);
     loop->revoke_step = evtimer_new(loop->base, on_revoke_step, loop);
+    loop->end_step = evtimer_new(loop->base, on_end_step, loop);
     return loop->doorbell && loop->news && loop->second && loop->again && loop->expiry &&
            loop->walk_step && loop->terminate && loop->interrupt && loop->hangup && loop->reload &&
-           loop->revoke_step;
+           loop->revoke_step && loop->end_step;
 }
 
 static void event_done(struct event *event)
@@ -515,6 +546,7 @@ void loop_destroy(struct loop *loop)
     event_done(loop->hangup);
     event_done(loop->reload);
     event_done(loop->revoke_step);
+    event_done(loop->end_step);
     if (loop->base)
         event_base_free(loop->base);
     free(loop);
@@ -528,6 +560,8 @@ static void hold_signals(int how)
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGUSR1);
+    sigaddset(&set, SIGUSR2);
     pthread_sigmask(how, &set, NULL);
 }
 
@@ -535,6 +569,10 @@ void loop_hold_signals(void)
 {
     // Who reads our figures may go; the relay stays.
     signal(SIGPIPE, SIG_IGN);
+    // Nor does who wants the relay to drain end it: before somebody takes these up they wait, and
+    // afterwards it ends anyway.
+    signal(SIGUSR1, SIG_IGN);
+    signal(SIGUSR2, SIG_IGN);
     hold_signals(SIG_BLOCK);
 }
 

@@ -3,6 +3,7 @@
 // which metric.
 #include "control/metrics.h"
 
+#include "control/drain.h"
 #include "control/next_hop.h"
 #include "control/process_usage.h"
 #include "control/stream_server.h"
@@ -325,6 +326,15 @@ static void write_turn(const struct metrics_sources *sources, const struct metri
     metric_add(page, METRIC_RELAY_PORTS_CAPACITY, relay_port_count(&sources->plane->config));
 }
 
+static void write_drain(const struct drain *drain, const struct metric_page *page)
+{
+    struct drain_view view;
+
+    drain_get_view(drain, &view);
+    metric_add(page, METRIC_DRAINING, view.is_draining);
+    metric_add(page, METRIC_DRAIN_DEADLINE, view.deadline_wall_s);
+}
+
 static void write_delays(const struct watchdog *watchdog, const struct metric_page *page)
 {
     const struct watchdog_delays *delays = watchdog_get_delays(watchdog);
@@ -467,6 +477,7 @@ void metrics_write(const struct metrics_sources *sources, const struct metric_pa
     write_workers(page, &workers);
     write_drops(page, &workers);
     write_turn(sources, page, &workers.sum);
+    write_drain(sources->drain, page);
     write_tables(sources, page);
     write_delays(sources->watchdog, page);
     write_rings(sources->plane, page, METRIC_RING_ENTRIES);

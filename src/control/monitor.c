@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "control/drain.h"
 #include "control/http_server.h"
 #include "control/watchdog.h"
 
@@ -73,18 +74,31 @@ static struct http_answer answer_health(const struct monitor *monitor, struct ev
     return (struct http_answer){.status = is_stuck ? 503 : 200, .content_type = "text/plain"};
 }
 
+// Says what is left. False: the relay does not drain.
+static bool say_draining(const struct monitor *monitor, struct evbuffer *body)
+{
+    struct drain_view view;
+    char text[DRAIN_TEXT_LEN];
+
+    drain_get_view(monitor->sources.drain, &view);
+    if (view.is_draining)
+        evbuffer_add_printf(body, "%s\n", drain_format(&view, text));
+    return view.is_draining;
+}
+
 // For new clients. Those that are there are served either way.
 static struct http_answer answer_readiness(const struct monitor *monitor, struct evbuffer *body)
 {
     bool is_stuck = say_stuck(monitor, body);
+    bool is_draining = say_draining(monitor, body);
     bool has_room = turn_server_has_room(monitor->sources.server);
+    bool is_ready = !is_stuck && !is_draining && has_room;
 
     if (!has_room)
         evbuffer_add_printf(body, "no room for another allocation\n");
-    if (!is_stuck && has_room)
+    if (is_ready)
         evbuffer_add_printf(body, "ready\n");
-    return (struct http_answer){.status = is_stuck || !has_room ? 503 : 200,
-                                .content_type = "text/plain"};
+    return (struct http_answer){.status = is_ready ? 200 : 503, .content_type = "text/plain"};
 }
 
 static void answer(void *context, const char *path, const char *accept, struct evbuffer *body,

@@ -80,6 +80,20 @@ static const struct setting relay_fields[] = {
 };
 #undef AT
 
+#define AT(member) .offset = offsetof(struct settings_alternate, member)
+static const struct setting drain_to_fields[] = {
+    {.name = "address", .type = SETTING_ADDRESS, AT(address), .help = "address of the other relay"},
+    {.name = "port",
+     .type = SETTING_NUMBER,
+     AT(port),
+     .default_value = "0",
+     .min = 0,
+     .max = 65535,
+     .help = "its port; 0: the one that the client came to"},
+    {},
+};
+#undef AT
+
 #define AT(member) .offset = offsetof(struct settings_user, member)
 static const struct setting user_fields[] = {
     {.name = "name",
@@ -520,6 +534,31 @@ const struct setting settings_table[] = {
      .max = 10000000,
      .unit = "answers",
      .help = "how many of them may come at once"},
+    {.name = "drain_to",
+     .type = SETTING_GROUPS,
+     AT(drain_to),
+     .default_value = "()",
+     .max = 2,
+     .fields = drain_to_fields,
+     .item_len = sizeof(struct settings_alternate),
+     .help = "where new clients are sent while the relay drains, one relay of each family; clients "
+             "of a family without one are refused (508)"},
+    {.name = "drain_domain",
+     .type = SETTING_TEXT,
+     AT(drain_domain),
+     .default_value = "\"\"",
+     .min = 0,
+     .max = STUN_DOMAIN_MAX_LEN,
+     .help = "DNS name that the certificate of `drain_to` is for, which clients over TLS and DTLS "
+             "are told; empty: the same as here"},
+    {.name = "drain_deadline",
+     .type = SETTING_NUMBER,
+     AT(drain_deadline_s),
+     .default_value = "0",
+     .min = 0,
+     .max = 604800,
+     .unit = "s",
+     .help = "how long a drain may take, before allocations that are left are ended; 0: no limit"},
     {.name = "metrics_listen",
      .type = SETTING_ADDRESSES,
      AT(metrics_listen),

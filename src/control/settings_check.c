@@ -325,6 +325,60 @@ static void check_tls(const struct check *check)
                       settings->tls_ciphers);
 }
 
+static bool listens_at(const struct settings *settings, const struct settings_alternate *alternate)
+{
+    const struct settings_listener *listeners = settings->listen.items;
+
+    for (uint32_t i = 0; i < settings->listen.count; i++) {
+        if (ip_address_equal(&listeners[i].address, &alternate->address) &&
+            (alternate->port == 0 || alternate->port == listeners[i].port))
+            return true;
+    }
+    return false;
+}
+
+static void check_alternate(const struct check *check, uint32_t i)
+{
+    const struct settings_alternate *alternates = check->settings->drain_to.items;
+    const struct settings_alternate *alternate = &alternates[i];
+    char path[64];
+    const config_setting_t *where;
+
+    snprintf(path, sizeof(path), "drain_to.[%u]", i);
+    where = find(check, path);
+    if (i > 0 && alternates[0].address.family == alternate->address.family)
+        setting_error(check->report, where, "drain_to",
+                      "has two addresses of one family; allowed: one IPv4 and one IPv6 address");
+    if (listens_at(check->settings, alternate))
+        setting_error(check->report, where, "drain_to",
+                      "names this relay itself; allowed: another one");
+}
+
+// RFC 1123 section 2.1; A-labels look no different.
+static bool is_domain(const char *text)
+{
+    return *text == '\0' ||
+           (strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.") ==
+                strlen(text) &&
+            *text != '.' && *text != '-' && !strstr(text, ".."));
+}
+
+static void check_drain(const struct check *check)
+{
+    const struct settings *settings = check->settings;
+
+    if (!setting_report_has(check->report, "drain_to") &&
+        !setting_report_has(check->report, "listen")) {
+        for (uint32_t i = 0; i < settings->drain_to.count; i++)
+            check_alternate(check, i);
+    }
+    if (settings->drain_domain && !is_domain(settings->drain_domain))
+        setting_error(check->report, find(check, "drain_domain"), "drain_domain",
+                      "\"%s\" is no DNS name; allowed: letters, digits, hyphens and dots, as in "
+                      "turn.example.org",
+                      settings->drain_domain);
+}
+
 void settings_check(const struct settings *settings, const config_t *config,
                     struct setting_report *report)
 {
@@ -336,4 +390,5 @@ void settings_check(const struct settings *settings, const config_t *config,
     check_credentials(check);
     check_lifetimes(check);
     check_tls(check);
+    check_drain(check);
 }

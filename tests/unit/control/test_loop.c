@@ -46,6 +46,7 @@ static struct {
     bool policy_changes;
     unsigned reload_ms;   // it takes
     unsigned revocations; // steps that are left
+    unsigned ends;        // steps
     unsigned refuse_after_reload;
     unsigned hangups_by_reload;
     unsigned stop_after_reloads;
@@ -356,6 +357,21 @@ bool turn_server_revoke(struct turn_server *server, uint64_t *cursor, struct tur
     return false;
 }
 
+bool turn_server_end_allocations(struct turn_server *server, uint64_t *cursor,
+                                 struct turn_output *output)
+{
+    char word[32];
+
+    (void)server;
+    output->command_count = 0;
+    snprintf(word, sizeof(word), "end%u", (unsigned)(*cursor)++);
+    tell(word);
+    if (--fake.ends > 0)
+        return true;
+    end();
+    return false;
+}
+
 static struct plane plane;
 static struct loop *loop;
 static const struct loop_config config = {
@@ -497,6 +513,50 @@ static void a_revocation_waits_for_room(void **state)
     raise(SIGHUP);
     loop_run(loop);
     assert_string_equal(story, "armed reload full full revoke0 ");
+}
+
+static void allocations_are_ended_some_at_a_time_and_with_room(void **state)
+{
+    (void)state;
+    fake.rang = true;
+    fake.ends = 3;
+    fake.refusals = 1;
+    loop_end_allocations(loop);
+    loop_run(loop);
+    // Only the order of these counts.
+    assert_non_null(strstr(story, "full "));
+    assert_non_null(strstr(story, "end0 end1 end2 "));
+}
+
+// Nobody takes them up here.
+static void signals_that_are_about_drains_end_nothing(void **state)
+{
+    (void)state;
+    fake.rang = true;
+    fake.stop_after_s = 1;
+    raise(SIGUSR1);
+    raise(SIGUSR2);
+    loop_run(loop);
+    assert_int_equal(fake.seconds, 1);
+}
+
+static void stop_in_a_second(void *context)
+{
+    (void)context;
+    fake.seconds++;
+    loop_stop(loop);
+}
+
+static void it_ends_without_a_signal_too(void **state)
+{
+    const struct loop_config stopping = {.plane = &plane, .every_second = stop_in_a_second};
+
+    (void)state;
+    loop_destroy(loop);
+    assert_int_equal(loop_create(&stopping, &loop), 0);
+    fake.rang = true;
+    assert_int_equal(loop_run(loop), 0);
+    assert_int_equal(fake.seconds, 1);
 }
 
 // However many come while one is at work, one more serves them, and later: of the time four parts
@@ -695,6 +755,9 @@ int main(void)
         WITH_LOOP(a_reload_waits_for_the_workers_and_for_room),
         WITH_LOOP(what_a_new_policy_denies_goes_some_at_a_time),
         WITH_LOOP(a_revocation_waits_for_room),
+        WITH_LOOP(allocations_are_ended_some_at_a_time_and_with_room),
+        WITH_LOOP(signals_that_are_about_drains_end_nothing),
+        WITH_LOOP(it_ends_without_a_signal_too),
         WITH_LOOP(a_storm_of_hangups_is_bounded),
         WITH_LOOP(an_event_waits_for_room_and_is_not_lost),
         WITH_LOOP(what_waits_for_room_at_the_end_is_given_back),

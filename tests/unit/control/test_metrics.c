@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Claims about the metrics page: nothing that is counted is left out, or is there twice. The parts
 // that count are fakes, and each count is another number.
+#include "control/drain.h"
 #include "control/metrics.h"
 
 #include "control/next_hop.h"
@@ -105,6 +106,12 @@ bool watchdog_worker_is_stuck(const struct watchdog *watchdog, uint16_t worker)
 {
     (void)watchdog;
     return worker == 1;
+}
+
+void drain_get_view(const struct drain *drain, struct drain_view *ret_view)
+{
+    (void)drain;
+    *ret_view = (struct drain_view){.is_draining = true, .deadline_wall_s = 1700000000};
 }
 
 uint64_t tls_contexts_expires_s(struct tls_contexts *contexts)
@@ -299,6 +306,8 @@ static void what_is_in_use_is_there(void **state)
     assert_line(fixture, "turnpike_control_delay_seconds_sum 12.345");
     assert_line(fixture, "turnpike_worker_stuck{worker=\"1\"} 1");
     assert_line(fixture, "turnpike_worker_allocations{worker=\"1\"} 902001");
+    assert_line(fixture, "turnpike_draining 1");
+    assert_line(fixture, "turnpike_drain_deadline_timestamp_seconds 1700000000");
     assert_line(fixture, "turnpike_next_hops{state=\"resolved\"} 3");
     assert_line(fixture, "turnpike_next_hops{state=\"unresolved\"} 903002");
     assert_line(fixture, "turnpike_relay_ports_capacity 1100");

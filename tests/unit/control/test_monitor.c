@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "control/drain.h"
 #include "control/http_server.h"
 #include "control/watchdog.h"
 
@@ -99,6 +100,20 @@ bool turn_server_has_room(const struct turn_server *server)
     return has_room;
 }
 
+static bool is_draining;
+
+void drain_get_view(const struct drain *drain, struct drain_view *ret_view)
+{
+    (void)drain;
+    *ret_view = (struct drain_view){.is_draining = is_draining};
+}
+
+const char *drain_format(const struct drain_view *view, char *text)
+{
+    assert_true(view->is_draining);
+    return strcpy(text, "draining: of some kind");
+}
+
 static struct plane plane = {.config.worker_count = 3};
 
 static int create(const char *second, struct monitor **ret_monitor)
@@ -122,6 +137,7 @@ static int set_up(void **state)
     stuck = 0;
     is_late = false;
     has_room = true;
+    is_draining = false;
     if (create("::1", &monitor) < 0)
         return -1;
     *state = monitor;
@@ -209,6 +225,24 @@ static void who_has_no_room_is_healthy_and_not_ready(void **state)
     assert_int_equal(ask("/healthz", NULL, text, &answer), 200);
 }
 
+static void who_drains_is_healthy_and_not_ready_and_says_why(void **state)
+{
+    struct http_answer answer;
+    char text[256];
+
+    (void)state;
+    is_draining = true;
+    assert_int_equal(ask("/readyz", NULL, text, &answer), 503);
+    assert_string_equal(text, "draining: of some kind\n");
+    assert_int_equal(ask("/healthz", NULL, text, &answer), 200);
+    has_room = false;
+    assert_int_equal(ask("/readyz", NULL, text, &answer), 503);
+    assert_string_equal(text, "draining: of some kind\nno room for another allocation\n");
+    has_room = true;
+    is_draining = false;
+    assert_int_equal(ask("/readyz", NULL, text, &answer), 200);
+}
+
 // Probes come in whatever number a machine has of them.
 static void health_is_not_counted_out(void **state)
 {
@@ -287,6 +321,7 @@ int main(void)
         CASE(other_paths_are_told_what_there_is),
         CASE(who_is_stuck_is_unhealthy),
         CASE(who_has_no_room_is_healthy_and_not_ready),
+        CASE(who_drains_is_healthy_and_not_ready_and_says_why),
         CASE(health_is_not_counted_out),
         CASE(pages_are_counted_out),
         cmocka_unit_test(a_machine_without_ipv6_does_without_its_loopback),

@@ -135,6 +135,27 @@ static void contradictions_are_refused(void **state)
         {SETTINGS_GOOD "default_lifetime = 600;\nmax_lifetime = 599;",
          "conf:5: max_lifetime: max_lifetime 599 is below default_lifetime 600; allowed: from it "
          "on\n"},
+        {SETTINGS_GOOD "drain_to = ({address = \"192.0.2.1\"; port = 3478;},\n"
+                       "{address = \"2001:db8::1\";}); drain_domain = \"turn-2.example.org\";",
+         NULL},
+        {SETTINGS_GOOD "drain_to = ({address = \"192.0.2.1\";},\n{address = \"192.0.2.2\";});",
+         "conf:5: drain_to: has two addresses of one family; allowed: one IPv4 and one IPv6 "
+         "address\n"},
+        {SETTINGS_GOOD "listen = ({address = \"192.0.2.1\";}); drain_to = ({address = "
+                       "\"192.0.2.1\"; port = 3479;});",
+         NULL},
+        {SETTINGS_GOOD
+         "listen = ({address = \"192.0.2.1\";});\ndrain_to = ({address = \"192.0.2.1\";});",
+         "conf:5: drain_to: names this relay itself; allowed: another one\n"},
+        {SETTINGS_GOOD "listen = ({address = \"192.0.2.1\";});\ndrain_to = ({address = "
+                       "\"192.0.2.1\"; port = 3478;});",
+         "conf:5: drain_to: names this relay itself; allowed: another one\n"},
+        {SETTINGS_GOOD "drain_domain = \"turn example org\";",
+         "conf:" SETTINGS_NEXT ": drain_domain: \"turn example org\" is no DNS name; allowed: "
+         "letters, digits, hyphens and dots, as in turn.example.org\n"},
+        {SETTINGS_GOOD "drain_domain = \"turn..org\";",
+         "conf:" SETTINGS_NEXT ": drain_domain: \"turn..org\" is no DNS name; allowed: "
+         "letters, digits, hyphens and dots, as in turn.example.org\n"},
     };
 
     (void)state;
