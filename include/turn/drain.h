@@ -12,8 +12,8 @@
 struct turn_output;
 struct turn_server;
 
-// Servers that clients are sent to, one of each family; family NONE: there is none. Port 0: the one that the client came
-// to.
+// Servers that clients are sent to, one of each family; family NONE: there is none. Port 0: the one that the client
+// came to.
 struct turn_alternates {
     struct transport_address v4;
     struct transport_address v6;
