@@ -5,6 +5,7 @@ import os
 import pathlib
 import re
 import signal
+import socket
 import subprocess
 import time
 
@@ -88,16 +89,31 @@ class Relay:
         if self.check_exit and exception_type is None and code != 0:
             raise AssertionError(f"the relay ended with {code}:\n{self.log_tail()}")
 
-    def launch(self):
-        """Start it without waiting for it to serve."""
+    def launch(self, manager=None):
+        """Start it without waiting for it to serve. manager: the path of a service manager's socket."""
         self.config.write_text(render_config(self.settings))
-        command = [*self.under, BINARY, "--stats", "-c", self.config]
+        told = () if manager is None else ("env", f"NOTIFY_SOCKET={manager}")
+        command = [*told, *self.under, BINARY, "--stats", "-c", self.config]
         with open(self.log_path, "ab") as log, open(self.stats_path, "wb") as stats:
             self.process = self.lab.popen("relay", *command, stdin=subprocess.DEVNULL, stdout=stats, stderr=log)
 
     def start(self, timeout=30):
-        self.launch()
+        """Until all listeners are there: its workers answer before its streams listen."""
+        path = self.directory / "manager"
+        path.unlink(missing_ok=True)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+            manager.bind(str(path))
+            # Tests run it as other users, too.
+            path.chmod(0o777)
+            manager.settimeout(0.2)
+            self.launch(manager=path)
+            self.wait_until_it_is_ready(manager, timeout)
+
+    def wait_until_it_is_ready(self, manager, timeout):
+        deadline = time.monotonic() + timeout
         try:
+            while not self.said_ready(manager):
+                assert time.monotonic() < deadline, f"it is not ready after {timeout} s:\n{self.log_tail()}"
             self.wait_until_it_serves(timeout)
             self.find_gateways()
         except BaseException:
@@ -127,12 +143,22 @@ class Relay:
             time.sleep(0.001)
         raise AssertionError(f"no word of the reload:\n{self.log_tail()}")
 
+    def said_ready(self, manager):
+        self.need_running()
+        try:
+            return b"READY=1" in manager.recv(256)
+        except OSError:
+            return False
+
+    def need_running(self):
+        if self.process.poll() is not None:
+            raise AssertionError(f"the relay ended with {self.process.returncode}:\n{self.log_tail()}")
+
     def wait_until_it_serves(self, timeout=30):
         deadline = time.monotonic() + timeout
         with self.lab.udp("client", CLIENT4, timeout=0.2) as sock:
             while time.monotonic() < deadline:
-                if self.process.poll() is not None:
-                    raise AssertionError(f"the relay ended with {self.process.returncode}:\n{self.log_tail()}")
+                self.need_running()
                 sock.sendto(stun.Message(stun.BINDING).encode(), (RELAY4, PORT))
                 try:
                     sock.recv(2048)

@@ -3,6 +3,7 @@
 
 import pytest
 
+import stun
 from lab import CLIENT4_OTHER, PEER4, RELAY4, RELAY6
 from proxy import PROXIED, connect, header
 from relay import PORT, Relay

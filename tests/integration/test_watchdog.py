@@ -40,8 +40,8 @@ def test_a_service_manager_is_told(lab, tmp_path):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(path))
         manager.settimeout(10)
-        relay = Relay(lab, tmp_path, under=("env", f"NOTIFY_SOCKET={path}"))
-        relay.start()
+        relay = Relay(lab, tmp_path)
+        relay.launch(manager=path)
         assert manager.recv(256) == b"READY=1"
         for _ in range(2):
             assert manager.recv(256) == b"WATCHDOG=1\nSTATUS=0 allocations"
