@@ -10,6 +10,7 @@
 #include "control/monitor.h"
 #include "control/next_hop.h"
 #include "control/options.h"
+#include "control/questions.h"
 #include "control/reload.h"
 #include "control/service_manager.h"
 #include "control/settings.h"
@@ -22,6 +23,7 @@
 #include "control/turn_state.h"
 #include "control/watchdog.h"
 #include "dataplane/worker.h"
+#include "platform/control_socket.h"
 #include "platform/eal.h"
 #include "platform/interface.h"
 #include "platform/port.h"
@@ -45,6 +47,7 @@ struct relay {
     struct options options;
     struct settings settings;
     struct interface interface;
+    gid_t control_group;
     struct turn_limits limits;
     struct plane_config plane_config;
     struct turn_state turn;
@@ -67,6 +70,7 @@ struct relay {
     struct stream_server *streams;
     struct watchdog *watchdog;
     struct monitor *monitor;
+    struct questions *questions;
     struct statistics statistics;
 };
 
@@ -98,6 +102,8 @@ static int prepare(struct relay *relay)
     int error = privileges_check(settings_own_device(settings));
 
     if (!error)
+        error = control_socket_find_group(settings->control_group, &relay->control_group);
+    if (!error)
         error = find_interface(settings, &relay->interface);
     if (!error)
         error = endpoints_resolve(settings, &relay->interface, &relay->plane_config);
@@ -123,6 +129,7 @@ static int start_eal(struct relay *relay)
         .cpu_count = settings->cpus.count,
         .hugepages = (enum eal_hugepages)settings->hugepages,
         .memory_mb = sizing_memory_mb(settings, buffers_len),
+        .control_group = relay->control_group,
         .card = device_is_pci(settings->device) ? settings->device : NULL,
     };
     int error = 0;
@@ -414,23 +421,42 @@ static int start_watchdog(struct relay *relay)
     return watchdog_create(&config, &relay->watchdog);
 }
 
-// When all is there that it tells of.
+// Whoever asks, over HTTP or over the control socket, when all is there that is told of.
+static struct metrics_sources sources_of(const struct relay *relay)
+{
+    return (struct metrics_sources){
+        .plane = relay->plane,
+        .server = relay->turn.server,
+        .limits = &relay->limits,
+        .hops = relay->hops,
+        .ports = &relay->ports,
+        .streams = relay->streams,
+        .tcp_relay = relay->tcp_relay,
+        .tls = relay->tls,
+        .watchdog = relay->watchdog,
+        .drain = relay->drain,
+    };
+}
+
+static int start_questions(struct relay *relay)
+{
+    const struct settings *settings = &relay->settings;
+    const struct questions_config config = {
+        .base = loop_base(relay->loop),
+        .sources = sources_of(relay),
+        .device = settings_own_device(settings) ? settings->device : settings->interface,
+    };
+
+    return questions_create(&config, &relay->questions);
+}
+
 static int start_monitor(struct relay *relay)
 {
     const struct monitor_config config = {
         .base = loop_base(relay->loop),
         .addresses = &relay->settings.metrics_listen,
         .port = (uint16_t)relay->settings.metrics_port,
-        .sources = {.plane = relay->plane,
-                    .server = relay->turn.server,
-                    .limits = &relay->limits,
-                    .hops = relay->hops,
-                    .ports = &relay->ports,
-                    .streams = relay->streams,
-                    .tcp_relay = relay->tcp_relay,
-                    .tls = relay->tls,
-                    .watchdog = relay->watchdog,
-                    .drain = relay->drain},
+        .sources = sources_of(relay),
     };
 
     return config.addresses->count > 0 ? monitor_create(&config, &relay->monitor) : 0;
@@ -456,6 +482,8 @@ static int start(struct relay *relay)
         error = start_watchdog(relay);
     if (!error)
         error = start_monitor(relay);
+    if (!error)
+        error = start_questions(relay);
     return error;
 }
 
@@ -490,6 +518,10 @@ static void stop_workers(struct relay *relay)
 // In the opposite order; whatever there is of it.
 static void stop(struct relay *relay)
 {
+    if (relay->eal_is_up)
+        control_socket_close();
+    if (relay->questions)
+        questions_destroy(relay->questions);
     if (relay->monitor)
         monitor_destroy(relay->monitor);
     if (relay->watchdog)

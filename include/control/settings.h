@@ -105,6 +105,7 @@ struct settings {
     struct setting_list metrics_listen; // struct ip_address; empty: no metrics
     uint32_t metrics_port;
     uint32_t watchdog; // enum watchdog_policy
+    char *control_group; // empty: the one that the relay runs as
     struct settings_log log;
 };
 

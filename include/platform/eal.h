@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 enum eal_hugepages {
     EAL_HUGEPAGES_AUTO, // when the system has enough free ones
@@ -19,8 +20,9 @@ struct eal_config {
     uint16_t cpu_count;              // 0: choose; else worker_count
     uint16_t cpus[PORT_SLICE_COUNT]; // of the workers, in their order
     enum eal_hugepages hugepages;
-    uint32_t memory_mb; // all that tables and packet buffers need
-    const char *card;   // the one PCI address that DPDK may touch; NULL: none
+    uint32_t memory_mb;  // all that tables and packet buffers need
+    gid_t control_group; // may connect to the control socket
+    const char *card;    // the one PCI address that DPDK may touch; NULL: none
 };
 
 struct cpu_list {
@@ -48,7 +50,8 @@ const char *eal_format_cpus(const struct cpu_list *list, char *text);
 int eal_start(const struct eal_config *config, bool *ret_hugepages);
 void eal_stop(void);
 
-// eal_shares_cpu() of what was started.
+// Of what was started: where a worker runs, and eal_shares_cpu().
+uint16_t eal_worker_cpu(uint16_t worker);
 bool eal_worker_shares_cpu(uint16_t worker);
 
 // Run function(argument) on the lcore of a worker; and wait until all have returned.

@@ -15,17 +15,27 @@ struct port_counters {
     uint64_t received_bytes;
     uint64_t transmitted_packets;
     uint64_t transmitted_bytes;
-    uint64_t missed;          // dropped before they were received: the receive ring was full
+    uint64_t missed; // dropped before they were received: the receive ring was full
     uint64_t receive_errors;
     uint64_t transmit_errors;
-    uint64_t no_buffer;       // not received for want of a packet buffer
+    uint64_t no_buffer; // not received for want of a packet buffer
 };
 
 // How many ports there are: one for each worker, or a device that all of them share.
 unsigned ports_device_count(const struct ports *ports);
 
 // index < ports_device_count(). Asks the driver; any thread. False: it does not say.
-bool ports_get_counters(const struct ports *ports, unsigned index, struct port_counters *ret_counters);
+bool ports_get_counters(const struct ports *ports, unsigned index,
+                        struct port_counters *ret_counters);
+
+struct port_link {
+    char driver[PORT_COUNTERS_NAME_LEN];
+    bool is_up;
+    uint32_t speed_mbps; // 0: not known
+};
+
+// The same.
+bool ports_get_link(const struct ports *ports, unsigned index, struct port_link *ret_link);
 
 struct port_buffers {
     uint32_t used; // those that wait in the receive rings included

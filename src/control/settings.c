@@ -580,6 +580,14 @@ const struct setting settings_table[] = {
      .choices = watchdog_policies,
      .help = "what becomes of a worker that is stuck: it is logged, or the process ends too, with "
              "70, to be started anew"},
+    {.name = "control_group",
+     .type = SETTING_TEXT,
+     AT(control_group),
+     .default_value = "\"\"",
+     .min = 0,
+     .max = 64,
+     .help = "group whose members may ask and command the relay over its control socket; empty: "
+             "the one that it runs as"},
     {.name = "log",
      .type = SETTING_GROUP,
      AT(log),

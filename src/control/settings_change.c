@@ -69,6 +69,7 @@ static const struct reload_row rows[] = {
     {"metrics_listen", SETTINGS_AT_START, NULL},
     {"metrics_port", SETTINGS_AT_START, NULL},
     {"watchdog", SETTINGS_AT_START, NULL},
+    {"control_group", SETTINGS_AT_START, NULL},
     {"log.format", SETTINGS_AT_START, NULL},
     {"log.level", SETTINGS_LIVE, NULL},
 };

@@ -4,6 +4,7 @@
 #include "platform/eal.h"
 
 #include "base/log.h"
+#include "platform/control_socket.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -17,10 +18,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define HUGEPAGES_PATH "/sys/kernel/mm/hugepages"
 
 static bool worker_shares_cpu[PORT_SLICE_COUNT];
+static uint16_t worker_cpus[PORT_SLICE_COUNT];
 
 static bool cpu_list_has(const uint16_t *cpus, unsigned count, uint16_t cpu)
 {
@@ -200,6 +203,16 @@ static int check_cpus(const struct eal_config *config, const struct cpu_list *al
     return 0;
 }
 
+// What it makes on the way, the control socket above all, is nobody else's.
+static int initialize(int count, char **arguments)
+{
+    mode_t mask = umask(S_IRWXG | S_IRWXO);
+    int result = rte_eal_init(count, arguments);
+
+    umask(mask);
+    return result;
+}
+
 int eal_start(const struct eal_config *config, bool *ret_hugepages)
 {
     static char lcores[LCORE_MAP_TEXT_LEN], memory[16];
@@ -222,7 +235,8 @@ int eal_start(const struct eal_config *config, bool *ret_hugepages)
     } else {
         arguments[count++] = "--no-pci";
     }
-    arguments[count++] = "--no-telemetry";
+    if (!control_socket_prepare())
+        arguments[count++] = "--no-telemetry";
     // Packet buffers have to lie in one piece of memory, without gaps at page borders.
     arguments[count++] = "--iova-mode=va";
     arguments[count++] = "--log-level=*:warning";
@@ -238,15 +252,22 @@ int eal_start(const struct eal_config *config, bool *ret_hugepages)
         arguments[count++] = memory;
     }
     route_dpdk_log();
-    if (rte_eal_init(count, arguments) < 0) {
+    if (initialize(count, arguments) < 0) {
         log_message(LOG_LEVEL_ERROR, "eal", "DPDK does not start with %u MB of memory: %s",
                     config->memory_mb, rte_strerror(rte_errno));
         return rte_errno > 0 ? -rte_errno : -EIO;
     }
+    control_socket_grant(config->control_group);
+    place_workers(config, &allowed, worker_cpus);
     for (uint16_t i = 0; i < config->worker_count; i++)
         worker_shares_cpu[i] = eal_shares_cpu(config, &allowed, i);
     *ret_hugepages = hugepages;
     return 0;
+}
+
+uint16_t eal_worker_cpu(uint16_t worker)
+{
+    return worker_cpus[worker];
 }
 
 bool eal_worker_shares_cpu(uint16_t worker)

@@ -4,6 +4,7 @@
 
 #include <rte_ethdev.h>
 #include <rte_mempool.h>
+#include <stdio.h>
 
 static_assert(PORT_COUNTERS_NAME_LEN >= RTE_ETH_NAME_MAX_LEN, "DPDK's names fit");
 
@@ -30,6 +31,22 @@ bool ports_get_counters(const struct ports *ports, unsigned index,
     counters.transmit_errors = stats.oerrors;
     counters.no_buffer = stats.rx_nombuf;
     *ret_counters = counters;
+    return true;
+}
+
+bool ports_get_link(const struct ports *ports, unsigned index, struct port_link *ret_link)
+{
+    struct rte_eth_dev_info info;
+    struct rte_eth_link link;
+    struct port_link answer;
+
+    if (rte_eth_dev_info_get(ports->ids[index], &info) != 0 ||
+        rte_eth_link_get_nowait(ports->ids[index], &link) != 0)
+        return false;
+    snprintf(answer.driver, sizeof(answer.driver), "%s", info.driver_name);
+    answer.is_up = link.link_status == RTE_ETH_LINK_UP;
+    answer.speed_mbps = link.link_speed == RTE_ETH_SPEED_NUM_UNKNOWN ? 0 : link.link_speed;
+    *ret_link = answer;
     return true;
 }
 

@@ -5,8 +5,10 @@ import os
 import pathlib
 import re
 import signal
+import shutil
 import socket
 import subprocess
+import tempfile
 import time
 
 import stun
@@ -76,15 +78,19 @@ class Relay:
         self.check_exit = check_exit
         self.under = under
         self.process = None
+        # Of its own, as relays start side by side; a Unix socket's path is short.
+        self.runtime = pathlib.Path(tempfile.mkdtemp(prefix="turnpike-"))
+        self.control_path = self.runtime / "dpdk" / "rte" / "dpdk_telemetry.v2"
 
     def __enter__(self):
         self.start()
         return self
 
     def __exit__(self, exception_type, *_):
-        if self.process is None:
-            return
-        code = self.stop()
+        try:
+            code = self.stop() if self.process is not None else 0
+        finally:
+            shutil.rmtree(self.runtime, ignore_errors=True)
         # A test that fails says why by itself.
         if self.check_exit and exception_type is None and code != 0:
             raise AssertionError(f"the relay ended with {code}:\n{self.log_tail()}")
@@ -95,7 +101,14 @@ class Relay:
         told = () if manager is None else ("env", f"NOTIFY_SOCKET={manager}")
         command = [*told, *self.under, BINARY, "--stats", "-c", self.config]
         with open(self.log_path, "ab") as log, open(self.stats_path, "wb") as stats:
-            self.process = self.lab.popen("relay", *command, stdin=subprocess.DEVNULL, stdout=stats, stderr=log)
+            self.process = self.lab.popen(
+                "relay",
+                *command,
+                stdin=subprocess.DEVNULL,
+                stdout=stats,
+                stderr=log,
+                env={**os.environ, "RUNTIME_DIRECTORY": str(self.runtime)},
+            )
 
     def start(self, timeout=30):
         """Until all listeners are there: its workers answer before its streams listen."""

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Claims about what is said of the relay as a whole. Whoever counts is a fake.
+#include "control/overview.h"
+
+#include "answer_text.h"
+#include "base/clock.h"
+#include "control/tls_contexts.h"
+#include "control/watchdog.h"
+#include "platform/eal.h"
+#include "platform/port_counters.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define WORKERS 2
+
+static uint64_t expires_s;
+
+uint64_t clock_wall_s(void)
+{
+    return 2000000;
+}
+
+void turn_server_usage(const struct turn_server *server, struct turn_usage *ret_usage)
+{
+    (void)server;
+    *ret_usage = (struct turn_usage){.allocations = 11,
+                                     .permissions = 12,
+                                     .channels = 13,
+                                     .users = 14,
+                                     .relay_ports = 15,
+                                     .tcp_connections = 16};
+}
+
+uint32_t turn_server_worker_allocations(const struct turn_server *server, uint16_t worker)
+{
+    (void)server;
+    return 20u + worker;
+}
+
+uint64_t tls_contexts_expires_s(struct tls_contexts *contexts)
+{
+    (void)contexts;
+    return expires_s;
+}
+
+unsigned watchdog_stuck_count(const struct watchdog *watchdog)
+{
+    (void)watchdog;
+    return 1;
+}
+
+bool watchdog_worker_is_stuck(const struct watchdog *watchdog, uint16_t worker)
+{
+    (void)watchdog;
+    return worker == 1;
+}
+
+uint16_t eal_worker_cpu(uint16_t worker)
+{
+    return (uint16_t)(worker + 30);
+}
+
+unsigned ports_device_count(const struct ports *ports)
+{
+    return ports->count;
+}
+
+bool ports_get_counters(const struct ports *ports, unsigned index,
+                        struct port_counters *ret_counters)
+{
+    (void)ports;
+    *ret_counters = (struct port_counters){"net_x", 1, 2, 3, 4, 5, 6, 7, 8};
+    return index == 0;
+}
+
+bool ports_get_link(const struct ports *ports, unsigned index, struct port_link *ret_link)
+{
+    (void)ports;
+    *ret_link = (struct port_link){"net_driver", false, 1000};
+    return index == 0;
+}
+
+static struct worker_counters counters[WORKERS];
+static struct plane plane = {.config.worker_count = WORKERS, .counters = counters};
+static const struct turn_limits limits = {.allocations = 1000};
+static struct ports ports = {.count = 2};
+static struct questions_config config = {
+    .sources = {.plane = &plane, .limits = &limits, .ports = &ports, .tls = (void *)&plane},
+    .device = "eth7",
+};
+static struct question question = {
+    .config = &config,
+    .created_ms = 5000,
+    .now_ms = 15999,
+};
+
+static int set_up(void **state)
+{
+    (void)state;
+    telemetry_answer_reset(&question.answer);
+    memset(counters, 0, sizeof(counters));
+    expires_s = 0;
+    return 0;
+}
+
+static void status_is_the_relay_in_short(void **state)
+{
+    char expected[512];
+
+    (void)state;
+    expires_s = 99;
+    assert_false(overview_status(&question));
+    snprintf(expected, sizeof(expected),
+             "version=%s;pid=%d;start_time=1999990;uptime_seconds=10;state=running;device=eth7;"
+             "workers=2;workers_stuck=1;allocations=11;allocations_max=1000;permissions=12;"
+             "channels=13;users=14;relay_ports=15;tcp_connections=16;certificate_expiry=99;",
+             TURNPIKE_VERSION, (int)getpid());
+    assert_string_equal(answer_text(&question.answer), expected);
+}
+
+static void without_certificates_none_expires(void **state)
+{
+    (void)state;
+    assert_false(overview_status(&question));
+    assert_null(strstr(answer_text(&question.answer), "certificate"));
+}
+
+static void each_worker_has_its_own_counts(void **state)
+{
+    (void)state;
+    counters[0].counters[COUNTER_RX_PACKETS] = 1;
+    counters[0].counters[COUNTER_RX_BYTES] = 2;
+    counters[0].counters[COUNTER_TX_PACKETS] = 3;
+    counters[0].counters[COUNTER_TX_BYTES] = 4;
+    counters[1].drops[DROP_NOT_IP] = 5;
+    counters[1].drops[DROP_TX_FULL] = 6;
+    assert_false(overview_workers(&question));
+    assert_string_equal(
+        answer_text(&question.answer),
+        "workers={0={cpu=30;stuck=0;allocations=20;packets_received=1;bytes_received=2;"
+        "packets_transmitted=3;bytes_transmitted=4;dropped=0;}1={cpu=31;stuck=1;allocations=21;"
+        "packets_received=0;bytes_received=0;packets_transmitted=0;bytes_transmitted=0;"
+        "dropped=11;}}");
+}
+
+static void a_port_that_says_nothing_is_there_all_the_same(void **state)
+{
+    (void)state;
+    assert_false(overview_ports(&question));
+    assert_string_equal(answer_text(&question.answer),
+                        "ports={0={name=net_x;driver=net_driver;link=down;speed_mbps=1000;"
+                        "rx_packets=1;rx_bytes=2;tx_packets=3;tx_bytes=4;missed=5;rx_errors=6;"
+                        "tx_errors=7;no_buffer=8;}1={}}");
+}
+
+static void only_what_was_dropped_is_said(void **state)
+{
+    (void)state;
+    counters[0].drops[DROP_BAD_STUN] = 2;
+    counters[1].drops[DROP_BAD_STUN] = 3;
+    counters[1].drops[DROP_TX_FULL] = 1;
+    assert_false(overview_drops(&question));
+    assert_string_equal(answer_text(&question.answer), "drops={bad_stun=5;tx_full=1;}");
+}
+
+// With every number at its longest.
+static void what_all_workers_and_reasons_make_is_not_cut(void **state)
+{
+    (void)state;
+    for (unsigned drop = 0; drop < DROP_COUNT; drop++)
+        counters[0].drops[drop] = UINT64_MAX;
+    assert_false(overview_drops(&question));
+    assert_false(question.answer.state.is_cut);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(status_is_the_relay_in_short, set_up),
+        cmocka_unit_test_setup(without_certificates_none_expires, set_up),
+        cmocka_unit_test_setup(each_worker_has_its_own_counts, set_up),
+        cmocka_unit_test_setup(a_port_that_says_nothing_is_there_all_the_same, set_up),
+        cmocka_unit_test_setup(only_what_was_dropped_is_said, set_up),
+        cmocka_unit_test_setup(what_all_workers_and_reasons_make_is_not_cut, set_up),
+    };
+
+    return cmocka_run_group_tests_name("control/overview", tests, NULL, NULL);
+}

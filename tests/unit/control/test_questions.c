@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Claims about how questions get to those who answer them. The mailbox and they are fakes.
+#include "control/questions.h"
+
+#include "answer_text.h"
+#include "control/overview.h"
+#include "platform/telemetry.h"
+
+#include <event2/event.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static int fd;
+static bool is_asked;
+static struct telemetry_question asked;
+static char replied[4096];
+static unsigned command_count;
+
+int telemetry_open(const struct telemetry_command *commands, int *ret_fd)
+{
+    for (command_count = 0; commands[command_count].name; command_count++) {
+        assert_int_equal(strncmp(commands[command_count].name, "/turnpike/", 10), 0);
+        assert_true(strlen(commands[command_count].name) < TELEMETRY_COMMAND_LEN);
+        assert_true(strlen(commands[command_count].help) < 128);
+    }
+    *ret_fd = fd = eventfd(0, EFD_NONBLOCK);
+    return 0;
+}
+
+void telemetry_close(void)
+{
+    close(fd);
+}
+
+bool telemetry_take(struct telemetry_question *ret_question)
+{
+    bool was_asked = is_asked;
+    uint64_t count;
+
+    (void)!read(fd, &count, sizeof(count));
+    *ret_question = asked;
+    is_asked = false;
+    return was_asked;
+}
+
+void telemetry_reply(const struct telemetry_answer *answer)
+{
+    snprintf(replied, sizeof(replied), "%s", answer_text(answer));
+}
+
+bool overview_status(struct question *question)
+{
+    telemetry_answer_text(&question->answer, "device", question->config->device);
+    return false;
+}
+
+bool overview_workers(struct question *question)
+{
+    telemetry_answer_number(&question->answer, "workers", 1);
+    return false;
+}
+
+bool overview_ports(struct question *question)
+{
+    telemetry_answer_number(&question->answer, "ports", 1);
+    return false;
+}
+
+bool overview_drops(struct question *question)
+{
+    telemetry_answer_number(&question->answer, "drops", 1);
+    return false;
+}
+
+struct fixture {
+    struct event_base *base;
+    struct questions *questions;
+};
+
+static int set_up(void **state)
+{
+    static struct fixture fixture;
+    struct questions_config config = {.device = "eth0"};
+
+    replied[0] = '\0';
+    fixture.base = config.base = event_base_new();
+    *state = &fixture;
+    return questions_create(&config, &fixture.questions);
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *fixture = *state;
+
+    questions_destroy(fixture->questions);
+    event_base_free(fixture->base);
+    return 0;
+}
+
+static const char *ask(const struct fixture *fixture, const char *command, const char *parameters)
+{
+    static const uint64_t one = 1;
+
+    snprintf(asked.command, sizeof(asked.command), "%s", command);
+    snprintf(asked.parameters, sizeof(asked.parameters), "%s", parameters);
+    is_asked = true;
+    replied[0] = '\0';
+    assert_int_equal(write(fd, &one, sizeof(one)), sizeof(one));
+    for (unsigned i = 0; i < 100 && *replied == '\0'; i++)
+        event_base_loop(fixture->base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+    return replied;
+}
+
+static void each_command_is_told_to_dpdk(void **state)
+{
+    (void)state;
+    assert_true(command_count >= 4);
+}
+
+static void a_question_is_answered(void **state)
+{
+    assert_string_equal(ask(*state, "/turnpike/status", ""), "device=eth0;");
+    assert_string_equal(ask(*state, "/turnpike/status", ""), "device=eth0;");
+}
+
+static void bad_parameters_are_refused_before_anybody_answers(void **state)
+{
+    assert_string_equal(ask(*state, "/turnpike/status", "a=1"),
+                        "error=unknown parameter: a;allowed=nothing;");
+}
+
+static void who_has_gone_meanwhile_gets_no_answer(void **state)
+{
+    static const uint64_t one = 1;
+    struct fixture *fixture = *state;
+
+    is_asked = false;
+    assert_int_equal(write(fd, &one, sizeof(one)), sizeof(one));
+    event_base_loop(fixture->base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+    assert_string_equal(replied, "");
+}
+
+#define TEST(claim) cmocka_unit_test_setup_teardown(claim, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(each_command_is_told_to_dpdk),
+        TEST(a_question_is_answered),
+        TEST(bad_parameters_are_refused_before_anybody_answers),
+        TEST(who_has_gone_meanwhile_gets_no_answer),
+    };
+
+    return cmocka_run_group_tests_name("control/questions", tests, NULL, NULL);
+}
