@@ -6,6 +6,7 @@
 #include "control/dtls_server.h"
 #include "control/endpoints.h"
 #include "control/forwarder.h"
+#include "control/log_settings.h"
 #include "control/loop.h"
 #include "control/monitor.h"
 #include "control/next_hop.h"
@@ -42,6 +43,9 @@ enum {
     EXIT_USAGE = 2,
     EXIT_STUCK = 70,
 };
+
+// For who reads the log, at the end.
+#define LOG_WAIT_MS 500
 
 struct relay {
     struct options options;
@@ -251,6 +255,7 @@ static void every_second(void *context)
     struct relay *relay = context;
 
     tell_service_manager(relay);
+    log_report();
     if (relay->options.stats)
         statistics_print_line(&relay->statistics, clock_monotonic_ms());
 }
@@ -411,6 +416,7 @@ static void on_stuck(void *context)
         return;
     if (relay->reserved_ports)
         reserved_ports_remove(relay->reserved_ports);
+    log_flush(LOG_WAIT_MS);
     _exit(EXIT_STUCK);
 }
 
@@ -468,6 +474,9 @@ static int start(struct relay *relay)
 
     if (!error)
         error = start_eal(relay);
+    // Its thread stays off the workers' CPUs.
+    if (!error)
+        error = log_start();
     if (!error)
         error = make_plane(relay);
     if (!error)
@@ -619,9 +628,8 @@ int main(int argc, char **argv)
     if (relay.options.check_config) {
         result = check(&relay);
     } else {
-        log_setup((enum log_format)relay.settings.log.format,
-                  (enum log_level)relay.settings.log.level);
-        result = run(&relay);
+        result = log_settings_open(&relay.settings.log) < 0 ? EXIT_FAILURE : run(&relay);
+        log_stop(LOG_WAIT_MS);
     }
     settings_done(&relay.settings);
     return result;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/address.h"
+#include "base/log.h"
 #include "control/setting.h"
 
 #include <stdbool.h>
@@ -44,8 +45,23 @@ struct settings_certificate {
 };
 
 struct settings_log {
+    uint32_t to;     // enum log_destination
     uint32_t format; // enum log_format
     uint32_t level;  // enum log_level
+    uint32_t levels[LOG_SUBSYSTEM_COUNT]; // enum log_level and 1; 0: level
+    uint32_t rate;   // lines a second of each event, 0: no limit
+};
+
+enum settings_session_log_to {
+    SESSION_LOG_TO_NONE,
+    SESSION_LOG_TO_LOG,
+    SESSION_LOG_TO_FILE,
+};
+
+struct settings_session_log {
+    uint32_t to; // enum settings_session_log_to
+    char *file;
+    uint32_t format; // enum log_format
 };
 
 struct settings {
@@ -107,6 +123,7 @@ struct settings {
     uint32_t watchdog; // enum watchdog_policy
     char *control_group; // empty: the one that the relay runs as
     struct settings_log log;
+    struct settings_session_log session_log;
 };
 
 // The table that all of the above comes from.

@@ -20,7 +20,7 @@ enum settings_reload settings_reload_of(const char *name);
 // The same for people, as documents say it.
 const char *settings_reload_text(enum settings_reload reload);
 
-#define SETTINGS_BOUNDS_MAX 64
+#define SETTINGS_BOUNDS_MAX 128
 
 // What the settings were at the start, as far as it bounds a reload.
 struct settings_bounds {

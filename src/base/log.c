@@ -1,35 +1,45 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Log lines: built whole on the stack, escaped, and written with one write(2), so that lines of
-// several threads never mix.
+// Who is heard, how much of it, and where it goes. Lines are built whole (base/log_line.h), so that
+// those of several threads never mix.
 #include "base/log.h"
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "base/log_limit.h"
+#include "base/log_queue.h"
+#include "base/log_sink.h"
+#include "base/log_subsystem.h"
+
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
-#define LINE_CAPACITY 8192
-// Kept free for what ends a line that is cut off: a quote, a brace, a newline.
-#define LINE_RESERVE     4
 #define MESSAGE_CAPACITY 4096
+// A few thousand lines.
+#define QUEUE_CAPACITY (1024 * 1024)
 
-static enum log_format line_format = LOG_FORMAT_TEXT;
-static enum log_level threshold = LOG_LEVEL_INFO;
+// RFC 5424 section 6.2.1.
+#define FACILITY_DAEMON 3
 
-static const char *const level_names[] = {
-    [LOG_LEVEL_ERROR] = "error",
-    [LOG_LEVEL_WARNING] = "warning",
-    [LOG_LEVEL_INFO] = "info",
-    [LOG_LEVEL_DEBUG] = "debug",
+enum way {
+    WAY_DIRECT, // before there is a thread
+    WAY_QUEUED,
+    WAY_ENDED, // the thread was left behind, stuck in the sink
 };
 
-struct line {
-    char text[LINE_CAPACITY];
-    size_t len;
-    bool full; // something did not fit: all that follows is left out
+static enum log_format line_format = LOG_FORMAT_TEXT;
+static enum log_destination destination = LOG_TO_STDERR;
+static struct log_limit limit = LOG_LIMIT_INITIALIZER;
+static struct log_sink sink = {.fd = STDERR_FILENO};
+static struct log_queue *queue;
+static enum way way = WAY_DIRECT;
+static uint64_t lost_said;
+static uint64_t lost_at_end;
+
+static const unsigned priorities[] = {
+    [LOG_LEVEL_ERROR] = 3,
+    [LOG_LEVEL_WARNING] = 4,
+    [LOG_LEVEL_INFO] = 6,
+    [LOG_LEVEL_DEBUG] = 7,
 };
 
 void log_setup(enum log_format format, enum log_level level)
@@ -38,245 +48,206 @@ void log_setup(enum log_format format, enum log_level level)
     log_set_level(level);
 }
 
-void log_set_level(enum log_level level)
+int log_open(enum log_destination wanted)
 {
-    __atomic_store_n(&threshold, level, __ATOMIC_RELAXED);
+    const char *path = wanted == LOG_TO_SYSLOG ? LOG_SINK_SYSLOG_PATH : LOG_SINK_JOURNAL_PATH;
+    int error = 0;
+
+    if (wanted == LOG_TO_STDERR)
+        log_sink_open_stderr(&sink);
+    else
+        error = log_sink_open_socket(path, &sink);
+    if (!error)
+        destination = wanted;
+    return error;
 }
 
-static bool is_wanted(enum log_level level)
+static void write_line(void *context, const void *line, size_t len)
 {
-    return level <= __atomic_load_n(&threshold, __ATOMIC_RELAXED);
+    log_sink_write(context, line, len);
 }
 
-// All of it or nothing: an escape sequence is never cut in two.
-static void append(struct line *line, const char *text, size_t len)
+int log_start(void)
 {
-    if (line->full || line->len + len > sizeof(line->text) - LINE_RESERVE) {
-        line->full = true;
+    const struct log_queue_config config = {
+        .capacity = QUEUE_CAPACITY,
+        .write = write_line,
+        .context = &sink,
+        .thread_name = "log",
+    };
+    int error = log_queue_create(&config, &queue);
+
+    if (!error)
+        way = WAY_QUEUED;
+    return error;
+}
+
+void log_stop(unsigned wait_ms)
+{
+    if (way != WAY_QUEUED)
         return;
-    }
-    memcpy(line->text + line->len, text, len);
-    line->len += len;
+    lost_at_end = log_queue_lost(queue);
+    way = log_queue_destroy(queue, wait_ms) ? WAY_DIRECT : WAY_ENDED;
+    queue = NULL;
 }
 
-static void append_text(struct line *line, const char *text)
+void log_flush(unsigned wait_ms)
 {
-    append(line, text, strlen(text));
+    if (way == WAY_QUEUED)
+        log_queue_flush(queue, wait_ms);
 }
 
-// For what must be there even in a line that is cut off; LINE_RESERVE pays for it.
-static void append_always(struct line *line, const char *text)
+void log_set_rate(uint32_t per_second)
 {
-    size_t len = strlen(text);
-
-    memcpy(line->text + line->len, text, len);
-    line->len += len;
+    log_limit_set(&limit, per_second);
 }
 
-// Length of the UTF-8 sequence that text starts with (RFC 3629 section 4), 0 when it is none.
-static unsigned utf8_sequence_len(const uint8_t *text)
+static void begin(struct log_line *line, const struct timespec *now, enum log_level level,
+                  const char *event)
 {
-    uint8_t low = 0x80;
-    uint8_t high = 0xBF;
-    unsigned len;
-
-    if (text[0] < 0x80)
-        return 1;
-    if (text[0] >= 0xC2 && text[0] <= 0xDF) {
-        len = 2;
-    } else if (text[0] >= 0xE0 && text[0] <= 0xEF) {
-        len = 3;
-        low = text[0] == 0xE0 ? 0xA0 : low;   // overlong
-        high = text[0] == 0xED ? 0x9F : high; // surrogates
-    } else if (text[0] >= 0xF0 && text[0] <= 0xF4) {
-        len = 4;
-        low = text[0] == 0xF0 ? 0x90 : low;   // overlong
-        high = text[0] == 0xF4 ? 0x8F : high; // past U+10FFFF
-    } else {
-        return 0;
-    }
-    if (text[1] < low || text[1] > high)
-        return 0;
-    for (unsigned i = 2; i < len; i++) {
-        if ((text[i] & 0xC0) != 0x80)
-            return 0;
-    }
-    return len;
-}
-
-// A control character of C0, DEL or C1 (U+0080..U+009F): it could drive a terminal.
-static bool is_control(const uint8_t *text)
-{
-    return text[0] < 0x20 || text[0] == 0x7F || (text[0] == 0xC2 && text[1] < 0xA0);
-}
-
-static void append_json_control(struct line *line, const uint8_t *text)
-{
-    char escape[8];
-
-    switch (text[0]) {
-    case '\n':
-        append_text(line, "\\n");
-        return;
-    case '\r':
-        append_text(line, "\\r");
-        return;
-    case '\t':
-        append_text(line, "\\t");
-        return;
-    default:
-        // U+0080..U+009F: the second byte is the code point.
-        snprintf(escape, sizeof(escape), "\\u%04x", text[0] == 0xC2 ? text[1] : text[0]);
-        append_text(line, escape);
+    switch (destination) {
+    case LOG_TO_STDERR:
+        log_line_begin(line, line_format, now, log_level_name(level), event);
+        break;
+    case LOG_TO_SYSLOG:
+        log_line_begin_bare(line, line_format, event);
+        break;
+    case LOG_TO_JOURNAL:
+        log_line_begin_journal(line, line_format, priorities[level], event);
+        break;
     }
 }
 
-static void append_text_control(struct line *line, const uint8_t *text, unsigned len)
+bool log_begin_always(struct log_line *line, enum log_level level, const char *event)
 {
-    char escape[8];
+    struct timespec now;
 
-    if (text[0] == '\n') {
-        append_text(line, "\\n");
-        return;
-    }
-    for (unsigned i = 0; i < len; i++) {
-        snprintf(escape, sizeof(escape), "\\x%02x", text[i]);
-        append_text(line, escape);
-    }
-}
-
-// The inside of a quoted string, in the line's format. Bytes that are no UTF-8 become U+FFFD in
-// JSON, which has no other way to say them, and \xNN in text.
-static void append_escaped(struct line *line, const char *value)
-{
-    const uint8_t *next = (const uint8_t *)value;
-    bool json = line_format == LOG_FORMAT_JSON;
-
-    while (*next != '\0' && !line->full) {
-        unsigned len = utf8_sequence_len(next);
-
-        if (len == 0) {
-            if (json)
-                append_text(line, "\\ufffd");
-            else
-                append_text_control(line, next, 1);
-            len = 1;
-        } else if (is_control(next)) {
-            if (json)
-                append_json_control(line, next);
-            else
-                append_text_control(line, next, len);
-        } else if (*next == '"' || *next == '\\') {
-            append(line, (const char[]){'\\', (char)*next}, 2);
-        } else {
-            append(line, (const char *)next, len);
-        }
-        next += len;
-    }
-}
-
-// A bare word needs no quotes in text.
-static bool is_bare(const char *value)
-{
-    if (*value == '\0')
+    if (!log_is_wanted(level, event))
         return false;
-    for (; *value != '\0'; value++) {
-        if (*value <= ' ' || *value >= 0x7F || strchr("\"\\=", *value) != NULL)
-            return false;
-    }
+    clock_gettime(CLOCK_REALTIME, &now);
+    begin(line, &now, level, event);
     return true;
 }
 
-// A pair whose key does not fit is left out whole; a value that does not fit is cut off.
-static void append_pair(struct line *line, const char *key, const char *value)
-{
-    bool json = line_format == LOG_FORMAT_JSON;
-    bool quoted = json || !is_bare(value);
-    size_t start = line->len;
-
-    append_text(line, json ? ",\"" : " ");
-    append_escaped(line, key);
-    append_text(line, json ? "\":" : "=");
-    append_text(line, quoted ? "\"" : "");
-    if (line->full) {
-        line->len = start;
-        return;
-    }
-    append_escaped(line, value);
-    append_always(line, quoted ? "\"" : "");
-}
-
-// UTC, milliseconds: "2026-11-21T08:00:00.123Z".
-static void append_time(struct line *line)
+bool log_begin(struct log_line *line, enum log_level level, const char *event)
 {
     struct timespec now;
-    struct tm utc;
-    char text[40];
-    size_t len;
+
+    if (!log_is_wanted(level, event))
+        return false;
+    clock_gettime(CLOCK_REALTIME, &now);
+    if (!log_limit_allows(&limit, event, (uint64_t)now.tv_sec))
+        return false;
+    begin(line, &now, level, event);
+    return true;
+}
+
+// Lost ones are counted where they are lost.
+static void deliver(const void *bytes, size_t len)
+{
+    if (way == WAY_QUEUED)
+        (void)log_queue_put(queue, bytes, len);
+    else if (way == WAY_DIRECT)
+        log_sink_write(&sink, bytes, len);
+}
+
+// As syslog(3) sends it to the daemon of the same machine (RFC 3164 section 4.1): local time, no
+// host, and no newline.
+static void deliver_to_syslog(const struct log_line *line, enum log_level level)
+{
+    char datagram[LOG_LINE_CAPACITY + 64];
+    struct timespec now;
+    struct tm local;
+    int len;
+    char time[32];
 
     clock_gettime(CLOCK_REALTIME, &now);
-    gmtime_r(&now.tv_sec, &utc);
-    len = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &utc);
-    snprintf(text + len, sizeof(text) - len, ".%03ldZ", now.tv_nsec / 1000000);
-    append_text(line, text);
+    localtime_r(&now.tv_sec, &local);
+    strftime(time, sizeof(time), "%b %e %H:%M:%S", &local);
+    len = snprintf(datagram, sizeof(datagram), "<%u>%s turnpike[%d]: %.*s",
+                   FACILITY_DAEMON * 8 + priorities[level], time, (int)getpid(), (int)line->len - 1,
+                   line->text);
+    deliver(datagram, (size_t)len);
 }
 
-static void begin_line(struct line *line, enum log_level level, const char *event)
+void log_end(struct log_line *line, enum log_level level)
 {
-    bool json = line_format == LOG_FORMAT_JSON;
-
-    line->len = 0;
-    line->full = false;
-    append_text(line, json ? "{\"time\":\"" : "");
-    append_time(line);
-    append_text(line, json ? "\",\"level\":\"" : " ");
-    append_text(line, level_names[level]);
-    append_text(line, json ? "\",\"event\":\"" : " ");
-    append_escaped(line, event);
-    append_always(line, json ? "\"" : "");
-}
-
-static void end_line(struct line *line)
-{
-    ssize_t written;
-
-    append_always(line, line_format == LOG_FORMAT_JSON ? "}\n" : "\n");
-    // Nobody is left to tell when standard error is gone.
-    written = write(STDERR_FILENO, line->text, line->len);
-    (void)written;
+    log_line_end(line);
+    switch (destination) {
+    case LOG_TO_STDERR:
+        deliver(line->text, line->len);
+        break;
+    case LOG_TO_SYSLOG:
+        deliver_to_syslog(line, level);
+        break;
+    case LOG_TO_JOURNAL:
+        deliver(line->fields, line->fields_len);
+        break;
+    }
 }
 
 void log_event(enum log_level level, const char *event, ...)
 {
-    struct line line;
+    struct log_line line;
     const char *key;
     va_list pairs;
 
-    if (!is_wanted(level))
+    if (!log_begin(&line, level, event))
         return;
-    begin_line(&line, level, event);
     va_start(pairs, event);
-    while ((key = va_arg(pairs, const char *)) != NULL) {
-        const char *value = va_arg(pairs, const char *);
-
-        append_pair(&line, key, value != NULL ? value : "");
-    }
+    while ((key = va_arg(pairs, const char *)) != NULL)
+        log_line_pair(&line, key, va_arg(pairs, const char *));
     va_end(pairs);
-    end_line(&line);
+    log_end(&line, level);
 }
 
 void log_message(enum log_level level, const char *event, const char *format, ...)
 {
     char message[MESSAGE_CAPACITY];
-    struct line line;
+    struct log_line line;
     va_list arguments;
 
-    if (!is_wanted(level))
+    if (!log_begin(&line, level, event))
         return;
     va_start(arguments, format);
     vsnprintf(message, sizeof(message), format, arguments);
     va_end(arguments);
-    begin_line(&line, level, event);
-    append_pair(&line, "message", message);
-    end_line(&line);
+    log_line_pair(&line, "message", message);
+    log_end(&line, level);
+}
+
+static void say_count(const char *event, const char *key, const char *value, uint64_t count)
+{
+    struct log_line line;
+
+    if (!log_begin_always(&line, LOG_LEVEL_WARNING, event))
+        return;
+    log_line_pair(&line, key, value);
+    log_line_number(&line, "count", count);
+    log_end(&line, LOG_LEVEL_WARNING);
+}
+
+void log_report(void)
+{
+    char event[LOG_LIMIT_KIND_LEN];
+    uint64_t count, lost = log_lost_count();
+
+    while (log_limit_take_suppressed(&limit, event, &count))
+        say_count("log_suppressed", "of", event, count);
+    if (lost > lost_said) {
+        say_count("log_lost", "log", "log", lost - lost_said);
+        // Where that was lost as well, it is said again.
+        if (log_lost_count() == lost)
+            lost_said = lost;
+    }
+}
+
+uint64_t log_suppressed_count(void)
+{
+    return log_limit_suppressed(&limit);
+}
+
+uint64_t log_lost_count(void)
+{
+    return log_sink_lost(&sink) + (queue ? log_queue_lost(queue) : lost_at_end);
 }

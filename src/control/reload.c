@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "control/log_settings.h"
 #include "control/settings_change.h"
 #include "control/sizing.h"
 
@@ -212,7 +213,7 @@ static void put_into_force(struct reload *reload, struct draft *draft,
         send_rates(reload);
     if (draft->has_new_key)
         reload->key_since_ms = clock_monotonic_ms();
-    log_set_level((enum log_level)config->settings->log.level);
+    log_settings_apply(&config->settings->log);
 }
 
 static void log_outcome(const struct outcome *outcome)

@@ -25,6 +25,10 @@ static const char *const tls_versions[] = {"1.2", "1.3", NULL};
 static const char *const watchdog_policies[] = {"alarm", "exit", NULL};
 static const char *const log_formats[] = {"text", "json", NULL};
 static const char *const log_levels[] = {"error", "warning", "info", "debug", NULL};
+static const char *const subsystem_levels[] = {"default", "error", "warning",
+                                               "info",    "debug", NULL};
+static const char *const log_destinations[] = {"stderr", "syslog", "journal", NULL};
+static const char *const session_log_destinations[] = {"none", "log", "file", NULL};
 
 #define AT(member) .offset = offsetof(struct settings_listener, member)
 static const struct setting listen_fields[] = {
@@ -150,18 +154,97 @@ static const struct setting certificate_fields[] = {
 
 #define AT(member) .offset = offsetof(struct settings_log, member)
 static const struct setting log_fields[] = {
+    {.name = "to",
+     .type = SETTING_CHOICE,
+     AT(to),
+     .default_value = "\"stderr\"",
+     .choices = log_destinations,
+     .help =
+         "where log lines go: stderr, syslog (/dev/log), or the journal of systemd, with fields to "
+         "search by"},
     {.name = "format",
      .type = SETTING_CHOICE,
      AT(format),
      .default_value = "\"text\"",
      .choices = log_formats,
-     .help = "form of the log lines on stderr"},
+     .help = "form of the log lines; in syslog and in the journal, of their messages"},
     {.name = "level",
      .type = SETTING_CHOICE,
      AT(level),
      .default_value = "\"info\"",
      .choices = log_levels,
-     .help = "least important lines that are written; `debug` has a line for each allocation"},
+     .help = "least important lines that are written"},
+    {.name = "relay",
+     .type = SETTING_CHOICE,
+     AT(levels[LOG_RELAY]),
+     .default_value = "\"default\"",
+     .choices = subsystem_levels,
+     .help = "the same of lines about start and stop, configuration, health; `default`: as `level` "
+             "says"},
+    {.name = "sessions",
+     .type = SETTING_CHOICE,
+     AT(levels[LOG_SESSIONS]),
+     .default_value = "\"default\"",
+     .choices = subsystem_levels,
+     .help = "the same of lines about allocations; `debug` has a line when one begins, and one "
+             "when it ends; `default`: as `level` says"},
+    {.name = "logins",
+     .type = SETTING_CHOICE,
+     AT(levels[LOG_LOGINS]),
+     .default_value = "\"default\"",
+     .choices = subsystem_levels,
+     .help = "the same of lines about requests whose credentials are refused; `default`: as "
+             "`level` says"},
+    {.name = "clients",
+     .type = SETTING_CHOICE,
+     AT(levels[LOG_CLIENTS]),
+     .default_value = "\"default\"",
+     .choices = subsystem_levels,
+     .help = "the same of lines about connections over TCP, TLS and DTLS, certificates; `default`: "
+             "as `level` says"},
+    {.name = "network",
+     .type = SETTING_CHOICE,
+     AT(levels[LOG_NETWORK]),
+     .default_value = "\"default\"",
+     .choices = subsystem_levels,
+     .help = "the same of lines about interface, devices, routes, neighbours; `default`: as "
+             "`level` says"},
+    {.name = "rate",
+     .type = SETTING_NUMBER,
+     AT(rate),
+     .default_value = "100",
+     .min = 0,
+     .max = 1000000,
+     .unit = "lines/s",
+     .help = "most lines of each event; what is left out is counted, and said every second; 0: no "
+             "limit"},
+    {},
+};
+#undef AT
+
+#define AT(member) .offset = offsetof(struct settings_session_log, member)
+static const struct setting session_log_fields[] = {
+    {.name = "to",
+     .type = SETTING_CHOICE,
+     AT(to),
+     .default_value = "\"none\"",
+     .choices = session_log_destinations,
+     .help =
+         "where the line goes that each allocation leaves at its end: nowhere, to the log, or to a "
+         "file of its own"},
+    {.name = "file",
+     .type = SETTING_TEXT,
+     AT(file),
+     .default_value = "\"\"",
+     .min = 0,
+     .max = PATH_MAX - 1,
+     .help = "that file; it is opened anew on SIGHUP"},
+    {.name = "format",
+     .type = SETTING_CHOICE,
+     AT(format),
+     .default_value = "\"json\"",
+     .choices = log_formats,
+     .help = "form of the lines in the file; those in the log have that of the log"},
     {},
 };
 #undef AT
@@ -594,6 +677,12 @@ const struct setting settings_table[] = {
      .default_value = "{}",
      .fields = log_fields,
      .help = "logging"},
+    {.name = "session_log",
+     .type = SETTING_GROUP,
+     AT(session_log),
+     .default_value = "{}",
+     .fields = session_log_fields,
+     .help = "who has relayed how much, and how it ended"},
     {},
 };
 #undef AT
@@ -618,6 +707,7 @@ static void complete_paths(struct settings *settings, const char *directory)
         complete_path(&certificates[i].certificate, directory);
         complete_path(&certificates[i].private_key, directory);
     }
+    complete_path(&settings->session_log.file, directory);
 }
 
 static void report_syntax(const config_t *config, struct setting_report *report)

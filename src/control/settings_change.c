@@ -70,8 +70,18 @@ static const struct reload_row rows[] = {
     {"metrics_port", SETTINGS_AT_START, NULL},
     {"watchdog", SETTINGS_AT_START, NULL},
     {"control_group", SETTINGS_AT_START, NULL},
+    {"log.to", SETTINGS_AT_START, NULL},
     {"log.format", SETTINGS_AT_START, NULL},
     {"log.level", SETTINGS_LIVE, NULL},
+    {"log.relay", SETTINGS_LIVE, NULL},
+    {"log.sessions", SETTINGS_LIVE, NULL},
+    {"log.logins", SETTINGS_LIVE, NULL},
+    {"log.clients", SETTINGS_LIVE, NULL},
+    {"log.network", SETTINGS_LIVE, NULL},
+    {"log.rate", SETTINGS_LIVE, NULL},
+    {"session_log.to", SETTINGS_AT_START, NULL},
+    {"session_log.file", SETTINGS_AT_START, NULL},
+    {"session_log.format", SETTINGS_AT_START, NULL},
 };
 
 #define ROW_COUNT (sizeof(rows) / sizeof(rows[0]))

@@ -379,6 +379,16 @@ static void check_drain(const struct check *check)
                       settings->drain_domain);
 }
 
+static void check_session_log(const struct check *check)
+{
+    const struct settings_session_log *session_log = &check->settings->session_log;
+
+    if (session_log->to == SESSION_LOG_TO_FILE && session_log->file && *session_log->file == '\0' &&
+        !setting_report_has(check->report, "session_log"))
+        setting_error(check->report, find(check, "session_log"), "session_log.file",
+                      "is not given, and session_log.to is \"file\"; allowed: the path of a file");
+}
+
 void settings_check(const struct settings *settings, const config_t *config,
                     struct setting_report *report)
 {
@@ -391,4 +401,5 @@ void settings_check(const struct settings *settings, const config_t *config,
     check_lifetimes(check);
     check_tls(check);
     check_drain(check);
+    check_session_log(check);
 }

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -28,7 +29,8 @@ ssize_t write(int fd, const void *bytes, size_t len)
 
 int clock_gettime(clockid_t id, struct timespec *time)
 {
-    (void)id;
+    if (id != CLOCK_REALTIME)
+        return (int)syscall(SYS_clock_gettime, id, time);
     *time = (struct timespec){.tv_sec = 1795248000, .tv_nsec = 7999999};
     return 0;
 }
@@ -170,6 +172,58 @@ static void writes_a_formatted_message(void **state)
     assert_non_null(strstr(written, "\"event\":\"config\",\"message\":\"a\\\"b\"}\n"));
 }
 
+static void says_once_what_its_rate_left_out(void **state)
+{
+    struct log_line line;
+
+    (void)state;
+    log_set_rate(2);
+    for (unsigned i = 0; i < 5; i++)
+        log_event(LOG_LEVEL_INFO, "often", NULL);
+    log_event(LOG_LEVEL_INFO, "seldom", NULL);
+    assert_int_equal(write_calls, 3);
+    assert_true(log_begin_always(&line, LOG_LEVEL_INFO, "often"));
+    log_end(&line, LOG_LEVEL_INFO);
+    assert_int_equal(write_calls, 4);
+    log_report();
+    assert_int_equal(write_calls, 5);
+    assert_string_equal(written,
+                        "2026-11-21T08:00:00.007Z warning log_suppressed of=often count=3\n");
+    log_report();
+    assert_int_equal(write_calls, 5);
+    assert_int_equal(log_suppressed_count(), 3);
+    log_set_rate(0);
+}
+
+static void a_subsystem_may_say_more_than_the_others(void **state)
+{
+    (void)state;
+    log_set_subsystem_level(LOG_SESSIONS, LOG_LEVEL_DEBUG);
+    log_event(LOG_LEVEL_DEBUG, "session_started", NULL);
+    log_event(LOG_LEVEL_DEBUG, "no_route", NULL);
+    assert_int_equal(write_calls, 1);
+    log_set_subsystem_level(LOG_SESSIONS, LOG_LEVEL_ERROR);
+    log_event(LOG_LEVEL_WARNING, "session_started", NULL);
+    assert_int_equal(write_calls, 1);
+}
+
+// By its thread, in order, and all of them by the end.
+static void writes_the_same_once_it_has_a_thread(void **state)
+{
+    (void)state;
+    assert_int_equal(log_start(), 0);
+    for (unsigned i = 0; i < 100; i++)
+        log_event(LOG_LEVEL_INFO, "threaded", NULL);
+    log_message(LOG_LEVEL_INFO, "last", "%s", "word");
+    log_flush(10000);
+    assert_int_equal(write_calls, 101);
+    assert_string_equal(written, "2026-11-21T08:00:00.007Z info last message=word\n");
+    log_stop(10000);
+    log_event(LOG_LEVEL_INFO, "after", NULL);
+    assert_int_equal(write_calls, 102);
+    assert_int_equal(log_lost_count(), 0);
+}
+
 static void writes_nothing_below_its_level(void **state)
 {
     (void)state;
@@ -255,6 +309,9 @@ int main(void)
         cmocka_unit_test_setup(replaces_bytes_that_are_no_utf8, reset),
         cmocka_unit_test_setup(takes_a_missing_value_as_empty, reset),
         cmocka_unit_test_setup(writes_a_formatted_message, reset),
+        cmocka_unit_test_setup(says_once_what_its_rate_left_out, reset),
+        cmocka_unit_test_setup(a_subsystem_may_say_more_than_the_others, reset),
+        cmocka_unit_test_setup(writes_the_same_once_it_has_a_thread, reset),
         cmocka_unit_test_setup(writes_nothing_below_its_level, reset),
         cmocka_unit_test_setup(writes_valid_json_at_whatever_length_a_line_is_cut_off, reset),
         cmocka_unit_test_setup(cuts_off_a_long_text_line_and_still_ends_it, reset),

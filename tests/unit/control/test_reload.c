@@ -4,7 +4,7 @@
 #include "control/reload.h"
 
 #include "base/clock.h"
-#include "base/log.h"
+#include "control/log_settings.h"
 #include "tls_fixture.h"
 
 #include <setjmp.h>
@@ -41,9 +41,9 @@ uint64_t clock_wall_s(void)
     return (uint64_t)time(NULL);
 }
 
-void log_set_level(enum log_level level)
+void log_settings_apply(const struct settings_log *log)
 {
-    fake.level = (int)level;
+    fake.level = (int)log->level;
 }
 
 int plane_command_send(struct plane *to, uint16_t worker, const struct command *command)
