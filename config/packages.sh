@@ -4,7 +4,8 @@
 
 # shellcheck disable=SC2034 # used by those who source this file
 BUILD_PACKAGES=(gcc libc6-dev meson ninja-build pkg-config clang libdpdk-dev libssl-dev libunistring-dev
-    libconfig-dev libevent-dev libmnl-dev libbpf-dev libxdp-dev libsystemd-dev)
+    libconfig-dev libevent-dev libmnl-dev libbpf-dev libxdp-dev libsystemd-dev libjansson-dev
+    libncurses-dev)
 # shellcheck disable=SC2034
 LAB_PACKAGES=(iproute2 ethtool procps coturn)
 # shellcheck disable=SC2034
@@ -13,7 +14,7 @@ UNIT_PACKAGES=(libcmocka-dev python3 git iproute2)
 LINT_PACKAGES=(shellcheck clang-format mandoc)
 # shellcheck disable=SC2034
 INTEGRATION_PACKAGES=(nftables iputils-ping openssl python3-pytest python3-pytest-xdist python3-scapy python3-aioice
-    python3-aiortc testssl.sh python3-prometheus-client prometheus)
+    python3-aiortc testssl.sh python3-prometheus-client prometheus tmux)
 # shellcheck disable=SC2034
 BROWSER_PACKAGES=(chromium libnss3-tools nodejs npm)
 

@@ -14,6 +14,8 @@ FOREIGN = {
     "event2/": {"control"},
     "libmnl/": {"control", "platform"},
     "bpf/": {"platform"},
+    "jansson.h": {"ctl"},
+    "curses.h": {"ctl"},
 }
 # These never log and never print: whoever decides what to do about an error logs it.
 SILENT = {"proto", "turn", "dataplane"}

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What happened each second between two samples.
+#pragma once
+
+#include "ctl/top_sample.h"
+
+// Packets and bits a second. Of what there is nothing to compare with, known is false, and the rates are 0.
+struct top_flow {
+    bool known;
+    double rx_packets, rx_bits, tx_packets, tx_bits, dropped;
+};
+
+struct top_allocation_flow {
+    bool known;
+    double packets_to_peer, bits_to_peer, packets_to_client, bits_to_client;
+};
+
+// By the places of the later sample.
+struct top_rates {
+    struct top_flow all;
+    struct top_flow workers[TOP_WORKERS_MAX];
+    double drops[TOP_DROPS_MAX];
+    struct top_allocation_flow allocations[TOP_ALLOCATIONS_MAX];
+};
+
+// Both of the same relay process, or nothing is known.
+void top_rates_compute(const struct top_sample *before, const struct top_sample *now, struct top_rates *ret_rates);
