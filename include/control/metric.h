@@ -74,6 +74,8 @@ enum metric_type {
     X(REQUESTS, "turnpike_requests", COUNTER, "", "method",                                                            \
       "requests answered; any: on a worker, 400, 401 or 438, whatever the method")                                     \
     X(REQUEST_ERRORS, "turnpike_request_errors", COUNTER, "", "method, code", "of them, with an error")                \
+    X(QUOTA_REFUSALS, "turnpike_quota_refusals", COUNTER, "", "quota",                                                 \
+      "Allocates answered 486, by what there was no room in: user, total, bandwidth")                                  \
     X(AUTHENTICATION_FAILURES, "turnpike_authentication_failures", COUNTER, "", "",                                    \
       "requests with an unknown user, a wrong password, or credentials that have run out")                             \
     X(ALLOCATIONS, "turnpike_allocations", COUNTER, "", "family, transport",                                           \

@@ -13,6 +13,7 @@
 
 enum setting_type {
     SETTING_NUMBER,   // uint32_t, min..max
+    SETTING_LARGE_NUMBER, // uint64_t, min..max
     SETTING_BOOLEAN,  // bool
     SETTING_CHOICE,   // uint32_t, index into choices
     SETTING_TEXT,     // char *, of min..max bytes
@@ -48,7 +49,7 @@ struct setting {
     enum setting_type type;
     size_t offset;             // in its struct
     const char *default_value; // as a configuration file says it; "": none; NULL: it must be given
-    uint32_t min, max;
+    uint64_t min, max;
     const char *unit;           // NULL: none
     const char *const *choices; // ended by NULL
     const struct setting *fields;

@@ -105,6 +105,9 @@ struct settings {
     uint32_t total_quota;
     uint32_t user_quota; // 0: none
     uint32_t max_bps; // bytes a second of an allocation and direction, 0: no limit
+    uint32_t user_max_bps;  // of a user
+    uint64_t total_max_bps; // of all
+    uint64_t bps_capacity;  // of which each allocation takes max_bps, 0: no limit
     uint32_t permissions_per_allocation;
     uint32_t channels_per_allocation;
     bool rfc5766_channels;

@@ -56,12 +56,20 @@ struct allocation_record {
 static_assert(sizeof(struct allocation_record) == 8, "eight a cache line");
 static_assert(TABLE_ENTRIES_MAX <= 1 << 28, "an index fits");
 
+// Of the bandwidth of the user whose it is.
+struct allocation_share {
+    uint32_t user;
+    uint32_t stock[2]; // bytes taken already and not spent, by enum direction
+};
+
 struct allocation_table {
     struct allocation *at;
-    // Of the same index: records; bandwidth by enum direction, NULL without a limit; clients' IPv6
-    // addresses, NULL without any IPv6 in the configuration.
+    // Of the same index: records; bandwidth by enum direction, NULL without a limit; what there is
+    // of users' bandwidth, NULL without a limit of these; clients' IPv6 addresses, NULL without any
+    // IPv6 in the configuration.
     struct allocation_record *records;
     struct token_bucket (*buckets)[2];
+    struct allocation_share *shares;
     uint8_t (*ips)[16];
     struct index_pool pool;
     uint32_t *by_id; // index of each id + 1, 0: none

@@ -12,6 +12,8 @@
 #define ALLOWANCE_PACKET_LEN CHANNEL_DATA_HEADER_LEN
 // The largest piece, bytes, and the one without a limit.
 #define ALLOWANCE_PIECE_LEN 65536
+// So many pieces are in an idle bucket.
+#define ALLOWANCE_PIECES 32
 
 static_assert(ALLOWANCE_PIECE_LEN / ALLOWANCE_PACKET_LEN <= UINT16_MAX, "packets cannot overflow");
 
@@ -24,13 +26,24 @@ enum direction {
 // channel that falls silent keeps is lost to the others.
 static inline uint32_t allowance_piece_len(uint64_t burst_bytes)
 {
-    uint64_t piece_len = burst_bytes / 32;
+    uint64_t piece_len = burst_bytes / ALLOWANCE_PIECES;
     return piece_len < ALLOWANCE_PIECE_LEN ? (uint32_t)piece_len : ALLOWANCE_PIECE_LEN;
 }
 
-// What an allocation may carry each second and direction, 0: no limit. Bytes that channels have
-// taken already they keep. A limit only where plane_config.max_bps is one, or there are no buckets.
-void allowance_set_limit(struct worker *worker, uint64_t max_bps);
+// Bytes a second of each direction, 0: no limit. As in plane_config.
+struct allowance_limits {
+    uint64_t max_bps;
+    uint64_t user_max_bps;
+    uint64_t total_max_bps;
+};
+
+// Bytes that channels have taken already they keep. There is memory for what is a limit in
+// plane_config; total_max_bps needs none.
+void allowance_set_limits(struct worker *worker, const struct allowance_limits *limits);
+
+// There is an allocation of the user with this tag. A user who is another than before begins with a
+// full bucket; the same one, who was away for a while, does not.
+void allowance_begin_user(struct shared_bandwidth *user, uint32_t tag);
 
 // Only with a limit.
 static inline struct token_bucket *allowance_bucket(const struct worker *worker,
@@ -78,12 +91,26 @@ static inline void allowance_give_back(struct channel *channel, enum direction d
 // what it took. To the bucket nothing comes back.
 void allowance_settle(struct tables *tables, struct channel *channel);
 
+// The same where users, or all allocations, have a limit.
+bool allowance_spend_shared(struct worker *worker, const struct allocation *allocation,
+                            enum direction direction, uint32_t charge);
+
 // One packet without a channel, from the allocation's bucket itself.
 static inline bool allowance_spend_direct(struct worker *worker,
                                           const struct allocation *allocation,
                                           enum direction direction, size_t data_len)
 {
+    uint32_t charge = (uint32_t)data_len + ALLOWANCE_PACKET_LEN;
+    if (unlikely(worker->shares_bandwidth))
+        return allowance_spend_shared(worker, allocation, direction, charge);
     return token_rate_is_unlimited(&worker->bandwidth) ||
            token_bucket_take(allowance_bucket(worker, allocation, direction), &worker->bandwidth,
-                             worker->now_tsc, (uint32_t)data_len + ALLOWANCE_PACKET_LEN);
+                             worker->now_tsc, charge);
+}
+
+// A packet that was refused.
+static __rte_cold inline void allowance_drop(struct worker *worker, struct rte_mbuf *frame)
+{
+    worker_drop(worker, frame,
+                worker->shares_bandwidth ? worker->bandwidth_refusal : DROP_BANDWIDTH);
 }

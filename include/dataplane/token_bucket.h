@@ -36,6 +36,12 @@ static inline struct token_rate token_rate_make(uint64_t bytes_per_second, uint6
     return rate;
 }
 
+// What so many bytes take to come. bytes: less than 2^32.
+static inline uint64_t token_rate_cycles(const struct token_rate *rate, uint32_t bytes)
+{
+    return (bytes * rate->cycles_per_byte) >> TOKEN_RATE_FRACTION_BITS;
+}
+
 // False: there are not so many bytes in it, and none is taken. bytes: less than 2^32.
 static inline bool token_bucket_take(struct token_bucket *bucket, const struct token_rate *rate,
                                      uint64_t now_tsc, uint32_t bytes)
@@ -43,7 +49,7 @@ static inline bool token_bucket_take(struct token_bucket *bucket, const struct t
     if (token_rate_is_unlimited(rate))
         return true;
     uint64_t from = bucket->full_tsc > now_tsc ? bucket->full_tsc : now_tsc;
-    uint64_t full = from + ((bytes * rate->cycles_per_byte) >> TOKEN_RATE_FRACTION_BITS);
+    uint64_t full = from + token_rate_cycles(rate, bytes);
     if (full - now_tsc > rate->burst_cycles) {
         // It may be as empty as a lower rate let it become.
         if (bucket->full_tsc > now_tsc + rate->burst_cycles)
@@ -52,4 +58,30 @@ static inline bool token_bucket_take(struct token_bucket *bucket, const struct t
     }
     bucket->full_tsc = full;
     return true;
+}
+
+// What was taken a moment ago was not needed.
+static inline void token_bucket_give(struct token_bucket *bucket, const struct token_rate *rate,
+                                     uint32_t bytes)
+{
+    bucket->full_tsc -= token_rate_cycles(rate, bytes);
+}
+
+// The same bucket for many threads, whose TSCs are one. All of what there may be taken of it leaves
+// `kept_cycles` worth of bytes in it.
+static inline bool token_bucket_take_shared(uint64_t *full_tsc, const struct token_rate *rate,
+                                            uint64_t now_tsc, uint32_t bytes, uint64_t kept_cycles)
+{
+    uint64_t seen = __atomic_load_n(full_tsc, __ATOMIC_RELAXED);
+    for (;;) {
+        uint64_t from = seen > now_tsc ? seen : now_tsc;
+        uint64_t emptiest = now_tsc + rate->burst_cycles; // a lower rate let it become emptier
+        uint64_t full = from + token_rate_cycles(rate, bytes);
+        bool is_there = full + kept_cycles <= emptiest;
+        if (!is_there && from <= emptiest)
+            return false;
+        if (__atomic_compare_exchange_n(full_tsc, &seen, is_there ? full : emptiest, true,
+                                        __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+            return is_there;
+    }
 }

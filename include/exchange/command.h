@@ -57,6 +57,8 @@ struct command {
             uint16_t relay_v4_port;
             uint16_t relay_v6;
             uint16_t relay_v6_port;
+            uint32_t user; // whose bandwidth it shares, where users have a limit
+            uint32_t user_tag;
         } install_allocation;
         struct {
             uint16_t relay;
@@ -84,7 +86,9 @@ struct command {
         struct {
             uint32_t answers_per_second; // to one source prefix, as in plane_config.rate_limit
             uint32_t burst;
-            uint64_t max_bps; // a limit only where plane_config.max_bps is one
+            uint64_t max_bps;      // a limit only where plane_config.max_bps is one
+            uint64_t user_max_bps; // and this where plane_config.user_max_bps is
+            uint64_t total_max_bps;
         } set_rates;
     };
 } __attribute__((aligned(64)));

@@ -69,6 +69,8 @@
     X(BAD_SEND, bad_send, "Send indication without its attributes, or with unknown ones")                              \
     X(NO_PERMISSION, no_permission, "no permission for this peer")                                                     \
     X(BANDWIDTH, bandwidth, "allocation above its bandwidth")                                                          \
+    X(USER_BANDWIDTH, user_bandwidth, "user above the bandwidth of all its allocations")                               \
+    X(TOTAL_BANDWIDTH, total_bandwidth, "all allocations above what they may carry together")                          \
     X(NO_RELAYED_ADDRESS, no_relayed_address, "relay port that no allocation has")                                     \
     X(NO_NEIGHBOUR, no_neighbour, "next hop not resolved")                                                             \
     X(BAD_ICMP, bad_icmp, "ICMP that is not relayed, or about no live relayed address")                                \

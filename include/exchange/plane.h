@@ -6,6 +6,7 @@
 #include "base/address.h"
 #include "base/port_slice.h"
 #include "base/siphash.h"
+#include "exchange/bandwidth.h"
 #include "exchange/command.h"
 #include "exchange/counters.h"
 #include "exchange/doorbell.h"
@@ -81,7 +82,11 @@ struct plane_config {
     uint32_t kernel_ring_len; // a power of two; 0: the kernel keeps the interface, and there is no twin
     uint32_t stream_ring_len; // a power of two, where there are stream threads
     struct plane_rate_limit rate_limit;
-    uint64_t max_bps; // bytes a second of an allocation, each direction apart; 0: unlimited
+    // Bytes a second, each direction apart; 0: unlimited.
+    uint64_t max_bps;       // of an allocation
+    uint64_t user_max_bps;  // of a user
+    uint64_t total_max_bps; // of all
+    uint32_t users;         // run from 0 to this - 1, where user_max_bps is a limit
     struct stateless_policy stateless;
 };
 
@@ -106,6 +111,8 @@ struct plane {
     struct doorbell twin_doorbell; // the twin's; fd -1 without one
     struct doorbell worker_doorbells[PLANE_WORKERS_MAX];
     struct worker_counters *counters; // one block a worker
+    struct shared_bandwidth *user_bandwidth; // by user; NULL without a limit in the configuration
+    struct shared_bandwidth total_bandwidth;
     uint8_t hash_secret[PLANE_HASH_SECRET_LEN]; // random: of the workers' tables, so that one finds what another hashed
     uint32_t policies_applied[PLANE_WORKERS_MAX]; // SET_STATELESS commands, each its worker's count; atomic
     uint32_t running; // cleared by the control plane to stop the workers; atomic
@@ -154,6 +161,14 @@ static inline bool plane_policies_are_applied(const struct plane *plane, uint32_
             return false;
     }
     return true;
+}
+
+// Packets dropped because that user was above its bandwidth, since there is one of this number; 0 without such a limit.
+static inline uint64_t plane_user_dropped(const struct plane *plane, uint32_t user)
+{
+    return plane->user_bandwidth == NULL
+               ? 0
+               : __atomic_load_n(&plane->user_bandwidth[user].dropped_packets, __ATOMIC_RELAXED);
 }
 
 // Control plane only: about to wait for the doorbell. False: punts or news are waiting already, do not wait.

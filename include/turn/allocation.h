@@ -112,7 +112,6 @@ struct allocation_table {
     struct address_store *addresses; // borrowed
     struct index_pool ids;
     struct index_map by_five_tuple;
-    uint32_t limit;            // of all, retired ones included; at most the capacity
     uint32_t *count_by_worker; // retired ones included: the worker may still hold them
     uint32_t limit_per_worker;
     uint32_t live_count;

@@ -3,6 +3,8 @@
 // their families. However many clients there are, there are as many counts.
 #pragma once
 
+#include "turn/quota.h"
+
 #include <stdint.h>
 
 #define TURN_METHOD_LIST(X)                                                                                            \
@@ -64,6 +66,7 @@ enum turn_family_index {
 struct turn_counters {
     uint64_t requests[TURN_METHOD_COUNT]; // that were taken up
     uint64_t errors[TURN_METHOD_COUNT][TURN_ERROR_COUNT];
+    uint64_t quota_refusals[QUOTA_REFUSAL_COUNT]; // Allocates, by enum quota_refusal
     uint64_t authentication_failures; // unknown users, wrong passwords, credentials that have run out
     uint64_t allocations[TURN_FAMILY_COUNT][TURN_TRANSPORT_COUNT]; // that were made
     uint32_t live[TURN_FAMILY_COUNT][TURN_TRANSPORT_COUNT];        // and are there still

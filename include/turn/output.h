@@ -4,6 +4,7 @@
 #pragma once
 
 #include "turn/allocation.h"
+#include "turn/quota.h"
 #include "turn/server.h"
 
 #include <stdbool.h>
@@ -16,7 +17,7 @@ static inline bool turn_output_has_room(const struct turn_output *output)
 }
 
 void turn_output_install_allocation(struct turn_output *output,
-                                    const struct allocation_table *table,
+                                    const struct allocation_table *table, const struct quota *users,
                                     const struct allocation *allocation);
 void turn_output_remove_allocation(struct turn_output *output, const struct allocation_table *table,
                                    const struct allocation *allocation);

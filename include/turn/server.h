@@ -13,6 +13,7 @@
 #include "turn/credentials.h"
 #include "turn/end.h"
 #include "turn/peer_policy.h"
+#include "turn/quota.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -44,6 +45,8 @@ struct turn_limits {
     uint32_t permissions_per_worker;     // in all allocations of one worker
     uint32_t channels_per_worker;
     uint32_t allocations_per_user;       // 0: no limit
+    uint64_t max_bps;                    // bytes a second that each allocation takes of bps_capacity
+    uint64_t bps_capacity;               // 0: no limit
     uint32_t permissions_per_allocation;
     uint32_t channels_per_allocation;
     uint32_t default_lifetime_s;
@@ -51,6 +54,12 @@ struct turn_limits {
     uint32_t tcp_connections;            // to peers, in all TCP allocations (RFC 6062)
     uint32_t tcp_connections_per_allocation;
 };
+
+// How many users there are at most: each allocation may be another's, and each port that is held for EVEN-PORT.
+static inline uint32_t turn_limits_users(const struct turn_limits *limits)
+{
+    return 2 * limits->allocations;
+}
 
 // How a TCP allocation gets its relayed address: from the kernel, whose answer the response waits for, and which has it
 // at once. So this is a function, like the source of randomness, and called during turn_server_receive() only; what
@@ -105,6 +114,8 @@ struct turn_output {
     uint16_t request_method; // of the message that made it
     bool has_started;    // the message has made an allocation
     uint32_t started_id; // of this id
+    enum quota_refusal refusal; // of an Allocate that was answered 486: the quota that there is no room in
+    uint32_t refused_user;      // with QUOTA_REFUSED_USER: whose quota, as for turn_server_user()
     // Whom the response is for, when it is not the sender of this event's message: a Connect's late response or a
     // ConnectionAttempt, to a control connection. transport 0: the sender.
     struct five_tuple response_to;
@@ -129,8 +140,8 @@ void turn_server_set_stateless(struct turn_server *server, const struct stateles
 void turn_server_set_access(struct turn_server *server, const struct credentials *credentials,
                             const struct peer_policy *peer_policy);
 
-// New limits. What allocations hold already they keep. Those that tables are sized by stay as they were, and of
-// allocations and tcp_connections there are never more than at the creation.
+// New limits. What allocations hold already they keep; of bps_capacity all of them take the new max_bps. Those that
+// tables are sized by stay as they were, and of allocations and tcp_connections there are never more than at first.
 void turn_server_set_limits(struct turn_server *server, const struct turn_limits *limits);
 
 // Remove what the peer policy denies, some at each call; there may be a response. *cursor starts at 0. True when more

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/address.h"
+#include "base/bytes.h"
 #include "proto/five_tuple.h"
 
 #include <stdbool.h>
@@ -39,6 +40,26 @@ uint32_t turn_server_worker_allocations(const struct turn_server *server, uint16
 
 // Whether there is a place for an allocation, and a port for it.
 bool turn_server_has_room(const struct turn_server *server);
+
+// How many allocations there may be at once: by limits.allocations, or by bps_capacity where that is for fewer. There
+// may be more, after new limits.
+uint32_t turn_server_allocations_max(const struct turn_server *server);
+
+// A user as quotas count: of a REST name the part behind the timestamp.
+struct turn_user_view {
+    const char *name;     // until the next event
+    uint32_t user;        // by which workers know the user: see allocation_info
+    uint32_t allocations; // one at least
+};
+
+// False when nobody of this index, or of this name, has an allocation.
+bool turn_server_user(const struct turn_server *server, uint32_t user, struct turn_user_view *ret_view);
+bool turn_server_find_user(const struct turn_server *server, struct span name, struct turn_user_view *ret_view);
+
+// Users with allocations, at most max, in no order; a call looks at some thousand places. *cursor starts at 0 and goes
+// on across events: who is there all the time is met once. True when there may be more: call again, however few came.
+bool turn_server_walk_users(const struct turn_server *server, uint32_t *cursor, struct turn_user_view *ret_views,
+                            unsigned max, unsigned *ret_count);
 
 // What is known of one live allocation, for logs. False when the id is not live.
 struct turn_allocation_view {

@@ -250,6 +250,8 @@ static bool translate_install_allocation(struct forwarder *forwarder,
               &translated->install_allocation.relay_v4_port);
     set_relay(&command->allocation_info.relayed_v6, &translated->install_allocation.relay_v6,
               &translated->install_allocation.relay_v6_port);
+    translated->install_allocation.user = command->allocation_info.user;
+    translated->install_allocation.user_tag = command->allocation_info.user_tag;
     known->relay_v4 = (uint8_t)command->allocation_info.relayed_v4.relay;
     known->relay_v6 = (uint8_t)command->allocation_info.relayed_v6.relay;
     return changed;

@@ -61,6 +61,8 @@ struct loop {
     uint64_t swept_ms;
     uint64_t rerouted_ms;
     uint32_t seconds;
+    uint32_t refused_count; // for quotas, since the last line about that
+    uint64_t refusals_silent_until_ms;
     struct turn_output output;
 };
 
@@ -105,6 +107,27 @@ static void log_started(const struct loop *loop, uint32_t allocation)
               view.is_tcp ? "tcp" : "udp", "relayed", v4, "relayed_v6", v6, NULL);
 }
 
+// Whoever asks for an allocation above a quota can go on asking: one line a second, with how many
+// were refused since the line before.
+static void log_refused(struct loop *loop)
+{
+    const struct turn_output *output = &loop->output;
+    uint64_t now_ms = clock_monotonic_ms();
+    struct turn_user_view view;
+    char count[12];
+
+    loop->refused_count++;
+    if (now_ms < loop->refusals_silent_until_ms)
+        return;
+    snprintf(count, sizeof(count), "%" PRIu32, loop->refused_count);
+    bool is_known = output->refusal == QUOTA_REFUSED_USER &&
+                    turn_server_user(loop->config.server, output->refused_user, &view);
+    log_event(LOG_LEVEL_WARNING, "quota_reached", "quota", quota_refusal_name(output->refusal),
+              "refused", count, is_known ? "user" : NULL, is_known ? view.name : NULL, NULL);
+    loop->refused_count = 0;
+    loop->refusals_silent_until_ms = now_ms + 1000;
+}
+
 static void log_ended(const struct punt *punt)
 {
     const struct allocation_traffic *traffic = &punt->removed.traffic;
@@ -138,6 +161,8 @@ static void take_message(struct loop *loop, const struct punt *punt)
     carry_out(loop, punt, NULL);
     if (output->has_started)
         log_started(loop, output->started_id);
+    if (output->refusal != QUOTA_NOT_REFUSED)
+        log_refused(loop);
 }
 
 static void take_removed(struct loop *loop, const struct punt *punt)

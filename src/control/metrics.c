@@ -266,6 +266,17 @@ static void write_errors(const struct metric_page *page, const struct turn_count
                   answers[COUNTER_STALE_NONCE]);
 }
 
+static void write_refusals(const struct metric_page *page, const struct turn_counters *counters)
+{
+    char labels[LABELS_LEN];
+
+    metric_head(page, METRIC_QUOTA_REFUSALS);
+    for (unsigned i = QUOTA_NOT_REFUSED + 1; i < QUOTA_REFUSAL_COUNT; i++) {
+        snprintf(labels, sizeof(labels), "quota=\"%s\"", quota_refusal_name((enum quota_refusal)i));
+        metric_sample(page, METRIC_QUOTA_REFUSALS, labels, counters->quota_refusals[i]);
+    }
+}
+
 static const char *kind_labels(unsigned family, unsigned transport, char labels[LABELS_LEN])
 {
     snprintf(labels, LABELS_LEN, "family=\"%s\",transport=\"%s\"",
@@ -312,9 +323,10 @@ static void write_turn(const struct metrics_sources *sources, const struct metri
     turn_server_usage(sources->server, &usage);
     write_requests(page, counters, workers);
     write_errors(page, counters, workers);
+    write_refusals(page, counters);
     metric_add(page, METRIC_AUTHENTICATION_FAILURES, counters->authentication_failures);
     write_allocations(page, counters);
-    metric_add(page, METRIC_ALLOCATIONS_CAPACITY, limits->allocations);
+    metric_add(page, METRIC_ALLOCATIONS_CAPACITY, turn_server_allocations_max(sources->server));
     metric_add(page, METRIC_PERMISSIONS_ACTIVE, usage.permissions);
     metric_add(page, METRIC_PERMISSIONS_CAPACITY, limits->permissions_per_worker * worker_count);
     metric_add(page, METRIC_CHANNELS_ACTIVE, usage.channels);

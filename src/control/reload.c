@@ -157,7 +157,8 @@ static void log_change(const char *name, enum settings_effect effect, void *cont
     }
     if (strcmp(name, "allow_peer") == 0 || strcmp(name, "deny_peer") == 0)
         outcome->peers_changed = true;
-    if (strncmp(name, "unauthenticated_", 16) == 0 || strcmp(name, "max_bps") == 0)
+    if (strncmp(name, "unauthenticated_", 16) == 0 || strcmp(name, "max_bps") == 0 ||
+        strcmp(name, "user_max_bps") == 0 || strcmp(name, "total_max_bps") == 0)
         outcome->rates_changed = true;
 }
 
@@ -190,7 +191,9 @@ static void send_rates(const struct reload *reload)
         .kind = COMMAND_SET_RATES,
         .set_rates = {.answers_per_second = settings->unauthenticated_rate,
                       .burst = settings->unauthenticated_burst,
-                      .max_bps = settings->max_bps},
+                      .max_bps = settings->max_bps,
+                      .user_max_bps = settings->user_max_bps,
+                      .total_max_bps = settings->total_max_bps},
     };
 
     tell_workers(reload, &command);

@@ -7,6 +7,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <openssl/crypto.h>
 #include <stdarg.h>
@@ -74,6 +75,7 @@ const char *setting_format_type(const struct setting *setting, char *text)
 {
     static const char *const names[] = {
         [SETTING_NUMBER] = "integer",
+        [SETTING_LARGE_NUMBER] = "integer",
         [SETTING_BOOLEAN] = "boolean",
         [SETTING_CHOICE] = "string",
         [SETTING_TEXT] = "string",
@@ -107,7 +109,8 @@ const char *setting_format_range(const struct setting *setting, char *text)
 
     switch (setting->type) {
     case SETTING_NUMBER:
-        snprintf(text, SETTING_TEXT_LEN, "%u..%u", setting->min, setting->max);
+    case SETTING_LARGE_NUMBER:
+        snprintf(text, SETTING_TEXT_LEN, "%" PRIu64 "..%" PRIu64, setting->min, setting->max);
         break;
     case SETTING_BOOLEAN:
         snprintf(text, SETTING_TEXT_LEN, "true, false");
@@ -116,22 +119,26 @@ const char *setting_format_range(const struct setting *setting, char *text)
         format_choices(setting, text);
         break;
     case SETTING_TEXT:
-        snprintf(text, SETTING_TEXT_LEN, "%u..%u bytes", setting->min, setting->max);
+        snprintf(text, SETTING_TEXT_LEN, "%" PRIu64 "..%" PRIu64 " bytes", setting->min,
+                 setting->max);
         break;
     case SETTING_ADDRESS:
         snprintf(text, SETTING_TEXT_LEN, "an IPv4 or IPv6 address%s", or_empty);
         break;
     case SETTING_HEX:
-        snprintf(text, SETTING_TEXT_LEN, "%u hexadecimal digits%s", setting->max * 2, or_empty);
+        snprintf(text, SETTING_TEXT_LEN, "%" PRIu64 " hexadecimal digits%s", setting->max * 2,
+                 or_empty);
         break;
     case SETTING_CPUS:
         snprintf(text, SETTING_TEXT_LEN, "CPU numbers and ranges such as \"2-5,8\"%s", or_empty);
         break;
     case SETTING_TEXTS:
-        snprintf(text, SETTING_TEXT_LEN, "each %u..%u bytes", setting->min, setting->max);
+        snprintf(text, SETTING_TEXT_LEN, "each %" PRIu64 "..%" PRIu64 " bytes", setting->min,
+                 setting->max);
         break;
     case SETTING_ADDRESSES:
-        snprintf(text, SETTING_TEXT_LEN, "each an IPv4 or IPv6 address, at most %u", setting->max);
+        snprintf(text, SETTING_TEXT_LEN, "each an IPv4 or IPv6 address, at most %" PRIu64,
+                 setting->max);
         break;
     case SETTING_PREFIXES:
         snprintf(text, SETTING_TEXT_LEN,
@@ -144,7 +151,7 @@ const char *setting_format_range(const struct setting *setting, char *text)
         if (setting->max == UINT32_MAX)
             snprintf(text, SETTING_TEXT_LEN, "any number");
         else
-            snprintf(text, SETTING_TEXT_LEN, "at most %u", setting->max);
+            snprintf(text, SETTING_TEXT_LEN, "at most %" PRIu64, setting->max);
         break;
     }
     return text;
@@ -172,6 +179,7 @@ static const char *type_form(const struct setting *setting)
 {
     switch (setting->type) {
     case SETTING_NUMBER:
+    case SETTING_LARGE_NUMBER:
     case SETTING_BOOLEAN:
         return ", without quotes";
     case SETTING_TEXTS:
@@ -218,7 +226,7 @@ static bool is_cut(const struct reader *reader, char *ret_integer)
 }
 
 static void read_number(const struct reader *reader, const struct setting *setting,
-                        uint32_t *ret_number)
+                        void *ret_number)
 {
     int type = config_setting_type(reader->setting);
     long long value;
@@ -237,8 +245,10 @@ static void read_number(const struct reader *reader, const struct setting *setti
                       "%s is out of range; allowed: %s%s%s", written,
                       setting_format_range(setting, range), setting->unit ? " " : "",
                       setting->unit ? setting->unit : "");
+    else if (setting->type == SETTING_LARGE_NUMBER)
+        *(uint64_t *)ret_number = (uint64_t)value;
     else
-        *ret_number = (uint32_t)value;
+        *(uint32_t *)ret_number = (uint32_t)value;
 }
 
 static void read_boolean(const struct reader *reader, const struct setting *setting,
@@ -532,6 +542,7 @@ static void read_value(const struct reader *reader, const struct setting *settin
     }
     switch (setting->type) {
     case SETTING_NUMBER:
+    case SETTING_LARGE_NUMBER:
         read_number(reader, setting, target);
         break;
     case SETTING_BOOLEAN:

@@ -17,6 +17,8 @@
 #include <string.h>
 
 #define CERTIFICATES_MAX 64
+// 8 Tbit/s: more than any link, and no product of it overflows.
+#define BYTES_PER_SECOND_MAX 1000000000000
 
 static const char *const xdp_modes[] = {"auto", "native", "generic", NULL};
 static const char *const hugepages[] = {"auto", "on", "off", NULL};
@@ -539,6 +541,31 @@ const struct setting settings_table[] = {
      .unit = "bytes/s",
      .help = "what one allocation may carry, each direction apart; what is above is dropped; 0: no "
              "limit"},
+    {.name = "user_max_bps",
+     .type = SETTING_NUMBER,
+     AT(user_max_bps),
+     .default_value = "0",
+     .min = 0,
+     .max = 4000000000,
+     .unit = "bytes/s",
+     .help = "what all allocations of one user may carry, each direction apart; 0: no limit"},
+    {.name = "total_max_bps",
+     .type = SETTING_LARGE_NUMBER,
+     AT(total_max_bps),
+     .default_value = "0",
+     .min = 0,
+     .max = BYTES_PER_SECOND_MAX,
+     .unit = "bytes/s",
+     .help = "what all allocations may carry, each direction apart; 0: no limit"},
+    {.name = "bps_capacity",
+     .type = SETTING_LARGE_NUMBER,
+     AT(bps_capacity),
+     .default_value = "0",
+     .min = 0,
+     .max = BYTES_PER_SECOND_MAX,
+     .unit = "bytes/s",
+     .help = "what there is to promise: each allocation takes max_bps of it, and who finds less "
+             "left gets none; 0: no limit"},
     {.name = "permissions_per_allocation",
      .type = SETTING_NUMBER,
      AT(permissions_per_allocation),

@@ -53,6 +53,9 @@ static const struct reload_row rows[] = {
     {"total_quota", SETTINGS_LIVE_UP_TO_START, NULL},
     {"user_quota", SETTINGS_LIVE, NULL},
     {"max_bps", SETTINGS_LIVE_IF_THERE, NULL},
+    {"user_max_bps", SETTINGS_LIVE_IF_THERE, NULL},
+    {"total_max_bps", SETTINGS_LIVE, NULL},
+    {"bps_capacity", SETTINGS_LIVE, NULL},
     {"permissions_per_allocation", SETTINGS_LIVE, NULL},
     {"channels_per_allocation", SETTINGS_LIVE, NULL},
     {"rfc5766_channels", SETTINGS_AT_START, NULL},
@@ -188,6 +191,7 @@ static size_t len_of(enum setting_type type)
 {
     static const size_t lens[] = {
         [SETTING_NUMBER] = sizeof(uint32_t),
+        [SETTING_LARGE_NUMBER] = sizeof(uint64_t),
         [SETTING_BOOLEAN] = sizeof(bool),
         [SETTING_CHOICE] = sizeof(uint32_t),
         [SETTING_TEXT] = sizeof(char *),

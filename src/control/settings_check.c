@@ -313,6 +313,25 @@ static void check_lifetimes(const struct check *check)
                       settings->max_lifetime_s, settings->default_lifetime_s);
 }
 
+// Each allocation takes so much of it, and one at least is to find a place.
+static void check_capacity(const struct check *check)
+{
+    const struct settings *settings = check->settings;
+
+    if (settings->bps_capacity == 0 || setting_report_has(check->report, "bps_capacity") ||
+        setting_report_has(check->report, "max_bps"))
+        return;
+    if (settings->max_bps == 0)
+        setting_error(
+            check->report, find(check, "bps_capacity"), "bps_capacity",
+            "is made of what max_bps promises to each allocation, and that is 0; allowed: "
+            "bps_capacity together with max_bps");
+    else if (settings->bps_capacity < settings->max_bps)
+        setting_error(check->report, find(check, "bps_capacity"), "bps_capacity",
+                      "%" PRIu64 " is below max_bps %" PRIu32 "; allowed: from it on, or 0",
+                      settings->bps_capacity, settings->max_bps);
+}
+
 static void check_tls(const struct check *check)
 {
     const struct settings *settings = check->settings;
@@ -399,6 +418,7 @@ void settings_check(const struct settings *settings, const config_t *config,
     check_addresses(check);
     check_credentials(check);
     check_lifetimes(check);
+    check_capacity(check);
     check_tls(check);
     check_drain(check);
     check_session_log(check);

@@ -49,6 +49,8 @@ void sizing_limits(const struct settings *settings, struct turn_limits *ret_limi
         .channels_per_worker =
             pool_size(share, CHANNELS_ON_AVERAGE, settings->channels_per_allocation),
         .allocations_per_user = settings->user_quota,
+        .max_bps = settings->max_bps,
+        .bps_capacity = settings->bps_capacity,
         .permissions_per_allocation = settings->permissions_per_allocation,
         .channels_per_allocation = settings->channels_per_allocation,
         .default_lifetime_s = settings->default_lifetime_s,
@@ -89,6 +91,9 @@ void sizing_plane(const struct settings *settings, const struct turn_limits *lim
     config->rate_limit.answers_per_second = settings->unauthenticated_rate;
     config->rate_limit.burst = settings->unauthenticated_burst;
     config->max_bps = settings->max_bps;
+    config->user_max_bps = settings->user_max_bps;
+    config->total_max_bps = settings->total_max_bps;
+    config->users = settings->user_max_bps > 0 ? turn_limits_users(limits) : 0;
     config->proxied_clients = settings->proxy_protocol_from.count > 0;
 }
 

@@ -15,6 +15,8 @@ void allocation_table_cut(struct allocation_table *table, const struct plane_con
     table->records = table_cut(cutter, sizeof(struct allocation_record), capacity);
     if (config->max_bps != 0)
         table->buckets = table_cut(cutter, sizeof(table->buckets[0]), capacity);
+    if (config->user_max_bps != 0)
+        table->shares = table_cut(cutter, sizeof(table->shares[0]), capacity);
     if (tables_have_ipv6(config))
         table->ips = table_cut(cutter, sizeof(table->ips[0]), capacity);
     index_pool_init_in(&table->pool, table->records, sizeof(table->records[0]), capacity);
@@ -78,9 +80,10 @@ static void set_client_ip(struct tables *tables, uint32_t index, const struct ip
         memcpy(tables->allocations.ips[index], ip->bytes, sizeof(tables->allocations.ips[index]));
 }
 
-static int add(struct tables *tables, uint32_t id, const struct client_key *client,
-               uint32_t *ret_index)
+static int add(struct tables *tables, const struct command *command, uint32_t *ret_index)
 {
+    const struct client_key *client = &command->install_allocation.client;
+    uint32_t id = command->allocation;
     uint32_t index = index_pool_take(&tables->allocations.pool);
     if (index == TABLE_NONE)
         return -ENOSPC;
@@ -98,6 +101,9 @@ static int add(struct tables *tables, uint32_t id, const struct client_key *clie
     tables->allocations.records[index] = (struct allocation_record){.id = id};
     if (tables->allocations.buckets != NULL)
         memset(tables->allocations.buckets[index], 0, sizeof(tables->allocations.buckets[index]));
+    if (tables->allocations.shares != NULL)
+        tables->allocations.shares[index] =
+            (struct allocation_share){.user = command->install_allocation.user};
     int error = tables_insert(tables, TABLE_VALUE_ALLOCATION, index);
     if (error != 0) {
         index_pool_give(&tables->allocations.pool, index);
@@ -153,7 +159,7 @@ int allocation_table_install(struct tables *tables, const struct command *comman
         return -EINVAL;
     uint32_t index = allocation_table_find(&tables->allocations, command->allocation);
     if (index == TABLE_NONE) {
-        int error = add(tables, command->allocation, client, &index);
+        int error = add(tables, command, &index);
         if (error != 0)
             return error;
     } else if (!is_of(&tables->allocations, &tables->allocations.at[index], client) ||

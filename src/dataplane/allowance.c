@@ -2,7 +2,11 @@
 // Bandwidth in pieces, from an allocation to its channels.
 #include "dataplane/allowance.h"
 
+#include <string.h>
+
 #define BURST_LEN_MIN 131072 // bytes
+// Of everybody's bandwidth a worker takes more at once than a channel does.
+#define TOTAL_PIECE_LEN_MAX (1u << 30)
 
 // A quarter of a second, but never less than the largest datagram and a bit.
 static uint64_t burst_bytes(uint64_t max_bps)
@@ -10,19 +14,159 @@ static uint64_t burst_bytes(uint64_t max_bps)
     return max_bps / 4 > BURST_LEN_MIN ? max_bps / 4 : BURST_LEN_MIN;
 }
 
-void allowance_set_limit(struct worker *worker, uint64_t max_bps)
+static struct token_rate rate_of(const struct worker *worker, uint64_t bps)
 {
-    worker->bandwidth = token_rate_make(max_bps, burst_bytes(max_bps), worker->tsc_hz);
+    return token_rate_make(bps, burst_bytes(bps), worker->tsc_hz);
+}
+
+static uint32_t piece_of(uint64_t bps)
+{
+    return bps == 0 ? ALLOWANCE_PIECE_LEN : allowance_piece_len(burst_bytes(bps));
+}
+
+void allowance_set_limits(struct worker *worker, const struct allowance_limits *limits)
+{
+    uint64_t total_piece_len = burst_bytes(limits->total_max_bps) / ALLOWANCE_PIECES;
+    worker->bandwidth = rate_of(worker, limits->max_bps);
+    worker->user_bandwidth = rate_of(worker, limits->user_max_bps);
+    worker->total_bandwidth = rate_of(worker, limits->total_max_bps);
+    worker->shares_bandwidth = limits->user_max_bps != 0 || limits->total_max_bps != 0;
+    worker->user_piece_len = piece_of(limits->user_max_bps);
+    worker->total_piece_len = (uint32_t)RTE_MIN(total_piece_len, (uint64_t)TOTAL_PIECE_LEN_MAX);
     worker->allowance_piece_len =
-        max_bps == 0 ? ALLOWANCE_PIECE_LEN : allowance_piece_len(burst_bytes(max_bps));
+        RTE_MIN(RTE_MIN(piece_of(limits->max_bps), piece_of(limits->user_max_bps)),
+                piece_of(limits->total_max_bps));
+    memset(worker->total_stock, 0, sizeof(worker->total_stock));
+}
+
+void allowance_begin_user(struct shared_bandwidth *user, uint32_t tag)
+{
+    if (__atomic_exchange_n(&user->user_tag, tag, __ATOMIC_RELAXED) == tag)
+        return;
+    __atomic_store_n(&user->full_tsc[DIRECTION_TO_PEER], 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&user->full_tsc[DIRECTION_TO_CLIENT], 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&user->dropped_packets, 0, __ATOMIC_RELAXED);
+}
+
+// What workers share, and what one of them, or an allocation, has taken of it beforehand.
+struct level {
+    const struct token_rate *rate;
+    uint64_t *full_tsc;
+    uint32_t *stock;
+    uint32_t piece_len;
+};
+
+static struct level user_level(const struct worker *worker, const struct allocation *allocation,
+                               enum direction direction)
+{
+    const struct allocation_table *table = &worker->tables.allocations;
+    struct level level = {.rate = &worker->user_bandwidth, .piece_len = worker->user_piece_len};
+    if (token_rate_is_unlimited(level.rate))
+        return level;
+    struct allocation_share *share = &table->shares[allocation - table->at];
+    level.full_tsc = &worker->plane->user_bandwidth[share->user].full_tsc[direction];
+    level.stock = &share->stock[direction];
+    return level;
+}
+
+static struct level total_level(struct worker *worker, enum direction direction)
+{
+    return (struct level){
+        .rate = &worker->total_bandwidth,
+        .full_tsc = &worker->plane->total_bandwidth.full_tsc[direction],
+        .stock = &worker->total_stock[direction],
+        .piece_len = worker->total_piece_len,
+    };
+}
+
+// Pieces come out of the upper half of a bucket alone. Once it is short of bytes each packet takes
+// what it needs: what lies in pieces of those that are silent is nobody's then.
+static bool level_take(const struct level *level, uint64_t now_tsc, uint32_t bytes, bool is_piece)
+{
+    const struct token_rate *rate = level->rate;
+    if (token_rate_is_unlimited(rate))
+        return true;
+    if (*level->stock < bytes) {
+        uint32_t piece = RTE_MAX(level->piece_len, bytes);
+        if (token_bucket_take_shared(level->full_tsc, rate, now_tsc, piece, rate->burst_cycles / 2))
+            *level->stock += piece;
+        else if (!is_piece && token_bucket_take_shared(level->full_tsc, rate, now_tsc, bytes, 0))
+            *level->stock += bytes;
+        else
+            return false;
+    }
+    *level->stock -= bytes;
+    return true;
+}
+
+static void level_give(const struct level *level, uint32_t bytes)
+{
+    if (!token_rate_is_unlimited(level->rate))
+        *level->stock += bytes;
+}
+
+// Of the allocation's own. What is taken of it and then not of the others goes back.
+static bool own_take(const struct worker *worker, const struct allocation *allocation,
+                     enum direction direction, uint32_t bytes)
+{
+    return token_rate_is_unlimited(&worker->bandwidth) ||
+           token_bucket_take(allowance_bucket(worker, allocation, direction), &worker->bandwidth,
+                             worker->now_tsc, bytes);
+}
+
+static void own_give(const struct worker *worker, const struct allocation *allocation,
+                     enum direction direction, uint32_t bytes)
+{
+    if (!token_rate_is_unlimited(&worker->bandwidth))
+        token_bucket_give(allowance_bucket(worker, allocation, direction), &worker->bandwidth,
+                          bytes);
+}
+
+// From all whose limit it falls under, or from none: then it says whose it was.
+static bool shared_take(struct worker *worker, const struct allocation *allocation,
+                        enum direction direction, uint32_t bytes, bool is_piece)
+{
+    const struct level user = user_level(worker, allocation, direction);
+    const struct level total = total_level(worker, direction);
+    worker->bandwidth_refusal = DROP_BANDWIDTH;
+    if (!own_take(worker, allocation, direction, bytes))
+        return false;
+    worker->bandwidth_refusal = DROP_USER_BANDWIDTH;
+    if (level_take(&user, worker->now_tsc, bytes, is_piece)) {
+        if (level_take(&total, worker->now_tsc, bytes, is_piece))
+            return true;
+        worker->bandwidth_refusal = DROP_TOTAL_BANDWIDTH;
+        level_give(&user, bytes);
+    }
+    own_give(worker, allocation, direction, bytes);
+    return false;
+}
+
+bool allowance_spend_shared(struct worker *worker, const struct allocation *allocation,
+                            enum direction direction, uint32_t charge)
+{
+    if (shared_take(worker, allocation, direction, charge, false))
+        return true;
+    if (worker->bandwidth_refusal == DROP_USER_BANDWIDTH) {
+        const struct allocation_table *table = &worker->tables.allocations;
+        uint32_t user = table->shares[allocation - table->at].user;
+        __atomic_fetch_add(&worker->plane->user_bandwidth[user].dropped_packets, 1,
+                           __ATOMIC_RELAXED);
+    }
+    return false;
 }
 
 // How many bytes there are for a charge, which without a limit is less than a piece; 0: not enough.
-static uint32_t piece_take(const struct worker *worker, const struct allocation *allocation,
+static uint32_t piece_take(struct worker *worker, const struct allocation *allocation,
                            enum direction direction, uint32_t charge)
 {
     const struct token_rate *rate = &worker->bandwidth;
     uint32_t piece = worker->allowance_piece_len;
+    if (worker->shares_bandwidth) {
+        if (piece >= charge && shared_take(worker, allocation, direction, piece, true))
+            return piece;
+        return allowance_spend_shared(worker, allocation, direction, charge) ? charge : 0;
+    }
     if (token_rate_is_unlimited(rate))
         return piece;
     struct token_bucket *bucket = allowance_bucket(worker, allocation, direction);

@@ -29,7 +29,7 @@ void channel_to_peer(struct worker *worker, const struct packet *packet, struct 
         return;
     }
     if (!allowance_spend(worker, channel, DIRECTION_TO_PEER, packet->data_len)) {
-        worker_drop(worker, packet->mbuf, DROP_BANDWIDTH);
+        allowance_drop(worker, packet->mbuf);
         return;
     }
     struct leg leg = leg_to_peer(worker, channel);

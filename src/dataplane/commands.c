@@ -58,11 +58,29 @@ static int set_stateless(struct worker *worker, const struct command *command)
     return 0;
 }
 
+static int install_allocation(struct worker *worker, const struct command *command)
+{
+    uint32_t user = command->install_allocation.user;
+    if (!adjacency_exists(worker, command->install_allocation.adjacency) ||
+        (worker->plane->user_bandwidth != NULL && user >= worker->config->users))
+        return -EINVAL;
+    if (worker->plane->user_bandwidth != NULL)
+        allowance_begin_user(&worker->plane->user_bandwidth[user],
+                             command->install_allocation.user_tag);
+    return allocation_table_install(&worker->tables, command);
+}
+
 static int set_rates(struct worker *worker, const struct command *command)
 {
-    if (command->set_rates.max_bps != 0 && worker->tables.allocations.buckets == NULL)
+    const struct allowance_limits limits = {
+        .max_bps = command->set_rates.max_bps,
+        .user_max_bps = command->set_rates.user_max_bps,
+        .total_max_bps = command->set_rates.total_max_bps,
+    };
+    if ((limits.max_bps != 0 && worker->tables.allocations.buckets == NULL) ||
+        (limits.user_max_bps != 0 && worker->tables.allocations.shares == NULL))
         return -EINVAL;
-    allowance_set_limit(worker, command->set_rates.max_bps);
+    allowance_set_limits(worker, &limits);
     rate_limiter_set(&worker->rate_limiter, command->set_rates.answers_per_second,
                      command->set_rates.burst, worker->tsc_hz);
     return 0;
@@ -74,9 +92,7 @@ static int apply(struct worker *worker, const struct command *command)
     case COMMAND_SET_ADJACENCY:
         return set_adjacency(worker, command);
     case COMMAND_INSTALL_ALLOCATION:
-        return adjacency_exists(worker, command->install_allocation.adjacency)
-                   ? allocation_table_install(&worker->tables, command)
-                   : -EINVAL;
+        return install_allocation(worker, command);
     case COMMAND_INSTALL_PERMISSION:
         return adjacency_exists(worker, command->permission.path.adjacency)
                    ? permission_table_install(&worker->tables, command)

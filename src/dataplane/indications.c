@@ -206,7 +206,7 @@ static bool send_one(struct worker *worker, struct rte_mbuf *frame, const struct
     if (PACKET_IPV4_LEN + PACKET_UDP_LEN + data_len > leg.adjacency->mtu)
         return false;
     if (!allowance_spend_direct(worker, allocation, DIRECTION_TO_PEER, data_len)) {
-        worker_drop(worker, frame, DROP_BANDWIDTH);
+        allowance_drop(worker, frame);
         return true;
     }
     uint64_t old =
@@ -291,7 +291,7 @@ static bool wrap_one(struct worker *worker, struct rte_mbuf *frame, uint32_t ind
         frame->buf_len - room_before < data_len + padding_of(data_len))
         return false;
     if (!allowance_spend_direct(worker, allocation, DIRECTION_TO_CLIENT, data_len)) {
-        worker_drop(worker, frame, DROP_BANDWIDTH);
+        allowance_drop(worker, frame);
         return true;
     }
     uint16_t old_checksum = plain_load_u16(ip + PACKET_IPV4_LEN + 6);

@@ -600,7 +600,7 @@ static __rte_always_inline bool turn(struct worker *worker, struct rte_mbuf *fra
                           : frame->data_off < CHANNEL_DATA_HEADER_LEN)))
         return false;
     if (unlikely(!allowance_spend(worker, channel, turn->direction, data_len))) {
-        worker_drop(worker, frame, DROP_BANDWIDTH);
+        allowance_drop(worker, frame);
         return true;
     }
     uint32_t new_udp = next_udp(old_udp, turn, data_len, grows);

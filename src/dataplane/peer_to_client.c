@@ -15,7 +15,7 @@ void peer_to_channel(struct worker *worker, const struct packet *packet, struct 
         return;
     }
     if (!allowance_spend(worker, channel, DIRECTION_TO_CLIENT, packet->data_len)) {
-        worker_drop(worker, packet->mbuf, DROP_BANDWIDTH);
+        allowance_drop(worker, packet->mbuf);
         return;
     }
     struct leg leg = client_leg_of_channel(worker, channel);
@@ -35,7 +35,7 @@ void peer_to_data(struct worker *worker, const struct packet *packet)
     const struct leg leg = client_leg_of_allocation(worker, allocation);
     uint8_t head[DATA_INDICATION_HEAD_MAX_LEN];
     if (!allowance_spend_direct(worker, allocation, DIRECTION_TO_CLIENT, packet->data_len)) {
-        worker_drop(worker, packet->mbuf, DROP_BANDWIDTH);
+        allowance_drop(worker, packet->mbuf);
         return;
     }
     size_t head_len = data_indication_head(&worker->tokens, packet->family, packet->source_ip,

@@ -71,7 +71,7 @@ void send_to_peer(struct worker *worker, const struct packet *packet,
         leg.adjacency = permission->adjacency;
     }
     if (!allowance_spend_direct(worker, allocation, DIRECTION_TO_PEER, packet->data_len)) {
-        worker_drop(worker, packet->mbuf, DROP_BANDWIDTH);
+        allowance_drop(worker, packet->mbuf);
         return;
     }
     if (!forward(worker, packet, &leg, NULL, 0, 0))

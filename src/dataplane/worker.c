@@ -78,6 +78,11 @@ int worker_create(const struct worker_config *config, struct worker **ret_worker
     int error = table_memory_take(sizeof(struct worker), config->socket, &memory);
     if (error != 0)
         return error;
+    const struct allowance_limits limits = {
+        .max_bps = config->plane->config.max_bps,
+        .user_max_bps = config->plane->config.user_max_bps,
+        .total_max_bps = config->plane->config.total_max_bps,
+    };
     struct worker *worker = memory.bytes;
     worker->memory = memory;
     worker->plane = config->plane;
@@ -91,7 +96,7 @@ int worker_create(const struct worker_config *config, struct worker **ret_worker
     worker->pool = config->pool;
     worker->tsc_hz = rte_get_tsc_hz();
     stateless_answers_init(&worker->stateless, &config->plane->config.stateless);
-    allowance_set_limit(worker, worker->config->max_bps);
+    allowance_set_limits(worker, &limits);
     token_stream_init(&worker->tokens);
     worker->ipv4_id = (uint16_t)token_stream_next(&worker->tokens);
     error = parts_create(worker, config->socket);

@@ -10,6 +10,7 @@
 #include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static bool ring_len_is_valid(uint32_t len)
 {
@@ -35,10 +36,16 @@ static bool config_is_valid(const struct plane_config *config)
            config->listener_count <= PLANE_LISTENERS_MAX &&
            config->relay_count <= PLANE_RELAYS_MAX && config->allocations >= 1 &&
            config->allocations_per_worker >= 1 && config->adjacencies >= 1 &&
+           (config->user_max_bps == 0 || config->users > 0) &&
            ring_len_is_valid(config->command_ring_len) &&
            ring_len_is_valid(config->punt_ring_len) &&
            ring_len_is_valid(config->handoff_ring_len) &&
            (config->kernel_ring_len == 0 || ring_len_is_valid(config->kernel_ring_len));
+}
+
+static size_t users_len(const struct plane_config *config)
+{
+    return config->users * sizeof(struct shared_bandwidth);
 }
 
 static void *take_zeroed(size_t alignment, size_t len)
@@ -142,6 +149,19 @@ static void plane_destroy_stream(struct plane *plane, uint16_t thread)
     }
 }
 
+// Touched as users come: pages of nobody's take no memory.
+static int plane_create_users(struct plane *plane)
+{
+    if (plane->config.users == 0)
+        return 0;
+    void *memory = mmap(NULL, users_len(&plane->config), PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED)
+        return -ENOMEM;
+    plane->user_bandwidth = memory;
+    return 0;
+}
+
 int plane_create(const struct plane_config *config, struct plane **ret_plane)
 {
     if (!config_is_valid(config))
@@ -162,7 +182,7 @@ int plane_create(const struct plane_config *config, struct plane **ret_plane)
                                   config->worker_count * sizeof(struct worker_counters));
     if (doorbell_init(&plane->doorbell) != 0 || plane->counters == NULL ||
         plane_create_rings(plane) != 0 || plane_create_twin(plane) != 0 ||
-        plane_create_streams(plane) != 0) {
+        plane_create_streams(plane) != 0 || plane_create_users(plane) != 0) {
         plane_destroy(plane);
         return -ENOMEM;
     }
@@ -188,6 +208,8 @@ void plane_destroy(struct plane *plane)
     doorbell_done(&plane->doorbell);
     doorbell_done(&plane->twin_doorbell);
     free(plane->counters);
+    if (plane->user_bandwidth != NULL)
+        munmap(plane->user_bandwidth, users_len(&plane->config));
     free(plane);
 }
 

@@ -359,6 +359,16 @@ static bool take_names(struct turn_request *request, const struct wish *wish, st
     return false;
 }
 
+// Check 10. A place that comes free is free for the next one who asks.
+static unsigned refuse(struct turn_request *request, enum quota_refusal why, struct span user)
+{
+    struct turn_server *server = request->server;
+    server->counters.quota_refusals[why]++;
+    request->output->refusal = why;
+    request->output->refused_user = name_table_find(&server->quota.users, user);
+    return STUN_ERROR_ALLOCATION_QUOTA_REACHED;
+}
+
 // Checks 8, 9 and 10 as far as they are about what is left.
 static unsigned make_grant(struct turn_request *request, const struct wish *wish,
                            struct grant *grant)
@@ -366,8 +376,9 @@ static unsigned make_grant(struct turn_request *request, const struct wish *wish
     struct turn_server *server = request->server;
     struct span user = credentials_quota_name(server->config.credentials, request->username);
 
-    if (!quota_allows(&server->quota, QUOTA_ALLOCATIONS, user))
-        return STUN_ERROR_ALLOCATION_QUOTA_REACHED;
+    enum quota_refusal quota_refusal = quota_check(&server->quota, user);
+    if (quota_refusal != QUOTA_NOT_REFUSED)
+        return refuse(request, quota_refusal, user);
     if (wish->ports == RELAY_PORT_PAIR && (!reservation_table_has_room(&server->reservations) ||
                                            !quota_allows(&server->quota, QUOTA_RESERVATIONS, user)))
         return STUN_ERROR_INSUFFICIENT_CAPACITY;
@@ -426,7 +437,8 @@ static struct allocation *create(struct turn_request *request, const struct wish
         teardown_redeem(server, wish->reservation);
     if (wish->ports == RELAY_PORT_PAIR)
         reserve_next_port(request, wish, grant, allocation);
-    turn_output_install_allocation(request->output, &server->allocations, allocation);
+    turn_output_install_allocation(request->output, &server->allocations, &server->quota,
+                                   allocation);
     request->output->has_started = true;
     request->output->started_id = allocation->id;
     return allocation;

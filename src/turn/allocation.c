@@ -16,7 +16,6 @@ int allocation_table_init(struct allocation_table *table, uint32_t capacity,
         .at = calloc(capacity ? capacity : 1, sizeof(*made.at)),
         .reservation_tokens = calloc(capacity ? capacity : 1, sizeof(*made.reservation_tokens)),
         .count_by_worker = calloc(worker_count, sizeof(*made.count_by_worker)),
-        .limit = capacity,
         .limit_per_worker = limit_per_worker,
         .addresses = addresses,
     };
@@ -97,7 +96,7 @@ struct allocation *allocation_get(const struct allocation_table *table, uint32_t
 
 bool allocation_table_has_room(const struct allocation_table *table, uint16_t worker)
 {
-    return index_pool_used(&table->ids) < table->limit &&
+    return index_pool_free(&table->ids) > 0 &&
            table->count_by_worker[worker] < table->limit_per_worker;
 }
 

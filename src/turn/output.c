@@ -10,6 +10,7 @@ void turn_output_reset(struct turn_output *output)
     output->response_error = 0;
     output->request_method = 0;
     output->has_started = false;
+    output->refusal = QUOTA_NOT_REFUSED;
     output->response_to.transport = 0;
     output->command_count = 0;
 }
@@ -31,23 +32,29 @@ static struct turn_relayed_address live_address(const struct allocation *allocat
     return relayed->state == RELAYED_LIVE ? relayed->address : (struct turn_relayed_address){0};
 }
 
-static void append_allocation(struct turn_output *output, enum turn_command_kind kind,
-                              const struct allocation_table *table,
-                              const struct allocation *allocation)
+static struct turn_command *append_allocation(struct turn_output *output,
+                                              enum turn_command_kind kind,
+                                              const struct allocation_table *table,
+                                              const struct allocation *allocation)
 {
     struct turn_command *command = append(output, kind, allocation);
     command->allocation_info.five_tuple = allocation_five_tuple(table, allocation);
     command->allocation_info.received_by = allocation->received_by;
     command->allocation_info.relayed_v4 = live_address(allocation, RELAYED_V4);
     command->allocation_info.relayed_v6 = live_address(allocation, RELAYED_V6);
+    return command;
 }
 
 void turn_output_install_allocation(struct turn_output *output,
-                                    const struct allocation_table *table,
+                                    const struct allocation_table *table, const struct quota *users,
                                     const struct allocation *allocation)
 {
-    if (!allocation->is_tcp)
+    if (allocation->is_tcp)
+        return;
+    struct turn_command *command =
         append_allocation(output, TURN_COMMAND_INSTALL_ALLOCATION, table, allocation);
+    command->allocation_info.user = allocation->user;
+    command->allocation_info.user_tag = quota_user_tag(users, allocation->user);
 }
 
 void turn_output_remove_allocation(struct turn_output *output, const struct allocation_table *table,

@@ -78,6 +78,16 @@ static int init_addresses(struct turn_server *server, const struct siphash_key *
     return address_store_init(&server->addresses, count, key);
 }
 
+static struct quota_limits quota_limits(const struct turn_limits *limits)
+{
+    return (struct quota_limits){
+        .per_user = limits->allocations_per_user,
+        .total = limits->allocations,
+        .max_bps = limits->max_bps,
+        .bps_capacity = limits->bps_capacity,
+    };
+}
+
 // The expiry first: it refuses numbers that are too much for a table too.
 static int init_tables(struct turn_server *server)
 {
@@ -93,6 +103,7 @@ static int init_tables(struct turn_server *server)
         .per_allocation = limits->channels_per_allocation,
         .worker_count = workers,
     };
+    const struct quota_limits quotas = quota_limits(limits);
     struct siphash_key key;
     random_fill(&server->config.random, &key, sizeof(key));
 
@@ -124,8 +135,7 @@ static int init_tables(struct turn_server *server)
         error = identity_table_init(&server->identities,
                                     limits->allocations + limits->tcp_connections, &key);
     if (error == 0)
-        error =
-            quota_init(&server->quota, 2 * limits->allocations, limits->allocations_per_user, &key);
+        error = quota_init(&server->quota, turn_limits_users(limits), &quotas, &key);
     return error;
 }
 
@@ -190,11 +200,11 @@ void turn_server_set_limits(struct turn_server *server, const struct turn_limits
     struct turn_limits *config = &server->config.limits;
     config->default_lifetime_s = limits->default_lifetime_s;
     config->max_lifetime_s = limits->max_lifetime_s;
-    server->quota.limit = limits->allocations_per_user;
+    server->quota.limits = quota_limits(limits);
     server->permissions.entries.limit_per_allocation = limits->permissions_per_allocation;
     server->channels.entries.limit_per_allocation = limits->channels_per_allocation;
     server->tcp_connections.limit_per_allocation = limits->tcp_connections_per_allocation;
-    set_limit(&server->allocations.limit, limits->allocations, config->allocations);
+    set_limit(&server->quota.limits.total, limits->allocations, config->allocations);
     set_limit(&server->tcp_connections.limit, limits->tcp_connections, config->tcp_connections);
 }
 
@@ -307,7 +317,7 @@ static void follow_client(struct turn_request *request)
         return;
     request->allocation->received_by = (uint8_t)request->packet->worker;
     turn_output_install_allocation(request->output, &request->server->allocations,
-                                   request->allocation);
+                                   &request->server->quota, request->allocation);
 }
 
 static bool is_owner(const struct turn_request *request)

@@ -21,7 +21,8 @@ static void walk_one(const struct turn_server *server, const struct server_place
     switch (place->table) {
     case SERVER_ALLOCATIONS:
         if (allocation_get(&server->allocations, index) != NULL)
-            turn_output_install_allocation(output, &server->allocations, &allocations[index]);
+            turn_output_install_allocation(output, &server->allocations, &server->quota,
+                                           &allocations[index]);
         break;
     case SERVER_PERMISSIONS:
         if (!permission_is_live(permissions, index))
@@ -81,6 +82,43 @@ uint32_t turn_server_worker_allocations(const struct turn_server *server, uint16
     return server->allocations.count_by_worker[worker];
 }
 
+bool turn_server_user(const struct turn_server *server, uint32_t user,
+                      struct turn_user_view *ret_view)
+{
+    const struct quota *quota = &server->quota;
+    if (user >= quota->users.pool.fresh || quota->counts[user].held[QUOTA_ALLOCATIONS] == 0)
+        return false;
+    *ret_view = (struct turn_user_view){
+        .name = name_table_text(&quota->users, user),
+        .user = user,
+        .allocations = quota->counts[user].held[QUOTA_ALLOCATIONS],
+    };
+    return true;
+}
+
+bool turn_server_find_user(const struct turn_server *server, struct span name,
+                           struct turn_user_view *ret_view)
+{
+    uint32_t user = name_table_find(&server->quota.users, name);
+    return user != INDEX_NONE && turn_server_user(server, user, ret_view);
+}
+
+bool turn_server_walk_users(const struct turn_server *server, uint32_t *cursor,
+                            struct turn_user_view *ret_views, unsigned max, unsigned *ret_count)
+{
+    uint32_t end = server->quota.users.pool.fresh;
+    unsigned count = 0;
+    for (unsigned i = 0; i < TURN_WALK_STEPS_MAX && count < max && *cursor < end; i++)
+        count += turn_server_user(server, (*cursor)++, &ret_views[count]);
+    *ret_count = count;
+    return *cursor < end;
+}
+
+uint32_t turn_server_allocations_max(const struct turn_server *server)
+{
+    return quota_allocations_max(&server->quota);
+}
+
 static bool worker_has_port(const struct turn_server *server, uint16_t worker)
 {
     for (uint16_t relay = 0; relay < server->config.relay_count; relay++) {
@@ -92,6 +130,8 @@ static bool worker_has_port(const struct turn_server *server, uint16_t worker)
 
 bool turn_server_has_room(const struct turn_server *server)
 {
+    if (!quota_has_room(&server->quota))
+        return false;
     for (uint16_t worker = 0; worker < server->config.worker_count; worker++) {
         if (allocation_table_has_room(&server->allocations, worker) &&
             worker_has_port(server, worker))

@@ -145,6 +145,21 @@ bool turn_server_view(const struct turn_server *server, uint32_t allocation,
     return false;
 }
 
+bool turn_server_user(const struct turn_server *server, uint32_t user,
+                      struct turn_user_view *ret_view)
+{
+    (void)server;
+    (void)user;
+    (void)ret_view;
+    return false;
+}
+
+const char *quota_refusal_name(enum quota_refusal refusal)
+{
+    (void)refusal;
+    return "";
+}
+
 void forwarder_flush(struct forwarder *forwarder)
 {
     (void)forwarder;

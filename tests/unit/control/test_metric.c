@@ -55,7 +55,7 @@ static void no_label_is_a_user_or_an_address(void **state)
 {
     static const char *const bounded[] = {"worker", "direction", "form",   "reason",    "result",
                                           "method", "code",      "family", "transport", "port",
-                                          "ring",   "state",     "call",   "version"};
+                                          "ring",   "state",     "call",   "version",   "quota"};
 
     (void)state;
     for (unsigned i = 0; i < METRIC_COUNT; i++) {

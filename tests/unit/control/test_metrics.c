@@ -46,6 +46,12 @@ void turn_server_usage(const struct turn_server *server, struct turn_usage *ret_
                                      .users = 901006};
 }
 
+uint32_t turn_server_allocations_max(const struct turn_server *server)
+{
+    (void)server;
+    return 77;
+}
+
 uint32_t turn_server_worker_allocations(const struct turn_server *server, uint16_t worker)
 {
     (void)server;
@@ -346,6 +352,9 @@ static void answers_of_workers_and_of_the_server_are_added_up(void **state)
     turn_counts.errors[TURN_METHOD_INDEX_ALLOCATE][TURN_ERROR_INDEX_ALLOCATION_QUOTA_REACHED] = 2;
     turn_counts.errors[TURN_METHOD_INDEX_BINDING][TURN_ERROR_INDEX_UNKNOWN_ATTRIBUTE] = 7;
     turn_counts.authentication_failures = 9;
+    turn_counts.quota_refusals[QUOTA_REFUSED_USER] = 21;
+    turn_counts.quota_refusals[QUOTA_REFUSED_TOTAL] = 22;
+    turn_counts.quota_refusals[QUOTA_REFUSED_BANDWIDTH] = 23;
     turn_counts.allocations[TURN_FAMILY_DUAL][TURN_TRANSPORT_TLS] = 12;
     turn_counts.live[TURN_FAMILY_IPV4][TURN_TRANSPORT_UDP] = 11;
     write_page(fixture, true);
@@ -358,6 +367,10 @@ static void answers_of_workers_and_of_the_server_are_added_up(void **state)
     assert_line(fixture, "turnpike_request_errors_total{method=\"any\",code=\"438\"} 3");
     assert_line(fixture, "turnpike_request_errors_total{method=\"any\",code=\"400\"} 4");
     assert_line(fixture, "turnpike_authentication_failures_total 9");
+    assert_line(fixture, "turnpike_quota_refusals_total{quota=\"user\"} 21");
+    assert_line(fixture, "turnpike_quota_refusals_total{quota=\"total\"} 22");
+    assert_line(fixture, "turnpike_quota_refusals_total{quota=\"bandwidth\"} 23");
+    assert_line(fixture, "turnpike_allocations_capacity 77");
     assert_line(fixture, "turnpike_allocations_total{family=\"dual\",transport=\"tls\"} 12");
     assert_line(fixture, "turnpike_allocations_active{family=\"ipv4\",transport=\"udp\"} 11");
     // Reasons that nothing was dropped for are there, too.

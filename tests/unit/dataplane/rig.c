@@ -568,6 +568,12 @@ struct client_key rig_client(const char *client)
 void rig_allocation(struct rig *rig, unsigned worker, uint32_t id, const char *client,
                     uint16_t relay_v4_port, uint16_t relay_v6_port)
 {
+    rig_allocation_of(rig, worker, id, 0, client, relay_v4_port, relay_v6_port);
+}
+
+void rig_allocation_of(struct rig *rig, unsigned worker, uint32_t id, uint32_t user,
+                       const char *client, uint16_t relay_v4_port, uint16_t relay_v6_port)
+{
     struct command command;
     memset(&command, 0, sizeof(command));
     command.kind = COMMAND_INSTALL_ALLOCATION;
@@ -578,6 +584,8 @@ void rig_allocation(struct rig *rig, unsigned worker, uint32_t id, const char *c
     command.install_allocation.relay_v4_port = relay_v4_port;
     command.install_allocation.relay_v6 = relay_v6_port != 0 ? RIG_RELAY_V6 : RELAY_NONE;
     command.install_allocation.relay_v6_port = relay_v6_port;
+    command.install_allocation.user = user;
+    command.install_allocation.user_tag = 1000 + user;
     rig_command(rig, worker, &command);
 }
 

@@ -141,6 +141,9 @@ void rig_dropped_once(const struct rig *rig, enum drop drop);
 void rig_command(struct rig *rig, unsigned worker, const struct command *command);
 void rig_allocation(struct rig *rig, unsigned worker, uint32_t id, const char *client,
                     uint16_t relay_v4_port, uint16_t relay_v6_port);
+// Of that user, where users have a limit.
+void rig_allocation_of(struct rig *rig, unsigned worker, uint32_t id, uint32_t user,
+                       const char *client, uint16_t relay_v4_port, uint16_t relay_v6_port);
 void rig_permission(struct rig *rig, unsigned worker, uint32_t id, const char *peer_ip);
 void rig_channel(struct rig *rig, unsigned worker, uint32_t id, uint16_t number, const char *peer);
 // The same through the hairpin, to that relay.

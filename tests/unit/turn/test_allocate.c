@@ -3,6 +3,7 @@
 #include "turn_fixture.h"
 
 #include "base/port_slice.h"
+#include "turn/counters.h"
 
 #include <stdio.h>
 
@@ -939,6 +940,69 @@ static void a_full_user_is_refused_with_486_and_keeps_what_it_has(void **state)
     fixture_done(&fixture);
 }
 
+// What a refusal was for: a quota, and of a user's quota the user.
+static void assert_refused(struct fixture *fixture, struct client *client,
+                           enum quota_refusal refusal)
+{
+    uint64_t before = turn_server_counters(fixture->server)->quota_refusals[refusal];
+    assert_int_equal(client_allocate(fixture, client), 486);
+    assert_int_equal(fixture->output.refusal, refusal);
+    assert_int_equal(fixture->output.command_count, 0);
+    assert_int_equal(turn_server_counters(fixture->server)->quota_refusals[refusal], before + 1);
+}
+
+static void more_than_all_may_have_is_refused_with_486_until_one_goes(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_init(&fixture);
+    fixture.config.limits.allocations = 3;
+    fixture.config.limits.allocations_per_user = 2;
+    fixture_start(&fixture);
+    struct client clients[4];
+    struct turn_user_view user;
+    for (uint16_t i = 0; i < 4; i++)
+        clients[i] = client_make((uint16_t)(1000 + i));
+    clients[2].username = clients[3].username = "bob";
+    clients[2].password = clients[3].password = "builder";
+    assert_int_equal(client_allocate(&fixture, &clients[0]), 0);
+    assert_int_equal(client_allocate(&fixture, &clients[1]), 0);
+    struct client more = client_make(1009);
+    assert_refused(&fixture, &more, QUOTA_REFUSED_USER);
+    assert_true(turn_server_user(fixture.server, fixture.output.refused_user, &user));
+    assert_string_equal(user.name, "alice");
+    assert_int_equal(client_allocate(&fixture, &clients[2]), 0);
+    assert_false(turn_server_has_room(fixture.server));
+    assert_refused(&fixture, &clients[3], QUOTA_REFUSED_TOTAL);
+    assert_int_equal(client_refresh(&fixture, &clients[0], 600), 0);
+    assert_int_equal(fixture.output.refusal, QUOTA_NOT_REFUSED);
+    assert_int_equal(client_refresh(&fixture, &clients[0], 0), 0);
+    fixture_acknowledge(&fixture);
+    assert_true(turn_server_has_room(fixture.server));
+    assert_int_equal(client_allocate(&fixture, &clients[3]), 0);
+    fixture_done(&fixture);
+}
+
+static void who_finds_no_bandwidth_left_is_refused_with_486(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_init(&fixture);
+    fixture.config.limits.max_bps = 50000;
+    fixture.config.limits.bps_capacity = 100000;
+    fixture_start(&fixture);
+    struct client clients[3];
+    for (uint16_t i = 0; i < 3; i++)
+        clients[i] = client_make((uint16_t)(1000 + i));
+    assert_int_equal(client_allocate(&fixture, &clients[0]), 0);
+    assert_int_equal(client_allocate(&fixture, &clients[1]), 0);
+    assert_refused(&fixture, &clients[2], QUOTA_REFUSED_BANDWIDTH);
+    assert_false(turn_server_has_room(fixture.server));
+    assert_int_equal(client_refresh(&fixture, &clients[1], 0), 0);
+    assert_int_equal(client_allocate(&fixture, &clients[2]), 0);
+    fixture_done(&fixture);
+}
+
 static void rest_users_are_counted_by_userid(void **state)
 {
     (void)state;
@@ -952,9 +1016,41 @@ static void rest_users_are_counted_by_userid(void **state)
     client_use_rest(&first, "1700000100:carol", "new", passwords[0]);
     client_use_rest(&second, "1700000200:carol", "old", passwords[1]);
     assert_int_equal(client_allocate(&fixture, &first), 0);
+    uint32_t carol = fixture.output.commands[0].allocation_info.user;
     assert_int_equal(client_allocate(&fixture, &second), 486);
     client_use_rest(&second, "1700000200:dave", "old", passwords[1]);
     assert_int_equal(client_allocate(&fixture, &second), 0);
+    assert_int_not_equal(fixture.output.commands[0].allocation_info.user, carol);
+    fixture_done(&fixture);
+}
+
+// Workers know of a user's allocations that they are one user's, and when its number is another's.
+static void a_users_allocations_have_one_number_and_another_user_another_tag(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    char passwords[2][29];
+    fixture_init(&fixture);
+    fixture_start(&fixture);
+    struct client clients[3];
+    struct turn_command installs[3];
+    for (uint16_t i = 0; i < 3; i++)
+        clients[i] = client_make((uint16_t)(1000 + i));
+    client_use_rest(&clients[0], "1700000100:carol", "new", passwords[0]);
+    client_use_rest(&clients[1], "1700000200:carol", "old", passwords[1]);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(client_allocate(&fixture, &clients[i]), 0);
+        installs[i] = fixture.output.commands[0];
+    }
+    assert_int_equal(installs[0].allocation_info.user, installs[1].allocation_info.user);
+    assert_int_equal(installs[0].allocation_info.user_tag, installs[1].allocation_info.user_tag);
+    for (unsigned i = 0; i < 2; i++)
+        assert_int_equal(client_refresh(&fixture, &clients[i], 0), 0);
+    assert_int_equal(client_allocate(&fixture, &clients[2]), 0);
+    installs[2] = fixture.output.commands[0];
+    assert_int_equal(installs[2].allocation_info.user, installs[0].allocation_info.user);
+    assert_int_not_equal(installs[2].allocation_info.user_tag,
+                         installs[0].allocation_info.user_tag);
     fixture_done(&fixture);
 }
 
@@ -1029,7 +1125,7 @@ static void a_full_table_of_reservations_refuses_with_508(void **state)
     fixture_done(&fixture);
 }
 
-static void full_tables_refuse_with_508_in_all_and_by_worker(void **state)
+static void all_tables_full_is_a_quota_reached_and_one_sends_to_another(void **state)
 {
     (void)state;
     struct fixture fixture;
@@ -1041,7 +1137,7 @@ static void full_tables_refuse_with_508_in_all_and_by_worker(void **state)
         uint16_t worker;
         unsigned error;
         uint16_t owner;
-    } steps[] = {{0, 0, 0}, {0, 0, 0}, {0, 0, 1}, {0, 508, 0}, {1, 508, 0}};
+    } steps[] = {{0, 0, 0}, {0, 0, 0}, {0, 0, 1}, {0, 486, 0}, {1, 486, 0}};
     for (uint16_t i = 0; i < 5; i++) {
         struct client client = client_make((uint16_t)(1000 + i));
         client.worker = steps[i].worker;
@@ -1123,11 +1219,14 @@ int main(void)
         cmocka_unit_test(a_reservation_is_refused_when_its_owner_is_full),
         cmocka_unit_test(a_port_is_given_again_only_after_the_worker_acknowledged),
         cmocka_unit_test(a_full_user_is_refused_with_486_and_keeps_what_it_has),
+        cmocka_unit_test(more_than_all_may_have_is_refused_with_486_until_one_goes),
+        cmocka_unit_test(who_finds_no_bandwidth_left_is_refused_with_486),
         cmocka_unit_test(rest_users_are_counted_by_userid),
+        cmocka_unit_test(a_users_allocations_have_one_number_and_another_user_another_tag),
         cmocka_unit_test(one_user_cannot_hold_every_port_with_reservations),
         cmocka_unit_test(a_refused_reservation_counts_for_nobody),
         cmocka_unit_test(a_full_table_of_reservations_refuses_with_508),
-        cmocka_unit_test(full_tables_refuse_with_508_in_all_and_by_worker),
+        cmocka_unit_test(all_tables_full_is_a_quota_reached_and_one_sends_to_another),
         cmocka_unit_test(a_refused_allocate_leaves_nothing_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,6 +6,7 @@
 
 static struct address_store addresses;
 static struct allocation_table table;
+static struct quota users;
 
 static int setup(void **state)
 {
@@ -13,10 +14,14 @@ static int setup(void **state)
     struct five_tuple tuple = client_make(1000).five_tuple;
     assert_int_equal(address_store_init(&addresses, 4, &key), 0);
     assert_int_equal(allocation_table_init(&table, 8, 8, 4, &addresses, &key), 0);
+    assert_int_equal(quota_init(&users, 4, &(struct quota_limits){.total = 8}, &key), 0);
+    quota_take(&users, QUOTA_ALLOCATIONS, text_span("alice"));
+    uint32_t bob = quota_take(&users, QUOTA_ALLOCATIONS, text_span("bob"));
     for (unsigned i = 0; i < 8; i++) {
         tuple.client.port = (uint16_t)(1000 + i);
         struct allocation *allocation = allocation_create(&table, &tuple, 3);
         allocation->received_by = 5;
+        allocation->user = bob;
         allocation->relayed[RELAYED_V4] =
             (struct relayed){.address = {.relay = 1, .port = 50000}, .state = RELAYED_LIVE};
         allocation->relayed[RELAYED_V6] =
@@ -30,6 +35,7 @@ static int teardown(void **state)
 {
     (void)state;
     allocation_table_done(&table);
+    quota_done(&users);
     address_store_done(&addresses);
     return 0;
 }
@@ -41,7 +47,7 @@ static void commands_name_allocation_and_owner(void **state)
     struct ip_address permitted = ip("8.8.8.8");
     struct transport_address bound = address("8.8.8.8:5000");
     turn_output_reset(&output);
-    turn_output_install_allocation(&output, &table, allocation);
+    turn_output_install_allocation(&output, &table, &users, allocation);
     turn_output_permission(&output, TURN_COMMAND_INSTALL_PERMISSION, allocation, &permitted);
     turn_output_channel(&output, TURN_COMMAND_INSTALL_CHANNEL, allocation, 0x4000, &bound);
     turn_output_channel(&output, TURN_COMMAND_REMOVE_CHANNEL, allocation, 0x4000, &bound);
@@ -62,6 +68,8 @@ static void commands_name_allocation_and_owner(void **state)
     }
     struct five_tuple tuple = client_make(1007).five_tuple;
     assert_true(five_tuple_equal(&output.commands[0].allocation_info.five_tuple, &tuple));
+    assert_int_equal(output.commands[0].allocation_info.user, 1);
+    assert_int_equal(output.commands[0].allocation_info.user_tag, quota_user_tag(&users, 1));
     assert_true(ip_address_equal(&output.commands[1].permission, &permitted));
     assert_int_equal(output.commands[2].channel.number, 0x4000);
     assert_true(transport_address_equal(&output.commands[2].channel.peer, &bound));
@@ -76,7 +84,7 @@ static void only_live_relayed_addresses_are_named(void **state)
     static struct turn_output output;
     allocation->relayed[RELAYED_V4].state = RELAYED_REMOVING;
     turn_output_reset(&output);
-    turn_output_install_allocation(&output, &table, allocation);
+    turn_output_install_allocation(&output, &table, &users, allocation);
     assert_int_equal(output.commands[0].allocation_info.relayed_v4.port, 0);
     assert_int_equal(output.commands[0].allocation_info.relayed_v6.port, 50002);
 }
@@ -88,18 +96,20 @@ static void reset_empties_it_and_room_ends_at_the_maximum(void **state)
     turn_output_reset(&output);
     for (unsigned i = 0; i < TURN_OUTPUT_COMMANDS_MAX; i++) {
         assert_true(turn_output_has_room(&output));
-        turn_output_install_allocation(&output, &table, allocation);
+        turn_output_install_allocation(&output, &table, &users, allocation);
     }
     assert_false(turn_output_has_room(&output));
     output.response_len = 5;
     output.response_error = 400;
     output.request_method = 3;
+    output.refusal = QUOTA_REFUSED_TOTAL;
     output.response_to.transport = FIVE_TUPLE_TCP;
     turn_output_reset(&output);
     assert_int_equal(output.command_count, 0);
     assert_int_equal(output.response_len, 0);
     assert_int_equal(output.response_error, 0);
     assert_int_equal(output.request_method, 0);
+    assert_int_equal(output.refusal, QUOTA_NOT_REFUSED);
     assert_int_equal(output.response_to.transport, 0);
 }
 
@@ -112,7 +122,7 @@ static void of_a_tcp_allocation_only_sockets_are_spoken_of(void **state)
     struct five_tuple data = client_make_tcp(2000).five_tuple;
     allocation->is_tcp = 1;
     turn_output_reset(&output);
-    turn_output_install_allocation(&output, &table, allocation);
+    turn_output_install_allocation(&output, &table, &users, allocation);
     turn_output_permission(&output, TURN_COMMAND_INSTALL_PERMISSION, allocation, &permitted);
     turn_output_permission(&output, TURN_COMMAND_REMOVE_PERMISSION, allocation, &permitted);
     assert_int_equal(output.command_count, 0);

@@ -272,10 +272,21 @@ static void new_limits_hold_for_what_is_new(void **state)
     limits = fixture->config.limits;
     limits.allocations = 2;
     turn_server_set_limits(fixture->server, &limits);
-    assert_int_equal(client_allocate(fixture, &third), 508);
+    assert_int_equal(turn_server_allocations_max(fixture->server), 2);
+    assert_int_equal(client_allocate(fixture, &third), 486);
+    limits.allocations = 1;
+    turn_server_set_limits(fixture->server, &limits);
+    assert_int_equal(client_refresh(fixture, &client, 600), 0);
     assert_int_equal(client_permit(fixture, &client, "8.8.8.9"), 0);
     assert_int_equal(client_bind(fixture, &client, 0x4001, "8.8.4.4:5001"), 0);
     limits.allocations = UINT32_MAX;
+    turn_server_set_limits(fixture->server, &limits);
+    limits.max_bps = 1000;
+    limits.bps_capacity = 2999;
+    turn_server_set_limits(fixture->server, &limits);
+    assert_int_equal(turn_server_allocations_max(fixture->server), 2);
+    assert_int_equal(client_allocate(fixture, &third), 486);
+    limits.bps_capacity = 3000;
     turn_server_set_limits(fixture->server, &limits);
     assert_int_equal(client_allocate(fixture, &third), 0);
 }
@@ -294,7 +305,7 @@ static void there_are_never_more_than_at_the_creation(void **state)
     limits.allocations = 1000;
     turn_server_set_limits(fixture.server, &limits);
     assert_int_equal(client_allocate(&fixture, &client), 0);
-    assert_int_equal(client_allocate(&fixture, &second), 508);
+    assert_int_equal(client_allocate(&fixture, &second), 486);
     fixture_done(&fixture);
 }
 

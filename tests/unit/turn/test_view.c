@@ -176,6 +176,53 @@ static void there_is_no_room_without_ports(void **state)
 
 #define CASE(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
 
+static void users_are_walked_in_steps_and_each_is_met_once(void **state)
+{
+    struct fixture *fixture = *state;
+    struct turn_user_view views[2], user;
+    unsigned alice = 0, bob = 0, count = 0;
+    uint32_t cursor = 0;
+    bool more = true;
+    for (uint16_t i = 0; i < 5; i++) {
+        struct client client = client_make((uint16_t)(1000 + i));
+        client.username = i < 3 ? "alice" : "bob";
+        client.password = i < 3 ? "wonder" : "builder";
+        assert_int_equal(client_allocate(fixture, &client), 0);
+    }
+    while (more) {
+        more = turn_server_walk_users(fixture->server, &cursor, views, 1, &count);
+        assert_in_range(count, 0, 1);
+        for (unsigned i = 0; i < count; i++) {
+            alice += strcmp(views[i].name, "alice") == 0 ? views[i].allocations : 0;
+            bob += strcmp(views[i].name, "bob") == 0 ? views[i].allocations : 0;
+        }
+    }
+    assert_int_equal(alice, 3);
+    assert_int_equal(bob, 2);
+    assert_true(turn_server_find_user(fixture->server, text_span("bob"), &user));
+    assert_int_equal(user.allocations, 2);
+    assert_string_equal(user.name, "bob");
+    assert_false(turn_server_find_user(fixture->server, text_span("carol"), &user));
+    assert_false(turn_server_user(fixture->server, 2, &user));
+    assert_false(turn_server_user(fixture->server, INDEX_NONE, &user));
+}
+
+static void a_user_without_allocations_is_not_met(void **state)
+{
+    struct fixture *fixture = *state;
+    struct client client = client_make(1000);
+    struct turn_user_view views[4], user;
+    uint8_t token[8];
+    unsigned count = 1;
+    uint32_t cursor = 0;
+    assert_int_equal(client_allocate_pair(fixture, &client, token), 0);
+    assert_int_equal(client_refresh(fixture, &client, 0), 0);
+    // Of the port that is held for the pair the name is still there.
+    assert_false(turn_server_find_user(fixture->server, text_span("alice"), &user));
+    assert_false(turn_server_walk_users(fixture->server, &cursor, views, 4, &count));
+    assert_int_equal(count, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -186,6 +233,8 @@ int main(void)
         CASE(a_half_that_is_deleted_is_not_seen),
         CASE(an_id_that_is_not_live_is_not_seen),
         CASE(usage_counts_each_thing),
+        CASE(users_are_walked_in_steps_and_each_is_met_once),
+        CASE(a_user_without_allocations_is_not_met),
         cmocka_unit_test(there_is_room_until_the_last_place_is_taken),
         cmocka_unit_test(there_is_no_room_without_ports),
     };
