@@ -12,6 +12,7 @@ struct idle_config {
     int packet_fd;         // readable when a packet has come; negative: none
     int doorbell_fd;       // readable when the worker was rung for; negative: none
     bool shares_cpu;
+    bool is_told_of_all; // nothing comes but what ends a sleep
 };
 
 struct idle {

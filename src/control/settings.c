@@ -324,7 +324,8 @@ const struct setting settings_table[] = {
      .min = 1,
      .max = 10000,
      .unit = "us",
-     .help = "longest sleep of an idle worker"},
+     .help = "longest sleep of an idle worker; one that shares its CPU and is woken for whatever "
+             "it gets sleeps longer"},
     {.name = "listen",
      .type = SETTING_GROUPS,
      AT(listen),

@@ -13,14 +13,28 @@
 #define IDLE_SPIN_POLLS 1000
 // Where others may want the CPU, which get it at each.
 #define IDLE_YIELD_POLLS 16
+// Of a worker that would look up in vain: it took a tenth of the CPU from those it shares it with.
+// Still many a look of the watchdog.
+#define IDLE_TOLD_SLEEP_US 20000
+
+static uint32_t longest_sleep_us(const struct idle_config *config)
+{
+    bool has_no_need_to_look = config->shares_cpu && config->is_told_of_all;
+    bool may_sleep = config->sleep_max_us > 0;
+    return has_no_need_to_look && may_sleep && config->sleep_max_us < IDLE_TOLD_SLEEP_US
+               ? IDLE_TOLD_SLEEP_US
+               : config->sleep_max_us;
+}
 
 void idle_init(struct idle *idle, const struct idle_config *config)
 {
     *idle = (struct idle){
         .config = *config,
         .polls_max = config->shares_cpu ? IDLE_YIELD_POLLS : IDLE_SPIN_POLLS,
-        .first_sleep_us = config->shares_cpu && config->packet_fd >= 0 ? config->sleep_max_us : 1,
     };
+    idle->config.sleep_max_us = longest_sleep_us(config);
+    idle->first_sleep_us =
+        config->shares_cpu && config->packet_fd >= 0 ? idle->config.sleep_max_us : 1;
     (void)prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL,
                 0UL); // 50 us by default: as much again as a short sleep
 }

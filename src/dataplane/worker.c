@@ -330,6 +330,8 @@ int worker_run(void *argument)
         .packet_fd = worker->wait_fd,
         .doorbell_fd = worker->plane->worker_doorbells[worker->id].fd,
         .shares_cpu = worker->shares_cpu,
+        // No doorbell tells of hand-offs.
+        .is_told_of_all = worker->wait_fd >= 0 && worker->config->worker_count == 1,
     };
     idle_init(&worker->idle, &idle);
     while (__atomic_load_n(&worker->plane->running, __ATOMIC_RELAXED)) {

@@ -119,6 +119,32 @@ static void sleeps_briefly_at_first_where_no_packet_wakes_it(void **state)
     assert_int_equal(slept[0].tv_nsec, 1000);
 }
 
+static void need_not_look_up_while_it_is_told_of_all(void **state)
+{
+    (void)state;
+    struct idle_config config = {
+        .sleep_max_us = 100, .packet_fd = 7, .doorbell_fd = 9, .is_told_of_all = true};
+    struct idle idle;
+    sleep_count = 0;
+    for (unsigned i = 0; i < 2; i++) {
+        config.shares_cpu = i == 1;
+        idle_init(&idle, &config);
+        (void)spin(&idle);
+        sleep_again(&idle, 10);
+    }
+    assert_int_equal(slept[10].tv_nsec, 100000); // a CPU of its own
+    for (unsigned i = 11; i < 22; i++)
+        assert_int_equal(slept[i].tv_nsec, 20000000);
+    config.sleep_max_us = 30000; // a longer one is as it was asked for
+    idle_init(&idle, &config);
+    (void)spin(&idle);
+    assert_int_equal(slept[22].tv_nsec, 30000000);
+    config.sleep_max_us = 0;
+    idle_init(&idle, &config);
+    for (unsigned i = 0; i < 1000; i++)
+        assert_false(idle_found_nothing(&idle));
+}
+
 static void a_sleep_ends_when_a_packet_comes_or_the_doorbell_rings(void **state)
 {
     (void)state;
@@ -155,6 +181,7 @@ int main(void)
         cmocka_unit_test(without_a_limit_it_never_sleeps),
         cmocka_unit_test(gives_the_cpu_to_those_it_shares_it_with),
         cmocka_unit_test(sleeps_briefly_at_first_where_no_packet_wakes_it),
+        cmocka_unit_test(need_not_look_up_while_it_is_told_of_all),
         cmocka_unit_test(a_sleep_ends_when_a_packet_comes_or_the_doorbell_rings),
         cmocka_unit_test(long_sleeps_are_told_in_seconds),
         cmocka_unit_test(asks_for_sleeps_as_short_as_wished),
