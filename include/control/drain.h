@@ -15,7 +15,7 @@ struct event_base;
 
 // For drain_begin: what drain_deadline says.
 #define DRAIN_DEADLINE_OF_SETTINGS UINT32_MAX
-// After the deadline, for the workers to report what has gone.
+// After the deadline, for the workers to report what has gone; as long as there is more of that it begins anew.
 #define DRAIN_GRACE_MS 5000
 
 struct drain_config { // all borrowed
@@ -44,11 +44,11 @@ int drain_add_alternate(const char *text, struct turn_alternates *alternates);
 
 struct drain_view {
     bool is_draining;
-    bool is_ending;         // the deadline is over
+    bool is_ending; // the deadline is over
     bool has_deadline;
-    uint32_t left_s;        // until then
+    uint32_t left_s;          // until then
     uint64_t deadline_wall_s; // the same as Unix time; 0: none
-    uint32_t allocations;   // that are left
+    uint32_t allocations;     // that are left
     struct turn_alternates alternates;
 };
 void drain_get_view(const struct drain *drain, struct drain_view *ret_view);

@@ -38,9 +38,10 @@ struct drain {
     struct event *look;
     enum drain_state state;
     struct turn_alternates alternates;
-    uint64_t deadline_ms; // 0: none; while it ends, when that is enough
-    uint64_t told_ms;     // the log, of progress
-    bool was_empty;       // at the last look
+    uint64_t deadline_ms;     // 0: none; while it ends, when that has taken long enough
+    uint64_t deadline_wall_s; // 0: none
+    uint64_t told_ms;         // the log, of progress
+    uint64_t left;            // at the last look, removals that workers have yet to report included
 };
 
 static const struct timeval look_interval = {.tv_usec = LOOK_INTERVAL_MS * 1000};
@@ -68,7 +69,7 @@ void drain_get_view(const struct drain *drain, struct drain_view *ret_view)
         return;
     if (drain->deadline_ms > now_ms)
         ret_view->left_s = (uint32_t)round_up_s(drain->deadline_ms - now_ms);
-    ret_view->deadline_wall_s = clock_wall_s() + ret_view->left_s;
+    ret_view->deadline_wall_s = drain->deadline_wall_s;
 }
 
 static const char *format_left(const struct drain_view *view, char *text)
@@ -160,32 +161,39 @@ static void stop(struct drain *drain, bool is_empty)
     drain->config.stop(drain->config.context);
 }
 
-// What is told to workers last, the answer to a client that has ended its allocation, has left by
-// the next look.
-static bool look_for_the_last(struct drain *drain)
+static void deadline_is_over(struct drain *drain)
 {
-    struct turn_usage usage;
-    bool was_empty = drain->was_empty;
-
-    turn_server_usage(drain->config.server, &usage);
-    drain->was_empty = usage.allocations == 0 && usage.pending_removals == 0;
-    return was_empty && drain->was_empty;
+    if (drain->state == DRAIN_ENDING)
+        stop(drain, false);
+    else
+        begin_ending(drain);
 }
 
+static uint64_t count_left(const struct drain *drain)
+{
+    struct turn_usage usage;
+
+    turn_server_usage(drain->config.server, &usage);
+    return (uint64_t)usage.allocations + usage.pending_removals;
+}
+
+// Nothing is left once that was seen twice: what is told to workers last, the answer to a client
+// that has ended its allocation, has gone by the second look.
 static void on_look(evutil_socket_t fd, short what, void *context)
 {
     struct drain *drain = context;
     uint64_t now_ms = clock_monotonic_ms();
-    bool is_over = drain->deadline_ms > 0 && now_ms >= drain->deadline_ms;
+    uint64_t before = drain->left;
 
     (void)fd;
     (void)what;
-    if (look_for_the_last(drain))
+    drain->left = count_left(drain);
+    if (drain->state == DRAIN_ENDING && drain->left < before)
+        drain->deadline_ms = now_ms + DRAIN_GRACE_MS;
+    if (drain->left == 0 && before == 0)
         stop(drain, true);
-    else if (is_over && drain->state == DRAIN_ENDING)
-        stop(drain, false);
-    else if (is_over && !drain->was_empty)
-        begin_ending(drain);
+    else if (drain->left > 0 && drain->deadline_ms > 0 && now_ms >= drain->deadline_ms)
+        deadline_is_over(drain);
     else if (now_ms >= drain->told_ms + PROGRESS_INTERVAL_MS)
         tell_progress(drain);
 }
@@ -219,7 +227,8 @@ int drain_begin(struct drain *drain, uint32_t deadline_s, const struct turn_alte
         alternates_of_settings(drain->config.settings, &drain->alternates);
     drain->deadline_ms = deadline_s > 0 ? clock_monotonic_ms() + (uint64_t)deadline_s * 1000 : 0;
     drain->state = DRAIN_WAITING;
-    drain->was_empty = false;
+    drain->deadline_wall_s = deadline_s > 0 ? clock_wall_s() + deadline_s : 0;
+    drain->left = UINT64_MAX;
     turn_server_drain(drain->config.server, &drain->alternates);
     event_add(drain->look, &look_interval);
     tell_begin(drain);

@@ -268,6 +268,23 @@ static void a_worker_that_reports_nothing_is_not_waited_for_long(void **state)
     assert_non_null(strstr(fake.log, "workers have not reported"));
 }
 
+static void workers_that_go_on_reporting_are_waited_for(void **state)
+{
+    (void)state;
+    assert_int_equal(drain_begin(drain, 10, NULL), 0);
+    pass_s(10);
+    fake.usage.allocations = 0;
+    for (unsigned left = 30; left > 0; left--) {
+        fake.usage.pending_removals = left;
+        pass_s(DRAIN_GRACE_MS / 1000 - 1);
+    }
+    assert_int_equal(fake.stops, 0);
+    fake.usage.pending_removals = 0;
+    go_on(2);
+    assert_int_equal(fake.stops, 1);
+    assert_non_null(strstr(fake.log, "drained: no allocation is left"));
+}
+
 static void another_drain_takes_the_place_of_the_first(void **state)
 {
     struct turn_alternates other = {};
@@ -370,6 +387,7 @@ int main(void)
         CASE(an_allocation_between_two_looks_counts),
         CASE(at_the_deadline_what_is_left_is_ended),
         CASE(a_worker_that_reports_nothing_is_not_waited_for_long),
+        CASE(workers_that_go_on_reporting_are_waited_for),
         CASE(another_drain_takes_the_place_of_the_first),
         CASE(a_drain_begins_with_the_settings_of_its_time),
         CASE(progress_is_told_now_and_then),
