@@ -14,7 +14,7 @@ UNIT_PACKAGES=(libcmocka-dev python3 git iproute2)
 LINT_PACKAGES=(shellcheck clang-format mandoc)
 # shellcheck disable=SC2034
 INTEGRATION_PACKAGES=(nftables iputils-ping openssl python3-pytest python3-pytest-xdist python3-scapy python3-aioice
-    python3-aiortc testssl.sh python3-prometheus-client prometheus tmux)
+    python3-aiortc testssl.sh python3-prometheus-client prometheus systemd tmux)
 # shellcheck disable=SC2034
 BROWSER_PACKAGES=(chromium libnss3-tools nodejs npm)
 

@@ -17,6 +17,7 @@
 #include "control/settings.h"
 #include "control/sizing.h"
 #include "control/statistics.h"
+#include "control/status_line.h"
 #include "control/stream_server.h"
 #include "control/summary.h"
 #include "control/tcp_relay.h"
@@ -34,7 +35,6 @@
 #include "platform/xdp_filter.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -76,6 +76,7 @@ struct relay {
     struct monitor *monitor;
     struct questions *questions;
     struct statistics statistics;
+    struct status_line status;
 };
 
 // The twin of a device comes when the device is open, and is asked about then.
@@ -237,17 +238,14 @@ static int start_workers(struct relay *relay)
     return error;
 }
 
-static void tell_service_manager(const struct relay *relay)
+static void tell_service_manager(struct relay *relay)
 {
     struct drain_view view;
-    char status[DRAIN_TEXT_LEN];
+    char drain[DRAIN_TEXT_LEN], status[STATUS_LINE_LEN];
 
     drain_get_view(relay->drain, &view);
-    if (view.is_draining)
-        drain_format(&view, status);
-    else
-        snprintf(status, sizeof(status), "%" PRIu32 " allocations", view.allocations);
-    service_manager_alive(status);
+    status_line_write(&relay->status, clock_monotonic_ms(), status);
+    service_manager_alive(view.is_draining ? drain_format(&view, drain) : status);
 }
 
 static void every_second(void *context)
@@ -439,6 +437,7 @@ static struct metrics_sources sources_of(const struct relay *relay)
         .streams = relay->streams,
         .tcp_relay = relay->tcp_relay,
         .tls = relay->tls,
+        .reload = relay->reload,
         .watchdog = relay->watchdog,
         .drain = relay->drain,
     };
@@ -583,6 +582,11 @@ static int run(struct relay *relay)
                         clock_monotonic_ms());
         relay->statistics.streams = relay->streams;
         relay->statistics.tcp_relay = relay->tcp_relay;
+        relay->status = (struct status_line){.plane = relay->plane,
+                                             .server = relay->turn.server,
+                                             .watchdog = relay->watchdog,
+                                             .reload = relay->reload};
+        status_line_init(&relay->status, clock_monotonic_ms());
         service_manager_ready();
         error = loop_run(relay->loop);
         service_manager_stopping();

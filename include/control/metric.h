@@ -150,6 +150,10 @@ enum metric_type {
       "connections bound by their client, too late, or never")                                                         \
     X(CERTIFICATE_EXPIRY, "turnpike_certificate_expiry_timestamp_seconds", GAUGE, "seconds", "",                       \
       "when the first of the certificates in use expires")                                                             \
+    X(RELOADS, "turnpike_reloads", COUNTER, "", "result",                                                              \
+      "times that the configuration was read anew: taken, or refused for what is wrong with it")                       \
+    X(CONFIG_TAKEN, "turnpike_config_last_taken_timestamp_seconds", GAUGE, "seconds", "",                              \
+      "when the configuration in force was read: at the start, or by the last reload that was taken")                  \
     X(PROCESS_CPU, "process_cpu_seconds", COUNTER, "seconds", "", "CPU time of all threads, user and system")          \
     X(PROCESS_RESIDENT, "process_resident_memory_bytes", GAUGE, "bytes", "", "resident memory")                        \
     X(PROCESS_VIRTUAL, "process_virtual_memory_bytes", GAUGE, "bytes", "", "virtual memory")                           \

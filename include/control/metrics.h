@@ -10,6 +10,7 @@
 struct drain;
 struct next_hops;
 struct ports;
+struct reload;
 struct stream_server;
 struct tcp_relay;
 struct tls_contexts;
@@ -24,6 +25,7 @@ struct metrics_sources { // all borrowed
     const struct stream_server *streams; // NULL: there are none
     const struct tcp_relay *tcp_relay;   // NULL: TCP is not relayed
     struct tls_contexts *tls;
+    const struct reload *reload;
     const struct watchdog *watchdog;
     const struct drain *drain;
 };

@@ -10,6 +10,7 @@
 #include "platform/interface.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct reload;
 
@@ -27,10 +28,20 @@ int reload_create(const struct reload_config *config, struct reload **ret_reload
 // The workers have stopped.
 void reload_destroy(struct reload *reload);
 
+struct reload_history {
+    uint64_t taken_count;
+    uint64_t refused_count;
+    uint64_t taken_s; // wall clock, of the last that was taken, or of the start
+    bool last_was_refused;
+};
+
+const struct reload_history *reload_get_history(const struct reload *reload);
+
 // Whether every worker has what the last reload sent. Only then may the next one run.
 bool reload_is_ready(const struct reload *reload);
 
-// Read, check, put into force; logs what has changed and what waits for the next start, or what is
-// wrong, and then nothing has changed. There is room for two commands in each worker's ring. True:
-// the peer policy is another one, and what it denies is to be removed by turn_server_revoke().
+// Read, check, put into force, with a word to the service manager before and after; logs what has
+// changed and what waits for the next start, or what is wrong, and then nothing has changed. There
+// is room for two commands in each worker's ring. True: the peer policy is another one, and what it
+// denies is to be removed by turn_server_revoke().
 bool reload_run(struct reload *reload);

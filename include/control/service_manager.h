@@ -8,5 +8,7 @@ void service_manager_ready(void);
 // Lives: told more often than WatchdogSec= asks for, from the control thread, so that silence means that it is stuck.
 // status: a line for people, as 'systemctl status' shows it.
 void service_manager_alive(const char *status);
+// Takes the configuration anew, until it is ready again.
+void service_manager_reloading(void);
 // Will end.
 void service_manager_stopping(void);

@@ -6,6 +6,7 @@
 #include "control/drain.h"
 #include "control/next_hop.h"
 #include "control/process_usage.h"
+#include "control/reload.h"
 #include "control/stream_server.h"
 #include "control/tcp_relay.h"
 #include "control/tls_contexts.h"
@@ -463,6 +464,16 @@ static void write_real(const struct metric_page *page, enum metric metric, doubl
     metric_sample_real(page, metric, "", value);
 }
 
+static void write_reloads(const struct reload *reload, const struct metric_page *page)
+{
+    const struct reload_history *history = reload_get_history(reload);
+
+    metric_head(page, METRIC_RELOADS);
+    metric_sample(page, METRIC_RELOADS, "result=\"taken\"", history->taken_count);
+    metric_sample(page, METRIC_RELOADS, "result=\"refused\"", history->refused_count);
+    metric_add(page, METRIC_CONFIG_TAKEN, history->taken_s);
+}
+
 static void write_process(const struct metric_page *page)
 {
     struct process_usage usage;
@@ -501,6 +512,7 @@ void metrics_write(const struct metrics_sources *sources, const struct metric_pa
         write_rows(page, tcp_relay_rows, ROW_COUNT(tcp_relay_rows),
                    tcp_relay_counters(sources->tcp_relay));
     write_certificates(sources->tls, page);
+    write_reloads(sources->reload, page);
     write_process(page);
     metric_page_end(page);
 }

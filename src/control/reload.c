@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "control/log_settings.h"
+#include "control/service_manager.h"
 #include "control/settings_change.h"
 #include "control/sizing.h"
 
@@ -21,6 +22,7 @@ struct reload {
     uint32_t policies_sent;
     uint64_t key_since_ms; // of the nonce key
     bool serves_tls;       // there are listeners for it
+    struct reload_history history;
 };
 
 // What a reload is made of, before anything is touched.
@@ -49,6 +51,7 @@ int reload_create(const struct reload_config *config, struct reload **ret_reload
     reload->policy = config->plane->config.stateless;
     reload->key_since_ms = clock_monotonic_ms();
     reload->serves_tls = config->settings->certificates.count > 0;
+    reload->history.taken_s = clock_wall_s();
     settings_bounds_take(config->settings, &reload->bounds);
     *ret_reload = reload;
     return 0;
@@ -58,6 +61,11 @@ void reload_destroy(struct reload *reload)
 {
     OPENSSL_cleanse(reload, sizeof(*reload));
     free(reload);
+}
+
+const struct reload_history *reload_get_history(const struct reload *reload)
+{
+    return &reload->history;
 }
 
 bool reload_is_ready(const struct reload *reload)
@@ -231,28 +239,44 @@ static void log_outcome(const struct outcome *outcome)
                     outcome->taken_count, outcome->left_count);
 }
 
+static void refuse(struct reload *reload)
+{
+    reload->history.refused_count++;
+    reload->history.last_was_refused = true;
+    log_message(LOG_LEVEL_ERROR, "reload_refused",
+                "%s is not good: nothing has changed, and the configuration in force stays so",
+                reload->config.path);
+}
+
+static void take(struct reload *reload, struct draft *draft, struct outcome *outcome)
+{
+    settings_change_walk(&reload->bounds, reload->config.settings, &draft->settings, log_change,
+                         outcome);
+    put_into_force(reload, draft, outcome);
+    reload->history.taken_count++;
+    reload->history.taken_s = clock_wall_s();
+    reload->history.last_was_refused = false;
+    log_outcome(outcome);
+}
+
 bool reload_run(struct reload *reload)
 {
-    const struct settings *in_force = reload->config.settings;
     struct outcome outcome = {};
     struct draft draft = {};
-    int error = read_settings(reload, &draft.settings);
+    int error;
 
+    service_manager_reloading();
+    error = read_settings(reload, &draft.settings);
     if (!error)
         error = make_draft(reload, &draft);
     // The last that can fail, and what it takes it keeps.
     if (!error)
         error = take_certificates(reload, &draft.settings);
-    if (error) {
-        log_message(LOG_LEVEL_ERROR, "reload_refused",
-                    "%s is not good: nothing has changed, and the configuration in force stays so",
-                    reload->config.path);
-        draft_done(&draft);
-        return false;
-    }
-    settings_change_walk(&reload->bounds, in_force, &draft.settings, log_change, &outcome);
-    put_into_force(reload, &draft, &outcome);
-    log_outcome(&outcome);
+    if (error)
+        refuse(reload);
+    else
+        take(reload, &draft, &outcome);
     draft_done(&draft);
+    service_manager_ready();
     return outcome.peers_changed;
 }

@@ -15,8 +15,11 @@
 
 #define RESERVED_PORTS_PATH "/proc/sys/net/ipv4/ip_local_reserved_ports"
 
+// Where a service has no other place to write to, its manager names one.
+#define RUNTIME_PATH "/run"
+
 // Of one interface in one network namespace.
-#define NOTE_PATH_LEN 64
+#define NOTE_PATH_LEN 256
 
 struct reserved_ports {
     struct port_set added;
@@ -140,12 +143,13 @@ static int write_set(const char *path, int flags, char *text, const struct port_
 
 static void make_note_path(const char *interface, char *ret_path)
 {
+    const char *directory = getenv("RUNTIME_DIRECTORY");
     struct stat network;
 
     if (stat("/proc/self/ns/net", &network) < 0)
         network.st_ino = 0;
-    snprintf(ret_path, NOTE_PATH_LEN, "/run/turnpike-ports-%lu-%s", (unsigned long)network.st_ino,
-             interface);
+    snprintf(ret_path, NOTE_PATH_LEN, "%s/turnpike-ports-%lu-%s",
+             directory ? directory : RUNTIME_PATH, (unsigned long)network.st_ino, interface);
 }
 
 // What others have reserved; what a killed relay left is not theirs.

@@ -37,6 +37,7 @@ enum operation {
     OPERATION_NOISE,
     OPERATION_TAMPER,
     OPERATION_WALK,
+    OPERATION_RELOAD,
     // Of a server with TCP allocations only.
     OPERATION_CONNECT,
     OPERATION_CONNECTION_BIND,
@@ -54,17 +55,18 @@ struct user {
     const char *quota_name;
     uint64_t expires_s; // of a REST user; 0: configured, or nobody
     bool unknown;       // no password helps
+    bool is_stable;     // known after every reload
 };
 
 static const struct user users[] = {
-    {"alice", "wonder", "alice", 0, false},
-    {"bob", "builder", "bob", 0, false},
-    {"4000000000:carol", "new", "carol", 4000000000, false},
-    {"1700000500:carol", "old", "carol", 1700000500, false}, // runs out while we look
-    {"1699999999:dave", "new", "dave", 1699999999, false},   // has run out
-    {"4000000000", "old", "4000000000", 4000000000, false},
-    {"alice", "wrong", "alice", 0, true},
-    {"mallory", "wonder", "mallory", 0, true},
+    {"alice", "wonder", "alice", 0, false, true},
+    {"bob", "builder", "bob", 0, false, false},
+    {"4000000000:carol", "new", "carol", 4000000000, false, true},
+    {"1700000500:carol", "old", "carol", 1700000500, false, false}, // runs out while we look
+    {"1699999999:dave", "new", "dave", 1699999999, false, true},    // has run out
+    {"4000000000", "old", "4000000000", 4000000000, false, false},
+    {"alice", "wrong", "alice", 0, true, false},
+    {"mallory", "wonder", "mallory", 0, true, false},
 };
 #define USERS (sizeof(users) / sizeof(users[0]))
 
@@ -158,7 +160,9 @@ struct run {
     struct input input;
     struct turn_config config;
     struct turn_server *server;
-    struct peer_policy *policy;
+    struct peer_policy *policies[2]; // the second denies more
+    bool has_few_users;
+    bool denies_more;
     struct turn_time now;
     struct turn_output output;
     struct plane plane;
@@ -204,17 +208,23 @@ static void fill_seeded(void *context, void *bytes, size_t len)
     }
 }
 
-static const struct credentials *shared_credentials(void)
+static struct credentials *make_credentials(bool few)
 {
-    static struct credentials *credentials;
-    if (credentials != NULL)
-        return credentials;
+    struct credentials *credentials;
     REQUIRE(credentials_create(REALM, &credentials) == 0);
     REQUIRE(credentials_add_user(credentials, "alice", "wonder") == 0);
-    REQUIRE(credentials_add_user(credentials, "bob", "builder") == 0);
+    REQUIRE(few || credentials_add_user(credentials, "bob", "builder") == 0);
     REQUIRE(credentials_add_rest_secret(credentials, span_of("new")) == 0);
-    REQUIRE(credentials_add_rest_secret(credentials, span_of("old")) == 0);
+    REQUIRE(few || credentials_add_rest_secret(credentials, span_of("old")) == 0);
     return credentials;
+}
+
+static const struct credentials *shared_credentials(bool few)
+{
+    static struct credentials *credentials[2];
+    if (credentials[few] == NULL)
+        credentials[few] = make_credentials(few);
+    return credentials[few];
 }
 
 // Ports on both sides of the border between two workers' slices, pairs cut at a range's ends.
@@ -284,26 +294,44 @@ static void choose_config(struct run *run, uint8_t choice)
         .worker_count = (choice & 32) ? 1 : 2,
         .allow_tcp_relay = choice & 128,
         .tcp_listener = {.listen = kernel_listen, .context = run},
-        .credentials = shared_credentials(),
+        .credentials = shared_credentials(false),
         .random = {.fill = fill_seeded, .context = &run->random_state},
     };
     choose_relays(config, choice);
     run->client_count = (choice & 64) ? 2 : CLIENTS; // few get deep, many get wide
 }
 
-static void start(struct run *run)
+// Whom only the second policy denies.
+static const char *const denied_later[] = {"8.8.8.8", "2600::2"};
+
+static bool is_denied_later(const struct ip_address *peer)
 {
+    struct ip_address first = ip(denied_later[0]), second = ip(denied_later[1]);
+    return ip_address_equal(peer, &first) || ip_address_equal(peer, &second);
+}
+
+static struct peer_policy *make_policy(const struct run *run, bool denies_more)
+{
+    const struct ip_prefix denied[] = {{ip(denied_later[0]), 32}, {ip(denied_later[1]), 128}};
     struct ip_address own = ip("9.9.9.9");
-    choose_config(run, take(&run->input));
-    REQUIRE(peer_policy_create(NULL, 0, NULL, 0, &run->policy) == 0);
-    REQUIRE(peer_policy_add_own(run->policy, &own) == 0);
+    struct peer_policy *policy;
+    REQUIRE(peer_policy_create(NULL, 0, denied, denies_more ? 2 : 0, &policy) == 0);
+    REQUIRE(peer_policy_add_own(policy, &own) == 0);
     for (uint16_t i = 0; i < run->config.relay_count; i++) {
         const struct turn_relay *relay = &run->config.relays[i];
-        REQUIRE(peer_policy_add_own(run->policy, &relay->local) == 0);
-        REQUIRE(peer_policy_add_relay(run->policy, &relay->advertised, relay->min_port,
+        REQUIRE(peer_policy_add_own(policy, &relay->local) == 0);
+        REQUIRE(peer_policy_add_relay(policy, &relay->advertised, relay->min_port,
                                       relay->max_port) == 0);
     }
-    run->config.peer_policy = run->policy;
+    return policy;
+}
+
+static void start(struct run *run)
+{
+    choose_config(run, take(&run->input));
+    for (unsigned i = 0; i < 2; i++)
+        run->policies[i] = make_policy(run, i == 1);
+    run->config.peer_policy = run->policies[0];
     run->now = (struct turn_time){.monotonic_ms = START_MS, .wall_s = WALL_S};
     model_init(&run->model, &run->config);
     run->model.now_ms = START_MS;
@@ -544,7 +572,7 @@ static unsigned judge_sender(struct run *run, const struct sender *sender,
     bool is_own = allocation != NULL && strcmp(allocation->username, user->username) == 0;
     if (sender->foreign_nonce)
         return 438;
-    if (sender->foreign_realm || user->unknown)
+    if (sender->foreign_realm || user->unknown || (run->has_few_users && !user->is_stable))
         return 401;
     if (user->expires_s == 0)
         return 0;
@@ -654,7 +682,7 @@ static void plane_apply(const struct run *run, struct plane *plane,
         break;
     case TURN_COMMAND_INSTALL_PERMISSION:
         REQUIRE(plane_find_permission(at, &command->permission) < 0);
-        REQUIRE(at->permission_count < run->config.limits.permissions_per_allocation);
+        REQUIRE(at->permission_count < MODEL_PERMISSIONS);
         at->permissions[at->permission_count++] = command->permission;
         break;
     case TURN_COMMAND_REMOVE_PERMISSION:
@@ -664,7 +692,7 @@ static void plane_apply(const struct run *run, struct plane *plane,
         break;
     case TURN_COMMAND_INSTALL_CHANNEL:
         REQUIRE(plane_find_channel(at, command->channel.number) < 0);
-        REQUIRE(at->channel_count < run->config.limits.channels_per_allocation);
+        REQUIRE(at->channel_count < MODEL_CHANNELS);
         at->channels[at->channel_count++] = (struct model_channel){
             .number = command->channel.number, .peer = command->channel.peer};
         break;
@@ -954,6 +982,16 @@ static bool is_owner(struct run *run, const struct model_request *request)
     return allocation != NULL && strcmp(allocation->username, request->username) == 0;
 }
 
+// By the policy of this moment, also when it is sent again.
+static void judge_peers(const struct run *run, struct model_request *request)
+{
+    for (unsigned i = 0; i < request->peer_count; i++) {
+        struct model_peer *peer = &request->peers[i];
+        if (is_denied_later(&peer->address.ip))
+            peer->ip_allowed = peer->address_allowed = !run->denies_more;
+    }
+}
+
 static void send_request(struct run *run, const struct sender *sender,
                          const struct model_request *request)
 {
@@ -1173,6 +1211,7 @@ static void operate_request(struct run *run, enum operation operation)
     sent->request.quota_name = users[sent->sender.user].quota_name;
     sent->request.algorithm = algorithm_of(sent->sender.style);
     sent->valid = true;
+    judge_peers(run, &sent->request);
     send_request(run, &sent->sender, &sent->request);
 }
 
@@ -1183,6 +1222,7 @@ static void operate_retransmit(struct run *run)
         return;
     run->last.sender.worker = run->last.request.worker =
         (uint16_t)(take(&run->input) % run->config.worker_count);
+    judge_peers(run, &run->last.request);
     send_request(run, &run->last.sender, &run->last.request);
 }
 
@@ -1409,6 +1449,62 @@ static void operate_walk(struct run *run)
     require_same_installed(run, &told);
 }
 
+// Other limits, below and above what is in use; those that tables are sized by stay.
+static void reload_limits(struct run *run, uint8_t choice)
+{
+    const struct turn_limits *room = &run->model.room;
+    struct turn_limits *limits = &run->config.limits;
+    limits->allocations = room->allocations - (choice & 1);
+    limits->allocations_per_user = (choice >> 1) % 4;
+    limits->permissions_per_allocation = 1 + (choice >> 3) % 5;
+    limits->channels_per_allocation = 1 + (choice >> 5) % 3;
+    limits->default_lifetime_s = choice & 0x40 ? 600 : 900;
+    limits->max_lifetime_s = choice & 0x80 ? 3600 : 1800;
+    limits->tcp_connections = room->tcp_connections - (choice & 1) * 2;
+    limits->tcp_connections_per_allocation = 1 + (choice >> 6);
+    turn_server_set_limits(run->server, limits);
+}
+
+// What the new policy denies is gone when the walk is over; a Connect under way is answered.
+static void revoke(struct run *run)
+{
+    uint64_t cursor = 0;
+    bool more = true;
+    while (more) {
+        more = turn_server_revoke(run->server, &cursor, &run->output);
+        if (run->output.response_len != 0) {
+            const struct waiting *waiting = require_late_response(run, 403);
+            const struct model_connection *connection =
+                model_find_connection(&run->model, waiting->connection);
+            REQUIRE(connection != NULL && connection->state == MODEL_CONNECTING);
+            REQUIRE(run->denies_more && is_denied_later(&connection->peer.ip));
+        }
+        plane_apply_output(run, &run->plane);
+    }
+    if (run->denies_more)
+        model_revoke(&run->model, is_denied_later);
+}
+
+// Users, secrets, limits, peer policy and nonce key, as control/reload.c has them.
+static void operate_reload(struct run *run)
+{
+    uint8_t choice = take(&run->input);
+    struct nonce_policy *nonce = &run->config.stateless.nonce;
+    reload_limits(run, take(&run->input));
+    run->has_few_users = choice & 1;
+    run->denies_more = choice & 2;
+    run->config.credentials = shared_credentials(run->has_few_users);
+    run->config.peer_policy = run->policies[run->denies_more];
+    turn_server_set_access(run->server, run->config.credentials, run->config.peer_policy);
+    if (choice & 4) {
+        nonce->previous = nonce->current;
+        nonce->current.mac.k[1]++;
+        nonce->current.id++;
+    }
+    turn_server_set_stateless(run->server, &run->config.stateless);
+    revoke(run);
+}
+
 // Up to three minutes most often; now and then half an hour or so.
 static uint64_t choose_seconds(uint8_t choice)
 {
@@ -1432,7 +1528,8 @@ static void operate(struct run *run)
         [58] = OPERATION_DISCONNECT,
         [59] = OPERATION_NOISE,
         [60 ... 61] = OPERATION_TAMPER,
-        [62 ... 63] = OPERATION_WALK,
+        [62] = OPERATION_WALK,
+        [63] = OPERATION_RELOAD,
     };
     static const uint8_t tcp_operations[32] = {
         [0 ... 8] = OPERATION_CONNECT,     [9 ... 15] = OPERATION_CONNECTION_BIND,
@@ -1495,8 +1592,11 @@ static void operate(struct run *run)
     case OPERATION_TAMPER:
         operate_tamper(run);
         break;
-    default:
+    case OPERATION_WALK:
         operate_walk(run);
+        break;
+    default:
+        operate_reload(run);
         break;
     }
     require_same(run);
@@ -1528,6 +1628,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         operate(&run);
     finish(&run);
     turn_server_destroy(run.server);
-    peer_policy_destroy(run.policy);
+    for (unsigned i = 0; i < 2; i++)
+        peer_policy_destroy(run.policies[i]);
     return 0;
 }

@@ -14,6 +14,7 @@ void model_init(struct model *model, const struct turn_config *config)
 {
     memset(model, 0, sizeof(*model));
     model->config = config;
+    model->room = config->limits;
 }
 
 // What starts now and lasts n seconds ends with the second that is n whole ones away.
@@ -375,7 +376,7 @@ static unsigned judge_allocate(struct model *model, const struct model_request *
         return 486;
     if (count_allocations(model, -1) >= limits->allocations)
         return 508;
-    if (pair && (count_reservations(model) >= limits->allocations ||
+    if (pair && (count_reservations(model) >= model->room.allocations ||
                  (limits->allocations_per_user != 0 &&
                   count_held(model, request->quota_name, true) >= limits->allocations_per_user)))
         return 508;
@@ -420,14 +421,16 @@ static bool has_permission(const struct model_allocation *allocation, const stru
     return false;
 }
 
-// Does the allocation, and its worker, hold so many permissions more?
+// Does the allocation, and its worker, hold so many permissions more? What it has it keeps,
+// whatever the limit is now.
 static bool permissions_fit(const struct model *model, const struct model_allocation *allocation,
                             unsigned more)
 {
     const struct turn_limits *limits = &model->config->limits;
-    return count_permissions(allocation) + more <= limits->permissions_per_allocation &&
-           count_worker(model, allocation->worker, count_permissions) + more <=
-               limits->permissions_per_worker;
+    return more == 0 ||
+           (count_permissions(allocation) + more <= limits->permissions_per_allocation &&
+            count_worker(model, allocation->worker, count_permissions) + more <=
+                limits->permissions_per_worker);
 }
 
 // Section 10.2.
@@ -824,7 +827,7 @@ static void follow_allocate(struct model *model, const struct model_request *req
         bool tcp = request->transport.value == 6;
         REQUIRE(output->command_count == (tcp ? 0 : 1));
         uint32_t id = tcp ? model->kernel.allocation : output->commands[0].allocation;
-        REQUIRE(id < model->config->limits.allocations);
+        REQUIRE(id < model->room.allocations);
         for (unsigned i = 0; i < MODEL_ALLOCATIONS; i++)
             REQUIRE(!in_use(&model->allocations[i]) || model->allocations[i].id != id);
         allocation = free_place(model);
@@ -1144,6 +1147,21 @@ void model_disconnect(struct model *model, const struct five_tuple *five_tuple)
         remove_whole(model, allocation);
     if (connection != NULL)
         connection->state = MODEL_NO_CONNECTION;
+}
+
+void model_revoke(struct model *model, bool (*is_denied)(const struct ip_address *peer))
+{
+    for (unsigned i = 0; i < MODEL_ALLOCATIONS; i++) {
+        struct model_allocation *allocation = &model->allocations[i];
+        for (unsigned j = 0; j < MODEL_PERMISSIONS; j++)
+            allocation->permissions[j].used &= !is_denied(&allocation->permissions[j].peer);
+        for (unsigned j = 0; j < MODEL_CHANNELS; j++)
+            allocation->channels[j].used &= !is_denied(&allocation->channels[j].peer.ip);
+    }
+    for (unsigned i = 0; i < MODEL_CONNECTIONS; i++) {
+        if (is_denied(&model->connections[i].peer.ip))
+            model->connections[i].state = MODEL_NO_CONNECTION;
+    }
 }
 
 void model_acknowledge(struct model *model, uint32_t id, unsigned slot)

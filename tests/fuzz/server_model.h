@@ -145,7 +145,8 @@ struct model_kernel {
 };
 
 struct model {
-    const struct turn_config *config;
+    const struct turn_config *config; // its limits may change
+    struct turn_limits room;          // those of the start
     uint64_t now_ms;
     struct model_kernel kernel;
     struct model_connection connections[MODEL_CONNECTIONS];
@@ -184,6 +185,8 @@ void model_accept(struct model *model, uint32_t allocation, uint32_t connection,
                   const struct transport_address *peer);
 
 void model_disconnect(struct model *model, const struct five_tuple *five_tuple);
+// Another peer policy: all that has to do with such peers goes.
+void model_revoke(struct model *model, bool (*is_denied)(const struct ip_address *peer));
 // An acknowledgement of a removal; slot 0 or 1: of that relayed address, 2: of the allocation.
 void model_acknowledge(struct model *model, uint32_t id, unsigned slot);
 

@@ -2,12 +2,13 @@
 """Relays of other settings: no room, a worker that is not to be stuck, a service manager, metrics elsewhere or nowhere."""
 
 import socket
+import time
 
 import pytest
 
 from client import Client
 from monitor import METRICS_PORT, ask
-from relay import Relay
+from relay import Relay, render_config
 from stuck import stopped, wait_for_end, worker_threads
 
 EXIT_STUCK = 70
@@ -40,15 +41,26 @@ def test_a_service_manager_is_told(lab, tmp_path):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(path))
         manager.settimeout(10)
-        relay = Relay(lab, tmp_path)
+        relay = Relay(lab, tmp_path, under=("env", "--default-signal=HUP"))
         relay.launch(manager=path)
+
+        def hear(beginning):
+            while not (heard := manager.recv(256)).startswith(beginning):
+                assert heard.startswith(b"WATCHDOG=1\nSTATUS=0 allocations; relays "), heard
+            return heard
+
         assert manager.recv(256) == b"READY=1"
         for _ in range(2):
-            assert manager.recv(256) == b"WATCHDOG=1\nSTATUS=0 allocations"
+            assert hear(b"WATCHDOG=1")
+        for is_good in (True, False):
+            relay.config.write_text(render_config(relay.settings) if is_good else "")
+            before_us = time.monotonic_ns() // 1000
+            assert relay.reload() is is_good
+            heard = hear(b"RELOADING=1\nMONOTONIC_USEC=")
+            assert before_us <= int(heard.partition(b"USEC=")[2]) <= time.monotonic_ns() // 1000
+            assert hear(b"READY=1")
         assert relay.stop() == 0
-        heard = b""
-        while heard != b"STOPPING=1":
-            heard = manager.recv(256)
+        assert hear(b"STOPPING=1")
 
 
 def test_a_port_that_is_taken_is_named(lab, tmp_path):

@@ -5,6 +5,7 @@
 #include "control/metrics.h"
 
 #include "control/next_hop.h"
+#include "control/reload.h"
 #include "control/stream_server.h"
 #include "control/tcp_relay.h"
 #include "control/tls_contexts.h"
@@ -124,6 +125,15 @@ uint64_t tls_contexts_expires_s(struct tls_contexts *contexts)
 {
     (void)contexts;
     return expires_s;
+}
+
+const struct reload_history *reload_get_history(const struct reload *reload)
+{
+    static const struct reload_history history = {
+        .taken_count = 912001, .refused_count = 912002, .taken_s = 1700000000};
+
+    (void)reload;
+    return &history;
 }
 
 unsigned ports_device_count(const struct ports *ports)
@@ -321,6 +331,9 @@ static void what_is_in_use_is_there(void **state)
     assert_line(fixture, "turnpike_ring_entries{ring=\"b\",worker=\"1\"} 908011");
     assert_line(fixture, "turnpike_ring_capacity{ring=\"a\",worker=\"0\"} 909000");
     assert_null(strstr(fixture->text, "ring=\"e\""));
+    assert_line(fixture, "turnpike_reloads_total{result=\"taken\"} 912001");
+    assert_line(fixture, "turnpike_reloads_total{result=\"refused\"} 912002");
+    assert_line(fixture, "turnpike_config_last_taken_timestamp_seconds 1700000000");
 }
 
 static void every_count_of_a_port_is_there_once(void **state)

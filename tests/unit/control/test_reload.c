@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "control/log_settings.h"
+#include "control/service_manager.h"
 #include "tls_fixture.h"
 
 #include <setjmp.h>
@@ -19,9 +20,11 @@
 
 static struct {
     uint64_t now_ms;
+    uint64_t wall_s;
     struct command commands[64];
     unsigned command_count;
     int level;
+    char told[16]; // the service manager: r(eloading), R(eady)
 } fake;
 
 static struct settings settings;
@@ -38,7 +41,17 @@ uint64_t clock_monotonic_ms(void)
 
 uint64_t clock_wall_s(void)
 {
-    return (uint64_t)time(NULL);
+    return fake.wall_s;
+}
+
+void service_manager_reloading(void)
+{
+    strcat(fake.told, "r");
+}
+
+void service_manager_ready(void)
+{
+    strcat(fake.told, "R");
 }
 
 void log_settings_apply(const struct settings_log *log)
@@ -117,6 +130,7 @@ static void start(const char *text)
     memset(&fake, 0, sizeof(fake));
     memset(&plane, 0, sizeof(plane));
     fake.now_ms = 1000000;
+    fake.wall_s = (uint64_t)time(NULL);
     snprintf(path, sizeof(path), "%s", tls_fixture_path("turnpike.conf"));
     tls_fixture_write_text("turnpike.conf", text);
     assert_int_equal(settings_load(path, stderr, &settings), 0);
@@ -167,6 +181,7 @@ static bool run(const char *text)
 {
     tls_fixture_write_text("turnpike.conf", text);
     fake.command_count = 0;
+    fake.told[0] = '\0';
     return reload_run(reload);
 }
 
@@ -290,6 +305,34 @@ static void only_another_peer_policy_asks_for_revoking(void **state)
     assert_true(run(good("")));
 }
 
+static void the_service_manager_hears_of_it_however_it_ends(void **state)
+{
+    (void)state;
+    run(good(""));
+    assert_string_equal(fake.told, "rR");
+    run("x");
+    assert_string_equal(fake.told, "rR");
+}
+
+static void what_became_of_reloads_is_counted(void **state)
+{
+    const struct reload_history *history = reload_get_history(reload);
+    uint64_t started_s = fake.wall_s;
+
+    (void)state;
+    assert_int_equal(history->taken_s, started_s);
+    fake.wall_s += 60;
+    run("x");
+    run("x");
+    assert_int_equal(history->refused_count, 2);
+    assert_int_equal(history->taken_s, started_s);
+    assert_true(history->last_was_refused);
+    run(good(""));
+    assert_int_equal(history->taken_count, 1);
+    assert_int_equal(history->taken_s, started_s + 60);
+    assert_false(history->last_was_refused);
+}
+
 static void every_worker_is_told_of_a_new_realm(void **state)
 {
     (void)state;
@@ -359,6 +402,8 @@ int main(void)
         TEST(what_waits_for_a_start_is_named_and_the_rest_is_in_force),
         TEST(a_file_that_is_as_it_was_is_said_to_be),
         TEST(only_another_peer_policy_asks_for_revoking),
+        TEST(the_service_manager_hears_of_it_however_it_ends),
+        TEST(what_became_of_reloads_is_counted),
         TEST(every_worker_is_told_of_a_new_realm),
         TEST(workers_are_told_of_rates_only_when_they_change),
         TEST(it_is_not_ready_before_every_worker_has_the_last_policy),

@@ -2,6 +2,7 @@
 // Claims about what a service manager hears, at a socket as systemd's.
 #include "control/service_manager.h"
 
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,6 +11,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -57,12 +59,33 @@ static void the_manager_is_told_of_a_relays_life(void **state)
     assert_heard(fd, "STOPPING=1");
 }
 
+static uint64_t now_us(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+// Or a manager that has asked for it a moment ago would wait for another answer.
+static void a_reload_is_no_older_than_the_signal_for_it(void **state)
+{
+    uint64_t before_us = now_us(), told_us = 0;
+    char text[256] = "";
+
+    service_manager_reloading();
+    assert_true(recv(*(int *)*state, text, sizeof(text) - 1, MSG_DONTWAIT) >= 0);
+    assert_int_equal(sscanf(text, "RELOADING=1\nMONOTONIC_USEC=%" SCNu64, &told_us), 1);
+    assert_true(told_us >= before_us && told_us <= now_us());
+}
+
 static void without_a_manager_nobody_is_told(void **state)
 {
     (void)state;
     unsetenv("NOTIFY_SOCKET");
     service_manager_ready();
     service_manager_alive("");
+    service_manager_reloading();
     service_manager_stopping();
 }
 
@@ -70,6 +93,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_manager_is_told_of_a_relays_life, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_reload_is_no_older_than_the_signal_for_it, set_up,
+                                        tear_down),
         cmocka_unit_test(without_a_manager_nobody_is_told),
     };
 
