@@ -249,7 +249,7 @@ def test_at_the_deadline_it_ends_what_is_left_in_order(lab, run, authority):
     relay = run(drain_to=ELSEWHERE, log={"level": "debug"}, **settings)
     context = authority.context()
     with contextlib.ExitStack() as stack:
-        clients = [stack.enter_context(Client(lab)) for _ in range(150)]
+        clients = [stack.enter_context(Client(lab)) for _ in range(80)]
         clients += [stack.enter_context(StreamClient(lab, context=context)) for _ in range(3)]
         for client in clients:
             client.allocate()
@@ -260,12 +260,12 @@ def test_at_the_deadline_it_ends_what_is_left_in_order(lab, run, authority):
         found = samples(ask(lab, "/metrics")[1])
         assert found["turnpike_draining"] == 1
         assert abs(found["turnpike_drain_deadline_timestamp_seconds"] - (time.time() + 3)) < 1.5
-        assert "154 allocations are left, for " in ask(lab, "/readyz")[1]
+        assert "84 allocations are left, for " in ask(lab, "/readyz")[1]
         assert ends_within(relay, 10) == 0
         assert 2.5 < time.monotonic() - began < 5
     log = relay.log()
-    assert "154 allocations are left at the deadline" in log
-    assert log.count(" allocation_ended ") >= 153
+    assert "84 allocations are left at the deadline" in log
+    assert log.count(" allocation_ended ") >= 83
     assert relay.in_use()["allocations"] == 0
 
 
