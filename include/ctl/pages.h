@@ -8,8 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-// Rows of a page: as many as fit into an answer of DPDK's telemetry whatever is in them.
-#define PAGES_ROWS 20
+// Rows of a page at most. The relay ends it earlier, where it does not fit into an answer.
+#define PAGES_ROWS 100
 
 struct pages {
     struct connection *connection;

@@ -8,7 +8,7 @@
 
 #define TOP_WORKERS_MAX     64
 #define TOP_DROPS_MAX       64
-#define TOP_ALLOCATIONS_MAX 50
+#define TOP_ALLOCATIONS_MAX 40 // as many as the relay tells
 
 struct top_status {
     uint64_t pid;

@@ -73,6 +73,18 @@ static const struct view allocations_view = {{
     {},
 }};
 
+static const struct view talkers_view = {{
+    {"session", "SESSION"},
+    {"user", "USER"},
+    {"client", "CLIENT"},
+    {"transport", "VIA"},
+    {"relayed", "RELAYED"},
+    {"age_seconds", "AGE"},
+    {"packets_per_second", "PACKETS"},
+    {"bits_per_second", "TRAFFIC"},
+    {},
+}};
+
 static const struct view users_view = {{
     {"user", "USER"},
     {"allocations", "ALLOCATIONS"},
@@ -338,6 +350,30 @@ static enum ctl_status confirm(const struct session *session, const char *user)
     return CTL_DONE;
 }
 
+// The relay ends as many as it has time for; whoever still wants more asks again. A relay that ends
+// none has none left to end, whatever it says.
+static enum ctl_status end_all(const struct session *session, const struct question *question)
+{
+    uint64_t sum = 0, killed, more;
+
+    do {
+        enum ctl_status status;
+        json_t *body;
+
+        status = ask(session, question, &body);
+        if (status != CTL_DONE)
+            return status;
+        killed = more = 0;
+        answer_number(body, "killed", &killed);
+        answer_number(body, "more", &more);
+        json_decref(body);
+        sum += killed;
+    } while (more > 0 && killed > 0);
+    fprintf(session->output,
+            session->line->json ? "{\"killed\": %" PRIu64 "}\n" : "%" PRIu64 " ended\n", sum);
+    return CTL_DONE;
+}
+
 static enum ctl_status end_allocations(const struct session *session)
 {
     const struct command_line *line = session->line;
@@ -349,7 +385,7 @@ static enum ctl_status end_allocations(const struct session *session)
     status = add(session, &question, key, line->user ? line->user : line->arguments[0]);
     if (status == CTL_DONE && line->user && !line->yes)
         status = confirm(session, line->user);
-    return status == CTL_DONE ? give_order(session, &question, "ended") : status;
+    return status == CTL_DONE ? end_all(session, &question) : status;
 }
 
 static enum ctl_status show_log(const struct session *session)
@@ -385,7 +421,7 @@ static enum ctl_status show_talkers(const struct session *session)
     question_init(&question, "/turnpike/top");
     if (session->line->limit > 0)
         question_add_number(&question, "limit", session->line->limit);
-    return show_rows(session, &question, "allocations", &allocations_view);
+    return show_rows(session, &question, "allocations", &talkers_view);
 }
 
 static enum ctl_status carry_out(const struct session *session)

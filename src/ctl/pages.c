@@ -4,6 +4,7 @@
 
 #include "ctl/answer.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 void pages_init(struct pages *pages, struct connection *connection, int timeout_ms,
@@ -38,7 +39,13 @@ static enum ctl_status ask(struct pages *pages, json_t **ret_body, struct proble
 static enum ctl_status turn_page(struct pages *pages, const json_t *body, struct problem *problem)
 {
     const char *next = answer_text(body, "next", "");
+    char text[24];
+    uint64_t number;
 
+    if (answer_number(body, "next", &number)) {
+        snprintf(text, sizeof(text), "%" PRIu64, number);
+        next = text;
+    }
     if (strlen(next) >= sizeof(pages->next) || (*next && strcmp(next, pages->next) == 0))
         return problem_set(problem, CTL_GARBLED, "the relay's pages lead nowhere");
     strcpy(pages->next, next);

@@ -169,7 +169,7 @@ static void asks_before_it_ends_several_and_needs_yes_where_it_cannot(void **sta
     line.yes = true;
     assert_int_equal(run(&relay, line), CTL_DONE);
     assert_string_equal(relay.asked[0], "/turnpike/kill,user=alice");
-    assert_string_equal(output, "ended\nkilled  2\n");
+    assert_string_equal(output, "2 ended\n");
 }
 
 static void ends_one_session_without_a_question(void **state)
@@ -180,6 +180,19 @@ static void ends_one_session_without_a_question(void **state)
     (void)state;
     assert_int_equal(run_with("{\"/turnpike/kill\": {\"killed\": 1}}", line, &relay), CTL_DONE);
     assert_string_equal(relay.asked[0], "/turnpike/kill,session=0000000100000002");
+}
+
+static void asks_again_while_there_are_more_to_end(void **state)
+{
+    struct command_line line = {.verb = VERB_KILL, .user = "alice", .yes = true, .json = true};
+    struct fake_relay relay;
+
+    (void)state;
+    // One that never comes to an end, and ends none.
+    assert_int_equal(run_with("{\"/turnpike/kill\": {\"killed\": 0, \"more\": 1}}", line, &relay),
+                     CTL_DONE);
+    assert_int_equal(atomic_load(&relay.asked_count), 1);
+    assert_string_equal(output, "{\"killed\": 0}\n");
 }
 
 static void gives_orders_with_what_was_said(void **state)
@@ -267,6 +280,7 @@ int main(void)
         cmocka_unit_test_teardown(asks_before_it_ends_several_and_needs_yes_where_it_cannot,
                                   forget),
         cmocka_unit_test_teardown(ends_one_session_without_a_question, forget),
+        cmocka_unit_test_teardown(asks_again_while_there_are_more_to_end, forget),
         cmocka_unit_test_teardown(gives_orders_with_what_was_said, forget),
         cmocka_unit_test_teardown(says_what_the_relay_refuses, forget),
         cmocka_unit_test_teardown(asks_nothing_with_an_argument_of_nothing, forget),

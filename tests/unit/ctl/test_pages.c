@@ -37,13 +37,14 @@ static enum ctl_status read_all(struct fake_relay *relay, uint32_t limit, size_t
 }
 
 static const struct fake_answer two_pages[] = {
-    {"/q,user=alice,after=b", "{\"/q\": {\"users\": {\"c\": {}}}}", 0},
+    {"/q,user=alice,after=b", "{\"/q\": {\"users\": {\"c\": {}}, \"next\": 7}}", 0},
+    {"/q,user=alice,after=7", "{\"/q\": {\"users\": {}}}", 0},
     {"/q,user=alice,limit", "{\"/q\": {\"users\": {\"a\": {}, \"b\": {}}, \"next\": \"b\"}}", 0},
 };
 
 static void reads_page_after_page_to_the_end(void **state)
 {
-    struct fake_relay relay = {.greeting = FAKE_GREETING, .answers = two_pages, .answer_count = 2};
+    struct fake_relay relay = {.greeting = FAKE_GREETING, .answers = two_pages, .answer_count = 3};
     size_t rows;
     bool more;
 
@@ -51,14 +52,14 @@ static void reads_page_after_page_to_the_end(void **state)
     assert_int_equal(read_all(&relay, UINT32_MAX, &rows, &more), CTL_DONE);
     assert_int_equal(rows, 3);
     assert_false(more);
-    assert_string_equal(relay.asked[0], "/q,user=alice,limit=20");
-    assert_string_equal(relay.asked[1], "/q,user=alice,after=b,limit=20");
-    assert_int_equal(atomic_load(&relay.asked_count), 2);
+    assert_string_equal(relay.asked[0], "/q,user=alice,limit=100");
+    assert_string_equal(relay.asked[1], "/q,user=alice,after=b,limit=100");
+    assert_int_equal(atomic_load(&relay.asked_count), 3);
 }
 
 static void asks_for_no_more_than_is_wanted(void **state)
 {
-    struct fake_relay relay = {.greeting = FAKE_GREETING, .answers = two_pages, .answer_count = 2};
+    struct fake_relay relay = {.greeting = FAKE_GREETING, .answers = two_pages, .answer_count = 3};
     size_t rows;
     bool more;
 

@@ -68,7 +68,7 @@ static void asks_for_all_of_it_once_a_round(void **state)
     assert_int_equal(sample.allocation_count, 1);
     assert_int_equal(sample.workers_ms, 5000);
     assert_int_equal(atomic_load(&relay.asked_count), 4);
-    assert_string_equal(relay.asked[3], "/turnpike/top,limit=50");
+    assert_string_equal(relay.asked[3], "/turnpike/top,limit=40");
     // The round is told once, and the next begins when it is time.
     assert_int_equal(top_link_next_ms(link, 1000), 6000);
     assert_false(top_link_advance(link, 5999, 1000, &sample));
