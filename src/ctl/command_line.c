@@ -37,30 +37,45 @@ enum {
 
 struct command {
     const char *name;
-    const char *arguments; // as help has them
+    const char *arguments; // as help has them; NULL: none
     const char *help;
     int options;
     uint8_t arguments_min, arguments_max;
 };
 
 static const struct command commands[] = {
-    [VERB_STATUS] = {"status", "", "what runs, since when, and how much of it is in use"},
-    [VERB_WORKERS] = {"workers", "", "each worker: packets, bytes, drops, how busy"},
-    [VERB_PORTS] = {"ports", "", "network devices and their counters"},
-    [VERB_DROPS] = {"drops", "", "packets dropped, by reason"},
-    [VERB_ALLOCATIONS] = {"allocations", "", "allocations, a page of them", FILTERS | PAGES},
-    [VERB_SHOW] = {"show", "ID", "one allocation, whole", 0, 1, 1},
-    [VERB_KILL] = {"kill", "ID | --user NAME", "end an allocation, or all of a user",
-                   OPTION_USER | OPTION_YES, 0, 1},
-    [VERB_USERS] = {"users", "", "who has allocations", PAGES},
-    [VERB_QUOTAS] = {"quotas", "", "limits, and how much of them is in use"},
-    [VERB_TALKERS] = {"talkers", "", "allocations with the most traffic just now", OPTION_LIMIT},
-    [VERB_LOG] = {"log", "[SUBSYSTEM LEVEL]", "what is logged, or change it", 0, 0, 2},
-    [VERB_DRAIN] = {"drain", "", "take no new allocations, and end after the last",
-                    OPTION_DEADLINE | OPTION_TO},
-    [VERB_UNDRAIN] = {"undrain", "", "take new allocations again"},
-    [VERB_RELOAD] = {"reload", "", "read the configuration anew"},
-    [VERB_TOP] = {"top", "", "a live view of all this", OPTION_INTERVAL},
+    [VERB_STATUS] = {.name = "status", .help = "what runs, since when, and how much is in use"},
+    [VERB_WORKERS] = {.name = "workers", .help = "each worker: packets, bytes, drops, how busy"},
+    [VERB_PORTS] = {.name = "ports", .help = "network devices and their counters"},
+    [VERB_DROPS] = {.name = "drops", .help = "packets dropped, by reason"},
+    [VERB_ALLOCATIONS] = {.name = "allocations",
+                          .help = "allocations, a page of them",
+                          .options = FILTERS | PAGES},
+    [VERB_SHOW] = {.name = "show",
+                   .arguments = "ID",
+                   .help = "one allocation, whole",
+                   .arguments_min = 1,
+                   .arguments_max = 1},
+    [VERB_KILL] = {.name = "kill",
+                   .arguments = "ID | --user NAME",
+                   .help = "end an allocation, or all of a user",
+                   .options = OPTION_USER | OPTION_YES,
+                   .arguments_max = 1},
+    [VERB_USERS] = {.name = "users", .help = "who has allocations", .options = PAGES},
+    [VERB_QUOTAS] = {.name = "quotas", .help = "limits, and how much of them is in use"},
+    [VERB_TALKERS] = {.name = "talkers",
+                      .help = "allocations with the most traffic just now",
+                      .options = OPTION_LIMIT},
+    [VERB_LOG] = {.name = "log",
+                  .arguments = "[SUBSYSTEM LEVEL]",
+                  .help = "what is logged, or change it",
+                  .arguments_max = 2},
+    [VERB_DRAIN] = {.name = "drain",
+                    .help = "take no new allocations, and end after the last",
+                    .options = OPTION_DEADLINE | OPTION_TO},
+    [VERB_UNDRAIN] = {.name = "undrain", .help = "take new allocations again"},
+    [VERB_RELOAD] = {.name = "reload", .help = "read the configuration anew"},
+    [VERB_TOP] = {.name = "top", .help = "a live view of all this", .options = OPTION_INTERVAL},
 };
 
 static const struct option long_options[] = {
@@ -113,7 +128,8 @@ static void print_help(FILE *output)
     for (unsigned i = 0; i < VERB_COUNT; i++) {
         char synopsis[64];
 
-        snprintf(synopsis, sizeof(synopsis), "%s %s", commands[i].name, commands[i].arguments);
+        snprintf(synopsis, sizeof(synopsis), "%s %s", commands[i].name,
+                 commands[i].arguments ? commands[i].arguments : "");
         fprintf(output, "  %-24s  %s\n", synopsis, commands[i].help);
     }
     fputs(OPTIONS_HELP, output);

@@ -143,7 +143,7 @@ static void says_that_there_is_silence_and_waits_on(void **state)
 
 static void goes_on_without_what_a_relay_refuses(void **state)
 {
-    static const struct fake_answer older[] = {
+    const struct fake_answer older[] = {
         answers[0], answers[1], answers[2], {"/turnpike/top", "{\"/turnpike/top\": null}", 0}};
     struct fake_relay relay;
     struct top_link *link = start(&relay, older, COUNT_OF(older));
