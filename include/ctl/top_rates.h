@@ -7,7 +7,9 @@
 // Packets and bits a second. Of what there is nothing to compare with, known is false, and the rates are 0.
 struct top_flow {
     bool known;
+    bool busy_is_known;
     double rx_packets, rx_bits, tx_packets, tx_bits, dropped;
+    double busy_percent; // of a worker's time; not of all of them together
 };
 
 struct top_allocation_flow {

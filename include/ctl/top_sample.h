@@ -20,8 +20,7 @@ struct top_status {
 struct top_worker {
     uint64_t worker, cpu, allocations;
     uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes, dropped;
-    uint64_t busy_percent;
-    bool says_busy;
+    uint64_t busy_cycles, idle_cycles; // of its time; both 0: it does not say
     bool is_stuck;
 };
 

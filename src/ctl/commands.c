@@ -139,6 +139,32 @@ static enum ctl_status show_object(const struct session *session, const struct q
     return CTL_DONE;
 }
 
+// Of all its time until now; the share of just now is top's.
+static void add_busy(json_t *rows)
+{
+    json_t *row;
+    size_t index;
+
+    json_array_foreach(rows, index, row)
+    {
+        uint64_t busy, idle;
+
+        if (answer_number(row, "busy_cycles", &busy) && answer_number(row, "idle_cycles", &idle) &&
+            busy + idle > 0)
+            json_object_set_new(row, "busy_percent",
+                                json_real(100 * ((double)busy / ((double)busy + (double)idle))));
+    }
+}
+
+static void print_list(const struct view *view, const char *name, json_t *rows, FILE *output)
+{
+    add_busy(rows);
+    if (json_array_size(rows) > 0)
+        view_print_rows(view, rows, output);
+    else
+        fprintf(output, "no %s\n", name);
+}
+
 static enum ctl_status show_rows(const struct session *session, const struct question *question,
                                  const char *name, const struct view *view)
 {
@@ -151,10 +177,8 @@ static enum ctl_status show_rows(const struct session *session, const struct que
     rows = answer_rows(body, name, view->columns[0].name);
     if (session->line->json)
         print_json(body, session->output);
-    else if (rows && json_array_size(rows) > 0)
-        view_print_rows(view, rows, session->output);
     else if (rows)
-        fprintf(session->output, "no %s\n", name);
+        print_list(view, name, rows, session->output);
     else
         status = problem_set(session->problem, CTL_GARBLED, "there are no %s in the relay's answer",
                              name);

@@ -133,7 +133,7 @@ static void draw_notice(struct drawing *drawing)
     }
 }
 
-static enum page_style busy_style(const struct drawing *drawing, uint64_t percent)
+static enum page_style busy_style(const struct drawing *drawing, double percent)
 {
     if (drawing->look->problem)
         return PAGE_FAINT;
@@ -142,33 +142,38 @@ static enum page_style busy_style(const struct drawing *drawing, uint64_t percen
                                              : PAGE_GOOD;
 }
 
-static void draw_busy(struct drawing *drawing, const struct cell *cell, unsigned column,
-                      const struct top_worker *worker)
+// A bar as long as there is room for.
+static void draw_bar(struct drawing *drawing, unsigned column, double percent)
 {
-    unsigned left = drawing->page->columns > column + cell->width + 2
-                        ? drawing->page->columns - column - cell->width - 2
-                        : 0;
-    uint64_t percent = worker->busy_percent < 100 ? worker->busy_percent : 100;
-    enum page_style style = busy_style(drawing, percent);
-    char bar[BAR_COLUMNS_MAX + 1];
+    unsigned left = drawing->page->columns > column + 1 ? drawing->page->columns - column - 1 : 0;
     unsigned full;
+    char bar[BAR_COLUMNS_MAX + 1];
 
-    if (worker->is_stuck) {
-        put_cell(drawing->page, drawing->row, column, cell, PAGE_ALARM, "stuck");
-        return;
-    }
-    if (!worker->says_busy) {
-        put_cell(drawing->page, drawing->row, column, cell, style_of_now(drawing), "-");
-        return;
-    }
-    column = put_quantity(drawing->page, drawing->row, column, cell, style, QUANTITY_PERCENT,
-                          (double)percent);
     left = left < BAR_COLUMNS_MAX ? left : BAR_COLUMNS_MAX;
-    full = (unsigned)((left * percent + 50) / 100);
+    full = (unsigned)(left * percent / 100 + 0.5);
     memset(bar, '|', full);
     memset(bar + full, '.', left - full);
     bar[left] = '\0';
-    page_put(drawing->page, drawing->row, column, left, style, bar);
+    page_put(drawing->page, drawing->row, column, left, busy_style(drawing, percent), bar);
+}
+
+static void draw_busy(struct drawing *drawing, const struct cell *cell, unsigned column,
+                      unsigned index)
+{
+    const struct top_flow *flow = &drawing->look->rates->workers[index];
+
+    if (drawing->look->sample->workers[index].is_stuck) {
+        put_cell(drawing->page, drawing->row, column, cell, PAGE_ALARM, "stuck");
+        return;
+    }
+    if (!flow->busy_is_known) {
+        put_cell(drawing->page, drawing->row, column, cell, style_of_now(drawing), "-");
+        return;
+    }
+    column =
+        put_quantity(drawing->page, drawing->row, column, cell,
+                     busy_style(drawing, flow->busy_percent), QUANTITY_PERCENT, flow->busy_percent);
+    draw_bar(drawing, column, flow->busy_percent);
 }
 
 static void draw_worker(struct drawing *drawing, const struct cell *cells, unsigned index)
@@ -193,7 +198,7 @@ static void draw_worker(struct drawing *drawing, const struct cell *cells, unsig
         else
             column = put_cell(drawing->page, drawing->row, column, &cells[cell], style, "-");
     }
-    draw_busy(drawing, &cells[cell], column, worker);
+    draw_busy(drawing, &cells[cell], column, index);
     drawing->row++;
 }
 

@@ -39,6 +39,18 @@ static void compute_worker(const struct top_worker *before, const struct top_wor
     };
 }
 
+static void compute_busy(const struct top_worker *before, const struct top_worker *now,
+                         struct top_flow *flow)
+{
+    double busy = rate(before->busy_cycles, now->busy_cycles, 1);
+    double idle = rate(before->idle_cycles, now->idle_cycles, 1);
+
+    if (busy + idle <= 0)
+        return;
+    flow->busy_is_known = true;
+    flow->busy_percent = 100 * busy / (busy + idle);
+}
+
 static void add_flow(struct top_flow *all, const struct top_flow *flow)
 {
     all->known |= flow->known;
@@ -60,6 +72,7 @@ static void compute_workers(const struct top_sample *before, const struct top_sa
         if (!earlier)
             continue;
         compute_worker(earlier, &now->workers[i], seconds, &rates->workers[i]);
+        compute_busy(earlier, &now->workers[i], &rates->workers[i]);
         add_flow(&rates->all, &rates->workers[i]);
     }
 }

@@ -58,9 +58,10 @@ void top_sample_take_workers(struct top_sample *sample, const json_t *body, uint
             .tx_packets = number(row, "packets_transmitted"),
             .tx_bytes = number(row, "bytes_transmitted"),
             .dropped = number(row, "dropped"),
+            .busy_cycles = number(row, "busy_cycles"),
+            .idle_cycles = number(row, "idle_cycles"),
+            .is_stuck = number(row, "stuck") > 0,
         };
-        worker->is_stuck = number(row, "stuck") > 0;
-        worker->says_busy = answer_number(row, "busy_percent", &worker->busy_percent);
         sample->worker_count++;
     }
     json_decref(rows);

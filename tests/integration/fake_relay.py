@@ -120,7 +120,8 @@ class Counting:
         return {
             "cpu": cpu, "stuck": 0, "allocations": 1, "packets_received": self.count(packets_s),
             "bytes_received": self.count(bytes_s), "packets_transmitted": self.count(packets_s),
-            "bytes_transmitted": self.count(bytes_s), "dropped": self.count(drops_s), "busy_percent": busy,
+            "bytes_transmitted": self.count(bytes_s), "dropped": self.count(drops_s), "busy_cycles": self.count(busy * 1e6),
+            "idle_cycles": self.count((100 - busy) * 1e6),
         }
 
     def drops(self, _=""):

@@ -73,15 +73,16 @@ static void repeats_an_answer_as_json(void **state)
 
 static void shows_lists_as_tables(void **state)
 {
-    static const char workers[] = "{\"/turnpike/workers\": {\"workers\": {\"0\": {\"cpu\": 2, "
-                                  "\"packets_received\": 1500}}}}";
+    static const char workers[] =
+        "{\"/turnpike/workers\": {\"workers\": {\"0\": {\"cpu\": 2, "
+        "\"packets_received\": 1500, \"busy_cycles\": 30, \"idle_cycles\": 70}}}}";
     static const char drops[] = "{\"/turnpike/drops\": {\"drops\": {\"not_ours\": 1500}}}";
     struct fake_relay relay;
 
     (void)state;
     assert_int_equal(run_with(workers, (struct command_line){.verb = VERB_WORKERS}, &relay),
                      CTL_DONE);
-    assert_string_equal(output, "WORKER  CPU  RX PACKETS\n     0    2      1.50 k\n");
+    assert_string_equal(output, "WORKER  CPU  RX PACKETS  BUSY\n     0    2      1.50 k  30 %\n");
     assert_int_equal(run_with(drops, (struct command_line){.verb = VERB_DROPS}, &relay), CTL_DONE);
     assert_string_equal(output, "REASON    COUNT\nnot_ours   1500\n");
 }

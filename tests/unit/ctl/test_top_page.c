@@ -18,10 +18,9 @@ static int make_look(void **state)
     sample.status_ms = 1;
     sample.status = (struct top_status){7, 3723, 2, 100, 3, 4, 5, "0.1.0", "eth0", "running"};
     sample.worker_count = 2;
-    sample.workers[0] = (struct top_worker){
-        .worker = 0, .cpu = 2, .allocations = 2, .busy_percent = 95, .says_busy = true};
+    sample.workers[0] = (struct top_worker){.worker = 0, .cpu = 2, .allocations = 2};
     sample.workers[1] = (struct top_worker){.worker = 1, .cpu = 3};
-    rates.all = rates.workers[0] = (struct top_flow){true, 1500, 2e6, 1600, 3e6, 12};
+    rates.all = rates.workers[0] = (struct top_flow){true, true, 1500, 2e6, 1600, 3e6, 12, 95};
     sample.drop_count = 2;
     sample.drops[0] = (struct top_drop){"not_ours", 1000};
     sample.drops[1] = (struct top_drop){"no_permission", 77};

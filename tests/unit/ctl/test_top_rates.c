@@ -43,6 +43,8 @@ static void divides_by_the_time_between(void **state)
     now.workers[0].tx_packets += 1;
     now.workers[0].tx_bytes += 10;
     now.workers[0].dropped += 6;
+    now.workers[0].busy_cycles += 10;
+    now.workers[0].idle_cycles += 30;
     now.drops[0].count += 6;
     now.allocations[0].bytes_to_peer += 1000;
     now.allocations[0].packets_to_peer += 10;
@@ -55,6 +57,8 @@ static void divides_by_the_time_between(void **state)
     assert_float_equal(rates.workers[0].tx_packets, 0.5, 0.001);
     assert_float_equal(rates.workers[0].tx_bits, 40, 0.001);
     assert_float_equal(rates.workers[0].dropped, 3, 0.001);
+    assert_true(rates.workers[0].busy_is_known);
+    assert_float_equal(rates.workers[0].busy_percent, 25, 0.001);
     assert_float_equal(rates.drops[0], 3, 0.001);
     assert_float_equal(rates.allocations[0].bits_to_peer, 4000, 0.001);
     assert_float_equal(rates.allocations[0].packets_to_peer, 5, 0.001);
@@ -82,6 +86,8 @@ static void adds_workers_up_by_their_numbers(void **state)
 static void says_nothing_of_what_was_not_there_before(void **state)
 {
     (void)state;
+    top_rates_compute(&before, &now, &rates);
+    assert_false(rates.workers[0].busy_is_known);
     strcpy(now.allocations[0].session, "0002");
     now.workers[0].worker = 4;
     top_rates_compute(&before, &now, &rates);

@@ -48,7 +48,7 @@ static void takes_workers(void **state)
     take(top_sample_take_workers, "{\"workers\": {\"0\": {\"cpu\": 2, \"allocations\": 3, "
                                   "\"packets_received\": 4, \"bytes_received\": 5, "
                                   "\"packets_transmitted\": 6, \"bytes_transmitted\": 7, "
-                                  "\"dropped\": 8, \"busy_percent\": 9}, "
+                                  "\"dropped\": 8, \"busy_cycles\": 9, \"idle_cycles\": 10}, "
                                   "\"1\": {\"stuck\": 1}}}");
     assert_int_equal(sample.workers_ms, 42);
     assert_int_equal(sample.worker_count, 2);
@@ -59,12 +59,12 @@ static void takes_workers(void **state)
     assert_int_equal(sample.workers[0].tx_packets, 6);
     assert_int_equal(sample.workers[0].tx_bytes, 7);
     assert_int_equal(sample.workers[0].dropped, 8);
-    assert_int_equal(sample.workers[0].busy_percent, 9);
-    assert_true(sample.workers[0].says_busy);
+    assert_int_equal(sample.workers[0].busy_cycles, 9);
+    assert_int_equal(sample.workers[0].idle_cycles, 10);
     assert_false(sample.workers[0].is_stuck);
     assert_int_equal(sample.workers[1].worker, 1);
     assert_true(sample.workers[1].is_stuck);
-    assert_false(sample.workers[1].says_busy);
+    assert_int_equal(sample.workers[1].busy_cycles, 0);
 }
 
 static void takes_drops_that_are_numbers(void **state)
