@@ -104,10 +104,12 @@ static void take_sample(struct top *top)
 
 static void loop(struct top *top, const sigset_t *unblocked)
 {
-    while (!told_to_end && !top->choice.quits) {
+    while (!told_to_end) {
         uint64_t interval_ms = (uint64_t)top->choice.interval_s * 1000;
 
         take_keys(top);
+        if (top->choice.quits)
+            return;
         if (top_link_advance(top->link, clock_monotonic_ms(), interval_ms, &top->fresh) &&
             !top->choice.paused)
             take_sample(top);

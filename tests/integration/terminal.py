@@ -2,8 +2,12 @@
 """A terminal of a certain size, by tmux: what a program shows in it, and keys for it."""
 
 import os
+import re
 import subprocess
 import time
+
+# tmux itself does not always learn how a program ended. What comes after it keeps the screen.
+RUN = '"$@"; echo "ended with $?"; stty; exec sleep 1000'
 
 
 class Terminal:
@@ -23,10 +27,9 @@ class Terminal:
         return done.stdout
 
     def __enter__(self):
-        # Its last words, and its exit code, stay on the screen.
-        options = ["set-option", "-g", "default-terminal", self.kind, ";", "set-option", "-g", "remain-on-exit", "on",
-                   ";", "set-option", "-g", "status", "off", ";"]
-        self.tmux(*options, "new-session", "-d", "-x", self.columns, "-y", self.rows, *self.command)
+        options = ["set-option", "-g", "default-terminal", self.kind, ";", "set-option", "-g", "status", "off", ";"]
+        self.tmux(*options, "new-session", "-d", "-x", self.columns, "-y", self.rows, "sh", "-c", RUN, "sh",
+                  *self.command)
         return self
 
     def __exit__(self, *_):
@@ -47,11 +50,14 @@ class Terminal:
 
     def exit_code(self):
         """None while it runs."""
-        text = self.tmux("display-message", "-p", "#{pane_dead} #{pane_dead_status}").split()
-        return int(text[1]) if text[0] == "1" else None
+        found = re.search(r"^ended with (\d+)$", self.screen(), re.MULTILINE)
+        return int(found.group(1)) if found else None
 
     def process(self):
-        return int(self.tmux("display-message", "-p", "#{pane_pid}"))
+        """Of the program."""
+        shell = self.tmux("display-message", "-p", "#{pane_pid}").strip()
+        children = subprocess.run(["pgrep", "-P", shell], capture_output=True, text=True, check=True)
+        return int(children.stdout.split()[0])
 
     def wait_for(self, condition, timeout_s=10):
         """Until condition(screen) is true; the screen."""

@@ -194,11 +194,10 @@ def test_top_says_when_the_relay_goes_and_comes_back(directory):
 
 
 def test_top_ends_in_order_when_it_is_told_to(directory, fake):
-    with Terminal(directory, ["sh", "-c", f"{ctl.CTL} -s {fake.path} top; echo ended with $?; stty"]) as terminal:
+    with Terminal(directory, [ctl.CTL, "-s", fake.path, "top"]) as terminal:
         terminal.wait_for(shows_rates)
-        child = subprocess.run(["pgrep", "-P", str(terminal.process())], capture_output=True, text=True, check=True)
-        os.kill(int(child.stdout.split()[0]), signal.SIGTERM)
-        screen = terminal.wait_for(lambda screen: "ended with 0" in screen)
+        os.kill(terminal.process(), signal.SIGTERM)
+        screen = terminal.wait_for(lambda screen: "ended with 0" in screen and "speed" in screen)
         assert "-icanon" not in screen and "-echo" not in screen
 
 
@@ -264,3 +263,14 @@ def test_a_relay_that_stands_still_is_said_to(relay, path):
         os.kill(relay.process.pid, signal.SIGCONT)
     assert done.returncode == ctl.UNREACHABLE and "does not answer" in done.stderr
     assert ctl.say(path, "status")
+
+
+def test_top_comes_back_when_the_relay_was_started_anew(relay, path, directory):
+    with Terminal(directory, [ctl.CTL, "-s", path, "top"]) as terminal:
+        terminal.wait_for(shows_rates)
+        relay.stop()
+        terminal.wait_for(lambda screen: "no such socket" in screen)
+        relay.start()
+        terminal.wait_for(lambda screen: shows_rates(screen) and "no such socket" not in screen)
+        terminal.press("q")
+        terminal.wait_for(lambda _: terminal.exit_code() == ctl.DONE)
