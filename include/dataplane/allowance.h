@@ -95,17 +95,24 @@ void allowance_settle(struct tables *tables, struct channel *channel);
 bool allowance_spend_shared(struct worker *worker, const struct allocation *allocation,
                             enum direction direction, uint32_t charge);
 
-// One packet without a channel, from the allocation's bucket itself.
+// And where they have none: from the allocation's bucket itself.
+static inline bool allowance_spend_own(struct worker *worker, const struct allocation *allocation,
+                                       enum direction direction, size_t data_len)
+{
+    return token_rate_is_unlimited(&worker->bandwidth) ||
+           token_bucket_take(allowance_bucket(worker, allocation, direction), &worker->bandwidth,
+                             worker->now_tsc, (uint32_t)data_len + ALLOWANCE_PACKET_LEN);
+}
+
+// One packet without a channel.
 static inline bool allowance_spend_direct(struct worker *worker,
                                           const struct allocation *allocation,
                                           enum direction direction, size_t data_len)
 {
-    uint32_t charge = (uint32_t)data_len + ALLOWANCE_PACKET_LEN;
-    if (unlikely(worker->shares_bandwidth))
-        return allowance_spend_shared(worker, allocation, direction, charge);
-    return token_rate_is_unlimited(&worker->bandwidth) ||
-           token_bucket_take(allowance_bucket(worker, allocation, direction), &worker->bandwidth,
-                             worker->now_tsc, charge);
+    return unlikely(worker->shares_bandwidth)
+               ? allowance_spend_shared(worker, allocation, direction,
+                                        (uint32_t)data_len + ALLOWANCE_PACKET_LEN)
+               : allowance_spend_own(worker, allocation, direction, data_len);
 }
 
 // A packet that was refused.

@@ -225,12 +225,18 @@ static bool is_cut(const struct reader *reader, char *ret_integer)
     return cut;
 }
 
+static bool is_within(const struct setting *setting, long long value)
+{
+    return value >= (long long)setting->min && value <= (long long)setting->max;
+}
+
 static void read_number(const struct reader *reader, const struct setting *setting,
                         void *ret_number)
 {
     int type = config_setting_type(reader->setting);
     long long value;
     char written[SOURCE_INTEGER_LEN], range[SETTING_TEXT_LEN];
+    bool cut;
 
     if (type != CONFIG_TYPE_INT && type != CONFIG_TYPE_INT64) {
         refuse_type(reader, setting);
@@ -239,8 +245,12 @@ static void read_number(const struct reader *reader, const struct setting *setti
     value = type == CONFIG_TYPE_INT ? config_setting_get_int(reader->setting)
                                     : config_setting_get_int64(reader->setting);
     snprintf(written, sizeof(written), "%lld", value);
-    if (is_cut(reader, written) || value < (long long)setting->min ||
-        value > (long long)setting->max)
+    cut = is_cut(reader, written);
+    if (cut && is_within(setting, strtoll(written, NULL, 0)))
+        setting_error(reader->report, reader->setting, reader->name,
+                      "%s takes more than 32 bits; allowed: the same with an L behind it, %sL",
+                      written, written);
+    else if (cut || !is_within(setting, value))
         setting_error(reader->report, reader->setting, reader->name,
                       "%s is out of range; allowed: %s%s%s", written,
                       setting_format_range(setting, range), setting->unit ? " " : "",

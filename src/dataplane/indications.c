@@ -181,6 +181,18 @@ static bool permits(const struct permission *permission, uint32_t allocation, ui
            permission->is_live && !permission->is_ipv6;
 }
 
+// Bandwidth that is shared takes a call to be spent, and registers, which those without such limits
+// would pay for: the long way spends it.
+static bool leave_shared(const struct worker *worker, const struct plain_list *list,
+                         struct plain_list *rest)
+{
+    if (likely(!worker->shares_bandwidth))
+        return false;
+    for (unsigned i = 0; i < list->count; i++)
+        plain_list_add(rest, list->frames[i]);
+    return true;
+}
+
 static bool send_one(struct worker *worker, struct rte_mbuf *frame, const struct sender *sender)
 {
     const struct tables *tables = &worker->tables;
@@ -205,7 +217,7 @@ static bool send_one(struct worker *worker, struct rte_mbuf *frame, const struct
     };
     if (PACKET_IPV4_LEN + PACKET_UDP_LEN + data_len > leg.adjacency->mtu)
         return false;
-    if (!allowance_spend_direct(worker, allocation, DIRECTION_TO_PEER, data_len)) {
+    if (!allowance_spend_own(worker, allocation, DIRECTION_TO_PEER, data_len)) {
         allowance_drop(worker, frame);
         return true;
     }
@@ -226,6 +238,8 @@ void indications_to_peers(struct worker *worker, const struct plain_list *list,
                           struct plain_list *rest)
 {
     struct sender senders[WORKER_BURST];
+    if (leave_shared(worker, list, rest))
+        return;
     senders_hash(&worker->tables.flows, list, senders);
     senders_find(&worker->tables, list->count, senders);
     senders_fetch(&worker->tables, list->count, senders);
@@ -290,7 +304,7 @@ static bool wrap_one(struct worker *worker, struct rte_mbuf *frame, uint32_t ind
         room_before < IPV4_ETHERNET_LEN + PACKET_UDP_LEN + HEAD_LEN ||
         frame->buf_len - room_before < data_len + padding_of(data_len))
         return false;
-    if (!allowance_spend_direct(worker, allocation, DIRECTION_TO_CLIENT, data_len)) {
+    if (!allowance_spend_own(worker, allocation, DIRECTION_TO_CLIENT, data_len)) {
         allowance_drop(worker, frame);
         return true;
     }
@@ -347,6 +361,8 @@ void indications_to_clients(struct worker *worker, const struct plain_list *unbo
                             const struct relay_slot *const *slots, struct plain_list *rest)
 {
     const struct permission *permissions[WORKER_BURST];
+    if (leave_shared(worker, unbound, rest))
+        return;
     unbound_fetch(&worker->tables, unbound, slots);
     unbound_fetch_permissions(&worker->tables, unbound->count, slots, permissions);
     unbound_fetch_channels(&worker->tables, unbound->count, permissions);

@@ -356,6 +356,10 @@ static void workers_are_told_of_rates_only_when_they_change(void **state)
     assert_int_equal(fake.commands[WORKERS].set_rates.burst, 2000);
     run(good("unauthenticated_rate = 7;\n"));
     assert_int_equal(fake.command_count, WORKERS);
+    run(good("unauthenticated_rate = 7;\ntotal_max_bps = 5000000000L;\n"));
+    assert_int_equal(fake.command_count, 2 * WORKERS);
+    assert_int_equal(fake.commands[WORKERS].kind, COMMAND_SET_RATES);
+    assert_int_equal(fake.commands[WORKERS].set_rates.total_max_bps, 5000000000);
 }
 
 static void it_is_not_ready_before_every_worker_has_the_last_policy(void **state)

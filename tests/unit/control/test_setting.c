@@ -22,6 +22,7 @@ struct inner {
 };
 
 struct outer {
+    uint64_t large;
     uint32_t number;
     uint32_t choice;
     bool flag;
@@ -62,6 +63,12 @@ static const struct setting table[] = {
      .min = 2,
      .max = 4000000000,
      .unit = "s"},
+    {.name = "large",
+     .type = SETTING_LARGE_NUMBER,
+     OUTER(large),
+     .default_value = "9",
+     .min = 8,
+     .max = 1000000000000},
     {.name = "choice",
      .type = SETTING_CHOICE,
      OUTER(choice),
@@ -176,7 +183,8 @@ static void what_is_said_is_stored(void **state)
 
     (void)state;
     read_text(
-        "number = 4000000000L; choice = \"red\"; flag = true; text = \"fives\"; secret = \"x\";\n"
+        "number = 4000000000L; large = 1000000000000L; choice = \"red\"; flag = true; text = "
+        "\"fives\"; secret = \"x\";\n"
         "address = \"2001:db8::1\"; key = \"00ff1aB2\"; cpus = \"4,0-2\"; texts = [\"a\", \"b\"];\n"
         "addresses = [\"::1\", \"0.0.0.0\"];\n"
         "prefixes = [\"10.0.0.0/8\"]; items = ({text = \"one\";}, {text = \"two\"; number = 0;});\n"
@@ -184,6 +192,7 @@ static void what_is_said_is_stored(void **state)
         &result);
     assert_string_equal(result.errors, "");
     assert_int_equal(result.outer.number, 4000000000);
+    assert_int_equal(result.outer.large, 1000000000000);
     assert_int_equal(result.outer.choice, 0);
     assert_true(result.outer.flag);
     assert_string_equal(result.outer.text, "fives");
@@ -219,6 +228,13 @@ static void every_error_says_where_what_and_what_is_allowed(void **state)
         const char *error;
     } cases[] = {
         {"\n\nnumber = 1;", "test.conf:3: number: 1 is out of range; allowed: 2..4000000000 s\n"},
+        {"number = 4000000000;", "test.conf:1: number: 4000000000 takes more than 32 bits; "
+                                 "allowed: the same with an L behind it, 4000000000L\n"},
+        {"large = 7;", "test.conf:1: large: 7 is out of range; allowed: 8..1000000000000\n"},
+        {"large = 1000000000001L;",
+         "test.conf:1: large: 1000000000001 is out of range; allowed: 8..1000000000000\n"},
+        {"large = \"8\";", "test.conf:1: large: is of the wrong type; allowed: integer "
+                           "(8..1000000000000), without quotes\n"},
         {"number = -1;", "test.conf:1: number: -1 is out of range; allowed: 2..4000000000 s\n"},
         {"number = 4000000001L;",
          "test.conf:1: number: 4000000001 is out of range; allowed: 2..4000000000 s\n"},

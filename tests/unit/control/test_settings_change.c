@@ -101,6 +101,11 @@ static void every_kind_of_difference_is_seen(void **state)
     (void)state;
     assert_change(BASE, BASE "software = \"other\";", "software taken; ");
     assert_change(BASE, BASE "userhash = true;", "userhash taken; ");
+    assert_change(BASE, BASE "total_max_bps = 1;", "total_max_bps taken; ");
+    assert_change(BASE "total_max_bps = 8589934592L;", BASE "total_max_bps = 4294967296L;",
+                  "total_max_bps taken; ");
+    assert_change(BASE "max_bps = 5;", BASE "max_bps = 5; bps_capacity = 4294967296L;",
+                  "bps_capacity taken; ");
     assert_change(BASE, BASE "user_quota = 7;", "user_quota taken; ");
     assert_change(BASE, BASE "log = {level = \"debug\";};", "log.level taken; ");
     assert_change(BASE, BASE "log = {format = \"json\";};", "log.format left; ");
@@ -151,6 +156,8 @@ static void what_was_not_there_at_the_start_is_left(void **state)
     (void)state;
     assert_change(BASE, BASE "max_bps = 1000;", "max_bps left; ");
     assert_change(BASE "max_bps = 1000;", BASE, "max_bps taken; ");
+    assert_change(BASE, BASE "user_max_bps = 1000;", "user_max_bps left; ");
+    assert_change(BASE "user_max_bps = 1000;", BASE "user_max_bps = 2000;", "user_max_bps taken; ");
     assert_change(BASE, BASE "certificates = ({certificate = \"/a\";});", "certificates left; ");
     assert_change(BASE "certificates = ({certificate = \"/a\";});",
                   BASE "certificates = ({certificate = \"/b\";});", "certificates taken; ");

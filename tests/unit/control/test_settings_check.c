@@ -132,6 +132,11 @@ static void contradictions_are_refused(void **state)
          ": tls_ciphers: \"ECDHE+AESGCM:AES129\" has what OpenSSL does not know, or "
          "nothing for TLS 1.2; allowed: names that 'openssl ciphers -tls1_2' knows, with colons "
          "between them\n"},
+        {SETTINGS_GOOD "bps_capacity = 1000;",
+         "conf:4: bps_capacity: is made of what max_bps promises to each allocation, and that is "
+         "0; allowed: bps_capacity together with max_bps\n"},
+        {SETTINGS_GOOD "bps_capacity = 1000;\nmax_bps = 1001;",
+         "conf:4: bps_capacity: 1000 is below max_bps 1001; allowed: from it on, or 0\n"},
         {SETTINGS_GOOD "default_lifetime = 600;\nmax_lifetime = 599;",
          "conf:5: max_lifetime: max_lifetime 599 is below default_lifetime 600; allowed: from it "
          "on\n"},

@@ -65,6 +65,29 @@ static void workers_take_twice_their_share_at_most(void **state)
     assert_int_equal(limits.allocations_per_worker, 1);
 }
 
+static void users_take_memory_only_where_they_have_a_limit(void **state)
+{
+    struct settings settings = usual;
+    struct plane_config config = {};
+    struct turn_limits limits;
+
+    (void)state;
+    sizing_limits(&settings, &limits);
+    sizing_plane(&settings, &limits, &config);
+    assert_int_equal(config.users, 0);
+    settings.user_max_bps = 1000;
+    settings.total_max_bps = 5000000000;
+    settings.max_bps = 3000;
+    settings.bps_capacity = 6000000000;
+    sizing_limits(&settings, &limits);
+    sizing_plane(&settings, &limits, &config);
+    assert_int_equal(config.users, 2 * 16384);
+    assert_int_equal(config.user_max_bps, 1000);
+    assert_int_equal(config.total_max_bps, 5000000000);
+    assert_int_equal(limits.max_bps, 3000);
+    assert_int_equal(limits.bps_capacity, 6000000000);
+}
+
 static void few_allocations_may_all_be_at_their_limits(void **state)
 {
     struct settings settings = usual;
@@ -199,6 +222,7 @@ int main(void)
         cmocka_unit_test(one_worker_can_take_everything),
         cmocka_unit_test(peers_over_tcp_have_no_room_where_they_are_not_relayed),
         cmocka_unit_test(workers_take_twice_their_share_at_most),
+        cmocka_unit_test(users_take_memory_only_where_they_have_a_limit),
         cmocka_unit_test(few_allocations_may_all_be_at_their_limits),
         cmocka_unit_test(no_pool_is_larger_than_can_be_used),
         cmocka_unit_test(the_plane_gets_the_same_limits_and_rings_that_work),

@@ -4,6 +4,7 @@
 #include "base/port_slice.h"
 #include "rig.h"
 
+#include <pthread.h>
 #include <stdio.h>
 
 #define CHARGE(len) ((len) + ALLOWANCE_PACKET_LEN)
@@ -591,6 +592,41 @@ static void an_allocation_of_a_user_that_cannot_be_is_refused(void **state)
     assert_int_equal(rig_counter(rig, COUNTER_COMMAND_FAILURES), 1);
 }
 
+#define THREADS 4
+
+struct taker {
+    uint64_t *full_tsc;
+    const struct token_rate *rate;
+    uint64_t taken;
+};
+
+static void *take_all(void *argument)
+{
+    struct taker *taker = argument;
+    while (token_bucket_take_shared(taker->full_tsc, taker->rate, 1000, 7, 0))
+        taker->taken++;
+    return NULL;
+}
+
+static void of_a_bucket_many_threads_take_what_is_in_it_and_no_more(void **state)
+{
+    (void)state;
+    const struct token_rate rate = token_rate_make(1000000000, 7000000, 1000000000);
+    uint64_t full_tsc = 0, sum = 0;
+    struct taker takers[THREADS];
+    pthread_t threads[THREADS];
+    for (unsigned i = 0; i < THREADS; i++) {
+        takers[i] = (struct taker){&full_tsc, &rate, 0};
+        assert_int_equal(pthread_create(&threads[i], NULL, take_all, &takers[i]), 0);
+    }
+    for (unsigned i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], NULL);
+        sum += takers[i].taken;
+    }
+    assert_int_equal(sum, 1000000);
+    assert_false(token_bucket_take_shared(&full_tsc, &rate, 1000, 1, 0));
+}
+
 int main(void)
 {
 #define TEST(test)           cmocka_unit_test_setup_teardown(test, set_up, rig_tear_down)
@@ -620,6 +656,7 @@ int main(void)
         SHARED(new_limits_of_users_and_all_hold_for_what_there_is, set_up_users),
         SHARED(a_users_higher_limit_does_not_wait_for_a_lower_one, set_up_users),
         SHARED(users_have_a_limit_only_where_there_is_room_and_all_have_it_anywhere, set_up_total),
+        cmocka_unit_test(of_a_bucket_many_threads_take_what_is_in_it_and_no_more),
         SHARED(an_allocation_of_a_user_that_cannot_be_is_refused, set_up_users),
     };
     return cmocka_run_group_tests(tests, rig_group_set_up, NULL);

@@ -42,6 +42,24 @@ static int plane_tear_down(void **state)
     return 0;
 }
 
+static void users_have_a_line_each_where_they_have_a_limit(void **state)
+{
+    struct plane_config config = small_config();
+    struct plane *plane;
+    assert_null(((struct plane *)*state)->user_bandwidth);
+    assert_int_equal(plane_user_dropped(*state, 5), 0);
+    config.user_max_bps = 1000;
+    config.users = 20;
+    assert_int_equal(plane_create(&config, &plane), 0);
+    for (uint32_t user = 0; user < config.users; user++) {
+        assert_int_equal(plane_user_dropped(plane, user), 0);
+        plane->user_bandwidth[user].dropped_packets = user;
+    }
+    assert_int_equal(plane_user_dropped(plane, 19), 19);
+    assert_int_equal((uintptr_t)plane->user_bandwidth % sizeof(struct shared_bandwidth), 0);
+    plane_destroy(plane);
+}
+
 static bool fd_is_readable(int fd)
 {
     struct pollfd wait = {.fd = fd, .events = POLLIN};
@@ -58,6 +76,7 @@ static void refuses_sizes_that_cannot_be(void **state)
     config.field = (value);                                                                        \
     assert_int_equal(plane_create(&config, &plane), -EINVAL);                                      \
     assert_null(plane)
+    REFUSES(user_max_bps, 1000); // of no user
     REFUSES(worker_count, 0);
     REFUSES(worker_count, PLANE_WORKERS_MAX + 1);
     REFUSES(listener_count, PLANE_LISTENERS_MAX + 1);
@@ -266,6 +285,7 @@ int main(void)
         cmocka_unit_test(refuses_sizes_that_cannot_be),
 #define WITH_PLANE(test) cmocka_unit_test_setup_teardown(test, plane_set_up, plane_tear_down)
         WITH_PLANE(starts_running_with_a_handoff_ring_between_each_two_workers),
+        WITH_PLANE(users_have_a_line_each_where_they_have_a_limit),
         WITH_PLANE(room_says_how_many_sends_cannot_fail),
         WITH_PLANE(punts_arrive_whole_and_in_order),
         WITH_PLANE(does_not_arm_the_doorbell_while_punts_wait),
