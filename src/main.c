@@ -24,6 +24,7 @@
 #include "control/tls_contexts.h"
 #include "control/turn_state.h"
 #include "control/watchdog.h"
+#include "dataplane/live_traffic.h"
 #include "dataplane/worker.h"
 #include "platform/control_socket.h"
 #include "platform/eal.h"
@@ -443,6 +444,14 @@ static struct metrics_sources sources_of(const struct relay *relay)
     };
 }
 
+static bool get_traffic(void *context, uint16_t worker, uint32_t allocation,
+                        struct allocation_traffic *ret_traffic)
+{
+    const struct relay *relay = context;
+
+    return worker_get_traffic(relay->workers[worker], allocation, ret_traffic);
+}
+
 static int start_questions(struct relay *relay)
 {
     const struct settings *settings = &relay->settings;
@@ -450,6 +459,11 @@ static int start_questions(struct relay *relay)
         .base = loop_base(relay->loop),
         .sources = sources_of(relay),
         .device = settings_own_device(settings) ? settings->device : settings->interface,
+        .server = relay->turn.server,
+        .forwarder = relay->forwarder,
+        .tcp_relay = relay->tcp_relay,
+        .traffic = get_traffic,
+        .context = relay,
     };
 
     return questions_create(&config, &relay->questions);

@@ -5,15 +5,26 @@
 
 #include "control/metrics.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
+struct allocation_traffic;
 struct event_base;
+struct forwarder;
+struct loop;
 struct questions;
 
 struct questions_config { // borrowed
     struct event_base *base;
     struct metrics_sources sources;
     const char *device; // or interface
+    struct turn_server *server;
+    struct forwarder *forwarder;
+    struct tcp_relay *tcp_relay; // NULL: TCP is not relayed
+    // What a live allocation of this worker's has carried. False: it is not known yet.
+    bool (*traffic)(void *context, uint16_t worker, uint32_t allocation,
+                    struct allocation_traffic *ret_traffic);
+    void *context;
 };
 
 // The plane runs. Where there is no control socket nobody asks. Logs what went wrong. 0 or -errno.

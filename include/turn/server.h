@@ -174,5 +174,6 @@ void turn_server_disconnected(struct turn_server *server, const struct turn_time
 void turn_server_end(struct turn_server *server, uint32_t allocation, enum turn_end end, struct turn_output *output);
 
 #include "turn/drain.h"
+#include "turn/search.h"
 #include "turn/tcp_events.h"
 #include "turn/view.h"

@@ -67,11 +67,15 @@ struct turn_allocation_view {
     uint32_t id;
     struct five_tuple five_tuple;
     const char *username;
+    const char *realm; // the server's
     bool is_tcp; // RFC 6062
     struct transport_address relayed_v4; // advertised; family NONE when absent
     struct transport_address relayed_v6;
     uint64_t started_ms; // monotonic, to a tenth of a second, rounded down
     uint64_t expires_ms;
+    uint16_t worker; // owner of its relay ports; of a TCP one nobody
+    uint16_t permissions;
+    uint16_t channels; // of a TCP one, connections to peers
 };
 bool turn_server_view(const struct turn_server *server, uint32_t allocation, struct turn_allocation_view *ret_view);
 // The id of the live allocation with this session id (turn/session_id.h). False when it lives no more, or never did.

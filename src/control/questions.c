@@ -4,8 +4,12 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "control/killing.h"
 #include "control/overview.h"
 #include "control/question.h"
+#include "control/sessions.h"
+#include "control/top_talkers.h"
+#include "control/user_list.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -22,6 +26,18 @@ static const struct question_kind kinds[] = {
     {"/turnpike/ports", "What each device has counted. No parameters", no_keys, overview_ports,
      NULL},
     {"/turnpike/drops", "Packets dropped, by reason. No parameters", no_keys, overview_drops, NULL},
+    {"/turnpike/allocations",
+     "A page of allocations. user=, client=, peer=, relay=: what they must have; after=SESSION, "
+     "limit=",
+     sessions_list_keys, sessions_list, sessions_list_step},
+    {"/turnpike/allocation", "One allocation. Parameter: its session", sessions_show_keys,
+     sessions_show, NULL},
+    {"/turnpike/kill", "Ends one allocation, or all of a user. session= or user=", killing_keys,
+     killing_begin, killing_step},
+    {"/turnpike/users", "A page of users and what they hold. after=, limit=", user_list_keys,
+     user_list, user_list_step},
+    {"/turnpike/top", "Who has had most traffic since this was asked last. limit=",
+     top_talkers_keys, top_talkers, top_talkers_step},
 };
 
 #define KIND_COUNT (sizeof(kinds) / sizeof(kinds[0]))
@@ -34,7 +50,8 @@ struct questions {
     struct question question;
 };
 
-static const struct timeval at_once = {};
+// Between two steps, so that whatever else waits gets its turn.
+static const struct timeval shortly = {.tv_usec = 200};
 
 static const struct question_kind *find_kind(const char *command)
 {
@@ -48,7 +65,7 @@ static const struct question_kind *find_kind(const char *command)
 static void go_on(struct questions *questions, bool is_more)
 {
     if (is_more)
-        event_add(questions->again, &at_once);
+        event_add(questions->again, &shortly);
     else
         telemetry_reply(&questions->question.answer);
 }
@@ -60,6 +77,7 @@ static bool begin(struct questions *questions, const struct telemetry_question *
     questions->kind = find_kind(asked->command);
     question->asked_ms = asked->asked_ms;
     question->now_ms = clock_monotonic_ms();
+    question->walk = (struct question_walk){};
     telemetry_answer_reset(&question->answer);
     return parameters_parse(asked->parameters, questions->kind->keys, &question->parameters,
                             &question->answer) &&
@@ -133,5 +151,6 @@ void questions_destroy(struct questions *questions)
         event_free(questions->asked);
     if (questions->again)
         event_free(questions->again);
+    top_talkers_done(&questions->question);
     free(questions);
 }

@@ -177,10 +177,14 @@ bool turn_server_view(const struct turn_server *server, uint32_t id,
         .five_tuple = allocation_five_tuple(&server->allocations, allocation),
         .is_tcp = allocation->is_tcp,
         .username = identity_name(&server->identities, allocation->identity),
+        .realm = server->config.stateless.realm,
         .relayed_v4 = advertised_address(server, &allocation->relayed[RELAYED_V4]),
         .relayed_v6 = advertised_address(server, &allocation->relayed[RELAYED_V6]),
         .started_ms = (uint64_t)allocation->started_ds * 100,
         .expires_ms = expires_ms(server, allocation),
+        .worker = allocation->worker,
+        .permissions = allocation->permission_count,
+        .channels = allocation->channel_count,
     };
     return true;
 }

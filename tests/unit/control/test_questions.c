@@ -3,7 +3,11 @@
 #include "control/questions.h"
 
 #include "answer_text.h"
+#include "control/killing.h"
 #include "control/overview.h"
+#include "control/sessions.h"
+#include "control/top_talkers.h"
+#include "control/user_list.h"
 #include "platform/telemetry.h"
 
 #include <event2/event.h>
@@ -78,6 +82,74 @@ bool overview_drops(struct question *question)
     return false;
 }
 
+bool sessions_list(struct question *question)
+{
+    (void)question;
+    return false;
+}
+
+bool sessions_list_step(struct question *question)
+{
+    (void)question;
+    return false;
+}
+
+bool sessions_show(struct question *question)
+{
+    (void)question;
+    return false;
+}
+
+bool killing_begin(struct question *question)
+{
+    (void)question;
+    return false;
+}
+
+bool killing_step(struct question *question)
+{
+    (void)question;
+    return false;
+}
+
+bool user_list(struct question *question)
+{
+    (void)question;
+    return false;
+}
+
+bool user_list_step(struct question *question)
+{
+    (void)question;
+    return false;
+}
+
+bool top_talkers(struct question *question)
+{
+    (void)question;
+    return true;
+}
+
+// Takes three steps, and says so.
+bool top_talkers_step(struct question *question)
+{
+    if (++question->walk.count < 3)
+        return true;
+    telemetry_answer_number(&question->answer, "steps", question->walk.count);
+    return false;
+}
+
+void top_talkers_done(struct question *question)
+{
+    (void)question;
+}
+
+const char *const sessions_list_keys[] = {"a", NULL};
+const char *const sessions_show_keys[] = {"b", NULL};
+const char *const killing_keys[] = {"c", NULL};
+const char *const user_list_keys[] = {"d", NULL};
+const char *const top_talkers_keys[] = {"e", NULL};
+
 struct fixture {
     struct event_base *base;
     struct questions *questions;
@@ -113,7 +185,7 @@ static const char *ask(const struct fixture *fixture, const char *command, const
     replied[0] = '\0';
     assert_int_equal(write(fd, &one, sizeof(one)), sizeof(one));
     for (unsigned i = 0; i < 100 && *replied == '\0'; i++)
-        event_base_loop(fixture->base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+        event_base_loop(fixture->base, EVLOOP_ONCE);
     return replied;
 }
 
@@ -135,6 +207,12 @@ static void bad_parameters_are_refused_before_anybody_answers(void **state)
                         "error=unknown parameter: a;allowed=nothing;");
 }
 
+static void what_takes_longer_is_gone_on_with(void **state)
+{
+    assert_string_equal(ask(*state, "/turnpike/top", ""), "steps=3;");
+    assert_string_equal(ask(*state, "/turnpike/top", ""), "steps=3;");
+}
+
 static void who_has_gone_meanwhile_gets_no_answer(void **state)
 {
     static const uint64_t one = 1;
@@ -154,6 +232,7 @@ int main(void)
         TEST(each_command_is_told_to_dpdk),
         TEST(a_question_is_answered),
         TEST(bad_parameters_are_refused_before_anybody_answers),
+        TEST(what_takes_longer_is_gone_on_with),
         TEST(who_has_gone_meanwhile_gets_no_answer),
     };
 
