@@ -454,14 +454,15 @@ static bool get_traffic(void *context, uint16_t worker, uint32_t allocation,
 
 static int start_questions(struct relay *relay)
 {
-    const struct settings *settings = &relay->settings;
     const struct questions_config config = {
         .base = loop_base(relay->loop),
         .sources = sources_of(relay),
-        .device = settings_own_device(settings) ? settings->device : settings->interface,
+        .settings = &relay->settings,
         .server = relay->turn.server,
         .forwarder = relay->forwarder,
         .tcp_relay = relay->tcp_relay,
+        .drain = relay->drain,
+        .loop = relay->loop,
         .traffic = get_traffic,
         .context = relay,
     };

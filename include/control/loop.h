@@ -17,8 +17,8 @@ struct loop_config { // all borrowed
     struct turn_server *server;
     struct next_hops *hops;
     struct forwarder *forwarder;
-    struct tcp_relay *tcp_relay; // NULL: TCP is not relayed
-    struct reload *reload;       // on SIGHUP; NULL: nothing is reloaded
+    struct tcp_relay *tcp_relay;         // NULL: TCP is not relayed
+    struct reload *reload;               // on SIGHUP; NULL: nothing is reloaded
     void (*every_second)(void *context); // NULL: nothing
     void *context;
 };
@@ -36,10 +36,14 @@ void loop_destroy(struct loop *loop);
 struct event_base;
 struct event_base *loop_base(const struct loop *loop);
 
-// Until a signal or loop_stop says so; a second signal ends the process at once. 0; -ENODEV, logged:
-// the interface has gone.
+// Until a signal or loop_stop says so; a second signal ends the process at once. 0; -ENODEV,
+// logged: the interface has gone.
 int loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
 
 // End all allocations of a server that drains, some at a time, between other events.
 void loop_end_allocations(struct loop *loop);
+
+// As SIGHUP does: at once, or when workers have what the last one sent. There is something to
+// reload.
+void loop_reload(struct loop *loop);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The relay as a whole, its workers, its ports, and what they drop: answers that are as short as
+// The relay as a whole, its workers, its ports, what they drop, and its quotas: answers that are as short as
 // these are few.
 #pragma once
 
@@ -9,3 +9,4 @@ bool overview_status(struct question *question);
 bool overview_workers(struct question *question);
 bool overview_ports(struct question *question);
 bool overview_drops(struct question *question);
+bool overview_quotas(struct question *question);

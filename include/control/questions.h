@@ -13,14 +13,17 @@ struct event_base;
 struct forwarder;
 struct loop;
 struct questions;
+struct settings;
 
 struct questions_config { // borrowed
     struct event_base *base;
     struct metrics_sources sources;
-    const char *device; // or interface
+    const struct settings *settings; // in force
     struct turn_server *server;
     struct forwarder *forwarder;
     struct tcp_relay *tcp_relay; // NULL: TCP is not relayed
+    struct drain *drain;
+    struct loop *loop;
     // What a live allocation of this worker's has carried. False: it is not known yet.
     bool (*traffic)(void *context, uint16_t worker, uint32_t allocation,
                     struct allocation_traffic *ret_traffic);

@@ -31,11 +31,5 @@ struct turn_peer {
 };
 unsigned turn_server_peers(const struct turn_server *server, uint32_t id, struct turn_peer *ret_peers, unsigned max);
 
-// Users have places, from 0 to this - 1. One who holds nothing may have lost his to another.
+// Users, as turn_server_user() tells of them, have indices from 0 to this - 1.
 uint32_t turn_server_user_count(const struct turn_server *server);
-struct turn_user_view {
-    const char *name; // as the quotas count
-    uint32_t allocations;
-};
-// False: nobody with an allocation is at this place.
-bool turn_server_view_user(const struct turn_server *server, uint32_t place, struct turn_user_view *ret_view);

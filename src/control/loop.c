@@ -470,6 +470,11 @@ static void on_hangup(evutil_socket_t signal, short what, void *context)
     on_reload(signal, what, context);
 }
 
+void loop_reload(struct loop *loop)
+{
+    on_hangup(-1, 0, loop);
+}
+
 static void on_signal(evutil_socket_t signal, short what, void *context)
 {
     struct loop *loop = context;

@@ -3,10 +3,13 @@
 #include "control/overview.h"
 
 #include "base/clock.h"
+#include "control/drain.h"
+#include "control/settings.h"
 #include "control/tls_contexts.h"
 #include "control/watchdog.h"
 #include "platform/eal.h"
 #include "platform/port_counters.h"
+#include "turn/counters.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -19,7 +22,8 @@ static void add_usage(struct telemetry_answer *answer, const struct metrics_sour
 
     turn_server_usage(sources->server, &usage);
     telemetry_answer_number(answer, "allocations", usage.allocations);
-    telemetry_answer_number(answer, "allocations_max", sources->limits->allocations);
+    telemetry_answer_number(answer, "allocations_max",
+                            turn_server_allocations_max(sources->server));
     telemetry_answer_number(answer, "permissions", usage.permissions);
     telemetry_answer_number(answer, "channels", usage.channels);
     telemetry_answer_number(answer, "users", usage.users);
@@ -35,6 +39,21 @@ static void add_certificates(struct telemetry_answer *answer, struct tls_context
         telemetry_answer_number(answer, "certificate_expiry", expires_s);
 }
 
+static void add_state(struct telemetry_answer *answer, const struct drain *drain)
+{
+    struct drain_view view;
+
+    drain_get_view(drain, &view);
+    telemetry_answer_text(answer, "state", view.is_draining ? "draining" : "running");
+    if (view.is_draining && view.has_deadline)
+        telemetry_answer_number(answer, "drain_deadline_seconds", view.left_s);
+}
+
+static const char *device_of(const struct settings *settings)
+{
+    return settings_own_device(settings) ? settings->device : settings->interface;
+}
+
 bool overview_status(struct question *question)
 {
     const struct metrics_sources *sources = &question->config->sources;
@@ -45,8 +64,8 @@ bool overview_status(struct question *question)
     telemetry_answer_number(answer, "pid", (uint64_t)getpid());
     telemetry_answer_number(answer, "start_time", clock_wall_s() - uptime_s);
     telemetry_answer_number(answer, "uptime_seconds", uptime_s);
-    telemetry_answer_text(answer, "state", "running");
-    telemetry_answer_text(answer, "device", question->config->device);
+    add_state(answer, sources->drain);
+    telemetry_answer_text(answer, "device", device_of(question->config->settings));
     telemetry_answer_number(answer, "workers", sources->plane->config.worker_count);
     telemetry_answer_number(answer, "workers_stuck", watchdog_stuck_count(sources->watchdog));
     add_usage(answer, sources);
@@ -158,6 +177,39 @@ bool overview_drops(struct question *question)
         if (sum.drops[drop] > 0)
             telemetry_answer_number(answer, drop_name((enum drop)drop), sum.drops[drop]);
     }
+    telemetry_answer_close(answer);
+    return false;
+}
+
+// Bits, as operators count bandwidth; 0: no limit.
+static void add_bandwidth(struct telemetry_answer *answer, const struct settings *settings)
+{
+    telemetry_answer_number(answer, "allocation_bits_per_second_max",
+                            (uint64_t)settings->max_bps * 8);
+    telemetry_answer_number(answer, "user_bits_per_second_max",
+                            (uint64_t)settings->user_max_bps * 8);
+    telemetry_answer_number(answer, "total_bits_per_second_max", settings->total_max_bps * 8);
+    telemetry_answer_number(answer, "capacity_bits_per_second", settings->bps_capacity * 8);
+}
+
+bool overview_quotas(struct question *question)
+{
+    const struct settings *settings = question->config->settings;
+    const struct turn_server *server = question->config->sources.server;
+    const struct turn_counters *counters = turn_server_counters(server);
+    struct telemetry_answer *answer = &question->answer;
+    struct turn_usage usage;
+
+    turn_server_usage(server, &usage);
+    telemetry_answer_number(answer, "allocations", usage.allocations);
+    telemetry_answer_number(answer, "allocations_max", turn_server_allocations_max(server));
+    telemetry_answer_number(answer, "users", usage.users);
+    telemetry_answer_number(answer, "user_allocations_max", settings->user_quota);
+    add_bandwidth(answer, settings);
+    telemetry_answer_open(answer, "refused");
+    for (unsigned i = QUOTA_NOT_REFUSED + 1; i < QUOTA_REFUSAL_COUNT; i++)
+        telemetry_answer_number(answer, quota_refusal_name((enum quota_refusal)i),
+                                counters->quota_refusals[i]);
     telemetry_answer_close(answer);
     return false;
 }

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "control/killing.h"
+#include "control/orders.h"
 #include "control/overview.h"
 #include "control/question.h"
 #include "control/sessions.h"
@@ -36,8 +37,18 @@ static const struct question_kind kinds[] = {
      killing_begin, killing_step},
     {"/turnpike/users", "A page of users and what they hold. after=, limit=", user_list_keys,
      user_list, user_list_step},
+    {"/turnpike/quotas", "What users and all of them may have, and do. No parameters", no_keys,
+     overview_quotas, NULL},
     {"/turnpike/top", "Who has had most traffic since this was asked last. limit=",
      top_talkers_keys, top_talkers, top_talkers_step},
+    {"/turnpike/drain",
+     "Sends new clients elsewhere, and ends with the last call. deadline=SECONDS, to=ADDRESS",
+     orders_drain_keys, orders_drain, NULL},
+    {"/turnpike/undrain", "Takes new clients again. No parameters", no_keys, orders_undrain, NULL},
+    {"/turnpike/log", "How much is logged; SUBSYSTEM=LEVEL or all=LEVEL changes it",
+     orders_log_keys, orders_log, NULL},
+    {"/turnpike/reload", "Reads the configuration anew. No parameters", no_keys, orders_reload,
+     orders_reload_step},
 };
 
 #define KIND_COUNT (sizeof(kinds) / sizeof(kinds[0]))

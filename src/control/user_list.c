@@ -67,7 +67,7 @@ bool user_list_step(struct question *question)
     for (unsigned round = 0; walk->at < turn_server_user_count(server); round++, walk->at++) {
         if (question_turn_is_over(question, round))
             return question_is_late(question) ? end_list(question, true, walk->at - 1) : true;
-        if (turn_server_view_user(server, walk->at, &view) && !list_one(question, walk->at, &view))
+        if (turn_server_user(server, walk->at, &view) && !list_one(question, walk->at, &view))
             return end_list(question, true, walk->last_id);
     }
     return end_list(question, false, 0);

@@ -117,15 +117,3 @@ uint32_t turn_server_user_count(const struct turn_server *server)
 {
     return server->quota.users.pool.fresh;
 }
-
-bool turn_server_view_user(const struct turn_server *server, uint32_t place,
-                           struct turn_user_view *ret_view)
-{
-    const struct name_table *users = &server->quota.users;
-    if (place >= users->pool.fresh || users->names[place].references == 0 ||
-        server->quota.counts[place].held[QUOTA_ALLOCATIONS] == 0)
-        return false;
-    *ret_view = (struct turn_user_view){name_table_text(users, place),
-                                        server->quota.counts[place].held[QUOTA_ALLOCATIONS]};
-    return true;
-}

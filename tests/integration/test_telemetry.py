@@ -1,11 +1,22 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The control socket: what operators ask and are told, and what whoever may connect to it cannot do to the relay."""
 
+import contextlib
+import itertools
+import json
 import os
+import random
+import socket
 import stat
+import threading
+import time
+
+import pytest
 
 import telemetry
 from lab import CLIENT4, PEER4, PEER4_OTHER, RELAY4
+from relay import SANITIZED
+from stuck import stopped
 from telemetry import ask
 
 
@@ -166,3 +177,143 @@ def test_kills_one_and_all_of_a_user(relay, client_of):
     assert ask(relay, "/turnpike/kill,user=alice") == {"killed": 0}
     assert bob.refresh(600).is_success
     assert f" kill session={session}\n" in relay.log() and " kill user=alice count=2\n" in relay.log()
+
+
+def test_drains_and_takes_new_clients_again(lab, relay, client_of):
+    caller, late = client_of(), client_of()
+    caller.allocate()
+    said = ask(relay, "/turnpike/drain,deadline=600,to=192.0.2.77")
+    assert said["state"] == "draining" and 598 <= said["drain_deadline_seconds"] <= 600
+    assert late.request(late.allocate_request()).error == 300
+    assert ask(relay, "/turnpike/status")["state"] == "draining"
+    assert ask(relay, "/turnpike/undrain")["state"] == "running"
+    assert "does not drain" in ask(relay, "/turnpike/undrain")["error"]
+    late.allocate()
+    assert caller.refresh(600).is_success
+
+
+def test_changes_how_much_is_logged(relay, client_of):
+    assert set(ask(relay, "/turnpike/log")["levels"].values()) == {"info"}
+    assert ask(relay, "/turnpike/log,sessions=debug")["levels"]["sessions"] == "debug"
+    ask(relay, "/turnpike/log,all=debug")
+    assert " debug " not in relay.log()
+    client_of().allocate()
+    deadline = time.monotonic() + 10
+    while " debug " not in relay.log():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert set(ask(relay, "/turnpike/log,all=info")["levels"].values()) == {"info"}
+    assert ask(relay, "/turnpike/log,sessions=loud")["allowed"] == "error, warning, info, debug"
+
+
+def test_reloads_and_says_what_came_of_it(relay):
+    good = relay.config.read_text()
+    try:
+        relay.config.write_text(good + "user_quota = 4321;\n")
+        assert ask(relay, "/turnpike/reload") == {"reload": "done"}
+        assert ask(relay, "/turnpike/quotas")["user_allocations_max"] == 4321
+        relay.config.write_text(good + "user_quota = many;\n")
+        assert "not good" in ask(relay, "/turnpike/reload")["error"]
+        assert ask(relay, "/turnpike/quotas")["user_allocations_max"] == 4321
+    finally:
+        relay.config.write_text(good)
+        assert ask(relay, "/turnpike/reload") == {"reload": "done"}
+
+
+def test_clients_who_connect_and_go_take_no_place(relay):
+    """As a second relay does that finds this one's socket in the place of its own."""
+    for _ in range(12):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as sock:
+            sock.connect(str(relay.control_path))
+    until_answered(relay)
+
+
+def until_answered(relay, timeout=10):
+    """Its places for clients are given back a moment after they go."""
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            return ask(relay, "/turnpike/status")
+        except (json.JSONDecodeError, OSError):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+
+def test_clients_who_do_as_they_like_harm_no_media(lab, relay, client, record_figures):
+    noise = random.Random(7)
+    lines = "".join(f"/turnpike/allocations,user=u{i}\n" for i in range(1_000_000)).encode()
+    questions = [b"/turnpike/kill", b"/turnpike/kill,user=", b"/turnpike/status,", b",,,,", b"/", b"\0" * 100,
+                 b"/turnpike/allocations,user=%", b"/turnpike/allocation," + b"f" * 900, b"/turnpike/log," + b"x=1," * 200,
+                 b"/ethdev/stats,99", b"/help,/turnpike/status", b"/turnpike/top,limit=99999999999999999999"]
+    stop = threading.Event()
+    asked = itertools.count()
+
+    def garble():
+        while not stop.is_set():
+            try:
+                with telemetry.client(relay) as sock:
+                    for _ in range(200):
+                        sock.send(noise.choice(questions) if noise.random() < 0.7 else noise.randbytes(noise.randint(1, 3000)))
+                        sock.recv(65536)
+                        next(asked)
+                        if stop.is_set():
+                            break
+            except (OSError, ValueError):
+                time.sleep(0.01)
+
+    def flood():
+        """Asks and does not read."""
+        while not stop.is_set():
+            try:
+                with telemetry.client(relay, timeout=0.2) as sock:
+                    for start in range(0, len(lines), 100_000):
+                        sock.send(lines[start : start + 100_000])
+            except (OSError, ValueError):
+                time.sleep(0.01)
+
+    client.allocate()
+    memory = relay.resident_kb()
+    threads = [threading.Thread(target=target) for target in [garble] * 3 + [flood] * 3]
+    with lab.udp("peer", PEER4) as peer:
+        client.bind(0x4000, peer.getsockname()[:2])
+        for thread in threads:
+            thread.start()
+        sent = received = 0
+        end = time.monotonic() + 6
+        try:
+            while time.monotonic() < end:
+                for _ in range(20):
+                    client.send_channel(0x4000, sent.to_bytes(4, "big") + b"x" * 160)
+                    sent += 1
+                peer.settimeout(2)
+                for _ in range(20):
+                    assert peer.recv(2048)[:4] == received.to_bytes(4, "big")
+                    received += 1
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
+    assert sent == received
+    assert client.refresh(600).is_success
+    assert until_answered(relay)["allocations"] == 1
+    if not SANITIZED:
+        assert relay.resident_kb() - memory < 64 << 10
+    record_figures(datagrams=sent, questions=next(asked), grown_kb=relay.resident_kb() - memory)
+
+
+def test_who_holds_all_places_is_the_only_one_to_suffer(lab, relay, client):
+    with contextlib.ExitStack() as stack:
+        for _ in range(10):
+            stack.enter_context(telemetry.client(relay))
+        with pytest.raises((json.JSONDecodeError, OSError)):
+            ask(relay, "/turnpike/status")
+        client.allocate()
+    assert until_answered(relay)["allocations"] == 1
+
+
+def test_a_control_thread_that_stands_still_is_said_to(relay):
+    with stopped(relay.process.pid), telemetry.client(relay) as sock:
+        started = time.monotonic()
+        assert "did not answer" in telemetry.say(sock, "/turnpike/status")["error"]
+        assert 0.9 < time.monotonic() - started < 5
+    assert ask(relay, "/turnpike/status")["state"] == "running"

@@ -497,6 +497,16 @@ static void a_hangup_reloads_and_ends_nothing(void **state)
     assert_int_equal(fake.seconds, 1);
 }
 
+static void a_reload_can_be_had_without_a_signal(void **state)
+{
+    (void)state;
+    fake.rang = true;
+    fake.stop_after_s = 1;
+    loop_reload(loop);
+    loop_run(loop);
+    assert_int_equal(fake.reloads, 1);
+}
+
 static void a_reload_waits_for_the_workers_and_for_room(void **state)
 {
     (void)state;
@@ -767,6 +777,7 @@ int main(void)
         WITH_LOOP(the_end_of_a_connection_waits_for_room_and_is_not_lost),
         WITH_LOOP(commands_about_tcp_come_before_the_answer_and_spare_who_is_gone),
         WITH_LOOP(a_hangup_reloads_and_ends_nothing),
+        WITH_LOOP(a_reload_can_be_had_without_a_signal),
         WITH_LOOP(a_reload_waits_for_the_workers_and_for_room),
         WITH_LOOP(what_a_new_policy_denies_goes_some_at_a_time),
         WITH_LOOP(a_revocation_waits_for_room),

@@ -4,10 +4,13 @@
 
 #include "answer_text.h"
 #include "base/clock.h"
+#include "control/drain.h"
+#include "control/settings.h"
 #include "control/tls_contexts.h"
 #include "control/watchdog.h"
 #include "platform/eal.h"
 #include "platform/port_counters.h"
+#include "turn/counters.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -35,6 +38,21 @@ void turn_server_usage(const struct turn_server *server, struct turn_usage *ret_
                                      .users = 14,
                                      .relay_ports = 15,
                                      .tcp_connections = 16};
+}
+
+const struct turn_counters *turn_server_counters(const struct turn_server *server)
+{
+    static const struct turn_counters turn_counts = {
+        .quota_refusals = {[QUOTA_REFUSED_USER] = 5, [QUOTA_REFUSED_BANDWIDTH] = 6}};
+
+    (void)server;
+    return &turn_counts;
+}
+
+uint32_t turn_server_allocations_max(const struct turn_server *server)
+{
+    (void)server;
+    return 1000;
 }
 
 uint32_t turn_server_worker_allocations(const struct turn_server *server, uint16_t worker)
@@ -86,13 +104,27 @@ bool ports_get_link(const struct ports *ports, unsigned index, struct port_link 
     return index == 0;
 }
 
+static struct drain_view drain;
+
+void drain_get_view(const struct drain *asked, struct drain_view *ret_view)
+{
+    (void)asked;
+    *ret_view = drain;
+}
+
 static struct worker_counters counters[WORKERS];
 static struct plane plane = {.config.worker_count = WORKERS, .counters = counters};
 static const struct turn_limits limits = {.allocations = 1000};
 static struct ports ports = {.count = 2};
+static struct settings settings = {.interface = "eth7",
+                                   .user_quota = 9,
+                                   .max_bps = 1,
+                                   .user_max_bps = 2,
+                                   .total_max_bps = 3,
+                                   .bps_capacity = 4};
 static struct questions_config config = {
     .sources = {.plane = &plane, .limits = &limits, .ports = &ports, .tls = (void *)&plane},
-    .device = "eth7",
+    .settings = &settings,
 };
 static struct question question = {
     .config = &config,
@@ -106,6 +138,7 @@ static int set_up(void **state)
     telemetry_answer_reset(&question.answer);
     memset(counters, 0, sizeof(counters));
     expires_s = 0;
+    drain = (struct drain_view){};
     return 0;
 }
 
@@ -122,6 +155,19 @@ static void status_is_the_relay_in_short(void **state)
              "channels=13;users=14;relay_ports=15;tcp_connections=16;certificate_expiry=99;",
              TURNPIKE_VERSION, (int)getpid());
     assert_string_equal(answer_text(&question.answer), expected);
+}
+
+static void a_drain_and_its_deadline_are_said(void **state)
+{
+    (void)state;
+    drain = (struct drain_view){.is_draining = true};
+    assert_false(overview_status(&question));
+    assert_non_null(strstr(answer_text(&question.answer), "state=draining;device"));
+    telemetry_answer_reset(&question.answer);
+    drain = (struct drain_view){.is_draining = true, .has_deadline = true, .left_s = 77};
+    assert_false(overview_status(&question));
+    assert_non_null(
+        strstr(answer_text(&question.answer), "state=draining;drain_deadline_seconds=77;"));
 }
 
 static void without_certificates_none_expires(void **state)
@@ -179,14 +225,27 @@ static void what_all_workers_and_reasons_make_is_not_cut(void **state)
     assert_false(question.answer.state.is_cut);
 }
 
+static void quotas_are_limits_and_what_there_is_of_them(void **state)
+{
+    (void)state;
+    assert_false(overview_quotas(&question));
+    assert_string_equal(answer_text(&question.answer),
+                        "allocations=11;allocations_max=1000;users=14;user_allocations_max=9;"
+                        "allocation_bits_per_second_max=8;user_bits_per_second_max=16;"
+                        "total_bits_per_second_max=24;capacity_bits_per_second=32;"
+                        "refused={user=5;total=0;bandwidth=6;}");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(status_is_the_relay_in_short, set_up),
+        cmocka_unit_test_setup(a_drain_and_its_deadline_are_said, set_up),
         cmocka_unit_test_setup(without_certificates_none_expires, set_up),
         cmocka_unit_test_setup(each_worker_has_its_own_counts, set_up),
         cmocka_unit_test_setup(a_port_that_says_nothing_is_there_all_the_same, set_up),
         cmocka_unit_test_setup(only_what_was_dropped_is_said, set_up),
+        cmocka_unit_test_setup(quotas_are_limits_and_what_there_is_of_them, set_up),
         cmocka_unit_test_setup(what_all_workers_and_reasons_make_is_not_cut, set_up),
     };
 

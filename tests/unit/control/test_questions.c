@@ -4,6 +4,7 @@
 
 #include "answer_text.h"
 #include "control/killing.h"
+#include "control/orders.h"
 #include "control/overview.h"
 #include "control/sessions.h"
 #include "control/top_talkers.h"
@@ -60,7 +61,8 @@ void telemetry_reply(const struct telemetry_answer *answer)
 
 bool overview_status(struct question *question)
 {
-    telemetry_answer_text(&question->answer, "device", question->config->device);
+    telemetry_answer_number(&question->answer, "workers",
+                            question->config->sources.plane->config.worker_count);
     return false;
 }
 
@@ -73,6 +75,12 @@ bool overview_workers(struct question *question)
 bool overview_ports(struct question *question)
 {
     telemetry_answer_number(&question->answer, "ports", 1);
+    return false;
+}
+
+bool overview_quotas(struct question *question)
+{
+    (void)question;
     return false;
 }
 
@@ -130,6 +138,36 @@ bool top_talkers(struct question *question)
     return true;
 }
 
+bool orders_drain(struct question *question)
+{
+    (void)question;
+    return false;
+}
+
+bool orders_undrain(struct question *question)
+{
+    (void)question;
+    return false;
+}
+
+bool orders_log(struct question *question)
+{
+    (void)question;
+    return false;
+}
+
+bool orders_reload(struct question *question)
+{
+    (void)question;
+    return false;
+}
+
+bool orders_reload_step(struct question *question)
+{
+    (void)question;
+    return false;
+}
+
 // Takes three steps, and says so.
 bool top_talkers_step(struct question *question)
 {
@@ -148,6 +186,8 @@ const char *const sessions_list_keys[] = {"a", NULL};
 const char *const sessions_show_keys[] = {"b", NULL};
 const char *const killing_keys[] = {"c", NULL};
 const char *const user_list_keys[] = {"d", NULL};
+const char *const orders_drain_keys[] = {"f", NULL};
+const char *const orders_log_keys[] = {"g", NULL};
 const char *const top_talkers_keys[] = {"e", NULL};
 
 struct fixture {
@@ -158,7 +198,8 @@ struct fixture {
 static int set_up(void **state)
 {
     static struct fixture fixture;
-    struct questions_config config = {.device = "eth0"};
+    static const struct plane plane = {.config.worker_count = 7};
+    struct questions_config config = {.sources.plane = &plane};
 
     replied[0] = '\0';
     fixture.base = config.base = event_base_new();
@@ -197,8 +238,8 @@ static void each_command_is_told_to_dpdk(void **state)
 
 static void a_question_is_answered(void **state)
 {
-    assert_string_equal(ask(*state, "/turnpike/status", ""), "device=eth0;");
-    assert_string_equal(ask(*state, "/turnpike/status", ""), "device=eth0;");
+    assert_string_equal(ask(*state, "/turnpike/status", ""), "workers=7;");
+    assert_string_equal(ask(*state, "/turnpike/status", ""), "workers=7;");
 }
 
 static void bad_parameters_are_refused_before_anybody_answers(void **state)

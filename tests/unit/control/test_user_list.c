@@ -18,11 +18,11 @@ uint32_t turn_server_user_count(const struct turn_server *server)
     return turn_server_id_count(server);
 }
 
-bool turn_server_view_user(const struct turn_server *server, uint32_t place,
-                           struct turn_user_view *ret_view)
+bool turn_server_user(const struct turn_server *server, uint32_t place,
+                      struct turn_user_view *ret_view)
 {
     (void)server;
-    *ret_view = (struct turn_user_view){fakes[place].user, place + 10};
+    *ret_view = (struct turn_user_view){fakes[place].user, place, place + 10};
     return fakes[place].user != NULL;
 }
 
