@@ -44,7 +44,8 @@ struct command_line {
     const char *relay;
     const char *to;
     uint32_t limit;
-    uint32_t deadline_s;
+    bool has_deadline;
+    uint32_t deadline_s; // 0: there is to be none
     uint32_t interval_s;
     const char *arguments[2]; // ID; SUBSYSTEM and LEVEL
 };

@@ -108,7 +108,8 @@ static const struct option long_options[] = {
     "  -n, --limit NUMBER        allocations, users, talkers: no more of them\n"                   \
     "  -a, --all                 allocations, users: all there are, page by page\n"                \
     "  -y, --yes                 kill: do not ask\n"                                               \
-    "      --deadline TIME       drain: end by then at the latest: 90s, 10m, 1h30m\n"              \
+    "      --deadline TIME       drain: end by then at the latest: 90s, 10m, 1h30m;\n"             \
+    "                            0: without one\n"                                                 \
     "      --to ADDRESS          drain: send new clients there\n"                                  \
     "  -i, --interval SECONDS    top: between two looks, 1 unless said\n"                          \
     "  -h, --help                print this and exit\n"                                            \
@@ -196,9 +197,10 @@ static enum command_line_verdict take_value(int option, const char *value, FILE 
             return refuse_value(errors, "interval", value, "1 to 60 seconds");
         break;
     case OPTION_DEADLINE:
-        if (quantity_parse_seconds(value, &line->deadline_s) || line->deadline_s == 0)
+        if (quantity_parse_seconds(value, &line->deadline_s))
             return refuse_value(errors, "deadline", value,
-                                "a time of at least a second, as 90s, 10m, 1h30m or 2d");
+                                "a time, as 90s, 10m, 1h30m or 2d; 0: without one");
+        line->has_deadline = true;
         break;
     case OPTION_JSON:
         line->json = true;

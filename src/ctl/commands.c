@@ -308,26 +308,6 @@ static enum ctl_status show_allocation(const struct session *session)
     return show_object(session, &question);
 }
 
-// An order whose answer says what was done: in one line for people.
-static enum ctl_status give_order(const struct session *session, const struct question *question,
-                                  const char *done)
-{
-    enum ctl_status status;
-    json_t *body;
-
-    status = ask(session, question, &body);
-    if (status != CTL_DONE)
-        return status;
-    if (session->line->json) {
-        print_json(body, session->output);
-    } else {
-        fprintf(session->output, "%s\n", done);
-        view_print_object(body, session->output);
-    }
-    json_decref(body);
-    return CTL_DONE;
-}
-
 static enum ctl_status count_allocations(const struct session *session, const char *user,
                                          unsigned *ret_count)
 {
@@ -418,11 +398,10 @@ static enum ctl_status show_log(const struct session *session)
     struct question question;
 
     question_init(&question, "/turnpike/log");
-    if (!line->arguments[0])
-        return show_object(session, &question);
-    if (add(session, &question, line->arguments[0], line->arguments[1]) != CTL_DONE)
+    if (line->arguments[0] &&
+        add(session, &question, line->arguments[0], line->arguments[1]) != CTL_DONE)
         return session->problem->status;
-    return give_order(session, &question, "changed");
+    return show_object(session, &question);
 }
 
 static enum ctl_status drain(const struct session *session)
@@ -431,11 +410,11 @@ static enum ctl_status drain(const struct session *session)
     struct question question;
 
     question_init(&question, "/turnpike/drain");
-    if (line->deadline_s > 0)
+    if (line->has_deadline)
         question_add_number(&question, "deadline", line->deadline_s);
     if (line->to && add(session, &question, "to", line->to) != CTL_DONE)
         return session->problem->status;
-    return give_order(session, &question, "draining");
+    return show_object(session, &question);
 }
 
 static enum ctl_status show_talkers(const struct session *session)
@@ -485,10 +464,10 @@ static enum ctl_status carry_out(const struct session *session)
         return drain(session);
     case VERB_UNDRAIN:
         question_init(&question, "/turnpike/undrain");
-        return give_order(session, &question, "new allocations are taken again");
+        return show_object(session, &question);
     default:
         question_init(&question, "/turnpike/reload");
-        return give_order(session, &question, "reloaded");
+        return show_object(session, &question);
     }
 }
 

@@ -88,6 +88,7 @@ static void takes_options_before_and_behind_the_command(void **state)
     assert_true(line.yes);
     assert_int_equal(parse("drain --deadline=10m --to 192.0.2.7", &line), COMMAND_LINE_RUN);
     assert_int_equal(line.deadline_s, 600);
+    assert_true(line.has_deadline);
     assert_string_equal(line.to, "192.0.2.7");
     assert_int_equal(parse("top --interval 5", &line), COMMAND_LINE_RUN);
     assert_int_equal(line.interval_s, 5);
@@ -122,7 +123,7 @@ static void says_what_is_wrong(void **state)
         {"users -n 5x", "--limit: '5x' is not allowed"},
         {"users -n -5", "--limit: '-5' is not allowed"},
         {"top -i 61", "--interval: '61' is not allowed; allowed: 1 to 60 seconds"},
-        {"drain --deadline 0", "--deadline: '0' is not allowed"},
+        {"drain --deadline 366d", "--deadline: '366d' is not allowed"},
         {"drain --deadline soon", "--deadline: 'soon' is not allowed"},
     };
     struct command_line line = {.socket = "untouched"};

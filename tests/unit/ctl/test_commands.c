@@ -204,7 +204,7 @@ static void gives_orders_with_what_was_said(void **state)
         const char *asked;
     } orders[] = {
         {"{\"/turnpike/drain\": {}}",
-         {.verb = VERB_DRAIN, .deadline_s = 600, .to = "192.0.2.7"},
+         {.verb = VERB_DRAIN, .has_deadline = true, .deadline_s = 600, .to = "192.0.2.7"},
          "/turnpike/drain,deadline=600,to=192.0.2.7"},
         {"{\"/turnpike/drain\": {}}", {.verb = VERB_DRAIN}, "/turnpike/drain"},
         {"{\"/turnpike/undrain\": {}}", {.verb = VERB_UNDRAIN}, "/turnpike/undrain"},
