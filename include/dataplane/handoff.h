@@ -14,6 +14,7 @@ static inline void handoff_send(struct worker *worker, unsigned owner, struct ha
     struct worker_handoffs *queue = &worker->handoffs[owner];
     if (unlikely(queue->count == WORKER_BURST))
         handoff_flush_to(worker, owner);
+    handoff.frame->hash.fdir.hi = round_time_stamp(worker->now_tsc);
     queue->at[queue->count++] = handoff;
 }
 

@@ -7,6 +7,7 @@
 #include "dataplane/packet.h"
 #include "dataplane/rate_limiter.h"
 #include "dataplane/reassembly.h"
+#include "dataplane/round_time.h"
 #include "dataplane/tables.h"
 #include "dataplane/token_bucket.h"
 #include "dataplane/token_stream.h"
@@ -18,7 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define WORKER_BURST 64
+#define WORKER_BURST COUNTERS_BURST_MAX
 
 struct worker_queue {
     struct rte_mbuf *frames[WORKER_BURST];
@@ -59,6 +60,7 @@ struct worker {
     struct worker_counters *counters;
     uint64_t now_tsc;
     uint64_t tsc_hz;
+    struct round_time round;
     uint16_t id;
     uint16_t port;
     uint16_t queue;

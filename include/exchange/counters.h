@@ -90,13 +90,48 @@ enum drop {
     DROP_COUNT,
 };
 
-// Written by its worker with plain stores, read by the control plane; on cache lines of its own.
+// Frames that a worker takes from its port at once, at most.
+#define COUNTERS_BURST_MAX 64
+
+// Of times: bucket i is of those below COUNTERS_TIME_UNIT_NS << i that are in none before it, the last of all others.
+#define COUNTERS_TIME_BUCKETS 17
+#define COUNTERS_TIME_UNIT_NS 250
+
+struct worker_times {
+    uint64_t buckets[COUNTERS_TIME_BUCKETS];
+    uint64_t sum_tsc;
+};
+
+// What there is at the moment, as a worker says a few times a second. Named as in docs/metrics.md.
+#define WORKER_TABLE_LIST(X)                                                                                           \
+    X(ALLOCATIONS, allocations)                                                                                        \
+    X(PERMISSIONS, permissions)                                                                                        \
+    X(CHANNELS, channels)                                                                                              \
+    X(STEERINGS, steerings)                                                                                            \
+    X(FRAGMENTS, fragments)
+
+enum worker_table {
+#define X(id, name) WORKER_TABLE_##id,
+    WORKER_TABLE_LIST(X)
+#undef X
+    WORKER_TABLE_COUNT,
+};
+
+// Written by its worker with plain stores, read by the control plane; on cache lines of its own. All fields are of 64
+// bits. Times are in cycles of the TSC, of which plane->tsc_hz are a second.
 struct worker_counters {
     uint64_t counters[COUNTER_COUNT];
     uint64_t drops[DROP_COUNT];
     uint64_t busy_polls; // polls that found work
     uint64_t idle_polls;
     uint64_t sleeps;
+    uint64_t busy_tsc; // each from the beginning of a poll to that of the next
+    uint64_t idle_tsc; // asleep too
+    // How long frames were here: from the poll that received them until everything of a poll was sent.
+    struct worker_times direct; // that of the same poll
+    struct worker_times handed; // of another worker
+    uint64_t bursts[COUNTERS_BURST_MAX + 1]; // by the frames that the port delivered at once
+    uint64_t tables[WORKER_TABLE_COUNT];     // entries in use
 } __attribute__((aligned(128)));
 
 // snake_case names and one-line helps, static storage.
@@ -104,6 +139,9 @@ const char *counter_name(enum counter counter);
 const char *counter_help(enum counter counter);
 const char *drop_name(enum drop drop);
 const char *drop_help(enum drop drop);
+const char *worker_table_name(enum worker_table table);
 
+// What counters have grown by since they were *before.
+void worker_counters_subtract(struct worker_counters *counters, const struct worker_counters *before);
 // *ret_sum = the sum of all blocks.
 void worker_counters_sum(const struct worker_counters *blocks, unsigned count, struct worker_counters *ret_sum);

@@ -38,18 +38,6 @@ static uint64_t drop_sum(const struct worker_counters *counters)
     return sum;
 }
 
-// All fields are counts of 64 bits.
-static void subtract(struct worker_counters *counters, const struct worker_counters *before)
-{
-    for (unsigned i = 0; i < COUNTER_COUNT; i++)
-        counters->counters[i] -= before->counters[i];
-    for (unsigned i = 0; i < DROP_COUNT; i++)
-        counters->drops[i] -= before->drops[i];
-    counters->busy_polls -= before->busy_polls;
-    counters->idle_polls -= before->idle_polls;
-    counters->sleeps -= before->sleeps;
-}
-
 static enum drop top_drop(const struct worker_counters *counters)
 {
     enum drop top = 0;
@@ -89,9 +77,9 @@ static int megabits_decimals(double megabits)
 
 static double busy_percent(const struct worker_counters *counters)
 {
-    uint64_t polls = counters->busy_polls + counters->idle_polls;
+    uint64_t cycles = counters->busy_tsc + counters->idle_tsc;
 
-    return polls > 0 ? 100.0 * (double)counters->busy_polls / (double)polls : 0;
+    return cycles > 0 ? 100.0 * (double)counters->busy_tsc / (double)cycles : 0;
 }
 
 // What a worker, or all of them, did in that time.
@@ -135,7 +123,7 @@ void statistics_print_line(struct statistics *statistics, uint64_t now_ms)
 
         worker_counters_sum(&statistics->plane->counters[i], 1, &now);
         parts[i] = now;
-        subtract(&parts[i], &statistics->last[i]);
+        worker_counters_subtract(&parts[i], &statistics->last[i]);
         statistics->last[i] = now;
     }
     worker_counters_sum(parts, worker_count, &sum);

@@ -94,7 +94,9 @@ int worker_create(const struct worker_config *config, struct worker **ret_worker
     worker->wait_fd = config->wait_fd > 0 ? config->wait_fd : -1;
     worker->shares_cpu = config->shares_cpu;
     worker->pool = config->pool;
-    worker->tsc_hz = rte_get_tsc_hz();
+    worker->tsc_hz = config->plane->tsc_hz;
+    round_time_init(&worker->round, worker->tsc_hz);
+    worker->now_tsc = rte_rdtsc();
     stateless_answers_init(&worker->stateless, &config->plane->config.stateless);
     allowance_set_limits(worker, &limits);
     token_stream_init(&worker->tokens);
@@ -172,11 +174,26 @@ void worker_destroy(struct worker *worker)
     table_memory_give(&memory);
 }
 
+static void tell_usage(const struct worker *worker)
+{
+    uint64_t *tables = worker->counters->tables;
+    struct worker_usage usage;
+    worker_get_usage(worker, &usage);
+    tables[WORKER_TABLE_ALLOCATIONS] = usage.allocations;
+    tables[WORKER_TABLE_PERMISSIONS] = usage.permissions;
+    tables[WORKER_TABLE_CHANNELS] = usage.channels;
+    tables[WORKER_TABLE_STEERINGS] = usage.steerings;
+    tables[WORKER_TABLE_FRAGMENTS] = usage.fragments;
+}
+
 static void clock_update(struct worker *worker)
 {
-    worker->now_tsc = rte_rdtsc();
+    uint64_t now_tsc = rte_rdtsc();
+    round_time_end(&worker->round, worker->counters, now_tsc - worker->now_tsc);
+    worker->now_tsc = now_tsc;
     if (worker->now_tsc < worker->clock_due_tsc)
         return;
+    tell_usage(worker);
     // Nonces carry seconds of the system's monotonic clock, which the TSC leaves behind by and by.
     worker->now_s = (uint32_t)(clock_monotonic_ms() / 1000);
     worker->clock_due_tsc = worker->now_tsc + worker->tsc_hz / 4;
@@ -221,10 +238,17 @@ static void process_all(struct worker *worker, struct rte_mbuf **frames, unsigne
     settle_all(worker, may_hand_on);
 }
 
+// The first has waited the longest, or nearly so.
+static void note_handed(struct worker *worker, const struct handoff *handed, unsigned count)
+{
+    round_time_take_handed(&worker->round, worker->now_tsc, handed[0].frame->hash.fdir.hi, count);
+}
+
 static void process_handed(struct worker *worker, const struct handoff *handed, unsigned count)
 {
     if (count == 0)
         return;
+    note_handed(worker, handed, count);
     burst_process_handed(worker, handed, count);
     settle_all(worker, false);
 }
@@ -246,6 +270,7 @@ static void process_both(struct worker *worker, struct rte_mbuf **frames, unsign
                          const struct handoff *handed, unsigned handed_count)
 {
     struct rte_mbuf *rest[WORKER_BURST];
+    note_handed(worker, handed, handed_count);
     unsigned rest_count = burst_process_both(worker, frames, count, handed, handed_count, rest);
     settle_all(worker, true);
     burst_process_rest(worker, rest, rest_count);
@@ -267,6 +292,8 @@ static unsigned poll_port(struct worker *worker, const struct handoff *handed,
     }
     worker_count_add(worker, COUNTER_RX_PACKETS, count);
     worker_count_add(worker, COUNTER_RX_BYTES, bytes);
+    worker->counters->bursts[count]++;
+    worker->round.received = count;
     if (unlikely(count > 0 && handed_count > 0)) {
         process_both(worker, frames, count, handed, handed_count);
     } else {
@@ -306,6 +333,7 @@ unsigned worker_poll(struct worker *worker)
     kernel_path_flush(worker);
     stream_path_flush(worker);
     transmit_flush(worker);
+    worker->round.is_busy = work > 0;
     if (work > 0)
         worker->counters->busy_polls++;
     else

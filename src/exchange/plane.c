@@ -5,6 +5,7 @@
 #include "base/random.h"
 
 #include <errno.h>
+#include <rte_cycles.h>
 #include <rte_ring.h>
 #include <rte_ring_elem.h>
 #include <stdalign.h>
@@ -171,6 +172,7 @@ int plane_create(const struct plane_config *config, struct plane **ret_plane)
         return -ENOMEM;
     plane->config = *config;
     plane->running = 1;
+    plane->tsc_hz = rte_get_tsc_hz();
     random_fill(&random_system, plane->hash_secret, sizeof(plane->hash_secret));
     plane->twin_doorbell.fd = -1;
     plane->doorbell.fd = -1;

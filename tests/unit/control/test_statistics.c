@@ -93,8 +93,8 @@ static void a_line_is_about_its_interval_and_all_workers(void **state)
     fixture->counters[0].counters[COUNTER_PUNTED] += 8;
     fixture->counters[0].drops[DROP_NO_PERMISSION] += 6;
     fixture->counters[1].drops[DROP_BAD_STUN] += 2;
-    fixture->counters[0].busy_polls += 1;
-    fixture->counters[1].idle_polls += 3;
+    fixture->counters[0].busy_tsc += 1;
+    fixture->counters[1].idle_tsc += 3;
     fixture->len = 0;
     statistics_print_line(&fixture->statistics, 4000);
     assert_non_null(strstr(fixture->text, "     12      2000   2.00       500   1.00     4      4 "
@@ -112,8 +112,8 @@ static void each_of_several_workers_has_a_line(void **state)
     fixture->counters[0].counters[COUNTER_TO_PEER_BYTES] += 250000;
     fixture->counters[1].counters[COUNTER_PEER_TO_DATA] += 500;
     fixture->counters[1].drops[DROP_BAD_STUN] += 2;
-    fixture->counters[0].busy_polls += 1;
-    fixture->counters[1].idle_polls += 1;
+    fixture->counters[0].busy_tsc += 1;
+    fixture->counters[1].idle_tsc += 1;
     statistics_print_line(&fixture->statistics, 3000);
     assert_string_equal(fixture->text,
                         " allocs to-peer/s Mbit/s to-clnt/s Mbit/s req/s drop/s busy% top drop\n"
@@ -178,7 +178,7 @@ static void a_line_fits_a_terminal(void **state)
     counters->counters[COUNTER_TO_CLIENT_BYTES] = UINT64_C(1234567800);
     counters->counters[COUNTER_PUNTED] = 12345;
     counters->drops[DROP_NO_RELAYED_ADDRESS] = 123456;
-    counters->busy_polls = 1;
+    counters->busy_tsc = 1;
     statistics_print_line(&fixture->statistics, 2000);
     assert_string_equal(
         fixture->text,

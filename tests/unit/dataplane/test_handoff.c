@@ -5,6 +5,8 @@
 #include "dataplane/media.h"
 #include "rig.h"
 
+#include <rte_cycles.h>
+
 #define PORT_OF_1 50112
 
 // The allocation is worker 1's.
@@ -45,6 +47,30 @@ static void a_peer_packet_goes_to_the_owner_of_its_port(void **state)
     receive(rig, 1, PEER_V4, RELAY_V4_LOCAL ":50112", rig_data, 5);
     rig_sent_wire(rig, 1, &seen);
     assert_handed(rig, 1);
+}
+
+// From when the first worker looked for packets until the second has sent this one.
+static void the_time_at_both_workers_counts(void **state)
+{
+    struct rig *rig = *state;
+    const struct worker_times *times = &rig->plane->counters[1].handed;
+    struct wire wire = {
+        .source = PEER_V4, .destination = RELAY_V4_LOCAL ":50112", .payload = rig_data, .len = 5};
+    struct wire_seen seen;
+    uint64_t count = 0;
+    rig_receive_wire(rig, 0, &wire);
+    worker_poll(rig->workers[0]);
+    uint64_t between_tsc = rte_rdtsc();
+    while (rte_rdtsc() - between_tsc < 1000)
+        ;
+    worker_poll(rig->workers[1]);
+    worker_poll(rig->workers[1]);
+    for (unsigned i = 0; i < COUNTERS_TIME_BUCKETS; i++)
+        count += times->buckets[i];
+    assert_int_equal(count, 1);
+    assert_true(times->sum_tsc >= 1000);
+    assert_int_equal(rig->plane->counters[0].handed.sum_tsc, 0);
+    rig_sent_wire(rig, 1, &seen);
 }
 
 static void steer(struct rig *rig, const char *client)
@@ -337,6 +363,7 @@ int main(void)
 #define TEST_OF_THREE(test) cmocka_unit_test_setup_teardown(test, set_up_three, rig_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(a_peer_packet_goes_to_the_owner_of_its_port),
+        TEST(the_time_at_both_workers_counts),
         TEST(either_familys_datagrams_are_relayed_by_way_of_another_worker),
         TEST(what_is_sorted_goes_the_short_way),
         TEST(a_sorted_datagram_needs_a_permission_all_the_same),

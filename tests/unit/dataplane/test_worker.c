@@ -249,6 +249,37 @@ static void counts_polls(void **state)
     drain(rig);
 }
 
+static uint64_t times_sum(const struct worker_times *times)
+{
+    uint64_t count = 0;
+    for (unsigned i = 0; i < COUNTERS_TIME_BUCKETS; i++)
+        count += times->buckets[i];
+    return count;
+}
+
+static void tells_how_its_time_goes(void **state)
+{
+    struct rig *rig = *state;
+    const struct worker_counters *counters = &rig->plane->counters[0];
+    uint64_t idle = counters->idle_tsc, busy = counters->busy_tsc, empty = counters->bursts[0];
+    worker_poll(rig->workers[0]);
+    worker_poll(rig->workers[0]);
+    assert_true(counters->idle_tsc > idle);
+    assert_int_equal(counters->busy_tsc, busy);
+    assert_int_equal(counters->bursts[0], empty + 2);
+    for (unsigned i = 0; i < 3; i++)
+        rig_receive(rig, 0, samples[0].frame, samples[0].len);
+    worker_poll(rig->workers[0]);
+    assert_int_equal(counters->bursts[3], 1);
+    assert_int_equal(times_sum(&counters->direct), 0); // the round is over with the next
+    worker_poll(rig->workers[0]);
+    assert_true(counters->busy_tsc > busy);
+    assert_int_equal(times_sum(&counters->direct), 3);
+    assert_true(counters->direct.sum_tsc >= 3 * (counters->busy_tsc - busy));
+    assert_int_equal(times_sum(&counters->handed), 0);
+    drain(rig);
+}
+
 static void *run(void *worker)
 {
     return (void *)(intptr_t)worker_run(worker);
@@ -382,6 +413,7 @@ int main(void)
         WITH_TWIN(random_damage_is_accounted_for),
         TEST(a_frame_of_several_buffers_is_taken_whole),
         TEST(counts_polls),
+        TEST(tells_how_its_time_goes),
         cmocka_unit_test_setup_teardown(runs_until_the_plane_stops, set_up_adaptive, rig_tear_down),
         cmocka_unit_test(destroys_with_frames_under_way),
         cmocka_unit_test(destroys_the_worker_whose_buffers_are_under_way),

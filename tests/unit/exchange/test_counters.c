@@ -55,6 +55,11 @@ static void sums_every_field_over_every_block(void **state)
         blocks[i].busy_polls = weight * 3;
         blocks[i].idle_polls = weight * 4;
         blocks[i].sleeps = weight * 5;
+        blocks[i].busy_tsc = weight * 6;
+        blocks[i].direct.buckets[COUNTERS_TIME_BUCKETS - 1] = weight * 7;
+        blocks[i].handed.sum_tsc = weight * 8;
+        blocks[i].bursts[COUNTERS_BURST_MAX] = weight * 9;
+        blocks[i].tables[WORKER_TABLE_COUNT - 1] = weight * 10;
     }
     struct worker_counters sum;
     memset(&sum, 0xAA, sizeof(sum));
@@ -66,8 +71,26 @@ static void sums_every_field_over_every_block(void **state)
     assert_int_equal(sum.busy_polls, 3003003);
     assert_int_equal(sum.idle_polls, 4004004);
     assert_int_equal(sum.sleeps, 5005005);
+    assert_int_equal(sum.busy_tsc, 6006006);
+    assert_int_equal(sum.direct.buckets[COUNTERS_TIME_BUCKETS - 1], 7007007);
+    assert_int_equal(sum.handed.sum_tsc, 8008008);
+    assert_int_equal(sum.bursts[COUNTERS_BURST_MAX], 9009009);
+    assert_int_equal(sum.tables[WORKER_TABLE_COUNT - 1], 10010010);
     worker_counters_sum(blocks, 0, &sum);
     assert_int_equal(sum.counters[COUNTER_RX_PACKETS], 0);
+}
+
+static void subtracts_every_field(void **state)
+{
+    (void)state;
+    struct worker_counters before, now;
+    const uint64_t *fields = (const uint64_t *)&now;
+    memset(&before, 0x11, sizeof(before));
+    memset(&now, 0x33, sizeof(now));
+    worker_counters_subtract(&now, &before);
+    for (unsigned i = 0; i <= offsetof(struct worker_counters, tables[WORKER_TABLE_COUNT - 1]) / 8;
+         i++)
+        assert_int_equal(fields[i], UINT64_C(0x2222222222222222));
 }
 
 static char *read_documentation(void)
@@ -110,6 +133,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_counter_has_a_name_of_its_own_and_a_help),
         cmocka_unit_test(sums_every_field_over_every_block),
+        cmocka_unit_test(subtracts_every_field),
         cmocka_unit_test(the_documentation_lists_every_counter_and_drop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
