@@ -11,6 +11,7 @@ enum metric_type {
     METRIC_GAUGE,
     METRIC_INFO, // its sample is called NAME_info, and is 1
     METRIC_HISTOGRAM, // its samples are called NAME_bucket, NAME_sum and NAME_count
+    METRIC_UNKNOWN,
 };
 
 // id, name, type, unit (which ends the name), labels, help
@@ -48,12 +49,23 @@ enum metric_type {
     X(COMMAND_FAILURES, "turnpike_command_failures", COUNTER, "", "worker", "commands that could not be applied")      \
     X(POLLS, "turnpike_polls", COUNTER, "", "worker, result", "rounds of a worker that found work (busy), or none")    \
     X(SLEEPS, "turnpike_sleeps", COUNTER, "", "worker", "times that an idle worker slept")                             \
+    X(WORKER_BUSY, "turnpike_worker_busy_seconds", COUNTER, "seconds", "worker", "time in rounds that found work")     \
+    X(WORKER_IDLE, "turnpike_worker_idle_seconds", COUNTER, "seconds", "worker",                                       \
+      "time in rounds that found none, and asleep")                                                                    \
+    X(WORKER_BUSY_CYCLES, "turnpike_worker_busy_cycles", COUNTER, "", "worker",                                        \
+      "cycles of the time stamp counter in rounds that found work")                                                    \
+    X(BURST, "turnpike_burst_packets", HISTOGRAM, "", "worker", "frames that the port delivered at once, if any")      \
+    X(FORWARDING, "turnpike_forwarding_seconds", HISTOGRAM, "seconds", "worker, way",                                  \
+      "how long frames were here: from the round that received them to the end of the one that sent them")             \
     X(WORKER_STUCK, "turnpike_worker_stuck", GAUGE, "", "worker",                                                      \
       "1 for a worker that has not gone round for some 400 ms, 0 for others")                                          \
     X(WORKER_ALLOCATIONS, "turnpike_worker_allocations", GAUGE, "", "worker",                                          \
       "places taken in the worker's table of allocations")                                                             \
     X(WORKER_ALLOCATIONS_CAPACITY, "turnpike_worker_allocations_capacity", GAUGE, "", "",                              \
       "places in each worker's table of allocations")                                                                  \
+    X(TABLE_ENTRIES, "turnpike_table_entries", GAUGE, "", "worker, table",                                             \
+      "entries in use in a table of the worker, as it says four times a second")                                       \
+    X(TABLE_CAPACITY, "turnpike_table_capacity", GAUGE, "", "table", "entries that each worker's table has")           \
     X(CONTROL_DELAY, "turnpike_control_delay_seconds", HISTOGRAM, "seconds", "",                                       \
       "how much later than due a timer of the control thread is served, as requests are")                              \
     X(RING_ENTRIES, "turnpike_ring_entries", GAUGE, "", "ring, worker", "what waits in the rings between threads")     \
@@ -71,6 +83,8 @@ enum metric_type {
     X(PORT_ERRORS, "turnpike_port_errors", COUNTER, "", "port, direction", "frames that the port could not handle")    \
     X(PORT_NO_BUFFER_PACKETS, "turnpike_port_no_buffer_packets", COUNTER, "", "port",                                  \
       "frames not received for want of a packet buffer")                                                               \
+    X(PORT_STATISTIC, "turnpike_port_statistic", UNKNOWN, "", "port, name",                                            \
+      "what the driver of the port counts besides, by its own names")                                                  \
     X(REQUESTS, "turnpike_requests", COUNTER, "", "method",                                                            \
       "requests answered; any: on a worker, 400, 401 or 438, whatever the method")                                     \
     X(REQUEST_ERRORS, "turnpike_request_errors", COUNTER, "", "method, code", "of them, with an error")                \
@@ -90,9 +104,10 @@ enum metric_type {
     X(USERS_ACTIVE, "turnpike_users_active", GAUGE, "", "", "users with an allocation")                                \
     X(PENDING_REMOVALS, "turnpike_pending_removals", GAUGE, "", "",                                                    \
       "removals that a worker has yet to report")                                                                      \
-    X(RELAY_PORTS_USED, "turnpike_relay_ports_used", GAUGE, "", "",                                                    \
-      "relay ports in use, reserved, or waiting for a removal")                                                        \
-    X(RELAY_PORTS_CAPACITY, "turnpike_relay_ports_capacity", GAUGE, "", "", "relay ports of all relayed addresses")    \
+    X(RELAY_PORTS_USED, "turnpike_relay_ports_used", GAUGE, "", "family, worker",                                      \
+      "relay ports of UDP in use, reserved, or waiting for a removal")                                                 \
+    X(RELAY_PORTS_CAPACITY, "turnpike_relay_ports_capacity", GAUGE, "", "family, worker",                              \
+      "relay ports of all relayed addresses of the family")                                                            \
     X(DRAINING, "turnpike_draining", GAUGE, "", "", "1 while new clients are sent elsewhere, 0 otherwise")             \
     X(DRAIN_DEADLINE, "turnpike_drain_deadline_timestamp_seconds", GAUGE, "seconds", "",                               \
       "when a drain ends the allocations that are left; 0: there is no drain, or no deadline")                         \
@@ -134,6 +149,9 @@ enum metric_type {
     X(DTLS_DROPPED_MESSAGES, "turnpike_dtls_dropped_messages", COUNTER, "", "reason",                                  \
       "datagrams and messages dropped, by the reasons of docs/counters.md")                                            \
     X(TCP_RELAY_LISTENERS, "turnpike_tcp_relay_listeners", GAUGE, "", "", "addresses that TCP allocations listen at")  \
+    X(TCP_RELAY_PORTS_USED, "turnpike_tcp_relay_ports_used", GAUGE, "", "family", "relay ports of TCP in use")         \
+    X(TCP_RELAY_PORTS_CAPACITY, "turnpike_tcp_relay_ports_capacity", GAUGE, "", "family",                              \
+      "relay ports of TCP of all relayed addresses of the family")                                                     \
     X(TCP_RELAY_CONNECTIONS, "turnpike_tcp_relay_connections", GAUGE, "", "",                                          \
       "connections to peers over TCP, those under way included")                                                       \
     X(TCP_RELAY_LISTEN_FAILURES, "turnpike_tcp_relay_listen_failures", COUNTER, "", "",                                \
@@ -195,9 +213,15 @@ void metric_sample(const struct metric_page *page, enum metric metric, const cha
 void metric_sample_real(const struct metric_page *page, enum metric metric, const char *labels, double value);
 // The whole of a metric that has one sample.
 void metric_add(const struct metric_page *page, enum metric metric, uint64_t value);
-// The whole of a histogram. bounds: of the buckets, as text, but for the last one, which has none; counts: of each
-// bucket alone, one more than there are bounds.
-void metric_histogram(const struct metric_page *page, enum metric metric, const char *const *bounds,
-                      unsigned bound_count, const uint64_t *counts, double sum);
+
+struct metric_histogram {
+    const char *const *bounds; // of the buckets, as text, but for the last one, which has none
+    unsigned bound_count;
+    const uint64_t *counts; // of each bucket alone, one more than there are bounds
+    double sum;
+};
+// Samples, as metric_sample()'s.
+void metric_histogram(const struct metric_page *page, enum metric metric, const char *labels,
+                      const struct metric_histogram *histogram);
 // After the last.
 void metric_page_end(const struct metric_page *page);

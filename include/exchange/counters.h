@@ -102,7 +102,10 @@ struct worker_times {
     uint64_t sum_tsc;
 };
 
-// What there is at the moment, as a worker says a few times a second. Named as in docs/metrics.md.
+// Datagrams that a worker puts together at once.
+#define WORKER_DATAGRAMS_MAX 128
+
+// What there is at the moment, as a worker says a few times a second. FRAGMENTS: datagrams that are put together.
 #define WORKER_TABLE_LIST(X)                                                                                           \
     X(ALLOCATIONS, allocations)                                                                                        \
     X(PERMISSIONS, permissions)                                                                                        \

@@ -37,6 +37,18 @@ struct port_link {
 // The same.
 bool ports_get_link(const struct ports *ports, unsigned index, struct port_link *ret_link);
 
+// What a driver counts, by a name of its own.
+struct port_statistic {
+    char name[PORT_COUNTERS_NAME_LEN]; // printable ASCII, no blanks, quotes or backslashes
+    uint64_t value;
+};
+
+#define PORT_STATISTICS_MAX 512 // of one port; of more the first
+
+// How many there are. Asks the driver, for as long as its card takes. The control thread only.
+unsigned ports_get_statistics(const struct ports *ports, unsigned index,
+                              struct port_statistic ret_statistics[PORT_STATISTICS_MAX]);
+
 struct port_buffers {
     uint32_t used; // those that wait in the receive rings included
     uint32_t capacity;

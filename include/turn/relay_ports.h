@@ -28,6 +28,7 @@ struct relay_slice {
     struct relay_port_set even;
     struct relay_port_set odd;
     struct relay_port_set pairs; // by the even port: both are free
+    uint32_t capacity;
 };
 
 struct relay_ports {
@@ -44,6 +45,10 @@ struct relay_ports {
 int relay_ports_init(struct relay_ports *ports, const struct turn_relay *relays,
                      uint16_t relay_count, uint16_t worker_count);
 void relay_ports_done(struct relay_ports *ports);
+
+// Of the worker's ports of one relay.
+uint32_t relay_ports_taken(const struct relay_ports *ports, uint16_t relay, uint16_t worker);
+uint32_t relay_ports_capacity(const struct relay_ports *ports, uint16_t relay, uint16_t worker);
 
 // Is there a port of this kind to take?
 bool relay_ports_has(const struct relay_ports *ports, uint16_t relay, uint16_t worker,

@@ -38,6 +38,15 @@ const struct turn_counters *turn_server_counters(const struct turn_server *serve
 // Allocations that take a place in this worker's table: live ones, and those that it has yet to remove.
 uint32_t turn_server_worker_allocations(const struct turn_server *server, uint16_t worker);
 
+// Relay ports of all relayed addresses of a family: of UDP those of one worker, of TCP all.
+struct turn_port_usage {
+    uint32_t taken; // in use, reserved, or waiting for the worker's acknowledgement
+    uint32_t capacity;
+};
+void turn_server_relay_ports(const struct turn_server *server, enum ip_family family, uint16_t worker,
+                             struct turn_port_usage *ret_usage);
+void turn_server_tcp_ports(const struct turn_server *server, enum ip_family family, struct turn_port_usage *ret_usage);
+
 // Whether there is a place for an allocation, and a port for it.
 bool turn_server_has_room(const struct turn_server *server);
 

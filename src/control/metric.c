@@ -24,6 +24,7 @@ struct metric_row {
 #define SUFFIX_GAUGE     ""
 #define SUFFIX_INFO      "_info"
 #define SUFFIX_HISTOGRAM ""
+#define SUFFIX_UNKNOWN   ""
 
 static const struct metric_row rows[METRIC_COUNT] = {
 #define X(id, name, type, unit, labels, help)                                                      \
@@ -63,6 +64,8 @@ static const char *type_name(enum metric_type type, enum metric_format format)
         return "counter";
     if (type == METRIC_HISTOGRAM)
         return "histogram";
+    if (type == METRIC_UNKNOWN)
+        return format == METRIC_FORMAT_OPENMETRICS ? "unknown" : "untyped";
     return type == METRIC_INFO && format == METRIC_FORMAT_OPENMETRICS ? "info" : "gauge";
 }
 
@@ -106,20 +109,31 @@ void metric_add(const struct metric_page *page, enum metric metric, uint64_t val
     metric_sample(page, metric, "", value);
 }
 
-void metric_histogram(const struct metric_page *page, enum metric metric, const char *const *bounds,
-                      unsigned bound_count, const uint64_t *counts, double sum)
+// One of a histogram's samples, up to its value.
+static void add_part(const struct metric_page *page, enum metric metric, const char *suffix,
+                     const char *labels)
+{
+    evbuffer_add_printf(page->text, "%s_%s", rows[metric].name, suffix);
+    if (*labels)
+        evbuffer_add_printf(page->text, "{%s}", labels);
+}
+
+void metric_histogram(const struct metric_page *page, enum metric metric, const char *labels,
+                      const struct metric_histogram *histogram)
 {
     const char *name = rows[metric].name;
     uint64_t below = 0;
 
-    metric_head(page, metric);
-    for (unsigned i = 0; i <= bound_count; i++) {
-        below += counts[i];
-        evbuffer_add_printf(page->text, "%s_bucket{le=\"%s\"} %" PRIu64 "\n", name,
-                            i < bound_count ? bounds[i] : "+Inf", below);
+    for (unsigned i = 0; i <= histogram->bound_count; i++) {
+        below += histogram->counts[i];
+        evbuffer_add_printf(page->text, "%s_bucket{%s%sle=\"%s\"} %" PRIu64 "\n", name, labels,
+                            *labels ? "," : "",
+                            i < histogram->bound_count ? histogram->bounds[i] : "+Inf", below);
     }
-    evbuffer_add_printf(page->text, "%s_sum %.3f\n", name, sum);
-    evbuffer_add_printf(page->text, "%s_count %" PRIu64 "\n", name, below);
+    add_part(page, metric, "sum", labels);
+    evbuffer_add_printf(page->text, " %.6f\n", histogram->sum);
+    add_part(page, metric, "count", labels);
+    evbuffer_add_printf(page->text, " %" PRIu64 "\n", below);
 }
 
 void metric_page_end(const struct metric_page *page)

@@ -11,6 +11,7 @@
 #include "control/tcp_relay.h"
 #include "control/tls_contexts.h"
 #include "control/watchdog.h"
+#include "control/worker_metrics.h"
 #include "exchange/ring_usage.h"
 #include "platform/port_counters.h"
 #include "turn/counters.h"
@@ -143,27 +144,12 @@ static const struct metrics_row tcp_relay_rows[] = {
 
 #define ROW_COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
 
-// The counts of all workers, read once.
-struct metrics_workers {
-    unsigned count;
-    struct worker_counters each[PLANE_WORKERS_MAX];
-    struct worker_counters sum;
-};
-
-static void read_workers(const struct plane *plane, struct metrics_workers *ret_workers)
-{
-    ret_workers->count = plane->config.worker_count;
-    for (unsigned i = 0; i < ret_workers->count; i++)
-        worker_counters_sum(&plane->counters[i], 1, &ret_workers->each[i]);
-    worker_counters_sum(ret_workers->each, ret_workers->count, &ret_workers->sum);
-}
-
 static uint64_t count_at(const void *counters, const struct metrics_row *row)
 {
     return *(const uint64_t *)((const char *)counters + row->offset);
 }
 
-static void write_workers(const struct metric_page *page, const struct metrics_workers *workers)
+static void write_workers(const struct metric_page *page, const struct metric_workers *workers)
 {
     for (unsigned i = 0; i < ROW_COUNT(worker_rows); i++) {
         const struct metrics_row *row = &worker_rows[i];
@@ -180,7 +166,7 @@ static void write_workers(const struct metric_page *page, const struct metrics_w
 }
 
 // All reasons are always there, so that a rate is known from the first drop on.
-static void write_drops(const struct metric_page *page, const struct metrics_workers *workers)
+static void write_drops(const struct metric_page *page, const struct metric_workers *workers)
 {
     metric_head(page, METRIC_DROPPED_PACKETS);
     for (unsigned worker = 0; worker < workers->count; worker++) {
@@ -304,13 +290,42 @@ static void write_allocations(const struct metric_page *page, const struct turn_
     }
 }
 
-static uint64_t relay_port_count(const struct plane_config *config)
-{
-    uint64_t count = 0;
+static const struct {
+    enum ip_family family;
+    const char *name;
+} families[] = {{IP_FAMILY_V4, "ipv4"}, {IP_FAMILY_V6, "ipv6"}};
 
-    for (unsigned i = 0; i < config->relay_count; i++)
-        count += (uint64_t)config->relays[i].max_port - config->relays[i].min_port + 1;
-    return count;
+static void write_relay_ports(const struct metrics_sources *sources, const struct metric_page *page,
+                              enum metric metric)
+{
+    metric_head(page, metric);
+    for (unsigned i = 0; i < ROW_COUNT(families); i++) {
+        for (uint16_t worker = 0; worker < sources->plane->config.worker_count; worker++) {
+            struct turn_port_usage usage;
+            char labels[LABELS_LEN];
+
+            turn_server_relay_ports(sources->server, families[i].family, worker, &usage);
+            snprintf(labels, sizeof(labels), "family=\"%s\",worker=\"%u\"", families[i].name,
+                     worker);
+            metric_sample(page, metric, labels,
+                          metric == METRIC_RELAY_PORTS_USED ? usage.taken : usage.capacity);
+        }
+    }
+}
+
+static void write_tcp_ports(const struct metrics_sources *sources, const struct metric_page *page,
+                            enum metric metric)
+{
+    metric_head(page, metric);
+    for (unsigned i = 0; i < ROW_COUNT(families); i++) {
+        struct turn_port_usage usage;
+        char labels[LABELS_LEN];
+
+        turn_server_tcp_ports(sources->server, families[i].family, &usage);
+        snprintf(labels, sizeof(labels), "family=\"%s\"", families[i].name);
+        metric_sample(page, metric, labels,
+                      metric == METRIC_TCP_RELAY_PORTS_USED ? usage.taken : usage.capacity);
+    }
 }
 
 static void write_turn(const struct metrics_sources *sources, const struct metric_page *page,
@@ -335,8 +350,8 @@ static void write_turn(const struct metrics_sources *sources, const struct metri
     metric_add(page, METRIC_RESERVATIONS_ACTIVE, usage.reservations);
     metric_add(page, METRIC_USERS_ACTIVE, usage.users);
     metric_add(page, METRIC_PENDING_REMOVALS, usage.pending_removals);
-    metric_add(page, METRIC_RELAY_PORTS_USED, usage.relay_ports);
-    metric_add(page, METRIC_RELAY_PORTS_CAPACITY, relay_port_count(&sources->plane->config));
+    write_relay_ports(sources, page, METRIC_RELAY_PORTS_USED);
+    write_relay_ports(sources, page, METRIC_RELAY_PORTS_CAPACITY);
 }
 
 static void write_drain(const struct drain *drain, const struct metric_page *page)
@@ -352,8 +367,10 @@ static void write_delays(const struct watchdog *watchdog, const struct metric_pa
 {
     const struct watchdog_delays *delays = watchdog_get_delays(watchdog);
 
-    metric_histogram(page, METRIC_CONTROL_DELAY, watchdog_delay_bounds, WATCHDOG_DELAY_BOUNDS,
-                     delays->counts, (double)delays->sum_ms / 1000);
+    metric_head(page, METRIC_CONTROL_DELAY);
+    metric_histogram(page, METRIC_CONTROL_DELAY, "",
+                     &(struct metric_histogram){watchdog_delay_bounds, WATCHDOG_DELAY_BOUNDS,
+                                                delays->counts, (double)delays->sum_ms / 1000});
 }
 
 static void write_tables(const struct metrics_sources *sources, const struct metric_page *page)
@@ -437,6 +454,27 @@ static void write_ports(const struct ports *ports, const struct metric_page *pag
     metric_add(page, METRIC_PACKET_BUFFERS_CAPACITY, buffers.capacity);
 }
 
+// As many as the driver has; the same from page to page.
+static void write_statistics(const struct ports *ports, const struct metric_page *page)
+{
+    static struct port_statistic statistics[PORT_STATISTICS_MAX];
+
+    metric_head(page, METRIC_PORT_STATISTIC);
+    for (unsigned i = 0; i < ports_device_count(ports); i++) {
+        struct port_counters port;
+        unsigned count =
+            ports_get_counters(ports, i, &port) ? ports_get_statistics(ports, i, statistics) : 0;
+
+        for (unsigned j = 0; j < count; j++) {
+            char labels[LABELS_LEN];
+
+            snprintf(labels, sizeof(labels), "port=\"%.63s\",name=\"%.63s\"", port.name,
+                     statistics[j].name);
+            metric_sample(page, METRIC_PORT_STATISTIC, labels, statistics[j].value);
+        }
+    }
+}
+
 static void write_next_hops(const struct metrics_sources *sources, const struct metric_page *page)
 {
     struct next_hops_usage usage;
@@ -448,6 +486,16 @@ static void write_next_hops(const struct metrics_sources *sources, const struct 
                   usage.adjacencies - usage.resolved);
     metric_add(page, METRIC_NEXT_HOPS_CAPACITY, sources->plane->config.adjacencies);
     metric_add(page, METRIC_DESTINATIONS, usage.destinations);
+}
+
+static void write_tcp_relay(const struct metrics_sources *sources, const struct metric_page *page)
+{
+    if (!sources->tcp_relay)
+        return;
+    write_rows(page, tcp_relay_rows, ROW_COUNT(tcp_relay_rows),
+               tcp_relay_counters(sources->tcp_relay));
+    write_tcp_ports(sources, page, METRIC_TCP_RELAY_PORTS_USED);
+    write_tcp_ports(sources, page, METRIC_TCP_RELAY_PORTS_CAPACITY);
 }
 
 static void write_certificates(struct tls_contexts *tls, const struct metric_page *page)
@@ -492,12 +540,13 @@ static void write_process(const struct metric_page *page)
 void metrics_write(const struct metrics_sources *sources, const struct metric_page *page)
 {
     // Too large for a stack, and one thread writes pages.
-    static struct metrics_workers workers;
+    static struct metric_workers workers;
 
-    read_workers(sources->plane, &workers);
+    metric_workers_read(sources->plane, &workers);
     metric_head(page, METRIC_BUILD);
     metric_sample(page, METRIC_BUILD, "version=\"" TURNPIKE_VERSION "\"", 1);
     write_workers(page, &workers);
+    worker_metrics_write(page, sources->plane, &workers);
     write_drops(page, &workers);
     write_turn(sources, page, &workers.sum);
     write_drain(sources->drain, page);
@@ -506,11 +555,10 @@ void metrics_write(const struct metrics_sources *sources, const struct metric_pa
     write_rings(sources->plane, page, METRIC_RING_ENTRIES);
     write_rings(sources->plane, page, METRIC_RING_CAPACITY);
     write_ports(sources->ports, page);
+    write_statistics(sources->ports, page);
     write_next_hops(sources, page);
     write_streams(page, sources->streams);
-    if (sources->tcp_relay)
-        write_rows(page, tcp_relay_rows, ROW_COUNT(tcp_relay_rows),
-                   tcp_relay_counters(sources->tcp_relay));
+    write_tcp_relay(sources, page);
     write_certificates(sources->tls, page);
     write_reloads(sources->reload, page);
     write_process(page);

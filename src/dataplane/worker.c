@@ -26,6 +26,7 @@
 // Datagrams longer than a packet buffer that a worker has in hand at once.
 #define WORKER_JUMBOS 31
 
+static_assert(REASSEMBLY_DATAGRAMS == WORKER_DATAGRAMS_MAX, "as others are told");
 static_assert(PLANE_HASH_SECRET_LEN == FLOW_HASH_SECRET_LEN, "the plane's is of all tables");
 
 static int jumbo_create(struct worker *worker, int socket)

@@ -5,7 +5,10 @@
 #include <rte_ethdev.h>
 #include <rte_mempool.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
+static_assert(PORT_COUNTERS_NAME_LEN >= RTE_ETH_XSTATS_NAME_SIZE, "and those of statistics");
 static_assert(PORT_COUNTERS_NAME_LEN >= RTE_ETH_NAME_MAX_LEN, "DPDK's names fit");
 
 unsigned ports_device_count(const struct ports *ports)
@@ -48,6 +51,60 @@ bool ports_get_link(const struct ports *ports, unsigned index, struct port_link 
     answer.speed_mbps = link.link_speed == RTE_ETH_SPEED_NUM_UNKNOWN ? 0 : link.link_speed;
     *ret_link = answer;
     return true;
+}
+
+static bool is_plain(char c)
+{
+    return c > ' ' && c <= '~' && c != '"' && c != '\\';
+}
+
+// Names of today's drivers need nothing done.
+static void copy_name(const char *name, char ret_name[PORT_COUNTERS_NAME_LEN])
+{
+    size_t len = strnlen(name, PORT_COUNTERS_NAME_LEN - 1);
+
+    for (size_t i = 0; i < len; i++)
+        ret_name[i] = is_plain(name[i]) ? name[i] : '_';
+    ret_name[len] = '\0';
+}
+
+// DPDK gives none where there is room for too few.
+static unsigned read_statistics(uint16_t port, struct rte_eth_xstat_name *names,
+                                struct rte_eth_xstat *values, unsigned count,
+                                struct port_statistic *ret_statistics)
+{
+    unsigned kept = 0;
+
+    if (rte_eth_xstats_get_names(port, names, count) != (int)count ||
+        rte_eth_xstats_get(port, values, count) != (int)count)
+        return 0;
+    for (unsigned i = 0; i < count && kept < PORT_STATISTICS_MAX; i++) {
+        if (values[i].id >= count)
+            continue;
+        copy_name(names[values[i].id].name, ret_statistics[kept].name);
+        ret_statistics[kept++].value = values[i].value;
+    }
+    return kept;
+}
+
+unsigned ports_get_statistics(const struct ports *ports, unsigned index,
+                              struct port_statistic ret_statistics[PORT_STATISTICS_MAX])
+{
+    uint16_t port = ports->ids[index];
+    int count = rte_eth_xstats_get_names(port, NULL, 0);
+    struct rte_eth_xstat_name *names;
+    struct rte_eth_xstat *values;
+    unsigned kept = 0;
+
+    if (count <= 0)
+        return 0;
+    names = calloc((size_t)count, sizeof(*names));
+    values = calloc((size_t)count, sizeof(*values));
+    if (names && values)
+        kept = read_statistics(port, names, values, (unsigned)count, ret_statistics);
+    free(names);
+    free(values);
+    return kept;
 }
 
 void ports_get_buffers(const struct ports *ports, struct port_buffers *ret_buffers)

@@ -101,6 +101,7 @@ static int alloc_slices(struct relay_ports *ports, uint16_t relay)
         struct relay_slice *slice = slice_at(ports, relay, worker);
         if (even_count[worker] + odd_count[worker] == 0)
             return -EINVAL;
+        slice->capacity = even_count[worker] + odd_count[worker];
         if (alloc_set(&slice->even, even_count[worker]) != 0 ||
             alloc_set(&slice->odd, odd_count[worker]) != 0 ||
             alloc_set(&slice->pairs, even_count[worker]) != 0)
@@ -205,6 +206,17 @@ static bool choose(const struct relay_slice *slice, enum relay_port_kind kind,
     uint32_t choice = random_below(random, count);
     *ret_port = choice < set->count ? set->ports[choice] : slice->odd.ports[choice - set->count];
     return true;
+}
+
+uint32_t relay_ports_capacity(const struct relay_ports *ports, uint16_t relay, uint16_t worker)
+{
+    return slice_at(ports, relay, worker)->capacity;
+}
+
+uint32_t relay_ports_taken(const struct relay_ports *ports, uint16_t relay, uint16_t worker)
+{
+    const struct relay_slice *slice = slice_at(ports, relay, worker);
+    return slice->capacity - count_free(slice, RELAY_PORT_ANY);
 }
 
 bool relay_ports_has(const struct relay_ports *ports, uint16_t relay, uint16_t worker,

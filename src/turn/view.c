@@ -119,6 +119,31 @@ uint32_t turn_server_allocations_max(const struct turn_server *server)
     return quota_allocations_max(&server->quota);
 }
 
+static void ports_usage(const struct turn_server *server, const struct relay_ports *ports,
+                        enum ip_family family, uint16_t worker, struct turn_port_usage *ret_usage)
+{
+    struct turn_port_usage usage = {0};
+    for (uint16_t relay = 0; relay < ports->relay_count; relay++) {
+        if (server->config.relays[relay].local.family != family)
+            continue;
+        usage.taken += relay_ports_taken(ports, relay, worker);
+        usage.capacity += relay_ports_capacity(ports, relay, worker);
+    }
+    *ret_usage = usage;
+}
+
+void turn_server_relay_ports(const struct turn_server *server, enum ip_family family,
+                             uint16_t worker, struct turn_port_usage *ret_usage)
+{
+    ports_usage(server, &server->relay_ports, family, worker, ret_usage);
+}
+
+void turn_server_tcp_ports(const struct turn_server *server, enum ip_family family,
+                           struct turn_port_usage *ret_usage)
+{
+    ports_usage(server, &server->tcp_ports, family, 0, ret_usage);
+}
+
 static bool worker_has_port(const struct turn_server *server, uint16_t worker)
 {
     for (uint16_t relay = 0; relay < server->config.relay_count; relay++) {

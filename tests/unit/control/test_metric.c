@@ -55,7 +55,8 @@ static void no_label_is_a_user_or_an_address(void **state)
 {
     static const char *const bounded[] = {"worker", "direction", "form",   "reason",    "result",
                                           "method", "code",      "family", "transport", "port",
-                                          "ring",   "state",     "call",   "version",   "quota"};
+                                          "ring",   "state",     "call",   "version",   "quota",
+                                          "way",    "table",     "name"};
 
     (void)state;
     for (unsigned i = 0; i < METRIC_COUNT; i++) {
@@ -152,17 +153,25 @@ static void a_histogram_adds_up(void **state)
 {
     static const char *const bounds[] = {"0.1", "0.5"};
     static const uint64_t counts[] = {3, 0, 4};
+    const struct metric_histogram histogram = {bounds, 2, counts, 2.5};
     const struct metric_page page = {evbuffer_new(), METRIC_FORMAT_TEXT};
 
     (void)state;
-    metric_histogram(&page, METRIC_CONTROL_DELAY, bounds, 2, counts, 2.5);
+    metric_head(&page, METRIC_CONTROL_DELAY);
+    metric_histogram(&page, METRIC_CONTROL_DELAY, "", &histogram);
+    metric_histogram(&page, METRIC_CONTROL_DELAY, "worker=\"7\"", &histogram);
     evbuffer_add(page.text, "", 1);
     assert_string_equal(strchr(strchr((char *)evbuffer_pullup(page.text, -1), '\n') + 1, '\n') + 1,
                         "turnpike_control_delay_seconds_bucket{le=\"0.1\"} 3\n"
                         "turnpike_control_delay_seconds_bucket{le=\"0.5\"} 3\n"
                         "turnpike_control_delay_seconds_bucket{le=\"+Inf\"} 7\n"
-                        "turnpike_control_delay_seconds_sum 2.500\n"
-                        "turnpike_control_delay_seconds_count 7\n");
+                        "turnpike_control_delay_seconds_sum 2.500000\n"
+                        "turnpike_control_delay_seconds_count 7\n"
+                        "turnpike_control_delay_seconds_bucket{worker=\"7\",le=\"0.1\"} 3\n"
+                        "turnpike_control_delay_seconds_bucket{worker=\"7\",le=\"0.5\"} 3\n"
+                        "turnpike_control_delay_seconds_bucket{worker=\"7\",le=\"+Inf\"} 7\n"
+                        "turnpike_control_delay_seconds_sum{worker=\"7\"} 2.500000\n"
+                        "turnpike_control_delay_seconds_count{worker=\"7\"} 7\n");
     evbuffer_free(page.text);
 }
 
@@ -210,7 +219,7 @@ static void the_accept_header_chooses(void **state)
 
 static void the_documentation_lists_every_metric(void **state)
 {
-    static const char *const types[] = {"counter", "gauge", "info", "histogram"};
+    static const char *const types[] = {"counter", "gauge", "info", "histogram", "unknown"};
     char *text = calloc(1, 1 << 18);
     FILE *file = fopen(SOURCE_ROOT "/docs/metrics.md", "r");
     unsigned missing = 0;

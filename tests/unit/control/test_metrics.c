@@ -42,9 +42,23 @@ void turn_server_usage(const struct turn_server *server, struct turn_usage *ret_
     *ret_usage = (struct turn_usage){.permissions = 901001,
                                      .channels = 901002,
                                      .reservations = 901003,
-                                     .relay_ports = 901004,
-                                     .pending_removals = 901005,
-                                     .users = 901006};
+                                     .pending_removals = 901004,
+                                     .users = 901005};
+}
+
+void turn_server_relay_ports(const struct turn_server *server, enum ip_family family,
+                             uint16_t worker, struct turn_port_usage *ret_usage)
+{
+    (void)server;
+    *ret_usage = (struct turn_port_usage){912000 + 10 * (uint32_t)family + worker,
+                                          913000 + 10 * (uint32_t)family + worker};
+}
+
+void turn_server_tcp_ports(const struct turn_server *server, enum ip_family family,
+                           struct turn_port_usage *ret_usage)
+{
+    (void)server;
+    *ret_usage = (struct turn_port_usage){914000 + (uint32_t)family, 915000 + (uint32_t)family};
 }
 
 uint32_t turn_server_allocations_max(const struct turn_server *server)
@@ -158,6 +172,17 @@ bool ports_get_counters(const struct ports *ports, unsigned index,
     return true;
 }
 
+unsigned ports_get_statistics(const struct ports *ports, unsigned index,
+                              struct port_statistic ret_statistics[PORT_STATISTICS_MAX])
+{
+    (void)ports;
+    for (unsigned i = 0; i < 3; i++) {
+        snprintf(ret_statistics[i].name, sizeof(ret_statistics[i].name), "rx_q%u", i);
+        ret_statistics[i].value = 916000 + 10 * index + i;
+    }
+    return 3;
+}
+
 void ports_get_buffers(const struct ports *ports, struct port_buffers *ret_buffers)
 {
     (void)ports;
@@ -215,9 +240,7 @@ static int set_up(void **state)
         return -1;
     memset(fixture, 0, sizeof(*fixture));
     fixture->plane.config.worker_count = WORKERS;
-    fixture->plane.config.relay_count = 2;
-    fixture->plane.config.relays[0] = (struct plane_relay){.min_port = 1024, .max_port = 2023};
-    fixture->plane.config.relays[1] = (struct plane_relay){.min_port = 1024, .max_port = 1123};
+    fixture->plane.tsc_hz = 1000;
     fixture->plane.counters = fixture->counters;
     for (unsigned worker = 0; worker < WORKERS; worker++) {
         for (unsigned i = 0; i < sizeof(fixture->counters[0]) / sizeof(uint64_t); i++)
@@ -314,19 +337,23 @@ static void what_is_in_use_is_there(void **state)
 {
     struct fixture *fixture = *state;
 
-    for (uint64_t value = 901001; value <= 901006; value++)
+    for (uint64_t value = 901001; value <= 901005; value++)
         assert_value(fixture, value, 1);
     assert_line(fixture, "turnpike_worker_stuck{worker=\"0\"} 0");
     assert_line(fixture, "turnpike_control_delay_seconds_bucket{le=\"0.9\"} 5");
     assert_line(fixture, "turnpike_control_delay_seconds_bucket{le=\"+Inf\"} 7");
-    assert_line(fixture, "turnpike_control_delay_seconds_sum 12.345");
+    assert_line(fixture, "turnpike_control_delay_seconds_sum 12.345000");
     assert_line(fixture, "turnpike_worker_stuck{worker=\"1\"} 1");
     assert_line(fixture, "turnpike_worker_allocations{worker=\"1\"} 902001");
     assert_line(fixture, "turnpike_draining 1");
     assert_line(fixture, "turnpike_drain_deadline_timestamp_seconds 1700000000");
     assert_line(fixture, "turnpike_next_hops{state=\"resolved\"} 3");
     assert_line(fixture, "turnpike_next_hops{state=\"unresolved\"} 903002");
-    assert_line(fixture, "turnpike_relay_ports_capacity 1100");
+    assert_line(fixture, "turnpike_relay_ports_used{family=\"ipv4\",worker=\"1\"} 912041");
+    assert_line(fixture, "turnpike_relay_ports_used{family=\"ipv6\",worker=\"0\"} 912060");
+    assert_line(fixture, "turnpike_relay_ports_capacity{family=\"ipv6\",worker=\"1\"} 913061");
+    assert_line(fixture, "turnpike_tcp_relay_ports_used{family=\"ipv4\"} 914004");
+    assert_line(fixture, "turnpike_tcp_relay_ports_capacity{family=\"ipv6\"} 915006");
     assert_line(fixture, "turnpike_packet_buffers_used 907001");
     assert_line(fixture, "turnpike_ring_entries{ring=\"b\",worker=\"1\"} 908011");
     assert_line(fixture, "turnpike_ring_capacity{ring=\"a\",worker=\"0\"} 909000");
@@ -345,6 +372,7 @@ static void every_count_of_a_port_is_there_once(void **state)
         assert_value(fixture, value + 1, 1);
     }
     assert_line(fixture, "turnpike_port_missed_packets_total{port=\"net_af_xdp1\"} 906041");
+    assert_line(fixture, "turnpike_port_statistic{port=\"net_af_xdp1\",name=\"rx_q2\"} 916012");
     assert_line(fixture,
                 "turnpike_port_errors_total{port=\"net_af_xdp0\",direction=\"out\"} 906060");
 }

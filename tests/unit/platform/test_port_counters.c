@@ -36,6 +36,28 @@ int rte_eth_stats_get(uint16_t port_id, struct rte_eth_stats *stats)
     return 0;
 }
 
+static unsigned statistic_count;
+
+// The last has a name that no driver should have.
+int rte_eth_xstats_get_names(uint16_t port_id, struct rte_eth_xstat_name *names, unsigned int size)
+{
+    assert_int_equal(port_id, 8);
+    for (unsigned i = 0; i < size && i < statistic_count; i++)
+        snprintf(names[i].name, sizeof(names[i].name), "rx_q%u%s", i,
+                 i + 1 == statistic_count ? "\"\\\n" : "_packets");
+    return (int)statistic_count;
+}
+
+// The other way round.
+int rte_eth_xstats_get(uint16_t port_id, struct rte_eth_xstat *values, unsigned int size)
+{
+    assert_int_equal(port_id, 8);
+    for (unsigned i = 0; i < size && i < statistic_count; i++)
+        values[i] = (struct rte_eth_xstat){.id = statistic_count - 1 - i,
+                                           .value = 1000 + statistic_count - 1 - i};
+    return (int)statistic_count;
+}
+
 unsigned int rte_mempool_in_use_count(const struct rte_mempool *mp)
 {
     return mp->size / 4;
@@ -68,6 +90,24 @@ static void a_device_that_workers_share_is_one(void **state)
     assert_int_equal(ports_device_count(&ports), 1);
 }
 
+static void what_a_driver_counts_has_its_name(void **state)
+{
+    static struct port_statistic statistics[PORT_STATISTICS_MAX];
+    struct ports ports = {.count = 2, .ids = {7, 8}};
+
+    (void)state;
+    statistic_count = 3;
+    assert_int_equal(ports_get_statistics(&ports, 1, statistics), 3);
+    assert_string_equal(statistics[0].name, "rx_q2___");
+    assert_int_equal(statistics[0].value, 1002);
+    assert_string_equal(statistics[2].name, "rx_q0_packets");
+    assert_int_equal(statistics[2].value, 1000);
+    statistic_count = PORT_STATISTICS_MAX + 100;
+    assert_int_equal(ports_get_statistics(&ports, 1, statistics), PORT_STATISTICS_MAX);
+    statistic_count = 0;
+    assert_int_equal(ports_get_statistics(&ports, 1, statistics), 0);
+}
+
 static void a_port_that_does_not_say_leaves_the_answer_as_it_was(void **state)
 {
     struct ports ports = {.count = 1, .ids = {9}};
@@ -95,6 +135,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_count_of_a_port_is_passed_on),
         cmocka_unit_test(a_device_that_workers_share_is_one),
+        cmocka_unit_test(what_a_driver_counts_has_its_name),
         cmocka_unit_test(a_port_that_does_not_say_leaves_the_answer_as_it_was),
         cmocka_unit_test(buffers_have_a_use_and_a_number),
     };

@@ -38,6 +38,22 @@ static int teardown(void **state)
     return 0;
 }
 
+static void knows_how_many_of_a_workers_ports_are_taken(void **state)
+{
+    struct pool *pool = *state;
+    uint32_t capacity = 0;
+    uint16_t port;
+    for (uint16_t worker = 0; worker < WORKERS; worker++)
+        capacity += relay_ports_capacity(&pool->ports, 1, worker);
+    assert_int_equal(capacity, 1000);
+    assert_true(relay_ports_take(&pool->ports, 1, 2, RELAY_PORT_PAIR, &random_system, &port));
+    assert_int_equal(relay_ports_taken(&pool->ports, 1, 2), 2);
+    assert_int_equal(relay_ports_taken(&pool->ports, 1, 1), 0);
+    assert_int_equal(relay_ports_taken(&pool->ports, 0, 2), 0);
+    relay_ports_give(&pool->ports, 1, port);
+    assert_int_equal(relay_ports_taken(&pool->ports, 1, 2), 1);
+}
+
 static void gives_each_port_of_a_slice_once_until_none_is_left(void **state)
 {
     struct pool *pool = *state;
@@ -246,6 +262,8 @@ static void refuses_a_range_that_leaves_a_worker_without_ports(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(knows_how_many_of_a_workers_ports_are_taken, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(gives_each_port_of_a_slice_once_until_none_is_left, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_full_relay_leaves_the_other_alone, setup, teardown),

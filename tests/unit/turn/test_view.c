@@ -134,6 +134,29 @@ static void usage_counts_each_thing(void **state)
     assert_memory_equal(&usage, &expected, sizeof(usage));
 }
 
+static uint32_t ports_taken(const struct fixture *fixture, enum ip_family family)
+{
+    struct turn_port_usage usage;
+    uint32_t taken = 0;
+    for (uint16_t worker = 0; worker < fixture->config.worker_count; worker++) {
+        turn_server_relay_ports(fixture->server, family, worker, &usage);
+        taken += usage.taken;
+        assert_true(usage.taken < usage.capacity);
+    }
+    return taken;
+}
+
+static void each_family_has_ports_of_its_own(void **state)
+{
+    struct fixture *fixture = *state;
+    struct client client = client_make(1000);
+    struct client other = client_make(1001);
+    assert_int_equal(client_allocate_dual(fixture, &client), 0);
+    assert_int_equal(client_allocate(fixture, &other), 0);
+    assert_int_equal(ports_taken(fixture, IP_FAMILY_V4), 2);
+    assert_int_equal(ports_taken(fixture, IP_FAMILY_V6), 1);
+}
+
 static void there_is_room_until_the_last_place_is_taken(void **state)
 {
     struct fixture fixture;
@@ -235,6 +258,7 @@ int main(void)
         CASE(usage_counts_each_thing),
         CASE(users_are_walked_in_steps_and_each_is_met_once),
         CASE(a_user_without_allocations_is_not_met),
+        CASE(each_family_has_ports_of_its_own),
         cmocka_unit_test(there_is_room_until_the_last_place_is_taken),
         cmocka_unit_test(there_is_no_room_without_ports),
     };
