@@ -6,6 +6,7 @@
 #include "control/dtls_server.h"
 #include "control/endpoints.h"
 #include "control/forwarder.h"
+#include "control/http_access.h"
 #include "control/log_settings.h"
 #include "control/loop.h"
 #include "control/monitor.h"
@@ -72,6 +73,7 @@ struct relay {
     struct loop *loop;
     struct drain *drain;
     struct tls_contexts *tls;
+    struct http_access *http_access;
     struct stream_server *streams;
     struct watchdog *watchdog;
     struct monitor *monitor;
@@ -120,6 +122,8 @@ static int prepare(struct relay *relay)
     error = turn_state_make_policy(settings, &relay->plane_config.stateless);
     if (!error)
         error = tls_contexts_create(settings, &dtls_server_cookies, &relay->tls);
+    if (!error)
+        error = http_access_create(settings, &relay->http_access);
     if (!error)
         error = turn_state_init(settings, &relay->interface, &relay->plane_config, &relay->limits,
                                 &tcp_listener, &relay->turn);
@@ -268,6 +272,7 @@ static int make_reload(struct relay *relay)
         .plane = relay->plane,
         .turn = &relay->turn,
         .tls = relay->tls,
+        .http_access = relay->http_access,
     };
 
     return reload_create(&config, &relay->reload);
@@ -441,6 +446,7 @@ static struct metrics_sources sources_of(const struct relay *relay)
         .reload = relay->reload,
         .watchdog = relay->watchdog,
         .drain = relay->drain,
+        .access = relay->http_access,
     };
 }
 
@@ -577,6 +583,8 @@ static void stop(struct relay *relay)
     if (relay->plane)
         plane_destroy(relay->plane);
     turn_state_done(&relay->turn);
+    if (relay->http_access)
+        http_access_destroy(relay->http_access);
     if (relay->tls)
         tls_contexts_destroy(relay->tls);
     if (relay->eal_is_up)
@@ -621,10 +629,14 @@ static int run(struct relay *relay)
 static int check(const struct relay *relay)
 {
     struct tls_contexts *contexts;
+    struct http_access *access;
 
     if (tls_contexts_create(&relay->settings, NULL, &contexts) < 0)
         return EXIT_FAILURE;
     tls_contexts_destroy(contexts);
+    if (http_access_create(&relay->settings, &access) < 0)
+        return EXIT_FAILURE;
+    http_access_destroy(access);
     printf("%s: good\n", relay->options.config_path);
     return EXIT_SUCCESS;
 }

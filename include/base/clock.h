@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 uint64_t clock_monotonic_ms(void);
+uint64_t clock_monotonic_us(void);
 
 // Seconds since the epoch.
 uint64_t clock_wall_s(void);

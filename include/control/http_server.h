@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // An HTTP server (RFC 9110, RFC 9112) for a few short pages, on libevent's: it answers GET and HEAD, on connections
-// that carry one request each. Whatever comes, it takes bounded memory and a small share of its thread.
+// that carry one request each, with or without TLS. Whatever comes, it takes bounded memory and a small share of its
+// thread.
 #pragma once
 
 #include "base/address.h"
@@ -9,6 +10,7 @@
 
 struct evbuffer;
 struct event_base;
+struct http_access;
 struct http_server;
 
 #define HTTP_SERVER_LISTENERS_MAX 16
@@ -24,12 +26,20 @@ struct http_answer {
     unsigned status;          // 200, 404, ...
     const char *content_type; // static storage
     const char *retry_after;  // seconds; NULL: not said
+    const char *authenticate; // with 401: what is asked for
+};
+
+struct http_question {
+    const char *path;          // begins with a slash and has no query
+    const char *accept;        // headers; NULL: there is none
+    const char *authorization;
 };
 
 struct http_server_config {
-    struct event_base *base;             // borrowed
-    // path begins with a slash and has no query. accept: the Accept header, NULL: there is none. Fills body.
-    void (*answer)(void *context, const char *path, const char *accept, struct evbuffer *body,
+    struct event_base *base;          // borrowed
+    const struct http_access *access; // borrowed: says of each new connection whether it is TLS
+    // Fills body.
+    void (*answer)(void *context, const struct http_question *question, struct evbuffer *body,
                    struct http_answer *ret_answer);
     void *context;
 };

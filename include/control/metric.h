@@ -172,6 +172,9 @@ enum metric_type {
       "times that the configuration was read anew: taken, or refused for what is wrong with it")                       \
     X(CONFIG_TAKEN, "turnpike_config_last_taken_timestamp_seconds", GAUGE, "seconds", "",                              \
       "when the configuration in force was read: at the start, or by the last reload that was taken")                  \
+    X(PAGES, "turnpike_pages", COUNTER, "", "result",                                                                  \
+      "metrics pages asked for: served, or refused for want of a token or because they were too many")                 \
+    X(PAGE_TIME, "turnpike_page_seconds", COUNTER, "seconds", "", "what they took of the control thread")              \
     X(PROCESS_CPU, "process_cpu_seconds", COUNTER, "seconds", "", "CPU time of all threads, user and system")          \
     X(PROCESS_RESIDENT, "process_resident_memory_bytes", GAUGE, "bytes", "", "resident memory")                        \
     X(PROCESS_VIRTUAL, "process_virtual_memory_bytes", GAUGE, "bytes", "", "virtual memory")                           \

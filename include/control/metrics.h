@@ -8,6 +8,7 @@
 #include "turn/server.h"
 
 struct drain;
+struct http_access;
 struct next_hops;
 struct ports;
 struct reload;
@@ -15,6 +16,14 @@ struct stream_server;
 struct tcp_relay;
 struct tls_contexts;
 struct watchdog;
+
+// What was asked for, and became of it.
+struct metrics_pages {
+    uint64_t served;
+    uint64_t refused_pace; // too many a second
+    uint64_t refused_token;
+    uint64_t time_us; // of the thread, in those that were served
+};
 
 struct metrics_sources { // all borrowed
     const struct plane *plane;
@@ -27,6 +36,8 @@ struct metrics_sources { // all borrowed
     struct tls_contexts *tls;
     const struct reload *reload;
     const struct watchdog *watchdog;
+    const struct http_access *access;
+    const struct metrics_pages *pages; // the monitor's
     const struct drain *drain;
 };
 

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct http_access;
 struct reload;
 
 struct reload_config { // borrowed
@@ -21,6 +22,7 @@ struct reload_config { // borrowed
     struct plane *plane;
     struct turn_state *turn;
     struct tls_contexts *tls;
+    struct http_access *http_access;
 };
 
 // With the settings of the start. 0 or -ENOMEM.

@@ -123,6 +123,9 @@ struct settings {
     uint32_t drain_deadline_s;    // 0: none
     struct setting_list metrics_listen; // struct ip_address; empty: no metrics
     uint32_t metrics_port;
+    char *metrics_certificate; // paths; empty: no TLS
+    char *metrics_key;         // empty: in the file of the certificate
+    char *metrics_token_file;  // empty: no tokens
     uint32_t watchdog; // enum watchdog_policy
     char *control_group; // empty: the one that the relay runs as
     struct settings_log log;

@@ -6,15 +6,18 @@
 #include "control/http_server.h"
 
 #include "base/clock.h"
+#include "control/http_access.h"
 #include "control/tcp_socket.h"
 
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
+#include <event2/bufferevent_ssl.h>
 #include <event2/event.h>
 #include <event2/http.h>
 #include <event2/keyvalq_struct.h>
 #include <event2/listener.h>
+#include <openssl/ssl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +28,9 @@
 // Connections taken in one tick, 800 a second.
 #define TICK_US          20000
 #define ACCEPTS_PER_TICK 16
+// With TLS 50 a second: a handshake takes 0.2 ms with a key on P-256, and 1 ms with RSA of 2048
+// bits.
+#define TLS_ACCEPTS_PER_TICK 1
 // And while there is nobody.
 #define IDLE_TICK_S 1
 // How many of the oldest make room for others.
@@ -124,6 +130,11 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
     set_pace(server, server->connection_count > 0);
 }
 
+static unsigned accepts_per_tick(const struct http_server *server)
+{
+    return http_access_has_tls(server->config.access) ? TLS_ACCEPTS_PER_TICK : ACCEPTS_PER_TICK;
+}
+
 static void keep(struct http_server *server, struct bufferevent *bufev)
 {
     bufferevent_incref(bufev);
@@ -134,7 +145,7 @@ static void keep(struct http_server *server, struct bufferevent *bufev)
         for (unsigned i = 0; i < EVICTIONS; i++)
             cut(&server->connections[i]);
         pause_listeners(server);
-    } else if (++server->accepted == ACCEPTS_PER_TICK) {
+    } else if (++server->accepted >= accepts_per_tick(server)) {
         pause_listeners(server);
     }
 }
@@ -147,11 +158,29 @@ static void on_accept_error(struct evconnlistener *listener, void *context)
     evconnlistener_disable(listener);
 }
 
-// There is room: listeners are off while there is none.
+static struct bufferevent *new_tls(struct event_base *base, const struct http_access *access)
+{
+    SSL *ssl = http_access_new_ssl(access);
+    struct bufferevent *bufev =
+        ssl ? bufferevent_openssl_socket_new(base, -1, ssl, BUFFEREVENT_SSL_ACCEPTING,
+                                             BEV_OPT_CLOSE_ON_FREE)
+            : NULL;
+
+    if (bufev)
+        bufferevent_openssl_set_allow_dirty_shutdown(bufev, 1);
+    else
+        SSL_free(ssl);
+    return bufev;
+}
+
+// There is room: listeners are off while there is none. NULL has libevent make a connection of its
+// own, without TLS (is_as_configured()).
 static struct bufferevent *on_connection(struct event_base *base, void *context)
 {
     struct http_server *server = context;
-    struct bufferevent *bufev = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
+    struct bufferevent *bufev = http_access_has_tls(server->config.access)
+                                    ? new_tls(base, server->config.access)
+                                    : bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
 
     if (!bufev)
         return NULL;
@@ -178,6 +207,8 @@ static void send_answer(struct evhttp_request *request, const struct http_answer
     evhttp_add_header(headers, "Connection", "close");
     evhttp_add_header(headers, "Content-Type", answer->content_type);
     evhttp_add_header(headers, "Cache-Control", "no-store");
+    if (answer->authenticate)
+        evhttp_add_header(headers, "WWW-Authenticate", answer->authenticate);
     if (answer->retry_after)
         evhttp_add_header(headers, "Retry-After", answer->retry_after);
     if (evhttp_request_get_command(request) == EVHTTP_REQ_HEAD)
@@ -195,26 +226,45 @@ static void refuse_method(struct evhttp_request *request, struct evbuffer *body)
     send_answer(request, &answer, body);
 }
 
+// Or there was no memory for TLS, or the connection is older than its use.
+static bool is_as_configured(const struct http_server *server, struct evhttp_request *request)
+{
+    struct bufferevent *bufev =
+        evhttp_connection_get_bufferevent(evhttp_request_get_connection(request));
+
+    return !http_access_has_tls(server->config.access) || bufferevent_openssl_get_ssl(bufev);
+}
+
+static void answer_question(struct http_server *server, struct evhttp_request *request,
+                            struct evbuffer *body)
+{
+    const char *path = evhttp_uri_get_path(evhttp_request_get_evhttp_uri(request));
+    const struct evkeyvalq *headers = evhttp_request_get_input_headers(request);
+    const struct http_question question = {
+        .path = path ? path : "",
+        .accept = evhttp_find_header(headers, "Accept"),
+        .authorization = evhttp_find_header(headers, "Authorization"),
+    };
+    struct http_answer answer = {};
+
+    server->config.answer(server->config.context, &question, body, &answer);
+    send_answer(request, &answer, body);
+}
+
 static void on_request(struct evhttp_request *request, void *context)
 {
     struct http_server *server = context;
     enum evhttp_cmd_type method = evhttp_request_get_command(request);
-    const char *path = evhttp_uri_get_path(evhttp_request_get_evhttp_uri(request));
-    const char *accept = evhttp_find_header(evhttp_request_get_input_headers(request), "Accept");
     struct evbuffer *body = evbuffer_new();
-    struct http_answer answer = {};
 
-    if (!body) {
-        evhttp_send_error(request, 500, NULL);
-        return;
-    }
-    if (method == EVHTTP_REQ_GET || method == EVHTTP_REQ_HEAD) {
-        server->config.answer(server->config.context, path ? path : "", accept, body, &answer);
-        send_answer(request, &answer, body);
-    } else {
+    if (!body || !is_as_configured(server, request))
+        evhttp_send_error(request, 503, NULL);
+    else if (method == EVHTTP_REQ_GET || method == EVHTTP_REQ_HEAD)
+        answer_question(server, request, body);
+    else
         refuse_method(request, body);
-    }
-    evbuffer_free(body);
+    if (body)
+        evbuffer_free(body);
 }
 
 int http_server_create(const struct http_server_config *config, struct http_server **ret_server)

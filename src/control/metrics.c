@@ -4,6 +4,7 @@
 #include "control/metrics.h"
 
 #include "control/drain.h"
+#include "control/http_access.h"
 #include "control/next_hop.h"
 #include "control/process_usage.h"
 #include "control/reload.h"
@@ -498,10 +499,14 @@ static void write_tcp_relay(const struct metrics_sources *sources, const struct 
     write_tcp_ports(sources, page, METRIC_TCP_RELAY_PORTS_CAPACITY);
 }
 
-static void write_certificates(struct tls_contexts *tls, const struct metric_page *page)
+static void write_certificates(const struct metrics_sources *sources,
+                               const struct metric_page *page)
 {
-    uint64_t expires_s = tls ? tls_contexts_expires_s(tls) : 0;
+    uint64_t expires_s = sources->tls ? tls_contexts_expires_s(sources->tls) : 0;
+    uint64_t ours_s = http_access_expires_s(sources->access);
 
+    if (expires_s == 0 || (ours_s > 0 && ours_s < expires_s))
+        expires_s = ours_s;
     if (expires_s > 0)
         metric_add(page, METRIC_CERTIFICATE_EXPIRY, expires_s);
 }
@@ -520,6 +525,16 @@ static void write_reloads(const struct reload *reload, const struct metric_page 
     metric_sample(page, METRIC_RELOADS, "result=\"taken\"", history->taken_count);
     metric_sample(page, METRIC_RELOADS, "result=\"refused\"", history->refused_count);
     metric_add(page, METRIC_CONFIG_TAKEN, history->taken_s);
+}
+
+static void write_pages(const struct metrics_pages *pages, const struct metric_page *page)
+{
+    metric_head(page, METRIC_PAGES);
+    metric_sample(page, METRIC_PAGES, "result=\"served\"", pages->served);
+    metric_sample(page, METRIC_PAGES, "result=\"no_token\"", pages->refused_token);
+    metric_sample(page, METRIC_PAGES, "result=\"too_many\"", pages->refused_pace);
+    metric_head(page, METRIC_PAGE_TIME);
+    metric_sample_real(page, METRIC_PAGE_TIME, "", (double)pages->time_us / 1e6);
 }
 
 static void write_process(const struct metric_page *page)
@@ -559,8 +574,9 @@ void metrics_write(const struct metrics_sources *sources, const struct metric_pa
     write_next_hops(sources, page);
     write_streams(page, sources->streams);
     write_tcp_relay(sources, page);
-    write_certificates(sources->tls, page);
+    write_certificates(sources, page);
     write_reloads(sources->reload, page);
+    write_pages(sources->pages, page);
     write_process(page);
     metric_page_end(page);
 }

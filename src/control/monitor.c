@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "control/drain.h"
+#include "control/http_access.h"
 #include "control/http_server.h"
 #include "control/watchdog.h"
 
@@ -22,6 +23,7 @@
 
 struct monitor {
     struct metrics_sources sources;
+    struct metrics_pages pages;
     struct http_server *server;
     uint64_t full_ms; // when all pages of a burst may be had again
 };
@@ -37,16 +39,37 @@ static bool page_is_allowed(struct monitor *monitor)
     return true;
 }
 
-static struct http_answer answer_metrics(struct monitor *monitor, const char *accept,
-                                         struct evbuffer *body)
+// RFC 6750 section 3: who has said nothing is told what to say, who has a wrong token that.
+static struct http_answer refuse_token(struct monitor *monitor, const char *authorization,
+                                       struct evbuffer *body)
 {
-    const struct metric_page page = {body, metric_format_choose(accept)};
+    monitor->pages.refused_token++;
+    evbuffer_add_printf(body, "a token of metrics_token_file is needed\n");
+    return (struct http_answer){
+        .status = 401,
+        .content_type = "text/plain",
+        .authenticate = authorization ? "Bearer realm=\"metrics\", error=\"invalid_token\""
+                                      : "Bearer realm=\"metrics\"",
+    };
+}
 
+static struct http_answer
+answer_metrics(struct monitor *monitor, const struct http_question *question, struct evbuffer *body)
+{
+    const struct metric_page page = {body, metric_format_choose(question->accept)};
+    uint64_t begun_us = clock_monotonic_us();
+
+    if (!http_access_allows(monitor->sources.access, question->authorization))
+        return refuse_token(monitor, question->authorization, body);
     if (!page_is_allowed(monitor)) {
+        monitor->pages.refused_pace++;
         evbuffer_add_printf(body, "more than %d pages a second\n", PAGES_PER_SECOND);
-        return (struct http_answer){429, "text/plain", "1"};
+        return (struct http_answer){
+            .status = 429, .content_type = "text/plain", .retry_after = "1"};
     }
+    monitor->pages.served++;
     metrics_write(&monitor->sources, &page);
+    monitor->pages.time_us += clock_monotonic_us() - begun_us;
     return (struct http_answer){.status = 200, .content_type = metric_format_type(page.format)};
 }
 
@@ -101,13 +124,15 @@ static struct http_answer answer_readiness(const struct monitor *monitor, struct
     return (struct http_answer){.status = is_ready ? 200 : 503, .content_type = "text/plain"};
 }
 
-static void answer(void *context, const char *path, const char *accept, struct evbuffer *body,
+// Health is no secret, and probes have no tokens.
+static void answer(void *context, const struct http_question *question, struct evbuffer *body,
                    struct http_answer *ret_answer)
 {
     struct monitor *monitor = context;
+    const char *path = question->path;
 
     if (strcmp(path, "/metrics") == 0) {
-        *ret_answer = answer_metrics(monitor, accept, body);
+        *ret_answer = answer_metrics(monitor, question, body);
         return;
     }
     if (strcmp(path, "/healthz") == 0) {
@@ -162,12 +187,18 @@ int monitor_create(const struct monitor_config *config, struct monitor **ret_mon
 {
     const struct ip_address *addresses = config->addresses->items;
     struct monitor *monitor = calloc(1, sizeof(*monitor));
-    const struct http_server_config server_config = {config->base, answer, monitor};
+    const struct http_server_config server_config = {
+        .base = config->base,
+        .access = config->sources.access,
+        .answer = answer,
+        .context = monitor,
+    };
     int error;
 
     if (!monitor)
         return -ENOMEM;
     monitor->sources = config->sources;
+    monitor->sources.pages = &monitor->pages;
     error = http_server_create(&server_config, &monitor->server);
     for (uint32_t i = 0; !error && i < config->addresses->count; i++)
         error = listen_on(monitor, &addresses[i], config->port);

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "control/http_access.h"
 #include "control/log_settings.h"
 #include "control/service_manager.h"
 #include "control/settings_change.h"
@@ -31,6 +32,7 @@ struct draft {
     struct turn_state access;
     struct stateless_policy policy;
     bool has_new_key;
+    struct http_access *http_access;
 };
 
 // What one walk over the changes has found.
@@ -130,11 +132,15 @@ static int make_draft(const struct reload *reload, struct draft *draft)
     if (!error)
         error = turn_state_renew_policy(&draft->settings, &reload->policy, draft->has_new_key,
                                         &draft->policy);
+    if (!error)
+        error = http_access_create(&draft->settings, &draft->http_access);
     return error;
 }
 
 static void draft_done(struct draft *draft)
 {
+    if (draft->http_access)
+        http_access_destroy(draft->http_access);
     turn_state_done(&draft->access);
     settings_done(&draft->settings);
     OPENSSL_cleanse(draft, sizeof(*draft));
@@ -217,6 +223,8 @@ static void put_into_force(struct reload *reload, struct draft *draft,
     sizing_limits(config->settings, &limits);
     turn_server_set_limits(config->turn->server, &limits);
     turn_state_take_access(config->turn, &draft->access);
+    http_access_take(config->http_access, draft->http_access);
+    draft->http_access = NULL;
     turn_server_set_stateless(config->turn->server, &draft->policy);
     send_policy(reload, &draft->policy);
     // Whoever has had all answers of a second has them anew.

@@ -684,6 +684,30 @@ const struct setting settings_table[] = {
      .min = 1,
      .max = 65535,
      .help = "TCP port of the metrics"},
+    {.name = "metrics_certificate",
+     .type = SETTING_TEXT,
+     AT(metrics_certificate),
+     .default_value = "\"\"",
+     .min = 0,
+     .max = PATH_MAX - 1,
+     .help = "file in PEM form with a certificate to serve metrics over HTTPS with, and behind it "
+             "those that sign it; empty: HTTP"},
+    {.name = "metrics_key",
+     .type = SETTING_TEXT,
+     AT(metrics_key),
+     .default_value = "\"\"",
+     .min = 0,
+     .max = PATH_MAX - 1,
+     .help = "file in PEM form with its key, not encrypted; empty: it is in the file of the "
+             "certificate"},
+    {.name = "metrics_token_file",
+     .type = SETTING_TEXT,
+     AT(metrics_token_file),
+     .default_value = "\"\"",
+     .min = 0,
+     .max = PATH_MAX - 1,
+     .help = "file with bearer tokens, one a line, of which /metrics asks for one; empty: it asks "
+             "for none"},
     {.name = "watchdog",
      .type = SETTING_CHOICE,
      AT(watchdog),
@@ -736,6 +760,9 @@ static void complete_paths(struct settings *settings, const char *directory)
         complete_path(&certificates[i].private_key, directory);
     }
     complete_path(&settings->session_log.file, directory);
+    complete_path(&settings->metrics_certificate, directory);
+    complete_path(&settings->metrics_key, directory);
+    complete_path(&settings->metrics_token_file, directory);
 }
 
 static void report_syntax(const config_t *config, struct setting_report *report)

@@ -344,6 +344,16 @@ static void check_tls(const struct check *check)
                       settings->tls_ciphers);
 }
 
+static void check_metrics(const struct check *check)
+{
+    const struct settings *settings = check->settings;
+
+    if (settings->metrics_key && *settings->metrics_key && settings->metrics_certificate &&
+        !*settings->metrics_certificate)
+        setting_error(check->report, find(check, "metrics_key"), "metrics_key",
+                      "is the key of nothing; allowed: with metrics_certificate");
+}
+
 static bool listens_at(const struct settings *settings, const struct settings_alternate *alternate)
 {
     const struct settings_listener *listeners = settings->listen.items;
@@ -420,6 +430,7 @@ void settings_check(const struct settings *settings, const config_t *config,
     check_lifetimes(check);
     check_capacity(check);
     check_tls(check);
+    check_metrics(check);
     check_drain(check);
     check_session_log(check);
 }

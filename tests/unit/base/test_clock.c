@@ -22,6 +22,7 @@ static void counts_whole_milliseconds_of_the_monotonic_clock(void **state)
     monotonic = (struct timespec){.tv_sec = 12, .tv_nsec = 345999999};
     wall = (struct timespec){.tv_sec = 99};
     assert_int_equal(clock_monotonic_ms(), 12345);
+    assert_int_equal(clock_monotonic_us(), 12345999);
 }
 
 static void does_not_wrap_after_49_days_of_milliseconds(void **state)

@@ -4,11 +4,15 @@
 #include "control/http_server.h"
 
 #include "base/clock.h"
+#include "control/http_access.h"
+#include "tls_fixture.h"
 
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/event.h>
+#include <fcntl.h>
 #include <netinet/in.h>
+#include <openssl/ssl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -34,6 +38,21 @@ uint64_t clock_monotonic_ms(void)
     return now_ms;
 }
 
+static SSL_CTX *context; // NULL: no TLS
+static bool wants_memory;
+
+bool http_access_has_tls(const struct http_access *access)
+{
+    assert_null(access);
+    return context;
+}
+
+SSL *http_access_new_ssl(const struct http_access *access)
+{
+    assert_null(access);
+    return wants_memory ? NULL : SSL_new(context);
+}
+
 static bool wants_files;
 static unsigned accept_calls;
 
@@ -52,16 +71,21 @@ struct fixture {
     struct http_server *server;
     struct transport_address address;
     char accept[64]; // of the last request
+    char authorization[64];
     unsigned answers;
 };
 
-static void answer(void *context, const char *path, const char *accept, struct evbuffer *body,
+static void answer(void *argument, const struct http_question *question, struct evbuffer *body,
                    struct http_answer *ret_answer)
 {
-    struct fixture *fixture = context;
+    struct fixture *fixture = argument;
+    const char *path = question->path;
 
     fixture->answers++;
-    snprintf(fixture->accept, sizeof(fixture->accept), "%s", accept ? accept : "none");
+    snprintf(fixture->accept, sizeof(fixture->accept), "%s",
+             question->accept ? question->accept : "none");
+    snprintf(fixture->authorization, sizeof(fixture->authorization), "%s",
+             question->authorization ? question->authorization : "none");
     *ret_answer = (struct http_answer){.status = 200, .content_type = "text/plain"};
     if (strcmp(path, "/large") == 0) {
         char *large = calloc(1, ANSWER_LEN);
@@ -70,7 +94,11 @@ static void answer(void *context, const char *path, const char *accept, struct e
         evbuffer_add(body, large, ANSWER_LEN);
         free(large);
     } else if (strcmp(path, "/busy") == 0) {
-        *ret_answer = (struct http_answer){429, "text/plain", "1"};
+        *ret_answer =
+            (struct http_answer){.status = 429, .content_type = "text/plain", .retry_after = "1"};
+    } else if (strcmp(path, "/secret") == 0) {
+        *ret_answer = (struct http_answer){
+            .status = 401, .content_type = "text/plain", .authenticate = "Bearer"};
     } else {
         evbuffer_add_printf(body, "you asked for %s", path);
     }
@@ -92,11 +120,13 @@ static uint16_t free_port(void)
 static int set_up(void **state)
 {
     struct fixture *fixture = calloc(1, sizeof(*fixture));
-    const struct http_server_config config = {event_base_new(), answer, fixture};
+    const struct http_server_config config = {
+        .base = event_base_new(), .answer = answer, .context = fixture};
 
     if (!fixture)
         return -1;
     now_ms = 1000;
+    wants_memory = false;
     fixture->base = config.base;
     if (http_server_create(&config, &fixture->server) < 0)
         return -1;
@@ -187,6 +217,18 @@ static void answers_a_get_and_closes(void **state)
     ask(fixture, "GET / HTTP/1.0\r\n\r\n", text);
     assert_non_null(strstr(text, "you asked for /"));
     assert_string_equal(fixture->accept, "none");
+    assert_string_equal(fixture->authorization, "none");
+}
+
+static void who_must_prove_something_is_told_what(void **state)
+{
+    const struct fixture *fixture = *state;
+    char text[4096];
+
+    ask(fixture, "GET /secret HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer x\r\n\r\n", text);
+    assert_true(strncmp(text, "HTTP/1.1 401 ", 13) == 0);
+    assert_non_null(strstr(text, "\r\nWWW-Authenticate: Bearer\r\n"));
+    assert_string_equal(fixture->authorization, "Bearer x");
 }
 
 static void a_head_is_answered_without_the_content(void **state)
@@ -419,10 +461,167 @@ static void an_address_that_is_taken_is_an_error(void **state)
     assert_int_equal(http_server_listen(fixture->server, &elsewhere), -EADDRNOTAVAIL);
 }
 
+static int set_up_tls(void **state)
+{
+    context = SSL_CTX_new(TLS_server_method());
+    assert_int_equal(SSL_CTX_use_certificate_chain_file(context, tls_fixture_path("good.pem")), 1);
+    assert_int_equal(
+        SSL_CTX_use_PrivateKey_file(context, tls_fixture_path("good.key"), SSL_FILETYPE_PEM), 1);
+    return set_up(state);
+}
+
+static int tear_down_tls(void **state)
+{
+    SSL_CTX_free(context);
+    context = NULL;
+    return tear_down(state);
+}
+
+// True: it is done, false: it failed.
+static bool shake_hands(const struct fixture *fixture, SSL *ssl)
+{
+    for (unsigned i = 0; i < 400; i++) {
+        int result = SSL_connect(ssl);
+
+        if (result == 1)
+            return true;
+        if (SSL_get_error(ssl, result) != SSL_ERROR_WANT_READ)
+            return false;
+        run_for_ms(fixture, 5);
+    }
+    return false;
+}
+
+static void ask_by_tls(const struct fixture *fixture, const char *request, char ret_text[4096])
+{
+    SSL_CTX *client = SSL_CTX_new(TLS_client_method());
+    SSL *ssl = SSL_new(client);
+    int fd = connect_to(fixture), len = 0;
+
+    assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
+    assert_int_equal(SSL_set_fd(ssl, fd), 1);
+    assert_true(shake_hands(fixture, ssl));
+    assert_int_equal(SSL_write(ssl, request, (int)strlen(request)), strlen(request));
+    for (unsigned i = 0; i < 400 && len < 4095; i++) {
+        int got = SSL_read(ssl, ret_text + len, 4095 - len);
+
+        if (got > 0)
+            len += got;
+        else if (SSL_get_error(ssl, got) != SSL_ERROR_WANT_READ)
+            break;
+        else
+            run_for_ms(fixture, 5);
+    }
+    ret_text[len] = '\0';
+    SSL_free(ssl);
+    SSL_CTX_free(client);
+    close(fd);
+}
+
+static void tls_is_answered_in_tls(void **state)
+{
+    const struct fixture *fixture = *state;
+    char text[4096];
+
+    for (unsigned i = 0; i < 3; i++) {
+        ask_by_tls(fixture, "GET /page HTTP/1.1\r\nHost: a\r\n\r\n", text);
+        assert_true(strncmp(text, "HTTP/1.1 200 OK\r\n", 17) == 0);
+        assert_non_null(strstr(text, "\r\n\r\nyou asked for /page"));
+    }
+}
+
+static void assert_not_answered(struct fixture *fixture, int fd)
+{
+    static const char request[] = "GET /page HTTP/1.1\r\nHost: a\r\n\r\n";
+    char text[4096];
+
+    assert_true(send(fd, request, strlen(request), MSG_NOSIGNAL) > 0);
+    assert_true(receive_all(fixture, fd, text, sizeof(text)));
+    assert_null(strstr(text, "200"));
+    assert_int_equal(fixture->answers, 0);
+    close(fd);
+}
+
+// Whatever goes wrong: a token must not be asked for in the clear.
+static void with_tls_nobody_is_answered_in_the_clear(void **state)
+{
+    struct fixture *fixture = *state;
+    SSL_CTX *later = context;
+    int fd = connect_to(fixture);
+
+    assert_not_answered(fixture, connect_to(fixture));
+    wants_memory = true;
+    assert_not_answered(fixture, connect_to(fixture));
+    wants_memory = false;
+    close(fd);
+    run_for_ms(fixture, 100);
+    context = NULL;
+    fd = connect_to(fixture);
+    run_for_ms(fixture, 100);
+    context = later;
+    assert_not_answered(fixture, fd);
+}
+
+static void a_handshake_that_never_ends_is_cut_off(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char hello[] = "\x16\x03\x01\x02";
+    int fd = connect_to(fixture);
+    char text[64];
+
+    assert_true(send(fd, hello, sizeof(hello) - 1, 0) > 0);
+    run_for_ms(fixture, 50);
+    assert_int_equal(recv(fd, text, sizeof(text), MSG_DONTWAIT), -1);
+    now_ms += HTTP_SERVER_AGE_MAX_MS;
+    assert_true(receive_all(fixture, fd, text, sizeof(text)));
+    close(fd);
+}
+
+// They cost far more than connections do.
+static void handshakes_are_taken_one_by_one(void **state)
+{
+    struct fixture *fixture = *state;
+    unsigned before;
+    int fds[10];
+    char text[4096];
+
+    for (unsigned i = 0; i < 10; i++)
+        fds[i] = connect_to(fixture);
+    before = count_files();
+    event_base_loop(fixture->base, EVLOOP_ONCE);
+    assert_int_equal(count_files() - before, 1);
+    for (unsigned round = 2; round < 10; round++) {
+        event_base_loop(fixture->base, EVLOOP_ONCE);
+        assert_true(count_files() - before <= round);
+    }
+    ask_by_tls(fixture, "GET /page HTTP/1.1\r\nHost: a\r\n\r\n", text);
+    assert_non_null(strstr(text, "you asked for /page"));
+    for (unsigned i = 0; i < 10; i++)
+        close(fds[i]);
+}
+
+static int set_up_files(void **state)
+{
+    const struct tls_fixture_certificate certificate = {.names = "DNS:metrics.example.org"};
+
+    (void)state;
+    tls_fixture_init();
+    tls_fixture_write("good", &certificate);
+    return 0;
+}
+
+static int tear_down_files(void **state)
+{
+    (void)state;
+    tls_fixture_done();
+    return 0;
+}
+
 static void connections_end_with_the_server(void **state)
 {
     struct fixture *fixture = *state;
-    const struct http_server_config config = {fixture->base, answer, fixture};
+    const struct http_server_config config = {
+        .base = fixture->base, .answer = answer, .context = fixture};
     int fd = connect_to(fixture);
     char byte;
 
@@ -434,7 +633,8 @@ static void connections_end_with_the_server(void **state)
     assert_int_equal(http_server_create(&config, &fixture->server), 0);
 }
 
-#define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define CASE(test)     cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define TLS_CASE(test) cmocka_unit_test_setup_teardown(test, set_up_tls, tear_down_tls)
 
 int main(void)
 {
@@ -453,9 +653,14 @@ int main(void)
         CASE(a_want_of_file_descriptors_is_waited_out),
         CASE(an_address_that_is_taken_is_an_error),
         CASE(connections_end_with_the_server),
+        CASE(who_must_prove_something_is_told_what),
+        TLS_CASE(tls_is_answered_in_tls),
+        TLS_CASE(with_tls_nobody_is_answered_in_the_clear),
+        TLS_CASE(a_handshake_that_never_ends_is_cut_off),
+        TLS_CASE(handshakes_are_taken_one_by_one),
     };
 
     // As in the relay.
     signal(SIGPIPE, SIG_IGN);
-    return cmocka_run_group_tests_name("control/http_server", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("control/http_server", tests, set_up_files, tear_down_files);
 }

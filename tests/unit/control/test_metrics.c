@@ -4,6 +4,7 @@
 #include "control/drain.h"
 #include "control/metrics.h"
 
+#include "control/http_access.h"
 #include "control/next_hop.h"
 #include "control/reload.h"
 #include "control/stream_server.h"
@@ -135,6 +136,14 @@ void drain_get_view(const struct drain *drain, struct drain_view *ret_view)
     *ret_view = (struct drain_view){.is_draining = true, .deadline_wall_s = 1700000000};
 }
 
+static uint64_t ours_expires_s;
+
+uint64_t http_access_expires_s(const struct http_access *access)
+{
+    (void)access;
+    return ours_expires_s;
+}
+
 uint64_t tls_contexts_expires_s(struct tls_contexts *contexts)
 {
     (void)contexts;
@@ -214,7 +223,9 @@ struct fixture {
 
 static void write_page(struct fixture *fixture, bool has_streams)
 {
+    static const struct metrics_pages pages = {917001, 917002, 917003, 917004000};
     const struct metrics_sources sources = {
+        .pages = &pages,
         .plane = &fixture->plane,
         .limits = &fixture->limits,
         .streams = has_streams ? (const struct stream_server *)&fixture->plane : NULL,
@@ -248,6 +259,7 @@ static int set_up(void **state)
     }
     memset(&turn_counts, 0, sizeof(turn_counts));
     expires_s = 1800000000;
+    ours_expires_s = 0;
     write_page(fixture, true);
     *state = fixture;
     return 0;
@@ -428,6 +440,31 @@ static void without_certificates_none_expires(void **state)
     assert_null(strstr(fixture->text, "turnpike_certificate_expiry"));
 }
 
+static void the_certificate_of_the_metrics_expires_too(void **state)
+{
+    struct fixture *fixture = *state;
+
+    ours_expires_s = 1800000001;
+    write_page(fixture, true);
+    assert_line(fixture, "turnpike_certificate_expiry_timestamp_seconds 1800000000");
+    ours_expires_s = 1799999999;
+    write_page(fixture, true);
+    assert_line(fixture, "turnpike_certificate_expiry_timestamp_seconds 1799999999");
+    expires_s = 0;
+    write_page(fixture, true);
+    assert_line(fixture, "turnpike_certificate_expiry_timestamp_seconds 1799999999");
+}
+
+static void pages_are_counted_on_pages(void **state)
+{
+    const struct fixture *fixture = *state;
+
+    assert_line(fixture, "turnpike_pages_total{result=\"served\"} 917001");
+    assert_line(fixture, "turnpike_pages_total{result=\"too_many\"} 917002");
+    assert_line(fixture, "turnpike_pages_total{result=\"no_token\"} 917003");
+    assert_line(fixture, "turnpike_page_seconds_total 917.004");
+}
+
 // Scrapers refuse a page where a metric comes twice, or has its samples in two places.
 static void every_metric_stands_in_one_place(void **state)
 {
@@ -475,6 +512,8 @@ int main(void)
         CASE(every_count_of_a_port_is_there_once),
         CASE(answers_of_workers_and_of_the_server_are_added_up),
         CASE(without_certificates_none_expires),
+        CASE(the_certificate_of_the_metrics_expires_too),
+        CASE(pages_are_counted_on_pages),
         CASE(every_metric_stands_in_one_place),
         CASE(every_sample_stands_below_its_head),
     };

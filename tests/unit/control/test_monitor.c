@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "control/drain.h"
+#include "control/http_access.h"
 #include "control/http_server.h"
 #include "control/watchdog.h"
 
@@ -23,6 +24,9 @@ static struct http_server_config http;
 static unsigned listening;
 static int listen_error; // for addresses of IPv6
 static uint64_t now_ms;
+static uint64_t now_us;
+static bool wants_token;
+static struct metrics_pages pages_said;
 static char logged[1024];
 
 int http_server_create(const struct http_server_config *config, struct http_server **ret_server)
@@ -54,6 +58,18 @@ uint64_t clock_monotonic_ms(void)
     return now_ms;
 }
 
+// A page takes some time.
+uint64_t clock_monotonic_us(void)
+{
+    return now_us += 7;
+}
+
+bool http_access_allows(const struct http_access *access, const char *authorization)
+{
+    (void)access;
+    return !wants_token || (authorization && strcmp(authorization, "Bearer good") == 0);
+}
+
 void log_message(enum log_level level, const char *event, const char *format, ...)
 {
     va_list arguments;
@@ -68,6 +84,7 @@ void log_message(enum log_level level, const char *event, const char *format, ..
 void metrics_write(const struct metrics_sources *sources, const struct metric_page *page)
 {
     assert_non_null(sources->plane);
+    pages_said = *sources->pages;
     evbuffer_add_printf(page->text, "the page %d", page->format);
 }
 
@@ -151,18 +168,73 @@ static int tear_down(void **state)
 }
 
 // What is answered, and the status.
-static unsigned ask(const char *path, const char *accept, char ret_text[256],
-                    struct http_answer *ret_answer)
+static unsigned ask_with(const struct http_question *question, char ret_text[256],
+                         struct http_answer *ret_answer)
 {
     struct evbuffer *body = evbuffer_new();
     int len;
 
-    http.answer(http.context, path, accept, body, ret_answer);
+    http.answer(http.context, question, body, ret_answer);
     len = evbuffer_remove(body, ret_text, 255);
     assert_true(len >= 0);
     ret_text[len] = '\0';
     evbuffer_free(body);
     return ret_answer->status;
+}
+
+static unsigned ask(const char *path, const char *accept, char ret_text[256],
+                    struct http_answer *ret_answer)
+{
+    const struct http_question question = {.path = path, .accept = accept};
+
+    return ask_with(&question, ret_text, ret_answer);
+}
+
+static void metrics_are_for_those_with_a_token(void **state)
+{
+    const struct http_question good = {.path = "/metrics", .authorization = "Bearer good"};
+    const struct http_question bad = {.path = "/metrics", .authorization = "Bearer bad"};
+    struct http_answer answer;
+    char text[256];
+
+    (void)state;
+    wants_token = true;
+    assert_int_equal(ask("/metrics", NULL, text, &answer), 401);
+    assert_string_equal(answer.authenticate, "Bearer realm=\"metrics\"");
+    assert_int_equal(ask_with(&bad, text, &answer), 401);
+    assert_string_equal(answer.authenticate, "Bearer realm=\"metrics\", error=\"invalid_token\"");
+    assert_null(strstr(text, "the page"));
+    assert_int_equal(ask_with(&good, text, &answer), 200);
+    assert_string_equal(text, "the page 0");
+    assert_null(answer.authenticate);
+    // Health is no secret.
+    assert_int_equal(ask("/healthz", NULL, text, &answer), 200);
+    assert_int_equal(ask("/readyz", NULL, text, &answer), 200);
+    wants_token = false;
+}
+
+// Nor do they keep others from them.
+static void what_became_of_pages_is_counted(void **state)
+{
+    const struct http_question bad = {.path = "/metrics", .authorization = "Bearer bad"};
+    struct http_answer answer;
+    char text[256];
+
+    (void)state;
+    wants_token = true;
+    for (unsigned i = 0; i < 100; i++)
+        assert_int_equal(ask_with(&bad, text, &answer), 401);
+    wants_token = false;
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(ask("/metrics", NULL, text, &answer), 200);
+    assert_int_equal(pages_said.refused_token, 100);
+    assert_int_equal(pages_said.served, 3);
+    assert_int_equal(pages_said.time_us, 14); // without the one under way
+    while (ask("/metrics", NULL, text, &answer) == 200)
+        ;
+    now_ms += 50;
+    assert_int_equal(ask("/metrics", NULL, text, &answer), 200);
+    assert_int_equal(pages_said.refused_pace, 1);
 }
 
 static void metrics_come_in_the_form_that_is_asked_for(void **state)
@@ -318,6 +390,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(metrics_come_in_the_form_that_is_asked_for),
+        CASE(metrics_are_for_those_with_a_token),
+        CASE(what_became_of_pages_is_counted),
         CASE(other_paths_are_told_what_there_is),
         CASE(who_is_stuck_is_unhealthy),
         CASE(who_has_no_room_is_healthy_and_not_ready),

@@ -4,6 +4,7 @@
 #include "control/reload.h"
 
 #include "base/clock.h"
+#include "control/http_access.h"
 #include "control/log_settings.h"
 #include "control/service_manager.h"
 #include "tls_fixture.h"
@@ -32,6 +33,7 @@ static struct interface interface;
 static struct plane plane;
 static struct turn_state turn;
 static struct tls_contexts *tls;
+static struct http_access *access_to_metrics;
 static struct reload *reload;
 
 uint64_t clock_monotonic_ms(void)
@@ -137,6 +139,8 @@ static void start(const char *text)
     make_turn();
     assert_int_equal(tls_contexts_create(&settings, NULL, &tls), 0);
     config.tls = tls;
+    assert_int_equal(http_access_create(&settings, &access_to_metrics), 0);
+    config.http_access = access_to_metrics;
     assert_int_equal(reload_create(&config, &reload), 0);
     tls_fixture_logged("", "", ""); // and is forgotten
 }
@@ -153,6 +157,7 @@ static int tear_down(void **state)
     (void)state;
     reload_destroy(reload);
     tls_contexts_destroy(tls);
+    http_access_destroy(access_to_metrics);
     turn_state_done(&turn);
     settings_done(&settings);
     return 0;
@@ -260,6 +265,30 @@ static void a_bad_certificate_that_nobody_would_serve_is_one_too(void **state)
                                    "certificates: changed; takes effect at the next start"));
     assert_int_equal(settings.user_quota, 5);
     assert_false(tls_contexts_has_certificate(tls));
+}
+
+static void tokens_are_read_anew_or_not_at_all(void **state)
+{
+    (void)state;
+    tls_fixture_write_text("tokens", "0123456789abcdef");
+    assert_false(run(good("metrics_token_file = \"tokens\";")));
+    assert_true(tls_fixture_logged("info", "setting_changed", "metrics_token_file: changed"));
+    assert_true(http_access_allows(access_to_metrics, "Bearer 0123456789abcdef"));
+    assert_false(http_access_allows(access_to_metrics, NULL));
+    tls_fixture_write_text("tokens", "short");
+    assert_false(run(good("metrics_token_file = \"tokens\"; user_quota = 3;")));
+    assert_true(tls_fixture_logged("error", "metrics_token", "could be guessed"));
+    assert_true(http_access_allows(access_to_metrics, "Bearer 0123456789abcdef"));
+    tls_fixture_write_text("tokens", "fedcba9876543210");
+    assert_false(run(good("metrics_token_file = \"tokens\";")));
+    assert_false(http_access_allows(access_to_metrics, "Bearer 0123456789abcdef"));
+    assert_true(http_access_allows(access_to_metrics, "Bearer fedcba9876543210"));
+    // A certificate that comes after them and is bad keeps them.
+    tls_fixture_write_text("tokens", "another0123456789");
+    assert_false(run(with_certificate(BASE USERS "metrics_token_file = \"tokens\";\n", "first.pem",
+                                      "other.key")));
+    assert_true(http_access_allows(access_to_metrics, "Bearer fedcba9876543210"));
+    tls_fixture_logged("", "", "");
 }
 
 static void a_missing_file_changes_nothing(void **state)
@@ -402,6 +431,7 @@ int main(void)
         TEST(all_that_can_be_wrong_changes_nothing),
         TEST(a_bad_certificate_keeps_users_and_peers_as_they_were),
         TEST(a_bad_certificate_that_nobody_would_serve_is_one_too),
+        TEST(tokens_are_read_anew_or_not_at_all),
         TEST(a_missing_file_changes_nothing),
         TEST(what_waits_for_a_start_is_named_and_the_rest_is_in_force),
         TEST(a_file_that_is_as_it_was_is_said_to_be),

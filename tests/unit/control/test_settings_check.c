@@ -137,6 +137,9 @@ static void contradictions_are_refused(void **state)
          "0; allowed: bps_capacity together with max_bps\n"},
         {SETTINGS_GOOD "bps_capacity = 1000;\nmax_bps = 1001;",
          "conf:4: bps_capacity: 1000 is below max_bps 1001; allowed: from it on, or 0\n"},
+        {SETTINGS_GOOD "metrics_key = \"key.pem\";",
+         "conf:" SETTINGS_NEXT
+         ": metrics_key: is the key of nothing; allowed: with metrics_certificate\n"},
         {SETTINGS_GOOD "default_lifetime = 600;\nmax_lifetime = 599;",
          "conf:5: max_lifetime: max_lifetime 599 is below default_lifetime 600; allowed: from it "
          "on\n"},
