@@ -5,12 +5,16 @@ import contextlib
 import http.client
 import re
 
+from streams import NAME
+
 METRICS_PORT = 9641
 
 
-def ask(lab, path, port=METRICS_PORT, host="127.0.0.1", method="GET", **headers):
-    """Status and body of what the relay's host gets."""
+def ask(lab, path, port=METRICS_PORT, host="127.0.0.1", method="GET", context=None, **headers):
+    """Status and body of what the relay's host gets; over TLS with a context."""
     sock = lab.tcp("relay", (host, port), "::1" if ":" in host else "127.0.0.1", timeout=5)
+    if context is not None:
+        sock = context.wrap_socket(sock, server_hostname=NAME)
     connection = http.client.HTTPConnection(host, port)
     connection.sock = sock
     with contextlib.closing(connection):
