@@ -232,7 +232,8 @@ static void a_token_that_goes_in_the_clear_is_warned_of(void **state)
 
     (void)state;
     assert_int_equal(create("", "", TOKEN, "192.0.2.1", &access), 0);
-    assert_true(tls_fixture_logged("warning", "metrics_token", "metrics_certificate prevents that"));
+    assert_true(
+        tls_fixture_logged("warning", "metrics_token", "metrics_certificate prevents that"));
     http_access_destroy(access);
     assert_int_equal(create("good.pem", "good.key", TOKEN, "192.0.2.1", &access), 0);
     assert_true(tls_fixture_logged_nothing());
