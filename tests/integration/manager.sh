@@ -54,6 +54,7 @@ inside() {
     ln -sf /run/lab/etc/turnpike.conf /etc/turnpike.conf
     mount -t tmpfs -o mode=1777 tmpfs /tmp
     mount -t tmpfs -o mode=1777 tmpfs /var/tmp
+    mount -t tmpfs -o mode=755 tmpfs /var/log
     mount -o remount,bind,ro /
     cp "$prefix/lib/systemd/system/turnpike.service" /run/systemd/system
     for unit in lab sysinit basic network-online shutdown; do

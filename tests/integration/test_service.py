@@ -117,8 +117,12 @@ def manager(lab, installed, tmp_path_factory):
         yield the_manager
 
 
-def test_the_unit_is_as_hardened_as_is_promised(installed):
-    command = ["systemd-analyze", "security", "--offline=true", "--no-pager", installed.unit]
+@pytest.mark.parametrize("with_drop_in", [False, True], ids=["shared", "own_device"])
+def test_the_unit_is_as_hardened_as_is_promised(installed, tmp_path, with_drop_in):
+    unit = tmp_path / UNIT
+    (drop_in,) = installed.root.rglob("own-device.conf")
+    unit.write_text(installed.unit.read_text() + (drop_in.read_text() if with_drop_in else ""))
+    command = ["systemd-analyze", "security", "--offline=true", "--no-pager", unit]
     said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     exposure = float(re.search(r"exposure level for turnpike.service: ([0-9.]+)", said)[1])
     assert exposure <= EXPOSURE_MAX, said
@@ -195,6 +199,8 @@ def test_a_control_thread_that_is_stuck_is_noticed_and_the_relay_started_anew(la
 
 
 def test_it_stops_and_leaves_nothing_of_the_host_changed(lab, manager):
+    # Nothing of the unit was passed over.
+    assert "ignoring" not in manager.log.read_text().lower()
     manager.do("stop")
     assert manager.show("Result") == "success"
     assert manager.show("ExecMainStatus") == "0"
