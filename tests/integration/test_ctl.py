@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """turnpike-ctl against somebody who answers as DPDK's telemetry does, well or badly, and against a running relay."""
 
+import contextlib
+import functools
 import os
 import pathlib
 import re
@@ -8,12 +10,18 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 
 import pytest
 
 import ctl
+from client import Refused
 from fake_relay import GREETING, Counting, FakeRelay
+from lab import CLIENT4, PEER4, RELAY4
+from media import Media
+from picture import picture
+from relay import PORT
 from terminal import Terminal
 
 COMPLETION = pathlib.Path(__file__).parents[2] / "config" / "completion" / "turnpike-ctl"
@@ -263,6 +271,148 @@ def test_a_relay_that_stands_still_is_said_to(relay, path):
         os.kill(relay.process.pid, signal.SIGCONT)
     assert done.returncode == ctl.UNREACHABLE and "does not answer" in done.stderr
     assert ctl.say(path, "status")
+
+
+def test_lists_finds_shows_and_ends_allocations(path, client_of):
+    alice, bob = client_of(), client_of(username="bob", password="builder")
+    for client in (alice, bob):
+        client.allocate()
+    alice.permit(PEER4)
+    assert {row["user"] for row in ctl.ask(path, "allocations")} == {"alice", "bob"}
+    for filters in (["--user", "alice"], ["--client", "%s:%d" % alice.address], ["--peer", PEER4],
+                    ["--relay", "%s:%d" % alice.relayed]):
+        (row,) = ctl.ask(path, "allocations", *filters)
+        assert row["user"] == "alice" and row["relayed"] == "%s:%d" % alice.relayed
+    titles, row = ctl.say(path, "allocations", "--user", "alice").splitlines()
+    assert titles.split()[:3] == ["SESSION", "USER", "CLIENT"] and row.split()[1] == "alice"
+    assert ctl.say(path, "allocations", "--user", "carol") == "no allocations\n"
+    session = row.split()[0]
+    assert re.search(r"^realm +turnpike.test$", ctl.say(path, "show", session), re.MULTILINE)
+    assert re.search(r"^alice +1$", ctl.say(path, "users"), re.MULTILINE)
+    assert ctl.say(path, "kill", session) == "1 ended\n"
+    gone = ctl.run(path, "show", session)
+    assert gone.returncode == ctl.REFUSED and session in gone.stderr
+    assert alice.refresh(600).error == 437
+    assert ctl.say(path, "kill", "--user", "bob") == "1 ended\n"
+    assert bob.refresh(600).error == 437
+    alice.relayed = bob.relayed = None
+    wrong = ctl.run(path, "show", "nonsense")
+    assert wrong.returncode == ctl.REFUSED and wrong.stderr.startswith("turnpike-ctl: ")
+
+
+def test_ends_all_of_a_user_when_it_is_told_yes(path, client_of):
+    clients = [client_of() for _ in range(3)]
+    for client in clients:
+        client.allocate()
+    asked = ctl.run(path, "kill", "--user", "alice")
+    assert asked.returncode == ctl.USAGE and "alice has 3 allocations: say --yes" in asked.stderr
+    assert len(ctl.ask(path, "allocations", "--user", "alice")) == 3
+    assert ctl.say(path, "kill", "--user", "alice", "--yes") == "3 ended\n"
+    for client in clients:
+        assert client.refresh(600).error == 437
+        client.relayed = None
+
+
+def knock(lab, ending):
+    """Somebody who sends what the relay drops."""
+    with lab.udp("client", CLIENT4) as sock:
+        while not ending.wait(0.1):
+            sock.sendto(b"\xff" * 20, (RELAY4, PORT))
+
+
+@contextlib.contextmanager
+def two_calls(lab, client_of):
+    """Of alice and of bob, with a stranger knocking all the time."""
+    ending = threading.Event()
+    stranger = threading.Thread(target=knock, args=(lab, ending))
+    bobs = functools.partial(client_of, username="bob", password="builder")
+    with Media(lab, client_of) as alice, Media(lab, bobs) as bob:
+        stranger.start()
+        yield alice, bob
+        ending.set()
+        stranger.join()
+    assert (alice.lost, bob.lost) == (0, 0)
+
+
+def look_for(terminal, flows, seconds):
+    """What top shows meanwhile, a screen each half second, and packets that these flows send each second."""
+    sent, began = sum(flow.sent for flow in flows), time.monotonic()
+    screens = []
+    while time.monotonic() < began + seconds:
+        time.sleep(0.5)
+        screens.append(terminal.screen())
+    return screens, (sum(flow.sent for flow in flows) - sent) / (time.monotonic() - began)
+
+
+def middle(numbers):
+    return sorted(numbers)[len(numbers) // 2]
+
+
+def is_about(number, expected):
+    return 0.8 * expected < number < 1.2 * expected
+
+
+def test_top_shows_what_clients_send(lab, path, client_of, directory):
+    with Terminal(directory, [ctl.CTL, "-s", path, "top"]) as terminal, two_calls(lab, client_of) as flows:
+        terminal.wait_for(lambda screen: re.search(r"\balice\b.* \d+ kbit/s", screen))
+        time.sleep(2.5)  # until there was traffic all the time between two looks
+        screens, sent_s = look_for(terminal, flows, 4)
+        # Clients' packets and their peers' come in, and all of them go out again; strangers' do not.
+        received, _, transmitted, _, dropped = map(middle, zip(*(figures(screen, "^ in ") for screen in screens)))
+        assert is_about(received, 2 * sent_s + dropped) and is_about(transmitted, 2 * sent_s) and 6 < dropped < 12
+        for user in ("alice", "bob"):
+            rows = [re.search(rf" {user} .* (\d+) kbit/s +(\d+) kbit/s", screen) for screen in screens]
+            for way in (1, 2):
+                shown_kbit_s = middle([int(row.group(way)) for row in rows if row])
+                assert is_about(shown_kbit_s, sent_s / 2 * 160 * 8 / 1000), (shown_kbit_s, sent_s)
+        assert all("%s:%d" % flow.client.address in screens[-1] for flow in flows)
+        assert re.search(r"^unknown_protocol +\d", screens[-1], re.MULTILINE)
+        if "TURNPIKE_PICTURES" in os.environ:
+            target = pathlib.Path(os.environ["TURNPIKE_PICTURES"]) / "top.svg"
+            target.write_text(picture(terminal.screen("-e", "-N")))
+
+
+def test_shows_who_talks_most(lab, path, client_of):
+    with two_calls(lab, client_of):
+        ctl.say(path, "talkers")  # from here on it counts
+        time.sleep(1)
+        rows = ctl.ask(path, "talkers")["allocations"]
+        assert {row["user"] for row in rows.values()} == {"alice", "bob"}
+        assert all(row["packets_per_second"] > 50 and row["bits_per_second"] > 50_000 for row in rows.values())
+        assert len(ctl.say(path, "talkers", "--limit", 1).splitlines()) == 2
+
+
+def test_drains_and_takes_it_back(path, client_of):
+    assert ctl.ask(path, "drain", "--deadline", "10m")["state"] == "draining"
+    assert ctl.ask(path, "status")["state"] == "draining"
+    with pytest.raises(Refused):
+        client_of().allocate()
+    assert ctl.ask(path, "undrain")["state"] == "running"
+    client_of().allocate()
+    again = ctl.run(path, "undrain")
+    assert (again.returncode, again.stderr) == (ctl.REFUSED, "turnpike-ctl: the relay does not drain\n")
+    wrong = ctl.run(path, "drain", "--to", "nowhere")
+    assert wrong.returncode == ctl.REFUSED and "nowhere; allowed: ADDRESS" in wrong.stderr
+
+
+def test_reloads_and_says_what_came_of_it(relay, path):
+    assert re.search(r"^reload +done$", ctl.say(path, "reload"), re.MULTILINE)
+    good = relay.config.read_text()
+    relay.config.write_text(good + "nonsense = 1;\n")
+    refused = ctl.run(path, "reload")
+    relay.config.write_text(good)
+    assert refused.returncode == ctl.REFUSED and "nothing has changed" in refused.stderr
+    assert ctl.say(path, "reload")
+
+
+def test_shows_quotas_and_levels_and_changes_these(path):
+    assert ctl.ask(path, "quotas")
+    before = ctl.ask(path, "log")["levels"]
+    assert ctl.ask(path, "log", "logins", "debug")["levels"] == {**before, "logins": "debug"}
+    assert re.search(r"^ *logins +debug$", ctl.say(path, "log"), re.MULTILINE)
+    wrong = ctl.run(path, "log", "logins", "loud")
+    assert wrong.returncode == ctl.REFUSED and "allowed: error, warning, info, debug" in wrong.stderr
+    ctl.say(path, "log", "logins", before["logins"])
 
 
 def test_top_comes_back_when_the_relay_was_started_anew(relay, path, directory):
