@@ -5,6 +5,7 @@
 #include "ctl/table.h"
 #include "ctl/text.h"
 
+#include <ctype.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,6 +135,58 @@ static void format_name(const char *name, char text[VALUE_LEN_MAX])
     }
 }
 
+// Names that count from 0 stand for the places of a list.
+static bool is_list(const json_t *value)
+{
+    const char *name;
+    json_t *member;
+
+    if (json_object_size(value) == 0)
+        return false;
+    json_object_foreach((json_t *)value, name, member)
+    {
+        if (!json_is_object(member) || strspn(name, "0123456789") != strlen(name))
+            return false;
+    }
+    return true;
+}
+
+static bool has_column(const struct view *view, const char *name)
+{
+    const struct view_column *column = view->columns;
+
+    while (column->name && strcmp(column->name, name) != 0)
+        column++;
+    return column->name != NULL;
+}
+
+// With a column for each member that any of them has.
+static void print_list(json_t *list, FILE *file)
+{
+    char titles[VIEW_COLUMNS_MAX][VALUE_LEN_MAX];
+    struct view view = {};
+    unsigned count = 0;
+    const char *name, *member_name;
+    json_t *member, *value, *rows = json_array();
+
+    json_object_foreach(list, name, member)
+    {
+        json_array_append(rows, member);
+        json_object_foreach(member, member_name, value)
+        {
+            if (count + 1 == VIEW_COLUMNS_MAX || has_column(&view, member_name))
+                continue;
+            format_name(member_name, titles[count]);
+            for (char *letter = titles[count]; *letter; letter++)
+                *letter = (char)toupper((unsigned char)*letter);
+            view.columns[count] = (struct view_column){member_name, titles[count]};
+            count++;
+        }
+    }
+    view_print_rows(&view, rows, file);
+    json_decref(rows);
+}
+
 static unsigned widest_name(const json_t *object)
 {
     const char *name;
@@ -166,7 +219,10 @@ static void print_members(const json_t *object, int indent, FILE *file)
         fprintf(file, "%*s%s", indent, "", shown);
         if (json_is_object(value) && indent < INDENT_MAX) {
             fputs("\n", file);
-            print_members(value, indent + 2, file);
+            if (is_list(value))
+                print_list(value, file);
+            else
+                print_members(value, indent + 2, file);
             continue;
         }
         format_value(name, value, text);

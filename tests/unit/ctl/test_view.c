@@ -84,6 +84,21 @@ static void shows_an_object_whole(void **state)
         "list   [1, \"\\u001B\"]\n");
 }
 
+static void shows_a_list_in_an_object_as_a_table(void **state)
+{
+    (void)state;
+    assert_string_equal(
+        print_object(
+            "{\"permitted\": {\"0\": {\"peer\": \"192.0.2.1\", \"expires_seconds\": 5}, \"1\": "
+            "{\"peer\": \"192.0.2.2:5\", \"channel\": \"0x4000\"}}, \"no\": {\"0\": 1}}"),
+        "permitted\n"
+        "PEER         EXPIRES  CHANNEL\n"
+        "192.0.2.1        5 s  -\n"
+        "192.0.2.2:5        -  0x4000\n"
+        "no\n"
+        "  0  1\n");
+}
+
 static void goes_no_deeper_than_a_relay_does(void **state)
 {
     char text[20000] = "";
@@ -121,6 +136,7 @@ int main(void)
         cmocka_unit_test_teardown(leaves_out_columns_that_no_row_has, forget),
         cmocka_unit_test_teardown(prints_nothing_of_rows_without_known_columns, forget),
         cmocka_unit_test_teardown(shows_an_object_whole, forget),
+        cmocka_unit_test_teardown(shows_a_list_in_an_object_as_a_table, forget),
         cmocka_unit_test_teardown(goes_no_deeper_than_a_relay_does, forget),
         cmocka_unit_test_teardown(orders_numbers_by_size, forget),
     };
