@@ -322,14 +322,41 @@ def is_held(relay, number):
 
 def test_a_signal_that_comes_during_the_start_counts_then(lab, tmp_path):
     relay = Relay(lab, tmp_path, drain_to=ELSEWHERE)
-    relay.launch()
-    deadline = time.monotonic() + 10
-    while not is_held(relay, signal.SIGUSR1):
-        assert relay.is_running and time.monotonic() < deadline, relay.log_tail()
-        time.sleep(0.001)
-    relay.process.send_signal(signal.SIGUSR1)
-    assert ends_within(relay, 30) == 0
+    with contextlib.ExitStack() as stack:
+        stack.push(relay.__exit__)
+        relay.launch()
+        deadline = time.monotonic() + 10
+        while not is_held(relay, signal.SIGUSR1):
+            assert relay.is_running and time.monotonic() < deadline, relay.log_tail()
+            time.sleep(0.001)
+        relay.process.send_signal(signal.SIGUSR1)
+        assert ends_within(relay, 30) == 0
     assert " drained " in relay.log()
+
+
+def test_the_service_manager_is_told(lab, tmp_path):
+    path = str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(path)
+        manager.settimeout(15)
+
+        def until(text):
+            deadline = time.monotonic() + 15
+            while text not in (said := manager.recv(4096).decode()):
+                assert time.monotonic() < deadline, said
+
+        relay = Relay(lab, tmp_path, drain_to=ELSEWHERE)
+        with contextlib.ExitStack() as stack:
+            stack.push(relay.__exit__)
+            relay.launch(manager=path)
+            until("READY=1")
+            with Client(lab) as live:
+                live.allocate()
+                drain(relay, lab)
+                until("STATUS=draining: 1 allocation is left")
+                live.refresh(0)
+            until("STOPPING=1")
+            assert ends_within(relay, 5) == 0
 
 
 @pytest.fixture
