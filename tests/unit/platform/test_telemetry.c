@@ -185,7 +185,7 @@ static void askers_are_answered_one_after_the_other(void **state)
     static struct telemetry_answer answer;
 
     for (unsigned i = 0; i < 8; i++) {
-        askers[i] = (struct asker){.command = "/one", .parameters = "abcdefgh" + i};
+        askers[i] = (struct asker){.command = "/one", .parameters = &"abcdefgh"[i]};
         start(&askers[i]);
     }
     for (unsigned i = 0; i < 8; i++) {
