@@ -40,7 +40,7 @@ struct turn_command {
             uint16_t received_by; // the worker that receives the client's packets; not always the owner
             struct turn_relayed_address relayed_v4;
             struct turn_relayed_address relayed_v6;
-            uint32_t user;     // as quotas count users: an index below turn_limits_users()
+            uint32_t user;     // INSTALL: as quotas count users, an index below turn_limits_users()
             uint32_t user_tag; // another one: the index has become another user's
         } allocation_info; // INSTALL_ALLOCATION, REMOVE_ALLOCATION
         struct turn_relayed_address removed_relay; // REMOVE_RELAY

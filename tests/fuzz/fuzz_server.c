@@ -671,6 +671,7 @@ static void plane_apply(const struct run *run, struct plane *plane,
     REQUIRE(at->installed && at->info.worker == command->worker);
     switch (command->kind) {
     case TURN_COMMAND_REMOVE_ALLOCATION:
+        at->info.allocation_info.user = at->info.allocation_info.user_tag = 0; // nobody's any more
         REQUIRE(memcmp(&at->info.allocation_info, &command->allocation_info,
                        sizeof(command->allocation_info)) == 0);
         at->installed = false;
@@ -855,6 +856,24 @@ static void require_same_allocation(const struct plane_allocation *at,
     REQUIRE(at->channel_count == channel_count);
 }
 
+// Workers know users by numbers alone: those of one user are the same, and of no other.
+static void require_same_users(const struct run *run, struct plane *plane)
+{
+    for (unsigned i = 0; i < MODEL_ALLOCATIONS; i++) {
+        for (unsigned j = 0; j < i; j++) {
+            const struct model_allocation *one = &run->model.allocations[i];
+            const struct model_allocation *other = &run->model.allocations[j];
+            if (!one->live || one->is_tcp || !other->live || other->is_tcp)
+                continue;
+            const struct turn_command *first = &plane_at(plane, one->id)->info;
+            const struct turn_command *second = &plane_at(plane, other->id)->info;
+            bool same = first->allocation_info.user == second->allocation_info.user &&
+                        first->allocation_info.user_tag == second->allocation_info.user_tag;
+            REQUIRE(same == (strcmp(one->quota_name, other->quota_name) == 0));
+        }
+    }
+}
+
 static void require_same_installed(const struct run *run, struct plane *plane)
 {
     unsigned live = 0;
@@ -877,6 +896,7 @@ static void require_same_installed(const struct run *run, struct plane *plane)
         channels[at->info.worker] += at->channel_count;
     }
     REQUIRE(installed == live);
+    require_same_users(run, plane);
     for (unsigned worker = 0; worker < 2; worker++) {
         REQUIRE(permissions[worker] <= run->config.limits.permissions_per_worker);
         REQUIRE(channels[worker] <= run->config.limits.channels_per_worker);

@@ -138,6 +138,14 @@ static unsigned count_allocations(const struct model *model, int worker)
     return count;
 }
 
+static unsigned count_live(const struct model *model)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < MODEL_ALLOCATIONS; i++)
+        count += model->allocations[i].live;
+    return count;
+}
+
 // The TCP allocation that listens there, or NULL.
 static struct model_allocation *find_listening(struct model *model, uint16_t relay, uint32_t port)
 {
@@ -374,7 +382,10 @@ static unsigned judge_allocate(struct model *model, const struct model_request *
     if (limits->allocations_per_user != 0 &&
         count_held(model, request->quota_name, false) >= limits->allocations_per_user)
         return 486;
-    if (count_allocations(model, -1) >= limits->allocations)
+    if (count_live(model) >= limits->allocations)
+        return 486;
+    // Those that wait for an acknowledgement have their places still.
+    if (count_allocations(model, -1) >= model->room.allocations)
         return 508;
     if (pair && (count_reservations(model) >= model->room.allocations ||
                  (limits->allocations_per_user != 0 &&
