@@ -97,6 +97,8 @@ static void add_worker(struct telemetry_answer *answer, const struct metrics_sou
     telemetry_answer_number(answer, "packets_transmitted", counters.counters[COUNTER_TX_PACKETS]);
     telemetry_answer_number(answer, "bytes_transmitted", counters.counters[COUNTER_TX_BYTES]);
     telemetry_answer_number(answer, "dropped", sum_of_drops(&counters));
+    telemetry_answer_number(answer, "busy_cycles", counters.busy_tsc);
+    telemetry_answer_number(answer, "idle_cycles", counters.idle_tsc);
 }
 
 bool overview_workers(struct question *question)

@@ -366,6 +366,7 @@ def test_top_shows_what_clients_send(lab, path, client_of, directory):
                 shown_kbit_s = middle([int(row.group(way)) for row in rows if row])
                 assert is_about(shown_kbit_s, sent_s / 2 * 160 * 8 / 1000), (shown_kbit_s, sent_s)
         assert all("%s:%d" % flow.client.address in screens[-1] for flow in flows)
+        assert re.search(r"^ +0 +\d.* \d+ % [|.]+$", screens[-1], re.MULTILINE)  # worker 0, how busy
         assert re.search(r"^unknown_protocol +\d", screens[-1], re.MULTILINE)
         if "TURNPIKE_PICTURES" in os.environ:
             target = pathlib.Path(os.environ["TURNPIKE_PICTURES"]) / "top.svg"

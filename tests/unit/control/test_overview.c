@@ -184,15 +184,18 @@ static void each_worker_has_its_own_counts(void **state)
     counters[0].counters[COUNTER_RX_BYTES] = 2;
     counters[0].counters[COUNTER_TX_PACKETS] = 3;
     counters[0].counters[COUNTER_TX_BYTES] = 4;
+    counters[0].busy_tsc = 7;
+    counters[0].idle_tsc = 8;
     counters[1].drops[DROP_NOT_IP] = 5;
     counters[1].drops[DROP_TX_FULL] = 6;
     assert_false(overview_workers(&question));
     assert_string_equal(
         answer_text(&question.answer),
         "workers={0={cpu=30;stuck=0;allocations=20;packets_received=1;bytes_received=2;"
-        "packets_transmitted=3;bytes_transmitted=4;dropped=0;}1={cpu=31;stuck=1;allocations=21;"
+        "packets_transmitted=3;bytes_transmitted=4;dropped=0;busy_cycles=7;idle_cycles=8;}"
+        "1={cpu=31;stuck=1;allocations=21;"
         "packets_received=0;bytes_received=0;packets_transmitted=0;bytes_transmitted=0;"
-        "dropped=11;}}");
+        "dropped=11;busy_cycles=0;idle_cycles=0;}}");
 }
 
 static void a_port_that_says_nothing_is_there_all_the_same(void **state)
