@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The relay drains (SIGUSR1): new clients are sent elsewhere (RFC 8489 section 10), live calls go on, and it ends with the
-last of them or at a deadline; and SIGUSR2 undoes that."""
+"""The relay drains (SIGUSR1): new clients are sent elsewhere (RFC 8489 section 10), live calls go on, and it ends with
+the last of them or at a deadline; and SIGUSR2 undoes that."""
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import time
 
 import pytest
 
+import ctl
 import stun
 from client import Client, Refused, need
 from lab import PEER4, PEER6
@@ -357,6 +359,25 @@ def test_the_service_manager_is_told(lab, tmp_path):
                 live.refresh(0)
             until("STOPPING=1")
             assert ends_within(relay, 5) == 0
+
+
+def test_operators_do_the_same_by_turnpike_ctl(lab, run):
+    relay = run(drain_to=ELSEWHERE)
+    with Client(lab) as live, Client(lab) as newcomer, Client(lab, 6) as newcomer6:
+        live.allocate()
+        ctl.say(relay.control_path, "drain", "--deadline", "10m", "--to", f"{PEER4}:3500")
+        assert re.match(r"draining: 1 allocation is left, for (600|599) s at most\n", ask(lab, "/readyz")[1])
+        refused = newcomer.request(newcomer.allocate_request())
+        assert (refused.error, alternates(refused)) == (300, [(PEER4, 3500)])
+        assert newcomer6.request(newcomer6.allocate_request()).error == 508
+        ctl.say(relay.control_path, "undrain")
+        assert ask(lab, "/readyz")[0] == 200
+        again = ctl.run(relay.control_path, "undrain")
+        assert again.returncode == ctl.REFUSED and "does not drain" in again.stderr
+        ctl.say(relay.control_path, "drain")
+        assert alternates(newcomer.request(newcomer.allocate_request())) == [(PEER4, PORT), (PEER6, 3479)]
+        live.refresh(0)
+    assert ends_within(relay, 5) == 0
 
 
 @pytest.fixture
