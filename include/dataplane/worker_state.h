@@ -91,12 +91,6 @@ struct worker {
     struct token_rate bandwidth; // of an allocation, each direction apart
     uint32_t allowance_piece_len;
     bool shares_bandwidth; // users, or all allocations, have a limit
-    struct token_rate user_bandwidth;
-    struct token_rate total_bandwidth;
-    uint32_t user_piece_len; // taken at once from what workers share
-    uint32_t total_piece_len;
-    uint32_t total_stock[2]; // and not spent, by enum direction
-    enum drop bandwidth_refusal; // where bandwidth is shared: of whom there was none last
     struct token_stream tokens;
     struct rate_limiter rate_limiter;
     struct stateless_answers stateless;
@@ -115,6 +109,14 @@ struct worker {
     uint16_t handoff_first;                             // whose are taken first, next time
     struct worker_handoffs handoffs[PLANE_WORKERS_MAX]; // by owner
     struct worker_queue to_streams[PLANE_STREAM_THREADS_MAX];
+
+    // Where bandwidth is shared; last, so that what every packet needs lies together.
+    struct token_rate user_bandwidth;
+    struct token_rate total_bandwidth;
+    uint32_t user_piece_len; // taken at once from what workers share
+    uint32_t total_piece_len;
+    uint32_t total_stock[2]; // and not spent, by enum direction
+    enum drop bandwidth_refusal; // where bandwidth is shared: of whom there was none last
 } __attribute__((aligned(64)));
 
 static inline void worker_count(struct worker *worker, enum counter counter)
