@@ -15,6 +15,7 @@
 #include "control/questions.h"
 #include "control/reload.h"
 #include "control/service_manager.h"
+#include "control/session_log.h"
 #include "control/settings.h"
 #include "control/sizing.h"
 #include "control/statistics.h"
@@ -69,6 +70,7 @@ struct relay {
     struct next_hops *hops;
     struct forwarder *forwarder;
     struct tcp_relay *tcp_relay;
+    struct session_log *sessions;
     struct reload *reload;
     struct loop *loop;
     struct drain *drain;
@@ -102,6 +104,25 @@ static int listen_for_peers(void *context, uint32_t allocation, struct turn_rela
     return tcp_relay_listen(relay->tcp_relay, allocation, address);
 }
 
+static void on_session_end(void *context, const struct turn_allocation_view *view,
+                           enum turn_end end)
+{
+    session_log_ended(context, view, end);
+}
+
+static int make_session_log(struct relay *relay)
+{
+    const struct session_log_config config = {&relay->settings, relay->limits.allocations};
+    int error = session_log_create(&config, &relay->sessions);
+
+    if (!error) {
+        const struct turn_watcher watcher = {on_session_end, relay->sessions};
+
+        turn_server_set_watcher(relay->turn.server, &watcher);
+    }
+    return error;
+}
+
 // Everything that can be known to fail before anything is touched.
 static int prepare(struct relay *relay)
 {
@@ -127,6 +148,8 @@ static int prepare(struct relay *relay)
     if (!error)
         error = turn_state_init(settings, &relay->interface, &relay->plane_config, &relay->limits,
                                 &tcp_listener, &relay->turn);
+    if (!error)
+        error = make_session_log(relay);
     return error;
 }
 
@@ -258,6 +281,7 @@ static void every_second(void *context)
     struct relay *relay = context;
 
     tell_service_manager(relay);
+    session_log_report(relay->sessions);
     log_report();
     if (relay->options.stats)
         statistics_print_line(&relay->statistics, clock_monotonic_ms());
@@ -285,6 +309,7 @@ static int make_tcp_relay(struct relay *relay)
         .server = relay->turn.server,
         .forwarder = relay->forwarder,
         .connections = relay->limits.tcp_connections,
+        .sessions = relay->sessions,
     };
 
     return relay->settings.tcp_relay ? tcp_relay_create(&config, &relay->tcp_relay) : 0;
@@ -350,6 +375,7 @@ static int start_control(struct relay *relay)
             .hops = relay->hops,
             .forwarder = relay->forwarder,
             .tcp_relay = relay->tcp_relay,
+            .sessions = relay->sessions,
             .reload = relay->reload,
             .every_second = every_second,
             .context = relay,
@@ -494,9 +520,11 @@ static int start(struct relay *relay)
 
     if (!error)
         error = start_eal(relay);
-    // Its thread stays off the workers' CPUs.
+    // Their threads stay off the workers' CPUs.
     if (!error)
         error = log_start();
+    if (!error)
+        error = session_log_start(relay->sessions);
     if (!error)
         error = make_plane(relay);
     if (!error)
@@ -568,6 +596,8 @@ static void stop(struct relay *relay)
     if (relay->twin)
         twin_destroy(relay->twin);
     stop_workers(relay);
+    if (relay->sessions)
+        session_log_destroy(relay->sessions, LOG_WAIT_MS);
     if (relay->reload)
         reload_destroy(relay->reload);
     if (relay->forwarder)

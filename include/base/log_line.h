@@ -42,8 +42,8 @@ void log_line_pair(struct log_line *line, const char *key, const char *value);
 // The same of bytes that are nobody's promise: zeros may be among them.
 void log_line_bytes(struct log_line *line, const char *key, const void *value, size_t len);
 void log_line_number(struct log_line *line, const char *key, uint64_t value);
-// In thousands of a unit, said as a decimal fraction: 12.345.
-void log_line_thousandths(struct log_line *line, const char *key, uint64_t value);
+// In tenths of a unit, said as a decimal fraction: 12.3.
+void log_line_tenths(struct log_line *line, const char *key, uint64_t value);
 // A time of the wall clock, in UTC.
 void log_line_time(struct log_line *line, const char *key, const struct timespec *wall_time);
 

@@ -6,6 +6,7 @@
 #include "control/forwarder.h"
 #include "control/next_hop.h"
 #include "control/reload.h"
+#include "control/session_log.h"
 #include "control/tcp_relay.h"
 #include "exchange/plane.h"
 #include "turn/server.h"
@@ -18,6 +19,7 @@ struct loop_config { // all borrowed
     struct next_hops *hops;
     struct forwarder *forwarder;
     struct tcp_relay *tcp_relay;         // NULL: TCP is not relayed
+    struct session_log *sessions;        // NULL: nobody is told of ends
     struct reload *reload;               // on SIGHUP; NULL: nothing is reloaded
     void (*every_second)(void *context); // NULL: nothing
     void *context;

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 struct event_base;
+struct session_log;
 struct tcp_relay;
 
 struct tcp_relay_config { // all borrowed
@@ -19,6 +20,7 @@ struct tcp_relay_config { // all borrowed
     struct turn_server *server;
     struct forwarder *forwarder;
     uint32_t connections; // turn_limits.tcp_connections
+    struct session_log *sessions; // NULL: nobody is told of ends
 };
 
 // 0 or -errno.

@@ -24,6 +24,20 @@ struct five_tuple {
 
 static_assert(sizeof(struct five_tuple) == 44, "no padding: hashed as bytes");
 
+static inline const char *five_tuple_transport_name(enum five_tuple_transport transport)
+{
+    switch (transport) {
+    case FIVE_TUPLE_TCP:
+        return "tcp";
+    case FIVE_TUPLE_TLS:
+        return "tls";
+    case FIVE_TUPLE_DTLS:
+        return "dtls";
+    default:
+        return "udp";
+    }
+}
+
 // A connection that carries a stream: TCP or TLS.
 static inline bool five_tuple_is_stream(const struct five_tuple *five_tuple)
 {

@@ -5,7 +5,5 @@
 
 #include "turn/request.h"
 
-#include <stdbool.h>
-
-// Fills in username, key, algorithm and answer_sha1; allocation is set. False: 401.
-bool authentication_check(struct turn_request *request);
+// Fills in username, key, algorithm and answer_sha1; allocation is set. Other than CREDENTIALS_OK: 401.
+enum credentials_verdict authentication_check(struct turn_request *request);

@@ -33,6 +33,7 @@ enum credentials_verdict {
     CREDENTIALS_UNKNOWN_USER,
     CREDENTIALS_EXPIRED, // REST timestamp in the past
     CREDENTIALS_WRONG,   // the MAC does not match
+    CREDENTIALS_OTHER_REALM,
 };
 
 // Is this the user whom the request names, by USERNAME or USERHASH?

@@ -112,6 +112,8 @@ struct turn_output {
     size_t response_len; // 0: nothing to send
     unsigned response_error; // the ERROR-CODE it carries, 0 for a success: for counters and logs
     uint16_t request_method; // of the message that made it
+    enum credentials_verdict login; // of the message's credentials, for logs; CREDENTIALS_OK: they were not
+    struct span login_user; // who was refused, in the message's bytes: what it says, and nobody's promise
     bool has_started;    // the message has made an allocation
     uint32_t started_id; // of this id
     enum quota_refusal refusal; // of an Allocate that was answered 486: the quota that there is no room in
@@ -129,6 +131,9 @@ struct turn_server;
 // default, one relay address twice, a relay without a port for some worker, more state than can be numbered.
 int turn_server_create(const struct turn_config *config, struct turn_server **ret_server);
 void turn_server_destroy(struct turn_server *server);
+
+// Who is told of ends from now on.
+void turn_server_set_watcher(struct turn_server *server, const struct turn_watcher *watcher);
 
 // New nonce keys, a new realm. Keys of another realm count as those of users who are gone: see turn_server_set_access.
 void turn_server_set_stateless(struct turn_server *server, const struct stateless_policy *policy);

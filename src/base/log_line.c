@@ -237,11 +237,11 @@ void log_line_number(struct log_line *line, const char *key, uint64_t value)
     append_number(line, key, text);
 }
 
-void log_line_thousandths(struct log_line *line, const char *key, uint64_t value)
+void log_line_tenths(struct log_line *line, const char *key, uint64_t value)
 {
     char text[32];
 
-    snprintf(text, sizeof(text), "%" PRIu64 ".%03u", value / 1000, (unsigned)(value % 1000));
+    snprintf(text, sizeof(text), "%" PRIu64 ".%u", value / 10, (unsigned)(value % 10));
     append_number(line, key, text);
 }
 

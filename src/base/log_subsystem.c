@@ -54,6 +54,7 @@ static const struct row rows[] = {
     {"ports_not_reserved", LOG_NETWORK},
     {"ports_still_reserved", LOG_NETWORK},
     {"queues", LOG_NETWORK},
+    {"quota_reached", LOG_SESSIONS},
     {"session_ended", LOG_SESSIONS},
     {"session_started", LOG_SESSIONS},
     {"stream_listener", LOG_CLIENTS},

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "control/login_log.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -32,6 +33,9 @@
 #define RELOAD_REST        4
 #define RELOAD_REST_MIN_MS 10
 
+// For the workers' last reports, when the session log wants them.
+#define ENDING_MAX_MS 2000
+
 struct loop {
     struct loop_config config;
     struct event_base *base;
@@ -47,6 +51,7 @@ struct loop {
     struct event *reload;          // that has to wait
     struct event *revoke_step;     // of what a new peer policy denies
     struct event *end_step;        // of allocations that are to end
+    struct event *ending;          // of all, after a signal
     struct punt punts[PUNT_BURST]; // taken from a ring, not taken up yet
     unsigned punt_first;
     unsigned punt_count;
@@ -57,6 +62,7 @@ struct loop {
     uint64_t reload_from_ms; // not before
     uint64_t revoke_cursor;
     uint64_t end_cursor;
+    uint64_t end_by_ms;
     uint64_t cursor; // of the walk
     uint64_t swept_ms;
     uint64_t rerouted_ms;
@@ -69,6 +75,7 @@ struct loop {
 static const struct timeval at_once = {};
 static const struct timeval shortly = {.tv_usec = RETRY_US};
 static const struct timeval one_second = {.tv_sec = 1};
+static const struct timeval ending_interval = {.tv_usec = 5000};
 
 static struct turn_time time_now(void)
 {
@@ -92,19 +99,9 @@ static void schedule_expiry(struct loop *loop)
 static void log_started(const struct loop *loop, uint32_t allocation)
 {
     struct turn_allocation_view view;
-    char id[16], client[TRANSPORT_ADDRESS_TEXT_LEN], v4[TRANSPORT_ADDRESS_TEXT_LEN] = "",
-                                                     v6[TRANSPORT_ADDRESS_TEXT_LEN] = "";
 
-    if (!turn_server_view(loop->config.server, allocation, &view))
-        return;
-    snprintf(id, sizeof(id), "%" PRIu32, allocation);
-    if (view.relayed_v4.ip.family != IP_FAMILY_NONE)
-        transport_address_format(&view.relayed_v4, v4);
-    if (view.relayed_v6.ip.family != IP_FAMILY_NONE)
-        transport_address_format(&view.relayed_v6, v6);
-    log_event(LOG_LEVEL_DEBUG, "allocation_started", "id", id, "user", view.username, "client",
-              transport_address_format(&view.five_tuple.client, client), "peers",
-              view.is_tcp ? "tcp" : "udp", "relayed", v4, "relayed_v6", v6, NULL);
+    if (turn_server_view(loop->config.server, allocation, &view))
+        session_log_started(&view);
 }
 
 // Whoever asks for an allocation above a quota can go on asking: one line a second, with how many
@@ -128,20 +125,6 @@ static void log_refused(struct loop *loop)
     loop->refusals_silent_until_ms = now_ms + 1000;
 }
 
-static void log_ended(const struct punt *punt)
-{
-    const struct allocation_traffic *traffic = &punt->removed.traffic;
-    const uint64_t counts[] = {punt->allocation, traffic->to_peer_packets, traffic->to_peer_bytes,
-                               traffic->to_client_packets, traffic->to_client_bytes};
-    char texts[sizeof(counts) / sizeof(counts[0])][24];
-
-    for (unsigned i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
-        snprintf(texts[i], sizeof(texts[i]), "%" PRIu64, counts[i]);
-    log_event(LOG_LEVEL_DEBUG, "allocation_ended", "id", texts[0], "to_peer_packets", texts[1],
-              "to_peer_bytes", texts[2], "to_client_packets", texts[3], "to_client_bytes", texts[4],
-              NULL);
-}
-
 // What the TURN server has made of one event. gone: as for tcp_relay_carry_out().
 static void carry_out(struct loop *loop, const struct punt *punt, const struct client_key *gone)
 {
@@ -158,6 +141,8 @@ static void take_message(struct loop *loop, const struct punt *punt)
 
     forwarder_five_tuple(loop->config.forwarder, punt, &packet.five_tuple);
     turn_server_receive(loop->config.server, &now, &packet, output);
+    if (output->login != CREDENTIALS_OK)
+        login_log_refused(&packet, output);
     carry_out(loop, punt, NULL);
     if (output->has_started)
         log_started(loop, output->started_id);
@@ -170,8 +155,8 @@ static void take_removed(struct loop *loop, const struct punt *punt)
     const struct turn_time now = time_now();
     const struct turn_relayed_address relay = {punt->removed.relay, punt->removed.port};
 
-    if (punt->removed.relay == RELAY_NONE)
-        log_ended(punt);
+    if (punt->removed.relay == RELAY_NONE && loop->config.sessions)
+        session_log_carried(loop->config.sessions, punt->allocation, &punt->removed.traffic);
     turn_server_removed(loop->config.server, &now, punt->allocation,
                         punt->removed.relay == RELAY_NONE ? NULL : &relay);
 }
@@ -466,6 +451,8 @@ static void on_hangup(evutil_socket_t signal, short what, void *context)
 {
     struct loop *loop = context;
 
+    if (loop->config.sessions)
+        session_log_reopen(loop->config.sessions);
     loop->reload_wanted = true;
     on_reload(signal, what, context);
 }
@@ -475,6 +462,29 @@ void loop_reload(struct loop *loop)
     on_hangup(-1, 0, loop);
 }
 
+// Until workers have told what their allocations have carried, or that takes too long.
+static void on_ending(evutil_socket_t fd, short what, void *context)
+{
+    struct loop *loop = context;
+    struct turn_usage usage;
+
+    (void)fd;
+    (void)what;
+    turn_server_usage(loop->config.server, &usage);
+    if (usage.allocations + usage.pending_removals == 0 || clock_monotonic_ms() >= loop->end_by_ms)
+        event_base_loopbreak(loop->base);
+}
+
+static void begin_ending(struct loop *loop)
+{
+    // A second signal does what it does by default.
+    event_del(loop->terminate);
+    event_del(loop->interrupt);
+    loop->end_by_ms = clock_monotonic_ms() + ENDING_MAX_MS;
+    event_add(loop->ending, &ending_interval);
+    loop_end_allocations(loop);
+}
+
 static void on_signal(evutil_socket_t signal, short what, void *context)
 {
     struct loop *loop = context;
@@ -482,7 +492,10 @@ static void on_signal(evutil_socket_t signal, short what, void *context)
     (void)what;
     log_message(LOG_LEVEL_INFO, "stopping", "on SIG%s; a second signal ends the process at once",
                 sigabbrev_np((int)signal));
-    event_base_loopbreak(loop->base);
+    if (loop->config.sessions && session_log_is_wanted(loop->config.sessions))
+        begin_ending(loop);
+    else
+        event_base_loopbreak(loop->base);
 }
 
 static bool events_create(struct loop *loop)
@@ -502,9 +515,10 @@ static bool events_create(struct loop *loop)
     loop->reload = evtimer_new(loop->base, on_reload, loop);
     loop->revoke_step = evtimer_new(loop->base, on_revoke_step, loop);
     loop->end_step = evtimer_new(loop->base, on_end_step, loop);
+    loop->ending = event_new(loop->base, -1, EV_PERSIST, on_ending, loop);
     return loop->doorbell && loop->news && loop->second && loop->again && loop->expiry &&
            loop->walk_step && loop->terminate && loop->interrupt && loop->hangup && loop->reload &&
-           loop->revoke_step && loop->end_step;
+           loop->revoke_step && loop->end_step && loop->ending;
 }
 
 static void event_done(struct event *event)
@@ -577,6 +591,7 @@ void loop_destroy(struct loop *loop)
     event_done(loop->reload);
     event_done(loop->revoke_step);
     event_done(loop->end_step);
+    event_done(loop->ending);
     if (loop->base)
         event_base_free(loop->base);
     free(loop);

@@ -2,6 +2,7 @@
 // Places by port, and turns of bounded length.
 #include "control/tcp_listening.h"
 
+#include "control/session_log.h"
 #include "control/stream_account.h"
 #include "control/tcp_peer.h"
 #include "control/tcp_socket.h"
@@ -130,7 +131,7 @@ static struct stream_account *account_for(const struct tcp_relay *relay, uint32_
 {
     if (relay->latest && relay->latest->allocation == allocation)
         return stream_account_share(relay->latest->account);
-    return stream_account_create(allocation);
+    return stream_account_create();
 }
 
 int tcp_listening_open(struct tcp_relay *relay, uint32_t allocation,
@@ -161,6 +162,21 @@ int tcp_listening_open(struct tcp_relay *relay, uint32_t allocation,
     return 0;
 }
 
+// Its first relayed address goes, and with it the allocation: whoever gives up the last share tells
+// of it.
+static void end_account(const struct tcp_relay *relay, const struct tcp_listening *listener)
+{
+    static const struct session_log_tcp_traffic uncounted;
+    struct session_log *sessions = relay->config.sessions;
+    struct session_record *record =
+        sessions ? session_log_take(sessions, listener->allocation) : NULL;
+
+    if (record && listener->account)
+        stream_account_end(listener->account, sessions, record);
+    else if (record)
+        session_log_carried_tcp(sessions, record, &uncounted);
+}
+
 void tcp_listening_close(struct tcp_relay *relay, struct turn_relayed_address address,
                          const struct client_key *gone)
 {
@@ -175,6 +191,7 @@ void tcp_listening_close(struct tcp_relay *relay, struct turn_relayed_address ad
                      &relay->counters.connects_given_up);
     leave_accepting(relay, listener);
     tcp_relay_close_socket(&listener->watched);
+    end_account(relay, listener);
     stream_account_give(listener->account);
     relay->counters.listeners--;
     if (relay->latest == listener)

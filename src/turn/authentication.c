@@ -40,25 +40,25 @@ static bool stored_key_is_good(struct turn_server *server, uint32_t index)
 
 // With the key that the allocation was made with: a call goes on after its REST credentials have
 // run out.
-static bool check_stored_key(struct turn_request *request, const char *username)
+static enum credentials_verdict check_stored_key(struct turn_request *request, const char *username)
 {
     identity_get_key(&request->server->identities, request->allocation->identity, &request->key);
     if (!credentials_mac_matches(&request->message, &request->key)) {
         integrity_key_cleanse(&request->key);
-        return false;
+        return CREDENTIALS_WRONG;
     }
     strcpy(request->username, username);
-    return true;
+    return CREDENTIALS_OK;
 }
 
-bool authentication_check(struct turn_request *request)
+enum credentials_verdict authentication_check(struct turn_request *request)
 {
     struct turn_server *server = request->server;
     const struct credentials *credentials = server->config.credentials;
     uint64_t wall_s = request->now->wall_s;
 
     if (!realm_is_ours(request))
-        return false;
+        return CREDENTIALS_OTHER_REALM;
     read_algorithm(request);
     if (request->allocation != NULL) {
         const struct identity_table *identities = &server->identities;
@@ -72,5 +72,5 @@ bool authentication_check(struct turn_request *request)
             wall_s = 0; // the other algorithm's key, or a new one, for a call that goes on
     }
     return credentials_check(credentials, &request->message, request->algorithm, wall_s,
-                             &request->key, request->username) == CREDENTIALS_OK;
+                             &request->key, request->username);
 }

@@ -9,6 +9,8 @@ void turn_output_reset(struct turn_output *output)
     output->response_len = 0;
     output->response_error = 0;
     output->request_method = 0;
+    output->login = CREDENTIALS_OK;
+    output->login_user = (struct span){0};
     output->has_started = false;
     output->refusal = QUOTA_NOT_REFUSED;
     output->response_to.transport = 0;

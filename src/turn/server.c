@@ -252,6 +252,11 @@ bool turn_server_revoke(struct turn_server *server, uint64_t *cursor, struct tur
     return true;
 }
 
+void turn_server_set_watcher(struct turn_server *server, const struct turn_watcher *watcher)
+{
+    server->config.watcher = *watcher;
+}
+
 static uint32_t now_s(const struct turn_time *now)
 {
     return (uint32_t)(now->monotonic_ms / 1000);
@@ -264,7 +269,7 @@ static uint16_t random_salt(const struct turn_server *server)
     return salt;
 }
 
-static void challenge(const struct turn_request *request)
+static void challenge(const struct turn_request *request, enum credentials_verdict verdict)
 {
     struct turn_output *output = request->output;
     output->response_len = stateless_write_challenge(
@@ -272,6 +277,8 @@ static void challenge(const struct turn_request *request)
         STUN_ERROR_UNAUTHENTICATED, now_s(request->now), random_salt(request->server),
         output->response, sizeof(output->response));
     output->response_error = STUN_ERROR_UNAUTHENTICATED;
+    output->login = verdict;
+    (void)stun_message_string(&request->message, STUN_ATTRIBUTE_USERNAME, &output->login_user);
     request->server->counters.authentication_failures++;
     turn_counters_error(&request->server->counters, request->message.method,
                         STUN_ERROR_UNAUTHENTICATED);
@@ -394,8 +401,9 @@ void turn_server_receive(struct turn_server *server, const struct turn_time *now
     if (!passes_stateless(&request))
         return;
     request.allocation = find_allocation(&request);
-    if (!authentication_check(&request)) {
-        challenge(&request);
+    enum credentials_verdict verdict = authentication_check(&request);
+    if (verdict != CREDENTIALS_OK) {
+        challenge(&request, verdict);
         return;
     }
     unsigned error = process(&request);

@@ -22,12 +22,12 @@ static void numbers_are_no_strings_in_json(void **state)
     (void)state;
     log_line_begin(&line, LOG_FORMAT_JSON, &wall_time, "info", "e");
     log_line_number(&line, "a", UINT64_MAX);
-    log_line_thousandths(&line, "b", 12045);
+    log_line_tenths(&line, "b", 120);
     log_line_time(&line, "c", &wall_time);
     log_line_pair(&line, "d", "7");
     assert_string_equal(text(),
                         "{\"time\":\"2026-11-21T08:00:00.007Z\",\"level\":\"info\",\"event\":\"e\","
-                        "\"a\":18446744073709551615,\"b\":12.045,"
+                        "\"a\":18446744073709551615,\"b\":12.0,"
                         "\"c\":\"2026-11-21T08:00:00.007Z\",\"d\":\"7\"}\n");
 }
 

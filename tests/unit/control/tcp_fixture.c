@@ -3,11 +3,13 @@
 #include "tcp_fixture.h"
 
 #include "base/log.h"
+#include "control/session_log.h"
 #include "control/stream_account.h"
 #include "control/tcp_socket.h"
 
 #include <errno.h>
 #include <event2/event.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -103,16 +105,30 @@ int stream_order_send(struct plane *plane_, uint16_t thread, const struct stream
 
 void log_event(enum log_level level, const char *event, ...)
 {
-    size_t len = (size_t)snprintf(tcp_fixture.ended, sizeof(tcp_fixture.ended), "%s", event);
-    const char *key;
-    va_list pairs;
-
     (void)level;
-    va_start(pairs, event);
-    while ((key = va_arg(pairs, const char *)))
-        len += (size_t)snprintf(tcp_fixture.ended + len, sizeof(tcp_fixture.ended) - len, " %s=%s",
-                                key, va_arg(pairs, const char *));
-    va_end(pairs);
+    (void)event;
+}
+
+static char a_session_log, a_record;
+
+struct session_record *session_log_take(struct session_log *log, uint32_t allocation)
+{
+    bool is_first = !tcp_fixture.record_is_taken;
+
+    assert_ptr_equal(log, &a_session_log);
+    assert_int_equal(allocation, TCP_FIXTURE_ALLOCATION);
+    tcp_fixture.record_is_taken = true;
+    return is_first ? (struct session_record *)&a_record : NULL;
+}
+
+void session_log_carried_tcp(struct session_log *log, struct session_record *record,
+                             const struct session_log_tcp_traffic *traffic)
+{
+    assert_ptr_equal(log, &a_session_log);
+    assert_ptr_equal(record, &a_record);
+    snprintf(tcp_fixture.ended, sizeof(tcp_fixture.ended),
+             "tcp_connections=%" PRIu64 " to_peer_bytes=%" PRIu64 " to_client_bytes=%" PRIu64,
+             traffic->connections, traffic->to_peer_bytes, traffic->to_client_bytes);
 }
 
 void log_message(enum log_level level, const char *event, const char *format, ...)
@@ -144,7 +160,9 @@ int tcp_fixture_listen_somewhere(void)
 
 int tcp_fixture_set_up(void **state)
 {
-    const struct tcp_relay_config config = {.plane = &tcp_fixture_plane, .connections = 2};
+    const struct tcp_relay_config config = {.plane = &tcp_fixture_plane,
+                                            .connections = 2,
+                                            .sessions = (struct session_log *)&a_session_log};
 
     (void)state;
     memset(&tcp_fixture, 0, sizeof(tcp_fixture));

@@ -24,7 +24,8 @@ struct tcp_fixture {
     struct stream_order orders[TCP_FIXTURE_EVENTS_MAX];
     uint16_t threads[TCP_FIXTURE_EVENTS_MAX];
     unsigned order_count;
-    char ended[128]; // what is logged at the end of an allocation
+    char ended[128]; // what the session log is told of the allocation
+    bool record_is_taken;
 };
 
 extern struct tcp_fixture tcp_fixture;

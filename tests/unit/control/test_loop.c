@@ -53,6 +53,9 @@ static struct {
     unsigned tick_ms; // the clock goes on by itself
     unsigned seconds;
     unsigned stop_after_s;
+    bool sessions_are_wanted;
+    unsigned reopened;
+    unsigned looks_until_ended; // at what is left after a signal
 } fake;
 
 static void tell(const char *word)
@@ -387,8 +390,48 @@ bool turn_server_end_allocations(struct turn_server *server, uint64_t *cursor,
     return false;
 }
 
+void turn_server_usage(const struct turn_server *server, struct turn_usage *ret_usage)
+{
+    (void)server;
+    tell("look");
+    *ret_usage = (struct turn_usage){0};
+    if (fake.looks_until_ended > 0)
+        ret_usage->pending_removals = fake.looks_until_ended--;
+}
+
+void session_log_started(const struct turn_allocation_view *view)
+{
+    (void)view;
+}
+
+void session_log_carried(struct session_log *log, uint32_t allocation,
+                         const struct allocation_traffic *traffic)
+{
+    char word[32];
+
+    assert_ptr_equal(log, &fake);
+    snprintf(word, sizeof(word), "carried%u/%u", allocation, (unsigned)traffic->to_peer_bytes);
+    tell(word);
+}
+
+bool session_log_is_wanted(const struct session_log *log)
+{
+    assert_ptr_equal(log, &fake);
+    return fake.sessions_are_wanted;
+}
+
+void session_log_reopen(struct session_log *log)
+{
+    assert_ptr_equal(log, &fake);
+    fake.reopened++;
+}
+
 static struct plane plane;
 static struct loop *loop;
+static const struct loop_config with_sessions = {.plane = &plane,
+                                                 .every_second = every_second,
+                                                 .sessions = (struct session_log *)&fake,
+                                                 .reload = (struct reload *)&fake};
 static const struct loop_config config = {
     .plane = &plane, .every_second = every_second, .reload = (struct reload *)&fake};
 
@@ -551,6 +594,65 @@ static void allocations_are_ended_some_at_a_time_and_with_room(void **state)
     // Only the order of these counts.
     assert_non_null(strstr(story, "full "));
     assert_non_null(strstr(story, "end0 end1 end2 "));
+}
+
+static void start_with_sessions(void)
+{
+    loop_destroy(loop);
+    assert_int_equal(loop_create(&with_sessions, &loop), 0);
+}
+
+static void the_session_log_is_told_what_an_allocation_has_carried(void **state)
+{
+    (void)state;
+    start_with_sessions();
+    punt(PUNT_REMOVED, 0, 7);
+    fake.punts[0].removed.traffic.to_peer_bytes = 55;
+    punt(PUNT_REMOVED, 0, 8);
+    fake.punts[1].removed.relay = 2;
+    fake.punts[1].removed.port = 50000;
+    loop_run(loop);
+    assert_string_equal(story, "carried7/55 removed7 removed8:50000 armed ");
+}
+
+static void a_signal_ends_allocations_first_where_their_ends_are_logged(void **state)
+{
+    (void)state;
+    start_with_sessions();
+    fake.sessions_are_wanted = true;
+    fake.rang = true;
+    fake.ends = 100000; // the looks end the loop
+    fake.looks_until_ended = 2;
+    raise(SIGTERM);
+    assert_int_equal(loop_run(loop), 0);
+    assert_non_null(strstr(story, "end0 end1 "));
+    assert_int_equal(fake.looks_until_ended, 0);
+}
+
+static void reports_that_do_not_come_are_not_waited_for_long(void **state)
+{
+    (void)state;
+    start_with_sessions();
+    fake.sessions_are_wanted = true;
+    fake.rang = true;
+    fake.ends = 100000;
+    fake.looks_until_ended = 100000;
+    fake.tick_ms = 400;
+    raise(SIGTERM);
+    assert_int_equal(loop_run(loop), 0);
+    assert_in_range(100000 - fake.looks_until_ended, 1, 6);
+}
+
+// Even where the reload has to wait, or is not good.
+static void a_hangup_has_the_session_log_opened_anew(void **state)
+{
+    (void)state;
+    start_with_sessions();
+    fake.rang = true;
+    fake.stop_after_reloads = 1;
+    raise(SIGHUP);
+    loop_run(loop);
+    assert_int_equal(fake.reopened, 1);
 }
 
 // Nobody takes them up here.
@@ -782,6 +884,10 @@ int main(void)
         WITH_LOOP(what_a_new_policy_denies_goes_some_at_a_time),
         WITH_LOOP(a_revocation_waits_for_room),
         WITH_LOOP(allocations_are_ended_some_at_a_time_and_with_room),
+        WITH_LOOP(the_session_log_is_told_what_an_allocation_has_carried),
+        WITH_LOOP(a_signal_ends_allocations_first_where_their_ends_are_logged),
+        WITH_LOOP(reports_that_do_not_come_are_not_waited_for_long),
+        WITH_LOOP(a_hangup_has_the_session_log_opened_anew),
         WITH_LOOP(signals_that_are_about_drains_end_nothing),
         WITH_LOOP(it_ends_without_a_signal_too),
         WITH_LOOP(a_storm_of_hangups_is_bounded),

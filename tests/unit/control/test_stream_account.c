@@ -1,46 +1,89 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Claims about what is known of a TCP allocation at its end. The log is a fake that writes down
-// lines.
+// Claims about what is known of a TCP allocation at its end. The session log is a fake.
 #include "control/stream_account.h"
 
-#define LINES_LEVEL LOG_LEVEL_DEBUG
-#include "log_lines.h"
+#include "control/session_log.h"
 
 #include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
 
 #define THREADS 4
 #define ROUNDS  10000
 
+static struct {
+    unsigned count;
+    struct session_log *log;
+    struct session_record *record;
+    struct session_log_tcp_traffic traffic;
+} told;
+
+static char a_log, a_record; // places, to be told apart
+#define LOG    ((struct session_log *)&a_log)
+#define RECORD ((struct session_record *)&a_record)
+
+void session_log_carried_tcp(struct session_log *log, struct session_record *record,
+                             const struct session_log_tcp_traffic *traffic)
+{
+    told.count++;
+    told.log = log;
+    told.record = record;
+    told.traffic = *traffic;
+}
+
 static int set_up(void **state)
 {
     (void)state;
-    *lines = '\0';
+    told.count = 0;
     return 0;
+}
+
+static void expect_told(uint64_t connections, uint64_t to_peer_bytes, uint64_t to_client_bytes)
+{
+    assert_int_equal(told.count, 1);
+    assert_ptr_equal(told.log, LOG);
+    assert_ptr_equal(told.record, RECORD);
+    assert_true(told.traffic.connections == connections);
+    assert_true(told.traffic.to_peer_bytes == to_peer_bytes);
+    assert_true(told.traffic.to_client_bytes == to_client_bytes);
 }
 
 static void the_end_is_told_once_and_with_all_that_was_carried(void **state)
 {
-    struct stream_account *account = stream_account_create(7);
+    struct stream_account *account = stream_account_create();
 
     (void)state;
     assert_ptr_equal(stream_account_share(account), account);
     assert_ptr_equal(stream_account_share(account), account);
     stream_account_add(account, 1000, 20);
     stream_account_give(account);
+    stream_account_end(account, LOG, RECORD);
     stream_account_give(account); // who listened is gone, and a connection still carries
-    assert_string_equal(lines, "");
+    assert_int_equal(told.count, 0);
     stream_account_add(account, 1, 5000000000);
     stream_account_give(account);
-    assert_string_equal(lines, "allocation_ended id=7 tcp_connections=2 to_peer_bytes=1001 "
-                               "to_client_bytes=5000000020\n");
+    expect_told(2, 1001, 5000000020);
 }
 
 static void one_without_connections_has_carried_nothing(void **state)
 {
+    struct stream_account *account = stream_account_create();
+
     (void)state;
-    stream_account_give(stream_account_create(0));
-    assert_string_equal(lines, "allocation_ended id=0 tcp_connections=0 to_peer_bytes=0 "
-                               "to_client_bytes=0\n");
+    stream_account_end(account, LOG, RECORD);
+    stream_account_give(account);
+    expect_told(0, 0, 0);
+}
+
+// When the relay stops, say.
+static void nobody_is_told_of_one_that_has_not_ended(void **state)
+{
+    (void)state;
+    stream_account_give(stream_account_create());
+    assert_int_equal(told.count, 0);
 }
 
 static void nobody_counts_where_there_was_no_memory(void **state)
@@ -49,7 +92,7 @@ static void nobody_counts_where_there_was_no_memory(void **state)
     assert_null(stream_account_share(NULL));
     stream_account_add(NULL, 1, 2);
     stream_account_give(NULL);
-    assert_string_equal(lines, "");
+    assert_int_equal(told.count, 0);
 }
 
 static void *carry(void *context)
@@ -65,7 +108,7 @@ static void *carry(void *context)
 
 static void threads_count_at_the_same_time(void **state)
 {
-    struct stream_account *account = stream_account_create(1);
+    struct stream_account *account = stream_account_create();
     pthread_t threads[THREADS];
 
     (void)state;
@@ -73,10 +116,10 @@ static void threads_count_at_the_same_time(void **state)
         assert_int_equal(pthread_create(&threads[i], NULL, carry, account), 0);
     for (unsigned i = 0; i < THREADS; i++)
         pthread_join(threads[i], NULL);
-    assert_string_equal(lines, "");
+    assert_int_equal(told.count, 0);
+    stream_account_end(account, LOG, RECORD);
     stream_account_give(account);
-    assert_string_equal(lines, "allocation_ended id=1 tcp_connections=40000 to_peer_bytes=40000 "
-                               "to_client_bytes=80000\n");
+    expect_told(THREADS * ROUNDS, THREADS * ROUNDS, 2 * THREADS * ROUNDS);
 }
 
 int main(void)
@@ -84,6 +127,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(the_end_is_told_once_and_with_all_that_was_carried, set_up),
         cmocka_unit_test_setup(one_without_connections_has_carried_nothing, set_up),
+        cmocka_unit_test_setup(nobody_is_told_of_one_that_has_not_ended, set_up),
         cmocka_unit_test_setup(nobody_counts_where_there_was_no_memory, set_up),
         cmocka_unit_test_setup(threads_count_at_the_same_time, set_up),
     };

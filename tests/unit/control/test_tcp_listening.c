@@ -69,7 +69,7 @@ static void both_addresses_of_an_allocation_are_one_account(void **state)
     tcp_fixture_unlisten();
     assert_string_equal(
         tcp_fixture.ended,
-        "allocation_ended id=7 tcp_connections=0 to_peer_bytes=0 to_client_bytes=0");
+        "tcp_connections=0 to_peer_bytes=0 to_client_bytes=0");
     assert_int_equal(tcp_relay_counters(tcp_fixture_relay)->listeners, 0);
 }
 

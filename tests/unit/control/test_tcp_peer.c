@@ -202,7 +202,7 @@ static void an_order_that_is_not_sent_counts_for_nobody(void **state)
     tcp_fixture_wait_for(&tcp_fixture.order_count, 1);
     assert_string_equal(
         tcp_fixture.ended,
-        "allocation_ended id=7 tcp_connections=0 to_peer_bytes=0 to_client_bytes=0");
+        "tcp_connections=0 to_peer_bytes=0 to_client_bytes=0");
     close(peer);
 }
 

@@ -93,7 +93,7 @@ static void an_allocations_end_is_told_when_its_last_connection_is_over(void **s
     tcp_fixture.orders[0].account = NULL;
     assert_string_equal(
         tcp_fixture.ended,
-        "allocation_ended id=7 tcp_connections=1 to_peer_bytes=3 to_client_bytes=4");
+        "tcp_connections=1 to_peer_bytes=3 to_client_bytes=4");
     close(peer);
 }
 
