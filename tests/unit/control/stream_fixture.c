@@ -32,6 +32,18 @@
 
 #include <cmocka.h>
 
+struct session_log_tcp_traffic stream_fixture_told;
+unsigned stream_fixture_told_count;
+
+void session_log_carried_tcp(struct session_log *log, struct session_record *record,
+                             const struct session_log_tcp_traffic *traffic)
+{
+    (void)log;
+    (void)record;
+    stream_fixture_told = *traffic;
+    stream_fixture_told_count++;
+}
+
 #define POOL_LEN 511
 #define HEADERS_LEN                                                                                \
     (sizeof(struct rte_ether_hdr) + sizeof(struct rte_ipv4_hdr) + sizeof(struct rte_udp_hdr))

@@ -2,6 +2,7 @@
 // A stream thread on loopback sockets, with a clock, clients and workers that the test plays.
 #pragma once
 
+#include "control/session_log.h"
 #include "control/stream_thread.h"
 #include "control/stream_thread_state.h"
 #include "exchange/command.h"
@@ -9,6 +10,10 @@
 
 #include <openssl/types.h>
 #include <stdint.h>
+
+// What the session log, a fake, was told last of a TCP allocation, and how often it was told.
+extern struct session_log_tcp_traffic stream_fixture_told;
+extern unsigned stream_fixture_told_count;
 
 #define STREAM_FIXTURE_RING_LEN 64 // one less fits
 

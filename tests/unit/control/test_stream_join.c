@@ -2,7 +2,6 @@
 // Claims about a client's data connection and its peer's, over TCP and over TLS.
 #include "control/stream_join.h"
 
-#include "control/session_log.h"
 #include "stream_fixture.h"
 #include "tls_fixture.h"
 
@@ -37,19 +36,8 @@ struct ends {
     struct stream_account *account;
 };
 
-static struct session_log_tcp_traffic told;
-static unsigned told_count;
 static char a_record;
 #define RECORD ((struct session_record *)&a_record)
-
-void session_log_carried_tcp(struct session_log *log, struct session_record *record,
-                             const struct session_log_tcp_traffic *traffic)
-{
-    assert_null(log);
-    assert_ptr_equal(record, RECORD);
-    told = *traffic;
-    told_count++;
-}
 
 static const struct stream_counters *counters_of(const struct ends *ends)
 {
@@ -432,7 +420,7 @@ static void what_it_carried_is_counted_and_is_the_allocations(void **state)
     struct stream_fixture *fixture = *state;
     struct stream_account *account = stream_account_create();
 
-    told_count = 0;
+    stream_fixture_told_count = 0;
     stream_fixture_start(fixture);
     for (unsigned listener = 0; listener < 2; listener++) {
         struct ends ends = connect_ends(fixture, listener, "eager");
@@ -451,12 +439,12 @@ static void what_it_carried_is_counted_and_is_the_allocations(void **state)
         stream_fixture_run(fixture);
     }
     stream_account_end(account, NULL, RECORD);
-    assert_int_equal(told_count, 0);
+    assert_int_equal(stream_fixture_told_count, 0);
     stream_account_give(account);
-    assert_int_equal(told_count, 1);
-    assert_int_equal(told.connections, 2);
-    assert_int_equal(told.to_peer_bytes, 24);
-    assert_int_equal(told.to_client_bytes, 4);
+    assert_int_equal(stream_fixture_told_count, 1);
+    assert_int_equal(stream_fixture_told.connections, 2);
+    assert_int_equal(stream_fixture_told.to_peer_bytes, 24);
+    assert_int_equal(stream_fixture_told.to_client_bytes, 4);
 }
 
 // Of what was never joined, too, and the one who ordered it sees its end.
@@ -468,7 +456,7 @@ static void a_join_that_comes_to_nothing_gives_its_share_back(void **state)
     for (unsigned i = 0; i < 2; i++) {
         struct ends ends = connect_ends(fixture, STREAM_FIXTURE_TCP, "");
 
-        told_count = 0;
+        stream_fixture_told_count = 0;
         ends.account = stream_account_create();
         stream_account_end(ends.account, NULL, RECORD);
         if (i == 0)
@@ -476,8 +464,8 @@ static void a_join_that_comes_to_nothing_gives_its_share_back(void **state)
         else
             answer(&ends, CONNECTION_BIND_ERROR);
         order(&ends, STREAM_ORDER_JOIN);
-        assert_int_equal(told_count, 1);
-        assert_int_equal(told.connections, 0);
+        assert_int_equal(stream_fixture_told_count, 1);
+        assert_int_equal(stream_fixture_told.connections, 0);
         close_ends(&ends);
         stream_fixture_run(fixture);
     }
