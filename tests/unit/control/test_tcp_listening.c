@@ -67,9 +67,7 @@ static void both_addresses_of_an_allocation_are_one_account(void **state)
     assert_string_equal(tcp_fixture.ended, "");
     tcp_fixture_at = first;
     tcp_fixture_unlisten();
-    assert_string_equal(
-        tcp_fixture.ended,
-        "tcp_connections=0 to_peer_bytes=0 to_client_bytes=0");
+    assert_string_equal(tcp_fixture.ended, "tcp_connections=0 to_peer_bytes=0 to_client_bytes=0");
     assert_int_equal(tcp_relay_counters(tcp_fixture_relay)->listeners, 0);
 }
 

@@ -200,9 +200,7 @@ static void an_order_that_is_not_sent_counts_for_nobody(void **state)
     assert_string_equal(tcp_fixture.ended, "");
     tcp_fixture.order_ring_is_full = false;
     tcp_fixture_wait_for(&tcp_fixture.order_count, 1);
-    assert_string_equal(
-        tcp_fixture.ended,
-        "tcp_connections=0 to_peer_bytes=0 to_client_bytes=0");
+    assert_string_equal(tcp_fixture.ended, "tcp_connections=0 to_peer_bytes=0 to_client_bytes=0");
     close(peer);
 }
 

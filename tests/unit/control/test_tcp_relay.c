@@ -91,9 +91,7 @@ static void an_allocations_end_is_told_when_its_last_connection_is_over(void **s
     stream_account_add(tcp_fixture.orders[0].account, 3, 4);
     stream_account_give(tcp_fixture.orders[0].account);
     tcp_fixture.orders[0].account = NULL;
-    assert_string_equal(
-        tcp_fixture.ended,
-        "tcp_connections=1 to_peer_bytes=3 to_client_bytes=4");
+    assert_string_equal(tcp_fixture.ended, "tcp_connections=1 to_peer_bytes=3 to_client_bytes=4");
     close(peer);
 }
 
