@@ -14,7 +14,7 @@ UNIT_PACKAGES=(libcmocka-dev python3 git iproute2)
 LINT_PACKAGES=(shellcheck clang-format mandoc pyflakes3)
 # shellcheck disable=SC2034
 INTEGRATION_PACKAGES=(nftables iputils-ping openssl python3-pytest python3-pytest-xdist python3-scapy python3-aioice
-    python3-aiortc testssl.sh python3-prometheus-client prometheus systemd tmux)
+    python3-aiortc testssl.sh python3-prometheus-client prometheus fail2ban systemd tmux)
 # shellcheck disable=SC2034
 BROWSER_PACKAGES=(chromium libnss3-tools nodejs npm)
 
@@ -36,7 +36,7 @@ missing_packages() {
 }
 
 # Packages that would start a service of the same name: what tests need of them is a program.
-SERVICES=(coturn prometheus)
+SERVICES=(coturn prometheus fail2ban)
 
 # install_packages PACKAGE...: what is missing of these. A service that comes along is neither started now nor with the
 # machine.
