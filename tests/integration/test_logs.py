@@ -18,6 +18,7 @@ from logs import JOURNAL_AT, Daemon, dev_log, journal_fields, json_lines, sessio
 from media import Media, lossless
 from relay import Relay, render_config
 from streams import DtlsClient, StreamClient
+from telemetry import ask
 from test_tcp_relay import joined, receive, receive_from
 
 CHANNEL = 0x4000
@@ -125,14 +126,17 @@ def test_a_tcp_allocation_leaves_one_too(lab, run):
 def test_every_reason_is_said(lab, run):
     relay = run(default_lifetime=1, max_lifetime=100)
     with contextlib.ExitStack() as stack:
-        clients = {reason: stack.enter_context(Client(lab)) for reason in ("expired", "deleted", "shut_down")}
+        clients = {reason: stack.enter_context(Client(lab)) for reason in ("expired", "deleted", "killed", "shut_down")}
         clients["disconnected"] = StreamClient(lab)
         for reason, client in clients.items():
             client.allocate(lifetime=1 if reason == "expired" else 100)
         addresses = {reason: client.address for reason, client in clients.items()}
         need(clients["deleted"].refresh(0))
         clients["disconnected"].close()
-        wait_for(lambda: len(sessions(relay.sessions)) == 3)
+        (killed,) = ask(relay, "/turnpike/allocations,client=" + text_of(addresses["killed"]))["allocations"]
+        assert ask(relay, f"/turnpike/kill,session={killed}") == {"killed": 1}
+        wait_for(lambda: len(sessions(relay.sessions)) == 4)
+        assert sessions(relay.sessions, session=killed, reason="killed")
         assert relay.stop() == 0
         assert relay.in_use()["allocations"] == 0
     said = {line["client"]: line["reason"] for line in sessions(relay.sessions)}
