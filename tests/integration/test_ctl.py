@@ -328,9 +328,11 @@ def two_calls(lab, client_of):
     bobs = functools.partial(client_of, username="bob", password="builder")
     with Media(lab, client_of) as alice, Media(lab, bobs) as bob:
         stranger.start()
-        yield alice, bob
-        ending.set()
-        stranger.join()
+        try:
+            yield alice, bob
+        finally:
+            ending.set()
+            stranger.join()
     assert (alice.lost, bob.lost) == (0, 0)
 
 
