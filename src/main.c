@@ -472,6 +472,7 @@ static struct metrics_sources sources_of(const struct relay *relay)
         .reload = relay->reload,
         .watchdog = relay->watchdog,
         .drain = relay->drain,
+        .sessions = relay->sessions,
         .access = relay->http_access,
     };
 }

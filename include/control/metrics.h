@@ -39,6 +39,7 @@ struct metrics_sources { // all borrowed
     const struct http_access *access;
     const struct metrics_pages *pages; // the monitor's
     const struct drain *drain;
+    const struct session_log *sessions;
 };
 
 // The control thread only.

@@ -137,8 +137,10 @@ bool log_queue_destroy(struct log_queue *queue, unsigned wait_ms)
     queue->end_wanted = true;
     pthread_cond_signal(&queue->news);
     pthread_mutex_unlock(&queue->lock);
-    if (pthread_clockjoin_np(queue->thread, NULL, CLOCK_MONOTONIC, &deadline) != 0)
+    if (pthread_clockjoin_np(queue->thread, NULL, CLOCK_MONOTONIC, &deadline) != 0) {
+        (void)pthread_detach(queue->thread);
         return false;
+    }
     queue_free(queue);
     return true;
 }

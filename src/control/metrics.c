@@ -3,11 +3,13 @@
 // which metric.
 #include "control/metrics.h"
 
+#include "base/log.h"
 #include "control/drain.h"
 #include "control/http_access.h"
 #include "control/next_hop.h"
 #include "control/process_usage.h"
 #include "control/reload.h"
+#include "control/session_log.h"
 #include "control/stream_server.h"
 #include "control/tcp_relay.h"
 #include "control/tls_contexts.h"
@@ -527,6 +529,14 @@ static void write_reloads(const struct reload *reload, const struct metric_page 
     metric_add(page, METRIC_CONFIG_TAKEN, history->taken_s);
 }
 
+static void write_logs(const struct session_log *sessions, const struct metric_page *page)
+{
+    metric_head(page, METRIC_LOST_LINES);
+    metric_sample(page, METRIC_LOST_LINES, "log=\"log\"", log_lost_count());
+    metric_sample(page, METRIC_LOST_LINES, "log=\"sessions\"", session_log_lost_count(sessions));
+    metric_add(page, METRIC_SUPPRESSED_LINES, log_suppressed_count());
+}
+
 static void write_pages(const struct metrics_pages *pages, const struct metric_page *page)
 {
     metric_head(page, METRIC_PAGES);
@@ -576,6 +586,7 @@ void metrics_write(const struct metrics_sources *sources, const struct metric_pa
     write_tcp_relay(sources, page);
     write_certificates(sources, page);
     write_reloads(sources->reload, page);
+    write_logs(sources->sessions, page);
     write_pages(sources->pages, page);
     write_process(page);
     metric_page_end(page);

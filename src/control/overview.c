@@ -101,6 +101,15 @@ static void add_worker(struct telemetry_answer *answer, const struct metrics_sou
     telemetry_answer_number(answer, "idle_cycles", counters.idle_tsc);
 }
 
+// One of several of a kind: DPDK has no arrays of objects.
+static void open_numbered(struct telemetry_answer *answer, unsigned number)
+{
+    char name[INDEX_TEXT_LEN];
+
+    snprintf(name, sizeof(name), "%u", number);
+    telemetry_answer_open(answer, name);
+}
+
 bool overview_workers(struct question *question)
 {
     const struct metrics_sources *sources = &question->config->sources;
@@ -108,10 +117,7 @@ bool overview_workers(struct question *question)
 
     telemetry_answer_open(answer, "workers");
     for (uint16_t i = 0; i < sources->plane->config.worker_count; i++) {
-        char name[INDEX_TEXT_LEN];
-
-        snprintf(name, sizeof(name), "%u", i);
-        telemetry_answer_open(answer, name);
+        open_numbered(answer, i);
         add_worker(answer, sources, i);
         telemetry_answer_close(answer);
     }
@@ -156,10 +162,7 @@ bool overview_ports(struct question *question)
 
     telemetry_answer_open(answer, "ports");
     for (unsigned i = 0; i < ports_device_count(ports); i++) {
-        char name[INDEX_TEXT_LEN];
-
-        snprintf(name, sizeof(name), "%u", i);
-        telemetry_answer_open(answer, name);
+        open_numbered(answer, i);
         add_port(answer, ports, i);
         telemetry_answer_close(answer);
     }

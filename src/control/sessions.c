@@ -17,20 +17,6 @@ const char *const sessions_list_keys[] = {"user",  "client", "peer", "relay",
                                           "after", "limit",  NULL};
 const char *const sessions_show_keys[] = {"session", NULL};
 
-static const char *transport_of(const struct five_tuple *tuple)
-{
-    switch (tuple->transport) {
-    case FIVE_TUPLE_TCP:
-        return "tcp";
-    case FIVE_TUPLE_TLS:
-        return "tls";
-    case FIVE_TUPLE_DTLS:
-        return "dtls";
-    default:
-        return "udp";
-    }
-}
-
 static void add_address(struct telemetry_answer *answer, const char *name,
                         const struct transport_address *address)
 {
@@ -75,7 +61,9 @@ static void add_facts(struct question *question, const struct turn_allocation_vi
 
     telemetry_answer_text(answer, "user", view->username);
     add_address(answer, "client", &view->five_tuple.client);
-    telemetry_answer_text(answer, "transport", transport_of(&view->five_tuple));
+    telemetry_answer_text(
+        answer, "transport",
+        five_tuple_transport_name((enum five_tuple_transport)view->five_tuple.transport));
     add_relayed(answer, view);
     telemetry_answer_text(answer, "peers", view->is_tcp ? "tcp" : "udp");
     if (!view->is_tcp)

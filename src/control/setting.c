@@ -332,17 +332,6 @@ static void read_address(const struct reader *reader, const struct setting *sett
         *ret_ip = ip;
 }
 
-static int hex_digit(char digit)
-{
-    if (digit >= '0' && digit <= '9')
-        return digit - '0';
-    if (digit >= 'a' && digit <= 'f')
-        return digit - 'a' + 10;
-    if (digit >= 'A' && digit <= 'F')
-        return digit - 'A' + 10;
-    return -1;
-}
-
 static void read_hex(const struct reader *reader, const struct setting *setting,
                      struct setting_bytes *ret_bytes)
 {
@@ -356,7 +345,8 @@ static void read_hex(const struct reader *reader, const struct setting *setting,
         return;
     }
     for (; *text; text += 2) {
-        int high = hex_digit(text[0]), low = hex_digit(text[1]);
+        int high = OPENSSL_hexchar2int((unsigned char)text[0]),
+            low = OPENSSL_hexchar2int((unsigned char)text[1]);
 
         if (high < 0 || low < 0) {
             refuse(reader, setting, "is not hexadecimal");

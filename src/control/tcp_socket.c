@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // On Linux sockets may connect from where another one listens when both have SO_REUSEPORT, and are
 // of one user: those that do not listen are sent no connections. The one that listens gets it only
-// once it is bound, so that a port that somebody else shares among sockets of his is not taken.
+// once it does, so that two that are bound at one moment, which SO_REUSEADDR allows, are not both
+// let listen, and a port that somebody else shares among sockets of his is not taken.
 #include "control/tcp_socket.h"
 
 #include "control/socket_address.h"
@@ -83,10 +84,10 @@ int tcp_socket_listen(const struct transport_address *address, int *ret_fd)
     if (error)
         return error;
     error = tcp_socket_bind(fd, address);
-    if (!error)
-        error = share_port(fd);
     if (!error && listen(fd, BACKLOG) != 0)
         error = -errno;
+    if (!error)
+        error = share_port(fd);
     return give(fd, error, ret_fd);
 }
 

@@ -427,20 +427,34 @@ static enum ctl_status show_talkers(const struct session *session)
     return show_rows(session, &question, "allocations", &talkers_view);
 }
 
+static enum ctl_status ask_for_object(const struct session *session, const char *command)
+{
+    struct question question;
+
+    question_init(&question, command);
+    return show_object(session, &question);
+}
+
+static enum ctl_status ask_for_rows(const struct session *session, const char *command,
+                                    const char *list, const struct view *view)
+{
+    struct question question;
+
+    question_init(&question, command);
+    return show_rows(session, &question, list, view);
+}
+
 static enum ctl_status carry_out(const struct session *session)
 {
     struct question question;
 
     switch (session->line->verb) {
     case VERB_STATUS:
-        question_init(&question, "/turnpike/status");
-        return show_object(session, &question);
+        return ask_for_object(session, "/turnpike/status");
     case VERB_WORKERS:
-        question_init(&question, "/turnpike/workers");
-        return show_rows(session, &question, "workers", &workers_view);
+        return ask_for_rows(session, "/turnpike/workers", "workers", &workers_view);
     case VERB_PORTS:
-        question_init(&question, "/turnpike/ports");
-        return show_rows(session, &question, "ports", &ports_view);
+        return ask_for_rows(session, "/turnpike/ports", "ports", &ports_view);
     case VERB_DROPS:
         question_init(&question, "/turnpike/drops");
         return show_drops(session, &question);
@@ -454,8 +468,7 @@ static enum ctl_status carry_out(const struct session *session)
         question_init(&question, "/turnpike/users");
         return show_pages(session, &question, "users", &users_view);
     case VERB_QUOTAS:
-        question_init(&question, "/turnpike/quotas");
-        return show_object(session, &question);
+        return ask_for_object(session, "/turnpike/quotas");
     case VERB_TALKERS:
         return show_talkers(session);
     case VERB_LOG:
@@ -463,11 +476,9 @@ static enum ctl_status carry_out(const struct session *session)
     case VERB_DRAIN:
         return drain(session);
     case VERB_UNDRAIN:
-        question_init(&question, "/turnpike/undrain");
-        return show_object(session, &question);
+        return ask_for_object(session, "/turnpike/undrain");
     default:
-        question_init(&question, "/turnpike/reload");
-        return show_object(session, &question);
+        return ask_for_object(session, "/turnpike/reload");
     }
 }
 

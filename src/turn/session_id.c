@@ -3,6 +3,7 @@
 #include "turn/session_id.h"
 
 #include <inttypes.h>
+#include <openssl/crypto.h>
 #include <stdio.h>
 
 char *session_id_format(uint64_t session_id, char text[SESSION_ID_TEXT_LEN])
@@ -11,22 +12,11 @@ char *session_id_format(uint64_t session_id, char text[SESSION_ID_TEXT_LEN])
     return text;
 }
 
-static int digit_value(char digit)
-{
-    if (digit >= '0' && digit <= '9')
-        return digit - '0';
-    if (digit >= 'a' && digit <= 'f')
-        return digit - 'a' + 10;
-    if (digit >= 'A' && digit <= 'F')
-        return digit - 'A' + 10;
-    return -1;
-}
-
 bool session_id_parse(const char *text, uint64_t *ret_session_id)
 {
     uint64_t session_id = 0;
     for (unsigned i = 0; i < SESSION_ID_TEXT_LEN - 1; i++) {
-        int value = digit_value(text[i]); // -1 of the NUL, too
+        int value = OPENSSL_hexchar2int((unsigned char)text[i]); // -1 of the NUL, too
         if (value < 0)
             return false;
         session_id = session_id << 4 | (unsigned)value;

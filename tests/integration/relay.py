@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The server under test, as a process on the lab's relay host: configured, started, watched and stopped."""
 
+import atexit
+import functools
 import os
 import pathlib
 import re
@@ -64,6 +66,15 @@ def render_config(settings):
     return "".join(f"{name} = {_render(value)};\n" for name, value in settings.items())
 
 
+@functools.cache
+def runtime_of(directory):
+    """A directory of the relays of this one: they run one after the other, and one that was killed leaves word there for the
+    next. Not below it: a Unix socket's path is short."""
+    path = tempfile.mkdtemp(prefix=f"turnpike-{directory.name[:8]}-")
+    atexit.register(shutil.rmtree, path, ignore_errors=True)
+    return pathlib.Path(path)
+
+
 class Relay:
     """with Relay(lab, directory, workers=2) as relay: ... under: a command that runs it."""
 
@@ -78,8 +89,7 @@ class Relay:
         self.check_exit = check_exit
         self.under = under
         self.process = None
-        # Of its own, as relays start side by side; a Unix socket's path is short.
-        self.runtime = pathlib.Path(tempfile.mkdtemp(prefix="turnpike-"))
+        self.runtime = runtime_of(self.directory)
         self.control_path = self.runtime / "dpdk" / "rte" / "dpdk_telemetry.v2"
 
     def __enter__(self):
@@ -87,10 +97,7 @@ class Relay:
         return self
 
     def __exit__(self, exception_type, *_):
-        try:
-            code = self.stop() if self.process is not None else 0
-        finally:
-            shutil.rmtree(self.runtime, ignore_errors=True)
+        code = self.stop() if self.process is not None else 0
         # A test that fails says why by itself.
         if self.check_exit and exception_type is None and code != 0:
             raise AssertionError(f"the relay ended with {code}:\n{self.log_tail()}")

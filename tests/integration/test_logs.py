@@ -11,11 +11,13 @@ import time
 
 import pytest
 
+import monitor
 import stun
 from client import Client, need
 from lab import HERE, PEER4
 from logs import JOURNAL_AT, Daemon, dev_log, journal_fields, json_lines, sessions, unread_pipe, wait_for
 from media import Media, lossless
+from monitor import samples
 from relay import Relay, render_config
 from streams import DtlsClient, StreamClient
 from telemetry import ask
@@ -329,6 +331,7 @@ def test_readers_that_are_stuck_harm_nobody(lab, run, client_of, tmp_path):
                 with Client(lab) as client:
                     client.allocate()
                     need(client.refresh(0))
+        assert samples(monitor.ask(lab, "/metrics")[1])['turnpike_log_lost_lines_total{log="log"}'] > 0
         began = time.monotonic()
         assert relay.stop() == 0
         assert time.monotonic() - began < 6

@@ -226,7 +226,8 @@ def test_an_uninstall_leaves_the_administrators_configuration_alone(tmp_path):
         assert f"{below}/{name}" in found
     assert any(name.endswith("/man8/turnpike.8") for name in found)
     assert any(name.endswith("/man5/turnpike.conf.5") for name in found)
-    assert any(name.endswith("/examples/own-device.conf") for name in found)
+    for example in ("own-device.conf", "fail2ban/filter.d/turnpike.conf", "logrotate/turnpike"):
+        assert any(name.endswith(f"/examples/{example}") for name in found)
     assert installed.config.stat().st_mode & 0o777 == 0o600
     installed.config.write_text("changed by hand")
     installed.uninstall()

@@ -4,7 +4,9 @@
 
 #include "support.h"
 
+#include <dirent.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,6 +94,18 @@ static void nobody_waits_for_a_sink_that_is_stuck(void **state)
     free(sink);
 }
 
+static unsigned thread_count(void)
+{
+    DIR *threads = opendir("/proc/self/task");
+    unsigned count = 0;
+
+    assert_non_null(threads);
+    for (const struct dirent *entry; (entry = readdir(threads));)
+        count += entry->d_name[0] != '.';
+    closedir(threads);
+    return count;
+}
+
 static void a_thread_that_is_stuck_is_left_behind(void **state)
 {
     static struct log_queue *queue; // what is left behind is no leak
@@ -102,6 +116,10 @@ static void a_thread_that_is_stuck_is_left_behind(void **state)
     pthread_mutex_lock(&sink->held);
     assert_true(log_queue_put(queue, "x", 1));
     assert_false(log_queue_destroy(queue, 20));
+    assert_int_equal(thread_count(), 2);
+    pthread_mutex_unlock(&sink->held);
+    while (thread_count() > 1) // it ends by itself
+        sched_yield();
 }
 
 static void a_line_longer_than_the_queue_is_lost(void **state)

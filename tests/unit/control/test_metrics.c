@@ -7,6 +7,7 @@
 #include "control/http_access.h"
 #include "control/next_hop.h"
 #include "control/reload.h"
+#include "control/session_log.h"
 #include "control/stream_server.h"
 #include "control/tcp_relay.h"
 #include "control/tls_contexts.h"
@@ -148,6 +149,12 @@ uint64_t tls_contexts_expires_s(struct tls_contexts *contexts)
 {
     (void)contexts;
     return expires_s;
+}
+
+uint64_t session_log_lost_count(const struct session_log *log)
+{
+    (void)log;
+    return 916001;
 }
 
 const struct reload_history *reload_get_history(const struct reload *reload)
@@ -372,6 +379,9 @@ static void what_is_in_use_is_there(void **state)
     assert_null(strstr(fixture->text, "ring=\"e\""));
     assert_line(fixture, "turnpike_reloads_total{result=\"taken\"} 912001");
     assert_line(fixture, "turnpike_reloads_total{result=\"refused\"} 912002");
+    assert_line(fixture, "turnpike_log_lost_lines_total{log=\"log\"} 0");
+    assert_line(fixture, "turnpike_log_lost_lines_total{log=\"sessions\"} 916001");
+    assert_line(fixture, "turnpike_log_suppressed_lines_total 0");
     assert_line(fixture, "turnpike_config_last_taken_timestamp_seconds 1700000000");
 }
 
