@@ -195,6 +195,8 @@ fi
 if wants hardened; then
     pytest_suite hardened "$PWD/build-asan/turnpike" -n 2 --dist loadfile \
         tests/integration/test_{settings,headers,peer_policy,lifecycle,workers,reload}.py
+    pytest_suite hardened-run "$PWD/build-asan/turnpike" -n 2 --dist loadfile \
+        tests/integration/test_{telemetry,control_socket,logs,quotas,drain,metrics_access}.py
     # coturn's client takes minutes, and says nothing here that ours do not.
     pytest_suite hardened-tls "$PWD/build-asan/turnpike" -n 2 --dist loadfile -k 'not returns_every_message' \
         tests/integration/test_{streams,proxy,tls,tls_wire,certificates,hello_flood,idle_clients}.py

@@ -12,7 +12,7 @@ import tls
 from media import Media
 from monitor import METRICS_PORT, ask
 from prometheus import Prometheus
-from relay import Relay
+from relay import SANITIZED, Relay
 from streams import NAME
 
 TOKEN, NEXT_TOKEN = "0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210"
@@ -146,7 +146,7 @@ def test_media_goes_on_beside(lab, relay, client_of, context, trouble):
                 sock.close()
             del sockets[:-100]
         assert media.lost_so_far() == 0
-    assert relay.resident_kb() - before_kb < 20000
+    assert SANITIZED or relay.resident_kb() - before_kb < 20000
     for sock in sockets:
         sock.close()
     # And who asks properly is still answered.
