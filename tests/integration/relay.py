@@ -75,6 +75,18 @@ def runtime_of(directory):
     return pathlib.Path(path)
 
 
+def threads_of(pid):
+    """Name, state and system call of each, for whoever wonders what it waits for."""
+    threads = pathlib.Path(f"/proc/{pid}/task").iterdir()
+    return [
+        " ".join(
+            [(task / "comm").read_text().strip(), (task / "stat").read_text().rsplit(")", 1)[1].split()[0],
+             (task / "syscall").read_text().strip()]
+        )
+        for task in threads
+    ]
+
+
 class Relay:
     """with Relay(lab, directory, workers=2) as relay: ... under: a command that runs it."""
 
@@ -200,9 +212,10 @@ class Relay:
         try:
             return process.wait(timeout)
         except subprocess.TimeoutExpired:
+            threads = threads_of(process.pid)
             process.kill()
             process.wait()
-            raise AssertionError(f"the relay does not stop:\n{self.log_tail()}") from None
+            raise AssertionError(f"the relay does not stop; its threads: {threads}\n{self.log_tail()}") from None
 
     def kill(self):
         process, self.process = self.process, None
