@@ -172,8 +172,9 @@ enum metric_type {
       "times that the configuration was read anew: taken, or refused for what is wrong with it")                       \
     X(CONFIG_TAKEN, "turnpike_config_last_taken_timestamp_seconds", GAUGE, "seconds", "",                              \
       "when the configuration in force was read: at the start, or by the last reload that was taken")                  \
-    X(LOST_LINES, "turnpike_log_lost_lines", COUNTER, "", "log",                                                       \
-      "lines of the log, and of the session log, that were not written: it was slow, or stuck")                        \
+    X(LOST_LINES, "turnpike_log_lost_lines", COUNTER, "", "", "lines not written, for the log was slow, or stuck")     \
+    X(LOST_SESSION_LINES, "turnpike_session_log_lost_lines", COUNTER, "", "",                                          \
+      "lines not written, for the session log was slow, or stuck")                                                     \
     X(SUPPRESSED_LINES, "turnpike_log_suppressed_lines", COUNTER, "", "", "lines left out by log.rate")                \
     X(PAGES, "turnpike_pages", COUNTER, "", "result",                                                                  \
       "metrics pages asked for: served, or refused for want of a token or because they were too many")                 \

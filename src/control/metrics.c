@@ -531,9 +531,8 @@ static void write_reloads(const struct reload *reload, const struct metric_page 
 
 static void write_logs(const struct session_log *sessions, const struct metric_page *page)
 {
-    metric_head(page, METRIC_LOST_LINES);
-    metric_sample(page, METRIC_LOST_LINES, "log=\"log\"", log_lost_count());
-    metric_sample(page, METRIC_LOST_LINES, "log=\"sessions\"", session_log_lost_count(sessions));
+    metric_add(page, METRIC_LOST_LINES, log_lost_count());
+    metric_add(page, METRIC_LOST_SESSION_LINES, session_log_lost_count(sessions));
     metric_add(page, METRIC_SUPPRESSED_LINES, log_suppressed_count());
 }
 

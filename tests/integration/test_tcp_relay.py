@@ -13,6 +13,7 @@ import pytest
 import stun
 from client import need
 from lab import PEER, PEER4, PEER4_OTHER, RELAY4, family_of
+from monitor import ask, samples
 from relay import Relay
 from streams import is_closed
 from uclient import all_came_back, totals, uclient
@@ -21,7 +22,8 @@ PER_ALLOCATION = 3
 BULK = os.urandom(4 << 20)
 # coturn's client takes what a read leaves of a message for lost. A message waits for the acknowledgement of the one before it, 40 ms:
 # at one every 50 ms they do not gather until they take two segments. No response that it waits for may be longer than a message.
-UCLIENT = ("-m", 2, "-n", 50, "-l", 140, "-z", 50)
+MESSAGE_LEN = 140
+UCLIENT = ("-m", 2, "-n", 50, "-l", MESSAGE_LEN, "-z", 50)
 
 
 @pytest.fixture(scope="module")
@@ -268,9 +270,18 @@ def test_a_connection_nobody_binds_is_closed_in_time(lab, control):
         assert is_closed(peer, 5)
 
 
+def joined_bytes(lab):
+    """To peers and to clients, of all connections so far."""
+    counted = samples(ask(lab, "/metrics")[1])
+    return [counted[f'turnpike_stream_joined_bytes_total{{direction="{way}"}}'] for way in ("to_peer", "to_client")]
+
+
 @pytest.mark.parametrize("secure", [[], ["-S"]], ids=["tcp", "tls"])
 def test_coturns_clients_reach_each_other(lab, relay, secure):
+    before = joined_bytes(lab)
     all_came_back(uclient(lab, *UCLIENT, "-T", *secure), at_least=100)
+    # What one says goes to its peer by its own allocation and to the other's client by that one's: not a byte is missing.
+    assert joined_bytes(lab) == [count + 100 * MESSAGE_LEN for count in before]
 
 
 def test_coturns_clients_wait_for_each_other(lab, relay):

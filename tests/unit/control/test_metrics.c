@@ -379,8 +379,8 @@ static void what_is_in_use_is_there(void **state)
     assert_null(strstr(fixture->text, "ring=\"e\""));
     assert_line(fixture, "turnpike_reloads_total{result=\"taken\"} 912001");
     assert_line(fixture, "turnpike_reloads_total{result=\"refused\"} 912002");
-    assert_line(fixture, "turnpike_log_lost_lines_total{log=\"log\"} 0");
-    assert_line(fixture, "turnpike_log_lost_lines_total{log=\"sessions\"} 916001");
+    assert_line(fixture, "turnpike_log_lost_lines_total 0");
+    assert_line(fixture, "turnpike_session_log_lost_lines_total 916001");
     assert_line(fixture, "turnpike_log_suppressed_lines_total 0");
     assert_line(fixture, "turnpike_config_last_taken_timestamp_seconds 1700000000");
 }
