@@ -18,7 +18,8 @@ int doorbell_init(struct doorbell *doorbell);
 // fd may be negative.
 void doorbell_done(struct doorbell *doorbell);
 
-// About to wait for fd. False: one of the rings is not empty, do not wait.
+// About to wait for fd. False: one of the rings is not empty, do not wait. What was rung before is taken back: who is
+// rung for other reasons too, such as to end, looks at those after this, not before.
 bool doorbell_arm(struct doorbell *doorbell, struct rte_ring *const *rings, unsigned count);
 
 // One of the rings was filled.

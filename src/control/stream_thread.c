@@ -210,6 +210,9 @@ static void turn(struct stream_thread *thread)
         event_add(thread->again, &at_once);
     else if (!TAILQ_EMPTY(&thread->waiting) || !TAILQ_EMPTY(&thread->untold))
         event_add(thread->again, &shortly);
+    // Asked for last: to arm the doorbell is to take the ring that came with it.
+    if (__atomic_load_n(&thread->stopping, __ATOMIC_ACQUIRE))
+        event_base_loopbreak(thread->base);
 }
 
 static void on_again(evutil_socket_t fd, short what, void *context)
@@ -227,10 +230,6 @@ static void on_doorbell(evutil_socket_t fd, short what, void *context)
     (void)what;
     if (read(fd, &rings, sizeof(rings)) < 0 && errno != EAGAIN)
         log_message(LOG_LEVEL_ERROR, "doorbell", "cannot be read: %s", strerror(errno));
-    if (__atomic_load_n(&thread->stopping, __ATOMIC_ACQUIRE)) {
-        event_base_loopbreak(thread->base);
-        return;
-    }
     stream_count(&thread->counters.wakeups, 1);
     turn(thread);
 }

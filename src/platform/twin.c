@@ -93,6 +93,11 @@ static unsigned carry_from_kernel(struct twin *twin)
     return work;
 }
 
+static bool is_stopping(const struct twin *twin)
+{
+    return __atomic_load_n(&twin->stopping, __ATOMIC_ACQUIRE);
+}
+
 // What cannot be read now waits in the kernel's queue.
 static void wait_for_work(struct twin *twin)
 {
@@ -102,7 +107,7 @@ static void wait_for_work(struct twin *twin)
         {.fd = reads ? twin->fd : -1, .events = POLLIN},
     };
 
-    if (plane_twin_doorbell_arm(twin->plane))
+    if (plane_twin_doorbell_arm(twin->plane) && !is_stopping(twin))
         poll(fds, 2, reads ? -1 : RETRY_MS);
 }
 
@@ -111,7 +116,7 @@ static void *serve(void *context)
     struct twin *twin = context;
 
     pthread_setname_np(pthread_self(), "twin");
-    while (!__atomic_load_n(&twin->stopping, __ATOMIC_ACQUIRE)) {
+    while (!is_stopping(twin)) {
         if (carry_to_kernel(twin) + carry_from_kernel(twin) == 0)
             wait_for_work(twin);
     }

@@ -31,12 +31,26 @@ class Prometheus:
         options.append(f"--web.listen-address=127.0.0.1:{PROMETHEUS_PORT}")
         with open(self.directory / "prometheus.log", "wb") as log:
             self.process = self.lab.popen("relay", "prometheus", *options, stdout=log, stderr=log)
+        self.wait_ready()
         self.wait_for("up", 1, timeout=60)
         return self
 
     def __exit__(self, *_):
         self.process.kill()
         self.process.wait()
+
+    def wait_ready(self, timeout=60):
+        """Until then it refuses every query (503)."""
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            with contextlib.suppress(OSError):
+                if ask(self.lab, "/-/ready", port=PROMETHEUS_PORT)[0] == 200:
+                    return
+            time.sleep(0.1)
+        raise AssertionError(f"prometheus is not ready\n{self.log_tail()}")
+
+    def log_tail(self):
+        return (self.directory / "prometheus.log").read_text()[-2000:]
 
     def results(self, expression):
         path = "/api/v1/query?" + urllib.parse.urlencode({"query": expression})
@@ -59,5 +73,4 @@ class Prometheus:
             if found == value:
                 return
             time.sleep(0.1)
-        log = (self.directory / "prometheus.log").read_text()[-2000:]
-        raise AssertionError(f"{expression} is {found}, not {value}\n{log}")
+        raise AssertionError(f"{expression} is {found}, not {value}\n{self.log_tail()}")

@@ -4,6 +4,7 @@
 
 #include "stream_fixture.h"
 
+#include <event2/event.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -111,6 +112,29 @@ static void the_control_plane_closes_a_connection(void **state)
     close(other);
 }
 
+static void on_stop(evutil_socket_t fd, short what, void *context)
+{
+    const struct stream_fixture *fixture = context;
+
+    (void)fd;
+    (void)what;
+    stream_thread_stop(fixture->thread);
+}
+
+// The ring that tells it is taken by the turn under way, which arms the doorbell.
+static void stops_when_told_at_work(void **state)
+{
+    struct stream_fixture *fixture = *state;
+    struct event *stop = evtimer_new(fixture->config.base, on_stop, fixture);
+
+    stream_fixture_start(fixture);
+    event_active(stop, EV_TIMEOUT, 0);
+    event_active(fixture->thread->again, EV_TIMEOUT, 0);
+    event_base_loop(fixture->config.base, EVLOOP_NONBLOCK);
+    assert_true(event_base_got_break(fixture->config.base));
+    event_free(stop);
+}
+
 int main(void)
 {
 #define CLAIM(name)                                                                                \
@@ -120,6 +144,7 @@ int main(void)
         CLAIM(a_worker_that_waits_is_rung_for),
         CLAIM(who_is_gone_gets_nothing),
         CLAIM(the_control_plane_closes_a_connection),
+        CLAIM(stops_when_told_at_work),
     };
 
     return cmocka_run_group_tests(tests, stream_fixture_group_set_up,

@@ -250,6 +250,20 @@ static void the_interface_goes_with_its_twin(void **state)
     assert_int_equal(if_nametoindex(NAME), 0);
 }
 
+// Also at the moment at which its thread is about to wait: it is told at a different one each time.
+static void ends_whenever_it_is_told_to(void **state)
+{
+    struct fixture *fixture = *state;
+
+    SKIP_UNLESS(fixture);
+    for (unsigned i = 0; i < 200; i++) {
+        twin_destroy(fixture->twin);
+        fixture->twin = NULL;
+        assert_int_equal(make_twin(fixture->plane, NAME, &fixture->twin), 0);
+        usleep(i / 2);
+    }
+}
+
 static void a_name_that_is_taken_is_refused(void **state)
 {
     struct fixture *fixture = *state;
@@ -283,6 +297,7 @@ int main(void)
         TEST(what_the_kernel_sends_is_there_to_be_transmitted),
         TEST(what_finds_no_room_waits_in_the_kernel),
         TEST(the_interface_goes_with_its_twin),
+        TEST(ends_whenever_it_is_told_to),
         TEST(a_name_that_is_taken_is_refused),
         TEST(survives_the_loss_of_its_interface),
     };
