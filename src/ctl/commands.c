@@ -123,22 +123,6 @@ static void print_json(const json_t *body, FILE *output)
     fputs("\n", output);
 }
 
-static enum ctl_status show_object(const struct session *session, const struct question *question)
-{
-    enum ctl_status status;
-    json_t *body;
-
-    status = ask(session, question, &body);
-    if (status != CTL_DONE)
-        return status;
-    if (session->line->json)
-        print_json(body, session->output);
-    else
-        view_print_object(body, session->output);
-    json_decref(body);
-    return CTL_DONE;
-}
-
 // Of all its time until now; the share of just now is top's.
 static void add_busy(json_t *rows)
 {
@@ -156,38 +140,53 @@ static void add_busy(json_t *rows)
     }
 }
 
-static void print_list(const struct view *view, const char *name, json_t *rows, FILE *output)
+// How an answer is printed for people to read.
+struct form {
+    const char *name;        // of what the answer has
+    const struct view *view; // of its rows
+    // False: the answer has no such thing.
+    bool (*print)(const struct form *form, const json_t *body, FILE *output);
+};
+
+static bool print_object(const struct form *form, const json_t *body, FILE *output)
 {
+    (void)form;
+    view_print_object(body, output);
+    return true;
+}
+
+static bool print_list(const struct form *form, const json_t *body, FILE *output)
+{
+    json_t *rows = answer_rows(body, form->name, form->view->columns[0].name);
+    size_t count = json_array_size(rows);
+
     add_busy(rows);
-    if (json_array_size(rows) > 0)
-        view_print_rows(view, rows, output);
-    else
-        fprintf(output, "no %s\n", name);
-}
-
-static enum ctl_status show_rows(const struct session *session, const struct question *question,
-                                 const char *name, const struct view *view)
-{
-    enum ctl_status status;
-    json_t *body, *rows;
-
-    status = ask(session, question, &body);
-    if (status != CTL_DONE)
-        return status;
-    rows = answer_rows(body, name, view->columns[0].name);
-    if (session->line->json)
-        print_json(body, session->output);
+    if (count > 0)
+        view_print_rows(form->view, rows, output);
     else if (rows)
-        print_list(view, name, rows, session->output);
-    else
-        status = problem_set(session->problem, CTL_GARBLED, "there are no %s in the relay's answer",
-                             name);
+        fprintf(output, "no %s\n", form->name);
     json_decref(rows);
-    json_decref(body);
-    return status;
+    return rows;
 }
 
-static enum ctl_status show_drops(const struct session *session, const struct question *question)
+static bool print_numbers(const struct form *form, const json_t *body, FILE *output)
+{
+    const json_t *numbers = json_object_get(body, form->name);
+
+    if (!json_is_object(numbers))
+        return false;
+    view_print_numbers("REASON", numbers, output);
+    return true;
+}
+
+static const struct form object_form = {.print = print_object};
+static const struct form workers_form = {"workers", &workers_view, print_list};
+static const struct form ports_form = {"ports", &ports_view, print_list};
+static const struct form talkers_form = {"allocations", &talkers_view, print_list};
+static const struct form drops_form = {.name = "drops", .print = print_numbers};
+
+static enum ctl_status show(const struct session *session, const struct question *question,
+                            const struct form *form)
 {
     enum ctl_status status;
     json_t *body;
@@ -197,11 +196,9 @@ static enum ctl_status show_drops(const struct session *session, const struct qu
         return status;
     if (session->line->json)
         print_json(body, session->output);
-    else if (json_is_object(json_object_get(body, "drops")))
-        view_print_numbers("REASON", json_object_get(body, "drops"), session->output);
-    else
-        status =
-            problem_set(session->problem, CTL_GARBLED, "there are no drops in the relay's answer");
+    else if (!form->print(form, body, session->output))
+        status = problem_set(session->problem, CTL_GARBLED, "there are no %s in the relay's answer",
+                             form->name);
     json_decref(body);
     return status;
 }
@@ -305,7 +302,7 @@ static enum ctl_status show_allocation(const struct session *session)
     question_init(&question, "/turnpike/allocation");
     if (add(session, &question, NULL, session->line->arguments[0]) != CTL_DONE)
         return session->problem->status;
-    return show_object(session, &question);
+    return show(session, &question, &object_form);
 }
 
 static enum ctl_status count_allocations(const struct session *session, const char *user,
@@ -401,7 +398,7 @@ static enum ctl_status show_log(const struct session *session)
     if (line->arguments[0] &&
         add(session, &question, line->arguments[0], line->arguments[1]) != CTL_DONE)
         return session->problem->status;
-    return show_object(session, &question);
+    return show(session, &question, &object_form);
 }
 
 static enum ctl_status drain(const struct session *session)
@@ -414,7 +411,7 @@ static enum ctl_status drain(const struct session *session)
         question_add_number(&question, "deadline", line->deadline_s);
     if (line->to && add(session, &question, "to", line->to) != CTL_DONE)
         return session->problem->status;
-    return show_object(session, &question);
+    return show(session, &question, &object_form);
 }
 
 static enum ctl_status show_talkers(const struct session *session)
@@ -424,24 +421,17 @@ static enum ctl_status show_talkers(const struct session *session)
     question_init(&question, "/turnpike/top");
     if (session->line->limit > 0)
         question_add_number(&question, "limit", session->line->limit);
-    return show_rows(session, &question, "allocations", &talkers_view);
+    return show(session, &question, &talkers_form);
 }
 
-static enum ctl_status ask_for_object(const struct session *session, const char *command)
+// A command that takes nothing.
+static enum ctl_status ask_and_show(const struct session *session, const char *command,
+                                    const struct form *form)
 {
     struct question question;
 
     question_init(&question, command);
-    return show_object(session, &question);
-}
-
-static enum ctl_status ask_for_rows(const struct session *session, const char *command,
-                                    const char *list, const struct view *view)
-{
-    struct question question;
-
-    question_init(&question, command);
-    return show_rows(session, &question, list, view);
+    return show(session, &question, form);
 }
 
 static enum ctl_status carry_out(const struct session *session)
@@ -450,14 +440,13 @@ static enum ctl_status carry_out(const struct session *session)
 
     switch (session->line->verb) {
     case VERB_STATUS:
-        return ask_for_object(session, "/turnpike/status");
+        return ask_and_show(session, "/turnpike/status", &object_form);
     case VERB_WORKERS:
-        return ask_for_rows(session, "/turnpike/workers", "workers", &workers_view);
+        return ask_and_show(session, "/turnpike/workers", &workers_form);
     case VERB_PORTS:
-        return ask_for_rows(session, "/turnpike/ports", "ports", &ports_view);
+        return ask_and_show(session, "/turnpike/ports", &ports_form);
     case VERB_DROPS:
-        question_init(&question, "/turnpike/drops");
-        return show_drops(session, &question);
+        return ask_and_show(session, "/turnpike/drops", &drops_form);
     case VERB_ALLOCATIONS:
         return show_allocations(session);
     case VERB_SHOW:
@@ -468,7 +457,7 @@ static enum ctl_status carry_out(const struct session *session)
         question_init(&question, "/turnpike/users");
         return show_pages(session, &question, "users", &users_view);
     case VERB_QUOTAS:
-        return ask_for_object(session, "/turnpike/quotas");
+        return ask_and_show(session, "/turnpike/quotas", &object_form);
     case VERB_TALKERS:
         return show_talkers(session);
     case VERB_LOG:
@@ -476,9 +465,9 @@ static enum ctl_status carry_out(const struct session *session)
     case VERB_DRAIN:
         return drain(session);
     case VERB_UNDRAIN:
-        return ask_for_object(session, "/turnpike/undrain");
+        return ask_and_show(session, "/turnpike/undrain", &object_form);
     default:
-        return ask_for_object(session, "/turnpike/reload");
+        return ask_and_show(session, "/turnpike/reload", &object_form);
     }
 }
 
