@@ -140,10 +140,8 @@ int main(void)
 #define CLAIM(name)                                                                                \
     cmocka_unit_test_setup_teardown(name, stream_fixture_set_up, stream_fixture_tear_down)
     const struct CMUnitTest tests[] = {
-        CLAIM(a_burst_is_written_at_once),
-        CLAIM(a_worker_that_waits_is_rung_for),
-        CLAIM(who_is_gone_gets_nothing),
-        CLAIM(the_control_plane_closes_a_connection),
+        CLAIM(a_burst_is_written_at_once), CLAIM(a_worker_that_waits_is_rung_for),
+        CLAIM(who_is_gone_gets_nothing),   CLAIM(the_control_plane_closes_a_connection),
         CLAIM(stops_when_told_at_work),
     };
 
