@@ -127,6 +127,14 @@ enum coverage {
     COVERAGE_OVERLAP,
 };
 
+// Of what has been seen: the end that it gives the datagram is the one that it has.
+static bool ends_alike(const struct reassembly_datagram *datagram, const struct packet *fragment)
+{
+    uint32_t end = (uint32_t)fragment->fragment_offset + fragment->l4_len;
+    return fragment->fragment_more ? datagram->total_len == 0 || end < datagram->total_len
+                                   : end == datagram->total_len;
+}
+
 static enum coverage coverage_of(const struct reassembly_datagram *datagram, const uint8_t *payload,
                                  const struct packet *fragment)
 {
@@ -137,7 +145,7 @@ static enum coverage coverage_of(const struct reassembly_datagram *datagram, con
         seen += block_is_seen(datagram, block);
     if (seen == 0)
         return COVERAGE_NEW;
-    bool same = seen == count &&
+    bool same = seen == count && ends_alike(datagram, fragment) &&
                 memcmp(payload + fragment->fragment_offset, fragment->l4, fragment->l4_len) == 0;
     return same ? COVERAGE_DUPLICATE : COVERAGE_OVERLAP;
 }
@@ -148,12 +156,30 @@ bool reassembly_serves(const struct packet *fragment)
            (fragment->family == IP_FAMILY_V6 && fragment->fragment_protocol == IPPROTO_DSTOPTS);
 }
 
+// RFC 8200 section 4.5: the first fragment has all headers, UDP's included; of what is not UDP's,
+// so much of its header. Over IPv4 eight bytes are the least it has.
+static bool has_headers(const struct packet *fragment)
+{
+    const uint8_t *at = fragment->l4;
+    size_t left = fragment->l4_len;
+    uint8_t next = (uint8_t)fragment->fragment_protocol;
+    while (next == IPPROTO_DSTOPTS && left >= PACKET_UDP_LEN) {
+        size_t len = ((size_t)at[1] + 1) * 8;
+        if (len > left)
+            return false;
+        next = at[0];
+        at += len;
+        left -= len;
+    }
+    return left >= PACKET_UDP_LEN;
+}
+
 static bool fragment_is_possible(const struct packet *fragment)
 {
     uint32_t end = (uint32_t)fragment->fragment_offset + fragment->l4_len;
     return fragment->l4_len > 0 && end <= PAYLOAD_MAX_LEN &&
            (!fragment->fragment_more || fragment->l4_len % BLOCK_LEN == 0) &&
-           reassembly_serves(fragment);
+           (fragment->fragment_offset > 0 || has_headers(fragment)) && reassembly_serves(fragment);
 }
 
 static bool fragment_fits(const struct reassembly_datagram *datagram, const struct packet *fragment)

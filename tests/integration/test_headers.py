@@ -4,134 +4,21 @@ observed on the wire."""
 
 import contextlib
 import itertools
-import logging
 import socket
-import time
 
 import pytest
+from scapy.layers.inet import ICMP, IP, UDP, IPOption_NOP, IPOption_Router_Alert
+from scapy.layers.inet6 import IPv6, IPv6ExtHdrDestOpt, IPv6ExtHdrHopByHop
+from scapy.packet import Raw
 
 import stun
-from lab import CLIENT, PEER, PEER4, RELAY, RELAY4
-from relay import PORT
-
-logging.getLogger("scapy.runtime").setLevel(logging.ERROR)
-from scapy.layers.inet import ICMP, IP, UDP, IPOption_NOP, IPOption_Router_Alert, fragment  # noqa: E402
-from scapy.layers.inet6 import (  # noqa: E402
-    IPv6,
-    IPv6ExtHdrDestOpt,
-    IPv6ExtHdrFragment,
-    IPv6ExtHdrHopByHop,
-    fragment6,
-)
-from scapy.layers.l2 import Ether  # noqa: E402
-from scapy.packet import Raw  # noqa: E402
+from flow import CHANNEL, Flow, fragments_of, icmp_error, icmp_indication, other
+from lab import CLIENT, PEER, PEER4, RELAY4
 
 COMBINATIONS = [
     pytest.param(c, r, id=f"client_ipv{c}_peer_ipv{r}") for c, r in itertools.product((4, 6), repeat=2)
 ]
 IP_MTU_DISCOVER, IP_PMTUDISC_DONT, IP_PMTUDISC_DO = 10, 0, 2
-CHANNEL = 0x4321
-
-
-class Flow:
-    """A client with a channel to a peer, a sniffer at each end, raw sockets to speak for both."""
-
-    def __init__(self, stack, lab, client_of, client_family=4, relay_family=4):
-        self.lab = lab
-        self.families = {"client": client_family, "peer": relay_family}
-        self.client = client_of(client_family)
-        self.client.allocate(family=relay_family)
-        self.peer = stack.enter_context(lab.udp("peer", PEER[relay_family]))
-        self.peer_address = self.peer.getsockname()[:2]
-        self.client.bind(CHANNEL, self.peer_address)
-        self.sniffers = {role: stack.enter_context(lab.sniffer(role)) for role in ("client", "peer")}
-
-    def frames(self, role, timeout=1.0):
-        """IP packets that arrive at that host from the relay, as scapy sees them."""
-        sniffer = self.sniffers[role]
-        deadline = time.monotonic() + timeout
-        while (left := deadline - time.monotonic()) > 0:
-            sniffer.settimeout(left)
-            try:
-                data, info = sniffer.recvfrom(65536)
-            except TimeoutError:
-                return
-            if info[2] == socket.PACKET_OUTGOING:
-                continue
-            packet = Ether(data).payload
-            if packet.haslayer(UDP) or packet.haslayer(IPv6ExtHdrFragment) or (IP in packet and packet.frag):
-                yield packet
-
-    def seen(self, role):
-        """The next IP packet that arrives at that host."""
-        packet = next(self.frames(role), None)
-        assert packet is not None, f"nothing arrived at the {role}"
-        check_checksums(packet)
-        return packet
-
-    def inject(self, role, packet):
-        """Send an IP packet as it is from that host; what the sniffers saw before is forgotten."""
-        for sniffer in self.sniffers.values():
-            drain(sniffer)
-        raw = bytes(packet)
-        version = raw[0] >> 4
-        with self.lab.raw(role, version) as sock:
-            target = (packet.dst, 0) if version == 4 else (packet.dst, 0, 0, 0)
-            sock.sendto(raw, target)
-
-    def ip(self, role, **fields):
-        """An IP header from that host to where the relay expects its packets."""
-        family = self.families[role]
-        source = {"client": CLIENT, "peer": PEER}[role][family]
-        return (IP if family == 4 else IPv6)(src=source, dst=RELAY[family], **fields)
-
-    def udp(self, role):
-        if role == "client":
-            return UDP(sport=self.client.address[1], dport=PORT)
-        return UDP(sport=self.peer_address[1], dport=self.client.relayed[1])
-
-    def payload(self, role, data):
-        return stun.channel_data(CHANNEL, data) if role == "client" else data
-
-    def packet(self, role, data, **fields):
-        return self.ip(role, **fields) / self.udp(role) / Raw(self.payload(role, data))
-
-    def arrived(self, role, timeout=1.0):
-        """What the socket at that end receives, None when nothing."""
-        if role == "client":
-            received = self.client.receive(timeout)
-            return None if received is None else received[2]
-        self.peer.settimeout(timeout)
-        try:
-            return self.peer.recv(65536)
-        except TimeoutError:
-            return None
-
-
-def drain(sock):
-    sock.settimeout(0)
-    with contextlib.suppress(BlockingIOError):
-        while True:
-            sock.recv(65536)
-
-
-def other(role):
-    return {"client": "peer", "peer": "client"}[role]
-
-
-def check_checksums(packet):
-    """Rebuild the packet without its checksums: they must come out the same. A fragment's UDP checksum is not its own."""
-    rebuilt = packet.copy()
-    if IP in packet:
-        expected = packet[IP].chksum
-        del rebuilt[IP].chksum
-        assert type(rebuilt)(bytes(rebuilt))[IP].chksum == expected, "IPv4 header checksum"
-        if packet[IP].flags.MF or packet[IP].frag:
-            return
-    if UDP in packet and not packet.haslayer(IPv6ExtHdrFragment) and packet[UDP].chksum != 0:
-        expected = packet[UDP].chksum
-        del rebuilt[UDP].chksum
-        assert type(rebuilt)(bytes(rebuilt))[UDP].chksum == expected, "UDP checksum"
 
 
 def hops(packet):
@@ -285,16 +172,6 @@ def test_the_ipv6_flow_label_is_not_copied(flow_of):
 # Fragments
 
 
-def fragments_of(packet, size):
-    if IP in packet:
-        return fragment(packet, size)
-    whole = packet[IPv6]
-    payload = whole.payload
-    whole.remove_payload()
-    del whole.nh, whole.plen
-    return fragment6(whole / IPv6ExtHdrFragment(id=int(time.monotonic_ns() & 0xFFFFFFFF)) / payload, size)
-
-
 @pytest.mark.parametrize("order", ["in_order", "reversed"])
 @pytest.mark.parametrize("sender", ["client", "peer"])
 @pytest.mark.parametrize("client_family, relay_family", COMBINATIONS)
@@ -340,27 +217,6 @@ def test_the_four_bytes_of_a_channel_may_make_it_too_long_for_one_packet(flow_of
 # What the relay cannot forward, it answers as a router does (section 13)
 
 
-def icmp_error(flow, role, timeout=1.0):
-    """(type, code, MTU) of the first ICMP error that arrives at that host, None when none does."""
-    sniffer = flow.sniffers[role]
-    deadline = time.monotonic() + timeout
-    while (left := deadline - time.monotonic()) > 0:
-        sniffer.settimeout(left)
-        try:
-            data, info = sniffer.recvfrom(65536)
-        except TimeoutError:
-            break
-        packet = Ether(data).payload
-        if info[2] == socket.PACKET_OUTGOING:
-            continue
-        if ICMP in packet:
-            return packet[ICMP].type, packet[ICMP].code, packet[ICMP].nexthopmtu
-        if IPv6 in packet and packet.nh == socket.IPPROTO_ICMPV6 and packet.payload.type < 128:
-            error = bytes(packet.payload)
-            return error[0], error[1], int.from_bytes(error[4:8], "big")
-    return None
-
-
 @pytest.fixture
 def forget_path_mtu(lab):
     """The peer's kernel learns from such an error too, and would send no more packets of that size."""
@@ -392,15 +248,6 @@ def test_a_used_up_hop_limit_is_answered(flow_of, family, sender):
 
 
 # ICMP errors become Data indications (section 11.5)
-
-
-def icmp_indication(client):
-    data = client.receive_bytes(1.0)
-    assert data is not None, "no Data indication"
-    message = stun.decode(data)
-    assert (message.method, message.message_class) == (stun.DATA_METHOD, stun.INDICATION)
-    assert not message.has(stun.DATA)
-    return message.xor_address(stun.XOR_PEER_ADDRESS), stun.decode_icmp(message.get(stun.ICMP))
 
 
 @pytest.mark.parametrize("client_family, relay_family", COMBINATIONS)

@@ -235,6 +235,48 @@ static void two_ends_or_bytes_past_the_end_end_the_datagram(void **state)
     assert_int_equal(fixture->reassembly.in_use, 0);
 }
 
+// Though every byte of it has been seen.
+static void another_end_within_what_was_seen_ends_the_datagram(void **state)
+{
+    struct fixture *fixture = *state;
+    make_whole(fixture, SOURCE_V6, DESTINATION_V6, 1992);
+    assert_false(take(fixture, 800, 2000, false));
+    assert_false(take(fixture, 800, 1600, false));
+    assert_int_equal(fixture->dropped, 2);
+    assert_false(take(fixture, 800, 2000, false));
+    assert_false(take(fixture, 800, 2000, true)); // no end where there was one
+    assert_int_equal(fixture->dropped, 4);
+    assert_false(take(fixture, 800, 2000, true));
+    assert_false(take(fixture, 800, 2000, false));
+    assert_int_equal(fixture->dropped, 6);
+    assert_int_equal(fixture->reassembly.in_use, 0);
+}
+
+// RFC 8200 section 4.5.
+static void refuses_a_first_fragment_without_the_udp_header(void **state)
+{
+    struct fixture *fixture = *state;
+    make_whole(fixture, SOURCE_V6, DESTINATION_V6, 1992);
+    uint8_t *options = fixture->whole + headers_len(fixture); // destination options, 8 bytes
+    memset(options, 0, 8);
+    options[0] = 17;
+    struct packet packet = fragment_of(fixture, 0, 8, true);
+    packet.fragment_protocol = 60;
+    assert_false(take_packet(fixture, &packet));
+    packet = fragment_of(fixture, 0, 16, true);
+    packet.fragment_protocol = 60;
+    options[1] = 1; // now 16 bytes
+    assert_false(take_packet(fixture, &packet));
+    options[1] = 2; // more than there is
+    assert_false(take_packet(fixture, &packet));
+    assert_int_equal(fixture->dropped, 3);
+    assert_int_equal(fixture->reassembly.in_use, 0);
+    options[1] = 0;
+    assert_false(take_packet(fixture, &packet));
+    assert_int_equal(fixture->dropped, 3);
+    assert_int_equal(fixture->reassembly.in_use, 1);
+}
+
 static void refuses_fragments_that_cannot_be(void **state)
 {
     struct fixture *fixture = *state;
@@ -528,6 +570,8 @@ int main(void)
         TEST(the_same_fragment_twice_counts_once),
         TEST(the_same_place_with_other_bytes_ends_the_datagram),
         TEST(two_ends_or_bytes_past_the_end_end_the_datagram),
+        TEST(another_end_within_what_was_seen_ends_the_datagram),
+        TEST(refuses_a_first_fragment_without_the_udp_header),
         TEST(refuses_fragments_that_cannot_be),
         TEST(a_whole_that_is_too_long_to_say_is_dropped),
         TEST(too_many_fragments_end_the_datagram),
