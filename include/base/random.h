@@ -3,6 +3,7 @@
 #pragma once
 
 #include <stddef.h>
+#include <stdint.h>
 
 // fill writes len unpredictable bytes; it cannot fail (an implementation that cannot serve aborts the process).
 struct random_source {
@@ -16,4 +17,12 @@ extern const struct random_source random_system;
 static inline void random_fill(const struct random_source *source, void *bytes, size_t len)
 {
     source->fill(source->context, bytes, len);
+}
+
+// Below limit, each number as likely as any other, but for 2^-32 of it. 0 for a limit of 0.
+static inline uint32_t random_below(const struct random_source *source, uint32_t limit)
+{
+    uint32_t value;
+    random_fill(source, &value, sizeof(value));
+    return (uint32_t)(((uint64_t)value * limit) >> 32);
 }

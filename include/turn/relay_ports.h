@@ -50,9 +50,9 @@ void relay_ports_done(struct relay_ports *ports);
 uint32_t relay_ports_taken(const struct relay_ports *ports, uint16_t relay, uint16_t worker);
 uint32_t relay_ports_capacity(const struct relay_ports *ports, uint16_t relay, uint16_t worker);
 
-// Is there a port of this kind to take?
-bool relay_ports_has(const struct relay_ports *ports, uint16_t relay, uint16_t worker,
-                     enum relay_port_kind kind);
+// How many ports of this kind there are to take; of pairs, how many pairs.
+uint32_t relay_ports_free(const struct relay_ports *ports, uint16_t relay, uint16_t worker,
+                          enum relay_port_kind kind);
 // Of a pair the even port is returned and the odd one is taken with it. False when there is none of
 // this kind.
 bool relay_ports_take(struct relay_ports *ports, uint16_t relay, uint16_t worker,

@@ -175,7 +175,7 @@ static bool worker_has_port(const struct turn_server *server, uint16_t worker,
 {
     for (uint16_t relay = 0; relay < server->config.relay_count; relay++) {
         if (server->config.relays[relay].local.family == family &&
-            relay_ports_has(&server->relay_ports, relay, worker, kind))
+            relay_ports_free(&server->relay_ports, relay, worker, kind) > 0)
             return true;
     }
     return false;
@@ -266,29 +266,54 @@ static bool take_port_at(struct turn_server *server, const struct wish *wish, ui
                             &server->config.random, ret_port);
 }
 
-// A random port of the worker's at one relay of the family: the relay at the address that the
-// client already uses if it has one left, else any.
+static uint32_t free_ports(const struct turn_server *server, const struct wish *wish,
+                           uint16_t worker, enum ip_family family, uint16_t relay)
+{
+    if (server->config.relays[relay].local.family != family)
+        return 0;
+    return wish->is_tcp ? relay_ports_free(&server->tcp_ports, relay, 0, RELAY_PORT_ANY)
+                        : relay_ports_free(&server->relay_ports, relay, worker, wish->ports);
+}
+
+// Where to begin to look. Every free port of all the family's addresses is as likely as any other:
+// so addresses with equal ranges fill evenly, and none before the others.
+static uint16_t choose_relay(const struct turn_server *server, const struct wish *wish,
+                             uint16_t worker, enum ip_family family)
+{
+    uint32_t total = 0, choice;
+    uint16_t relay = 0;
+
+    for (uint16_t i = 0; i < server->config.relay_count; i++)
+        total += free_ports(server, wish, worker, family, i);
+    choice = random_below(&server->config.random, total);
+    while (total > 0) {
+        uint32_t count = free_ports(server, wish, worker, family, relay);
+
+        if (choice < count)
+            break;
+        choice -= count;
+        relay++;
+    }
+    return relay;
+}
+
+// A random port of the worker's at one relay of the family. Only TCP ever looks further than where
+// it begins: when the kernel has no port for us there.
 static bool take_port(struct turn_request *request, const struct wish *wish, uint16_t worker,
                       enum ip_family family, struct turn_relayed_address *ret_address)
 {
     struct turn_server *server = request->server;
-    const struct turn_config *config = &server->config;
-    const struct ip_address *server_ip = &request->packet->five_tuple.server.ip;
-    uint16_t start;
-    random_fill(&config->random, &start, sizeof(start));
+    uint16_t count = server->config.relay_count;
+    uint16_t start = choose_relay(server, wish, worker, family);
 
-    for (unsigned pass = 0; pass < 2; pass++) {
-        for (uint16_t i = 0; i < config->relay_count; i++) {
-            uint16_t relay = (uint16_t)((start + i) % config->relay_count);
-            const struct ip_address *local = &config->relays[relay].local;
-            bool preferred = ip_address_equal(local, server_ip);
-            uint16_t port;
-            if (local->family != family || preferred != (pass == 0) ||
-                !take_port_at(server, wish, worker, relay, &port))
-                continue;
-            *ret_address = (struct turn_relayed_address){.relay = relay, .port = port};
-            return true;
-        }
+    for (uint16_t i = 0; i < count; i++) {
+        uint16_t relay = (uint16_t)((start + i) % count), port;
+
+        if (server->config.relays[relay].local.family != family ||
+            !take_port_at(server, wish, worker, relay, &port))
+            continue;
+        *ret_address = (struct turn_relayed_address){.relay = relay, .port = port};
+        return true;
     }
     return false;
 }

@@ -177,13 +177,6 @@ void relay_ports_done(struct relay_ports *ports)
     memset(ports, 0, sizeof(*ports));
 }
 
-static uint32_t random_below(const struct random_source *random, uint32_t limit)
-{
-    uint32_t value;
-    random_fill(random, &value, sizeof(value));
-    return (uint32_t)(((uint64_t)value * limit) >> 32);
-}
-
 static const struct relay_port_set *even_set(const struct relay_slice *slice,
                                              enum relay_port_kind kind)
 {
@@ -219,10 +212,10 @@ uint32_t relay_ports_taken(const struct relay_ports *ports, uint16_t relay, uint
     return slice->capacity - count_free(slice, RELAY_PORT_ANY);
 }
 
-bool relay_ports_has(const struct relay_ports *ports, uint16_t relay, uint16_t worker,
-                     enum relay_port_kind kind)
+uint32_t relay_ports_free(const struct relay_ports *ports, uint16_t relay, uint16_t worker,
+                          enum relay_port_kind kind)
 {
-    return count_free(slice_at(ports, relay, worker), kind) > 0;
+    return count_free(slice_at(ports, relay, worker), kind);
 }
 
 bool relay_ports_take(struct relay_ports *ports, uint16_t relay, uint16_t worker,

@@ -147,7 +147,7 @@ void turn_server_tcp_ports(const struct turn_server *server, enum ip_family fami
 static bool worker_has_port(const struct turn_server *server, uint16_t worker)
 {
     for (uint16_t relay = 0; relay < server->config.relay_count; relay++) {
-        if (relay_ports_has(&server->relay_ports, relay, worker, RELAY_PORT_ANY))
+        if (relay_ports_free(&server->relay_ports, relay, worker, RELAY_PORT_ANY) > 0)
             return true;
     }
     return false;

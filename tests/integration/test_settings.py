@@ -202,6 +202,84 @@ def test_an_external_address_is_what_clients_are_told(lab, relay_with, client_of
         lab.run("core", "nft", "delete table ip one_to_one")
 
 
+# Of each: the local address, what the world knows it as, and the ports, those of two touching.
+MAPPED = {
+    "192.0.2.11": ("192.0.2.71", 50000, 50063),
+    "192.0.2.12": ("192.0.2.72", 50064, 50127),
+    "192.0.2.13": ("192.0.2.13", 40000, 40063),
+}
+
+
+@pytest.fixture
+def mapped(lab):
+    """These addresses on the relay's host, and a core that translates two of them, one to one."""
+    rules = """
+    add table ip one_to_one
+    add chain ip one_to_one inward { type nat hook prerouting priority dstnat ; }
+    add chain ip one_to_one outward { type nat hook postrouting priority srcnat ; }
+    """
+    for local, (external, _, _) in MAPPED.items():
+        lab.run("relay", "ip", "address", "add", f"{local}/32", "dev", lab.interface)
+        if external != local:
+            lab.run("core", "ip", "neigh", "flush", "to", local)
+            rules += f"add rule ip one_to_one inward ip daddr {external} udp dport 1024-65535 dnat to {local}\n"
+            rules += f"add rule ip one_to_one outward ip saddr {local} udp sport 1024-65535 snat to {external}\n"
+    lab.run("core", "nft", "-f", "-", input=rules)
+    try:
+        yield [
+            {"address": local, "min_port": first, "max_port": last}
+            | ({"external_address": external} if external != local else {})
+            for local, (external, first, last) in MAPPED.items()
+        ]
+    finally:
+        lab.run("core", "nft", "delete table ip one_to_one")
+        for local in MAPPED:
+            lab.run("relay", "ip", "address", "delete", f"{local}/32", "dev", lab.interface)
+
+
+def test_each_address_has_ports_and_an_external_address_of_its_own(lab, relay_with, client_of, mapped):
+    relay_with(listen=[{"address": RELAY4}], relay=[*mapped, {"address": RELAY6}])
+    clients = {}
+    for _ in range(30):
+        client = client_of()
+        client.allocate()
+        clients.setdefault(client.relayed[0], client)
+        first, last = next(ports for external, *ports in MAPPED.values() if external == client.relayed[0])
+        assert first <= client.relayed[1] <= last
+    # Evenly: that one of the three is not among 30 is one chance in 60,000.
+    assert set(clients) == {external for external, _, _ in MAPPED.values()}
+    with lab.udp("peer", PEER4) as peer:
+        for number, client in enumerate(clients.values(), 0x4000):
+            client.permit(PEER4, *clients)
+            client.bind(number, peer.getsockname())
+            client.send_channel(number, b"out")
+            assert peer.recvfrom(2048) == (b"out", client.relayed)
+            peer.sendto(b"in", client.relayed)
+            assert client.receive() == (number, None, b"in")
+    for one in clients.values():
+        for two in clients.values():
+            one.send_indication(two.relayed, b"across")
+            assert two.receive() == (None, one.relayed, b"across")
+    # The host's own services live beside: a port of another address' range is the kernel's here.
+    with lab.udp("relay", "192.0.2.13", 50000) as service, lab.udp("peer", PEER4) as peer:
+        peer.sendto(b"for the host", ("192.0.2.13", 50000))
+        assert service.recv(2048) == b"for the host"
+
+
+def test_ports_of_all_addresses_are_reserved_and_given_back(lab, mapped, tmp_path):
+    def reserved():
+        return lab.run("relay", "sysctl", "-n", "net.ipv4.ip_local_reserved_ports").stdout.strip()
+
+    before = reserved()
+    lab.run("relay", "sysctl", "-qw", "net.ipv4.ip_local_reserved_ports=40063-40070")
+    try:
+        with Relay(lab, tmp_path, listen=[{"address": RELAY4}], relay=mapped):
+            assert reserved() == "40000-40070,50000-50127"
+        assert reserved() == "40063-40070"
+    finally:
+        lab.run("relay", "sysctl", "-qw", f"net.ipv4.ip_local_reserved_ports={before}")
+
+
 def test_hashed_usernames_are_offered_and_accepted(relay_with, client_of):
     # Not beside time-limited credentials, whose names the server cannot know beforehand.
     relay_with(userhash=True, static_auth_secrets=[])

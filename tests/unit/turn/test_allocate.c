@@ -649,35 +649,91 @@ static void a_token_stands_without_families_and_even_port(void **state)
     assert_int_equal(client_allocate_token(fixture, &other, token), 0);
 }
 
-static void prefers_the_relay_at_the_address_the_client_uses(void **state)
+// IPv4 and IPv6 addresses in the order of the letters 4 and 6, each with so many ports.
+static void start_with_relays(struct fixture *fixture, const char *families, uint16_t port_count)
 {
-    (void)state;
-    struct fixture fixture;
-    fixture_init(&fixture);
-    fixture.config.worker_count = 1;
-    for (unsigned i = 0; i < 4; i++) {
+    fixture_init(fixture);
+    fixture->config.worker_count = 1;
+    fixture->config.relay_count = (uint16_t)strlen(families);
+    fixture->config.limits.allocations = fixture->config.limits.allocations_per_worker = 1000;
+    for (unsigned i = 0; i < fixture->config.relay_count; i++) {
+        struct turn_relay *relay = &fixture->config.relays[i];
         char text[32];
-        snprintf(text, sizeof(text), "203.0.113.%u", i + 1);
-        fixture.config.relays[i] = (struct turn_relay){
-            .local = ip(text), .advertised = ip(text), .min_port = 50000, .max_port = 50001};
+
+        snprintf(text, sizeof(text), families[i] == '4' ? "203.0.113.%u" : "2001:db8::%u", i + 1);
+        *relay = (struct turn_relay){.local = ip(text), .advertised = ip(text), .min_port = 50000};
+        relay->max_port = (uint16_t)(relay->min_port + port_count - 1);
     }
-    fixture.config.relay_count = 4;
-    fixture_start(&fixture);
-    unsigned count_by_relay[4] = {0};
-    for (uint16_t i = 0; i < 8; i++) {
+    fixture_start(fixture);
+}
+
+// So many clients, all at the first IPv4 address; how many of them each relay gets.
+static void allocate_many(struct fixture *fixture, uint16_t count, enum ip_family family,
+                          unsigned ret_counts[TURN_RELAYS_MAX])
+{
+    for (uint16_t i = 0; i < count; i++) {
         struct client client = client_make((uint16_t)(1000 + i));
-        client.five_tuple.server = address("203.0.113.3:3478");
-        assert_int_equal(client_allocate(&fixture, &client), 0);
-        uint16_t relay = fixture.output.commands[0].allocation_info.relayed_v4.relay;
-        count_by_relay[relay]++;
-        if (i < 2)
-            assert_int_equal(relay, 2);
+        const struct turn_command *command = &fixture->output.commands[0];
+
+        client.five_tuple.server = address("203.0.113.1:3478");
+        assert_int_equal(client_allocate_family(fixture, &client, family), 0);
+        ret_counts[family == IP_FAMILY_V4 ? command->allocation_info.relayed_v4.relay
+                                          : command->allocation_info.relayed_v6.relay]++;
     }
-    // When it is full, any other with a port left.
-    for (unsigned i = 0; i < 4; i++)
-        assert_int_equal(count_by_relay[i], 2);
+}
+
+// Also where the other family's addresses lie between, and where clients come to one of them.
+static void chooses_evenly_among_the_addresses_of_the_family(void **state)
+{
+    static const char families[] = "46664";
+    (void)state;
+    for (unsigned want_v6 = 0; want_v6 < 2; want_v6++) {
+        enum ip_family family = want_v6 ? IP_FAMILY_V6 : IP_FAMILY_V4;
+        unsigned counts[TURN_RELAYS_MAX] = {0};
+        struct fixture fixture;
+
+        start_with_relays(&fixture, families, 400);
+        allocate_many(&fixture, want_v6 ? 600 : 400, family, counts);
+        for (unsigned i = 0; i < 5; i++) {
+            if ((families[i] == '6') == want_v6)
+                assert_in_range(counts[i], 160, 240); // of 200
+            else
+                assert_int_equal(counts[i], 0);
+        }
+        fixture_done(&fixture);
+    }
+}
+
+static void gives_every_port_of_every_address_before_it_refuses(void **state)
+{
+    unsigned counts[TURN_RELAYS_MAX] = {0};
     struct client late = client_make(2000);
+    struct fixture fixture;
+    (void)state;
+    start_with_relays(&fixture, "4444", 2);
+    allocate_many(&fixture, 8, IP_FAMILY_V4, counts);
+    for (unsigned i = 0; i < 4; i++)
+        assert_int_equal(counts[i], 2);
     assert_int_equal(client_allocate(&fixture, &late), 508);
+    fixture_done(&fixture);
+}
+
+// An address with more ports has that much more of the clients: both are full together.
+static void a_larger_range_gets_more(void **state)
+{
+    unsigned counts[TURN_RELAYS_MAX] = {0};
+    struct fixture fixture;
+    (void)state;
+    fixture_init(&fixture);
+    fixture.config.limits.allocations = fixture.config.limits.allocations_per_worker = 1000;
+    fixture.config.worker_count = 1;
+    fixture.config.relays[1] = (struct turn_relay){
+        .local = ip("203.0.113.2"), .advertised = ip("203.0.113.2"), .min_port = 1024};
+    fixture.config.relays[1].max_port = 1024 + 899;
+    fixture.config.relays[0].max_port = fixture.config.relays[0].min_port + 99;
+    fixture_start(&fixture);
+    allocate_many(&fixture, 500, IP_FAMILY_V4, counts);
+    assert_in_range(counts[0], 30, 70); // of 50
     fixture_done(&fixture);
 }
 
@@ -1209,7 +1265,9 @@ int main(void)
         CASE(a_reservation_redeemed_on_another_worker_stays_its_owners),
         CASE(a_reservation_lasts_thirty_seconds_also_without_its_allocation),
         CASE(a_token_stands_without_families_and_even_port),
-        cmocka_unit_test(prefers_the_relay_at_the_address_the_client_uses),
+        cmocka_unit_test(chooses_evenly_among_the_addresses_of_the_family),
+        cmocka_unit_test(gives_every_port_of_every_address_before_it_refuses),
+        cmocka_unit_test(a_larger_range_gets_more),
         cmocka_unit_test(full_ports_refuse_the_new_and_keep_the_old),
         cmocka_unit_test(a_client_of_another_owner_goes_on_and_ends_like_any),
         cmocka_unit_test(overflow_goes_to_the_workers_with_the_fewest_allocations),
