@@ -15,6 +15,9 @@ LINT_PACKAGES=(shellcheck clang-format mandoc pyflakes3)
 # shellcheck disable=SC2034
 INTEGRATION_PACKAGES=(nftables iputils-ping openssl python3-pytest python3-pytest-xdist python3-scapy python3-aioice
     python3-aiortc testssl.sh python3-prometheus-client prometheus fail2ban systemd tmux)
+# A kernel for it comes without being installed: tests/guest/kernel.sh.
+# shellcheck disable=SC2034
+GUEST_PACKAGES=(qemu-system-x86 busybox-static cpio)
 # shellcheck disable=SC2034
 BROWSER_PACKAGES=(chromium libnss3-tools nodejs npm)
 

@@ -19,6 +19,7 @@ Installs what is missing (Debian 12), builds, and runs these suites, or those th
   integration  the relay in network namespaces, against other people's clients, also
                with a device of its own                                              (root)
   hardened     the integration tests against the sanitized relay, also two workers   (root)
+  guest        the relay in a virtual machine, with cards bound to vfio-pci          (root)
   browser      calls between two Chromiums behind NATs                               (root)
 
 Ends with a line "N passed, N failed". With CI=true a skipped test counts as failed.
@@ -26,7 +27,7 @@ Logs are in build-test/logs.
 HELP
 }
 
-ALL=(build unit fuzz lint clang sanitize valgrind integration hardened browser)
+ALL=(build unit fuzz lint clang sanitize valgrind integration hardened guest browser)
 cd "$(dirname "$0")/.." || exit 1
 # shellcheck source=config/packages.sh
 . config/packages.sh
@@ -145,7 +146,8 @@ pytest_suite() {
 packages=("${BUILD_PACKAGES[@]}" "${UNIT_PACKAGES[@]}")
 wants lint && packages+=("${LINT_PACKAGES[@]}")
 wants valgrind && packages+=(valgrind)
-wants integration hardened browser && packages+=("${LAB_PACKAGES[@]}" "${INTEGRATION_PACKAGES[@]}")
+wants integration hardened guest browser && packages+=("${LAB_PACKAGES[@]}" "${INTEGRATION_PACKAGES[@]}")
+wants guest && packages+=("${GUEST_PACKAGES[@]}")
 wants browser && packages+=("${BROWSER_PACKAGES[@]}")
 mapfile -t missing < <(missing_packages "${packages[@]}")
 if [ ${#missing[@]} -gt 0 ]; then
@@ -154,14 +156,14 @@ if [ ${#missing[@]} -gt 0 ]; then
     install_packages "${missing[@]}" >/tmp/turnpike-packages.$$ 2>&1 || { tail -20 /tmp/turnpike-packages.$$; exit 1; }
     rm -f /tmp/turnpike-packages.$$
 fi
-if wants integration hardened browser && [ "$(id -u)" -ne 0 ]; then
+if wants integration hardened guest browser && [ "$(id -u)" -ne 0 ]; then
     echo "tests/run.sh: network namespaces need root: sudo tests/run.sh" >&2
     exit 1
 fi
 mkdir -p "$LOGS"
 
-if wants build unit fuzz lint valgrind integration browser; then
-    step build build "$BUILD" || give_up unit fuzz lint valgrind integration browser
+if wants build unit fuzz lint valgrind integration guest browser; then
+    step build build "$BUILD" || give_up unit fuzz lint valgrind integration guest browser
 fi
 if wants build && [ "$(uname -m)" = x86_64 ]; then
     step x86-64-v2 build_target build-v2 src/dataplane/libdataplane.a -Dtests=false -Dc_args=-march=x86-64-v2
@@ -202,6 +204,14 @@ if wants hardened; then
         tests/integration/test_{streams,proxy,tls,tls_wire,certificates,hello_flood,idle_clients}.py
     TURNPIKE_WORKERS=2 pytest_suite hardened-2 "$PWD/build-asan/turnpike" -n 2 --dist loadfile \
         tests/integration/test_{requests,allocations,relaying,malformed,host,ice}.py
+fi
+if wants guest; then
+    if [ "$(uname -m)" != x86_64 ]; then
+        record guest 0 0 1 0
+        echo "guest: its machine is emulated for x86-64, which the relay is not built for here"
+    elif step guest-kernel tests/guest/kernel.sh "$BUILD/guest"; then
+        pytest_suite guest "$PWD/$BUILD/turnpike" tests/guest
+    fi
 fi
 if wants browser; then
     if step browser-packages npm ci --prefix tests/browser --ignore-scripts; then

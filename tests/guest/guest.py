@@ -1,0 +1,291 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A virtual machine in software emulation in the place of the lab's relay host: cards behind an IOMMU, bound to vfio-pci."""
+
+import base64
+import contextlib
+import glob
+import json
+import os
+import pathlib
+import re
+import shutil
+import socket
+import subprocess
+import time
+
+import stun
+from lab import CLIENT4, GATEWAY, RELAY4, RELAY6
+from relay import BINARY, DEFAULTS, PORT, render_config
+
+HERE = pathlib.Path(__file__).resolve().parent
+# What kernel.sh has put there.
+KERNEL = BINARY.parent / "guest"
+# In this order: each needs those before it.
+MODULES = [
+    "virt/lib/irqbypass",
+    "drivers/vfio/vfio",
+    "drivers/vfio/vfio_virqfd",
+    "drivers/vfio/vfio_iommu_type1",
+    "drivers/vfio/pci/vfio-pci-core",
+    "drivers/vfio/pci/vfio-pci",
+    "drivers/net/tun",
+]
+DRIVERS = ["bus_pci", "bus_vdev", "mempool_ring", "net_virtio", "net_e1000", "net_vmxnet3"]
+MEMORY_MB, HUGEPAGES = 896, 160
+
+
+class Card:
+    """One of the guest's, at a slot of its PCI bus. queues: pairs that a relay can have; spreads: flows over all of them."""
+
+    def __init__(self, slot, model, queues, *options, spreads=False):
+        self.spreads = spreads
+        self.name, self.address, self.queues = model.split("-")[0], f"0000:00:{slot:02x}.0", queues
+        self.tap = f"tap{slot}"
+        self.many_queues = model.startswith("virtio")
+        self.backend = f"tap,id={self.tap},ifname={self.tap},script=no,downscript=no"
+        if self.many_queues:
+            self.backend += f",queues={queues}"
+        mac = f"52:54:00:00:00:{slot:02x}"
+        self.device = ",".join([model, f"netdev={self.tap}", f"addr={slot:#x}", f"mac={mac}", "romfile=", *options])
+
+
+VIRTIO = ("disable-legacy=on", "iommu_platform=on", "ats=on", "mq=on", "vectors=6", "rss=on")
+CARDS = [
+    Card(4, "virtio-net-pci", 2, *VIRTIO, spreads=True),
+    Card(5, "e1000e", 1),
+    # The emulated one puts everything into its first queue.
+    Card(6, "vmxnet3", 2),
+]
+
+
+def libraries_of(files):
+    """What the dynamic linker loads for these, itself included."""
+    output = subprocess.run(["ldd", *files], check=True, capture_output=True, text=True).stdout
+    return sorted(set(re.findall(r"(?:=> |^\s)(/\S+) \(0x", output, re.MULTILINE)))
+
+
+def put(root, path):
+    """A file as it is here, link or not: drivers are libraries of each other, and must not be there twice."""
+    directory, name = os.path.split(path)
+    real = os.path.realpath(path)
+    for file in (os.path.join(os.path.realpath(directory), name), real):
+        (root / file[1:]).parent.mkdir(parents=True, exist_ok=True)
+        if file != real:
+            (root / file[1:]).symlink_to(real)
+    shutil.copy(real, root / real[1:])
+
+
+def make_initramfs(directory):
+    """busybox, the relay with all it loads, and the modules, as one archive."""
+    assert (KERNEL / "vmlinuz").exists(), f"no kernel: tests/guest/kernel.sh {KERNEL}"
+    root = directory / "root"
+    (folder,) = glob.glob("/usr/lib/*/dpdk/pmds-*")
+    drivers = [path for name in DRIVERS for path in glob.glob(f"{folder}/librte_{name}.so")]
+    assert len(drivers) == len(DRIVERS), drivers
+    for name in ("bin", "dev", "modules", "proc", "sys"):
+        (root / name).mkdir(parents=True)
+    for number, name in enumerate(MODULES):
+        shutil.copy(KERNEL / "modules" / f"{name}.ko", root / "modules" / f"{number}.ko")
+    for source in [*drivers, *libraries_of([BINARY, *drivers])]:
+        put(root, source)
+    shutil.copy(BINARY, root / "bin" / "turnpike")
+    shutil.copy("/bin/busybox", root / "bin")
+    (root / "bin" / "sh").symlink_to("busybox")
+    for name in ("lib", "lib64"):
+        (root / name).symlink_to(f"usr/{name}")
+    shutil.copy(HERE / "init", root)
+    archive = directory / "initramfs"
+    with open(archive, "wb") as file:
+        pack = "find . | cpio --quiet -o -H newc"
+        subprocess.run(["sh", "-c", pack], cwd=root, stdout=file, check=True)
+    shutil.rmtree(root)
+    return archive
+
+
+class Guest:
+    """with Guest(lab, directory) as guest: guest.run("uname -a")"""
+
+    def __init__(self, lab, directory):
+        self.lab, self.directory = lab, directory
+        self.console = directory / "console"
+        self.unread = b""
+
+    def __enter__(self):
+        self._connect()
+        archive = make_initramfs(self.directory)
+        self.shell, shell = socket.socketpair()
+        self.monitor, monitor = socket.socketpair()
+        with shell, monitor:
+            self.process = self._launch(archive, shell.fileno(), monitor.fileno())
+        try:
+            self._read_until(b"ready\n", timeout=90)
+            self._order("qmp_capabilities")
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.shell.close()
+        self.monitor.close()
+        self.process.kill()
+        self.process.wait()
+
+    def _connect(self):
+        """The cards are on a switch with what was the relay host's link."""
+
+        def ip(*arguments):
+            self.lab.run("relay", "ip", *arguments)
+
+        ip("address", "flush", "dev", "relay0")
+        ip("link", "add", "switch", "type", "bridge")
+        ip("link", "set", "relay0", "master", "switch")
+        for card in CARDS:
+            ip("tuntap", "add", "dev", card.tap, "mode", "tap", *["multi_queue"] * card.many_queues)
+            ip("link", "set", card.tap, "master", "switch", "up")
+        ip("link", "set", "switch", "up")
+
+    def _launch(self, archive, shell, monitor):
+        command = [
+            *("qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),
+            *("-machine", "q35,kernel-irqchip=split", "-accel", "tcg,thread=multi", "-cpu", "Nehalem"),
+            *("-smp", "2", "-m", str(MEMORY_MB), "-kernel", KERNEL / "vmlinuz", "-initrd", archive),
+            *("-append", f"console=ttyS0 intel_iommu=on hugepages={HUGEPAGES} mitigations=off panic=-1 tsc=reliable"),
+            *("-serial", f"file:{self.console}"),
+            *("-chardev", f"socket,id=shell,fd={shell}", "-serial", "chardev:shell"),
+            *("-chardev", f"socket,id=monitor,fd={monitor}", "-mon", "monitor,mode=control"),
+            *("-device", "intel-iommu,intremap=on,device-iotlb=on"),
+        ]
+        for card in CARDS:
+            command += ["-netdev", card.backend, "-device", card.device]
+        with open(self.directory / "qemu", "wb") as said:
+            return self.lab.popen(
+                "relay", *command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, pass_fds=[shell, monitor]
+            )
+
+    def said(self):
+        """By kernel and init, and by the machine itself."""
+        return self.console.read_text(errors="replace")[-4000:] + (self.directory / "qemu").read_text()[-2000:]
+
+    def _read_until(self, mark, timeout):
+        deadline = time.monotonic() + timeout
+        while not (found := re.search(mark, self.unread)):
+            left = deadline - time.monotonic()
+            assert left > 0 and self.process.poll() is None, f"the guest is silent:\n{self.unread!r}\n{self.said()}"
+            self.shell.settimeout(min(left, 1))
+            with contextlib.suppress(TimeoutError, ConnectionError):
+                self.unread += self.shell.recv(65536)
+        before, self.unread = self.unread[: found.start()], self.unread[found.end() :]
+        return before.decode(errors="replace"), found
+
+    def _order(self, order, **arguments):
+        """To the machine, as QMP has it."""
+        self.monitor.settimeout(10)
+        self.monitor.sendall(json.dumps({"execute": order, "arguments": arguments}).encode())
+        said = b""
+        while b'"return"' not in said:
+            assert b'"error"' not in said, said
+            said += self.monitor.recv(65536)
+
+    def set_link(self, card, up):
+        """Plug in the card's cable, or pull it out."""
+        self._order("set_link", name=card.tap, up=up)
+
+    def run(self, command, check=True, timeout=20):
+        """A line for the guest's shell; what it printed."""
+        self.shell.sendall(command.encode() + b"\n")
+        output, found = self._read_until(rb"\ndone (\d+)\n", timeout)
+        assert not check or found.group(1) == b"0", f"{command}: {output}"
+        return output
+
+    def write(self, path, text):
+        self.run(f"echo {base64.b64encode(text.encode()).decode()} | base64 -d >{path}")
+
+
+class GuestRelay:
+    """with GuestRelay(guest, card) as relay: ... The guest's relay on one of its cards, with all of its queues."""
+
+    def __init__(self, guest, card, **settings):
+        self.guest, self.card, self.pid = guest, card, None
+        addresses = [{"address": RELAY4}, {"address": RELAY6}]
+        self.settings = {
+            **DEFAULTS,
+            "interface": "twin0",
+            "device": card.address,
+            "listen": addresses,
+            "relay": addresses,
+            "workers": card.queues,
+            "hugepages": "on",
+            "rfc5766_channels": True,  # turnutils_uclient draws its numbers from all of them
+            **settings,
+        }
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, exception_type, *_):
+        code = self.stop() if self.pid is not None else 0
+        # A test that fails says why by itself.
+        if exception_type is None:
+            assert code == 0, f"the relay ended with {code}:\n{self.log()}"
+
+    def start(self):
+        self.guest.write("/tmp/turnpike.conf", render_config(self.settings))
+        command = "RUNTIME_DIRECTORY=/run turnpike --stats -c /tmp/turnpike.conf >/tmp/stats 2>/tmp/log"
+        record = "echo $! >/tmp/pid; wait $!; echo $? >/tmp/code"
+        self.guest.run(f"rm -f /tmp/pid /tmp/code; ({command} & {record}) >/dev/null 2>&1 &")
+        self.pid = self.guest.run("while [ ! -s /tmp/pid ]; do sleep 0.1; done; cat /tmp/pid").strip()
+        try:
+            self._wait_until_started()
+            self._configure_twin()
+            self._wait_until_it_serves()
+        except BaseException:
+            self.stop("KILL")
+            raise
+
+    def log(self):
+        return self.guest.run("cat /tmp/log")
+
+    def in_use(self):
+        """What clients still held when it stopped, as its log says: {name: count}."""
+        (found,) = re.findall(r" in_use (.*)$", self.log(), re.MULTILINE)
+        return {name: int(count) for name, count in (pair.split("=") for pair in found.split())}
+
+    def received(self):
+        """Frames of each worker, as it says when it stops."""
+        table = self.guest.run("sed -n '/^worker/,$p' /tmp/stats")
+        return [int(count) for count in re.findall(r"^ +w\d+ +(\d+) ", table, re.MULTILINE)]
+
+    def stop(self, signal="TERM"):
+        """The exit code."""
+        pid, self.pid = self.pid, None
+        wait = "while [ ! -s /tmp/code ]; do sleep 0.1; done; cat /tmp/code"
+        return int(self.guest.run(f"kill -{signal} {pid}; {wait}").split()[-1])
+
+    def _wait_until_started(self, timeout=30):
+        deadline = time.monotonic() + timeout
+        while not self.guest.run("grep ' started ' /tmp/log", check=False):
+            alive = self.guest.run("[ ! -s /tmp/code ] && echo yes", check=False)
+            assert alive and time.monotonic() < deadline, self.log()
+            time.sleep(0.1)
+
+    def _configure_twin(self):
+        """As whoever manages the guest's network would."""
+        for address in (f"{RELAY4}/24", f"{RELAY6}/64"):
+            self.guest.run(f"ip address add {address} dev twin0")
+        for version, gateway in GATEWAY.items():
+            self.guest.run(f"ip -{version} route add default via {gateway}")
+
+    def _wait_until_it_serves(self, timeout=15):
+        # The router has known the addresses at another card.
+        self.guest.lab.run("core", "ip", "neigh", "flush", "dev", "relay")
+        for gateway in GATEWAY.values():
+            self.guest.run(f"ping -c 1 -W 5 {gateway}")
+        deadline = time.monotonic() + timeout
+        with self.guest.lab.udp("client", CLIENT4, timeout=0.2) as sock:
+            while time.monotonic() < deadline:
+                sock.sendto(stun.Message(stun.BINDING).encode(), (RELAY4, PORT))
+                with contextlib.suppress(OSError):
+                    return sock.recv(2048)
+        raise AssertionError(f"the relay does not serve after {timeout} s:\n{self.log()}")

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The relay owns a card of a guest, by vfio-pci behind an IOMMU: calls from the lab go through it, over each card there is."""
+
+import time
+
+import pytest
+
+from client import Client
+from guest import CARDS, Guest, GuestRelay
+from lab import PEER, PEER4, RELAY, Lab
+from media import Media
+from streams import StreamClient
+from uclient import all_came_back, uclient
+
+CHANNEL = 0x4000
+# The last one is longer than the MTU: it comes and goes in fragments.
+LENGTHS = [1, 160, 1400, 1900]
+
+
+@pytest.fixture(scope="session")
+def guest(tmp_path_factory):
+    with Lab(mode="shared") as lab, Guest(lab, tmp_path_factory.mktemp("guest")) as the_guest:
+        yield the_guest
+
+
+@pytest.fixture(scope="module", params=CARDS, ids=lambda card: card.name)
+def card(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def relay(guest, card):
+    with GuestRelay(guest, card) as the_relay:
+        yield the_relay
+
+
+@pytest.fixture
+def lab(guest):
+    return guest.lab
+
+
+@pytest.fixture
+def echo(lab):
+    """turnutils_peer sends back what it receives."""
+    process = lab.popen("peer", "turnutils_peer", "-L", PEER4)
+    yield
+    process.terminate()
+    process.wait()
+
+
+def data_of(length):
+    return bytes((length + i * 7) & 0xFF for i in range(length))
+
+
+def call(lab, client, family):
+    """Both ways through a channel and in indications, to the byte."""
+    client.allocate(family=family)
+    with lab.udp("peer", PEER[family], timeout=5) as peer:
+        address = peer.getsockname()[:2]
+        client.bind(CHANNEL, address)
+        for length in LENGTHS:
+            sent = data_of(length)
+            client.send_channel(CHANNEL, sent)
+            received, source = peer.recvfrom(65536)
+            assert (received, source[:2]) == (sent, client.relayed)
+            client.send_indication(address, sent[::-1])
+            assert peer.recv(65536) == sent[::-1]
+            peer.sendto(sent, client.relayed)
+            assert client.receive(5) == (CHANNEL, None, sent)
+    client.refresh(0)
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_a_call_crosses_byte_for_byte(lab, relay, family):
+    with Client(lab, family) as client:
+        call(lab, client, family)
+
+
+def test_a_call_over_tcp_crosses_by_the_twin(lab, relay):
+    with StreamClient(lab) as client:
+        call(lab, client, 4)
+
+
+def test_coturns_client_gets_every_message_back(lab, relay, echo):
+    all_came_back(uclient(lab, "-n", 50, "-l", 200, "-z", 10, "-e", PEER4), at_least=50)
+
+
+@pytest.mark.parametrize("family", [4, 6])
+@pytest.mark.parametrize("length", [56, 4000])
+def test_the_kernel_behind_the_card_answers_ping(lab, relay, family, length):
+    said = lab.run("client", "ping", "-c", 3, "-i", 0.2, "-W", 5, "-s", length, RELAY[family], check=False).stdout
+    assert " 0% packet loss" in said
+
+
+def test_media_goes_on_when_the_cable_is_back(guest, lab, relay, card):
+    with Media(lab, lambda family: Client(lab, family)) as media:
+        guest.set_link(card, False)
+        time.sleep(0.5)
+        came = len(media.received)
+        time.sleep(0.5)
+        assert len(media.received) == came
+        guest.set_link(card, True)
+        deadline = time.monotonic() + 10
+        while len(media.received) < came + 20 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert len(media.received) >= came + 20
+    media.client.refresh(0)
+    media.client.close()
+
+
+def leave_nothing_behind(guest):
+    assert guest.run("ls /sys/class/net").split() == ["lo"]
+    pages = guest.run("grep -E 'HugePages_(Total|Free)' /proc/meminfo | awk '{print $2}'").split()
+    assert pages[0] == pages[1]
+
+
+def test_it_gives_the_card_back_and_takes_it_again(guest, lab, relay, card):
+    for _ in range(16):
+        with Client(lab) as client:
+            client.discover()
+    with Client(lab) as client:
+        client.allocate()
+    assert relay.stop() == 0
+    assert "the device is free again" in relay.log()
+    assert relay.in_use()["allocations"] >= 1
+    if card.spreads:
+        assert len(relay.received()) == card.queues and min(relay.received()) > 0
+    leave_nothing_behind(guest)
+    relay.start()
+    assert relay.stop("KILL") == 128 + 9
+    leave_nothing_behind(guest)
+    relay.start()
+    with Client(lab) as client:
+        call(lab, client, 4)
