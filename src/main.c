@@ -38,6 +38,7 @@
 #include "platform/xdp_filter.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -90,7 +91,7 @@ static int find_interface(const struct settings *settings, struct interface *ret
     int error;
 
     if (settings_own_device(settings)) {
-        *ret_interface = (struct interface){.mtu = PORTS_DEVICE_MTU};
+        *ret_interface = (struct interface){.mtu = DEVICE_MTU_DEFAULT};
         return 0;
     }
     error = interface_query(settings->interface, ret_interface);
@@ -153,10 +154,19 @@ static int prepare(struct relay *relay)
     return error;
 }
 
+static uint64_t buffers_len_of(const struct relay *relay)
+{
+    uint32_t count = sizing_buffer_count(&relay->settings);
+
+    return settings_own_device(&relay->settings)
+               ? ports_device_memory_len(relay->interface.mtu, count)
+               : ports_memory_len(relay->interface.mtu, count);
+}
+
 static int start_eal(struct relay *relay)
 {
     const struct settings *settings = &relay->settings;
-    uint64_t buffers_len = ports_memory_len(relay->interface.mtu, sizing_buffer_count(settings));
+    uint64_t buffers_len = buffers_len_of(relay);
     struct eal_config config = {
         .worker_count = (uint16_t)settings->workers,
         .cpu_count = settings->cpus.count,
@@ -204,6 +214,13 @@ static int make_twin(struct relay *relay)
     return error ? error : interface_query(relay->settings.interface, &relay->interface);
 }
 
+static void add_xdp(const struct xdp_filter *filter, struct port_facts *facts)
+{
+    snprintf(port_facts_add(facts, "xdp")->used, PORT_FACT_TEXT_LEN, "%s, %s",
+             xdp_filter_mode(filter) == XDP_FILTER_NATIVE ? "native" : "generic",
+             xdp_filter_is_zero_copy(filter) ? "without copies" : "with a copy");
+}
+
 // From here on packets arrive.
 static int open_ports(struct relay *relay)
 {
@@ -213,7 +230,7 @@ static int open_ports(struct relay *relay)
         .interface = settings->interface,
         .device = settings->device,
         .queue_count = (uint16_t)settings->workers,
-        .mtu = relay->interface.mtu,
+        .mtu = owns_device ? 0 : relay->interface.mtu,
         .buffer_count = sizing_buffer_count(settings),
     };
     int error = owns_device ? 0 : filter_interface(relay);
@@ -222,6 +239,8 @@ static int open_ports(struct relay *relay)
         return error;
     relay->reserved_ports = reserved_ports_add(&relay->plane_config, settings->interface);
     error = ports_open(&config, &relay->ports);
+    if (!error && relay->filter)
+        add_xdp(relay->filter, &relay->ports.facts);
     if (!error && owns_device)
         error = make_twin(relay);
     return error;
@@ -347,7 +366,7 @@ static int start_control(struct relay *relay)
 {
     struct next_hops_config hops_config = {
         .interface = relay->interface.index,
-        .mtu = ports_usable_mtu(relay->interface.mtu),
+        .mtu = relay->ports.mtu,
         .adjacencies = relay->plane_config.adjacencies,
         .destinations = sizing_destinations(&relay->plane_config),
     };
@@ -418,7 +437,7 @@ static int start_streams(struct relay *relay)
         .tls = relay->tls,
         .base = loop_base(relay->loop),
         .threads = (uint16_t)settings->tls_threads,
-        .mtu = ports_usable_mtu(relay->interface.mtu),
+        .mtu = relay->ports.mtu,
         .limits = stream_limits_default,
         .proxy_sources = settings->proxy_protocol_from.items,
         .proxy_source_count = settings->proxy_protocol_from.count,
@@ -630,6 +649,7 @@ static int run(struct relay *relay)
     loop_hold_signals();
     error = start(relay);
     if (!error) {
+        summary_log_facts(&relay->ports.facts);
         summary_log(&relay->plane_config, &relay->interface, relay->settings.device, relay->filter,
                     relay->hugepages);
         statistics_init(&relay->statistics, relay->plane, relay->turn.server, stdout,

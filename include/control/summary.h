@@ -4,12 +4,16 @@
 
 #include "exchange/plane.h"
 #include "platform/interface.h"
+#include "platform/port_facts.h"
 #include "platform/xdp_filter.h"
 #include "turn/server.h"
 
 // A log line for each address, and one for the rest. filter NULL: the device is the relay's own.
 void summary_log(const struct plane_config *config, const struct interface *interface,
                  const char *device, const struct xdp_filter *filter, bool hugepages);
+
+// A log line for each.
+void summary_log_facts(const struct port_facts *facts);
 
 // In the workers' tables, summed; the workers have stopped.
 struct summary_tables {

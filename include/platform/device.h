@@ -3,24 +3,44 @@
 // device by its name and arguments ("net_memif0,role=server,id=0").
 #pragma once
 
+#include "platform/port_facts.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
 struct rte_mempool;
 
+// Of the packets of any device; what is longer is no frame that hardware sends.
+#define DEVICE_MTU_MAX 16000
+// What a card has that nobody told otherwise.
+#define DEVICE_MTU_DEFAULT 1500
+
 bool device_is_pci(const char *device);
 // A PCI address, or the name of a virtual network device, whatever its arguments.
 bool device_is_valid(const char *device);
 
+struct device_config {
+    const char *name; // as configured
+    uint16_t queue_count;
+    uint16_t mtu; // 0: the device's own
+};
+
 struct device {
     const char *name; // borrowed: as configured
     uint16_t port;    // ethdev
+    uint16_t queue_count;
     uint8_t mac[6];
-    uint16_t mtu; // bytes
+    uint16_t mtu;       // bytes
+    uint16_t own_mtu;   // that it came with
+    uint16_t mtu_limit; // of the device and its driver
+    uint16_t frame_len; // bytes that its driver may put into a buffer
+    int node;           // of its memory; negative: none
 };
 
-// Opens and starts it with so many pairs of queues, and an MTU of at most mtu_max. The EAL is up;
+// In two steps, for the buffers between them have the length that the device needs. The EAL is up;
 // of a card it knows. Logs what went wrong. 0 or -errno.
-int device_open(const char *name, uint16_t queue_count, uint16_t mtu_max, struct rte_mempool *pool,
-                struct device *ret_device);
+int device_find(const struct device_config *config, struct device *ret_device);
+// With a pair of queues for each worker. Adds what is used of it to facts.
+int device_start(const struct device *device, struct rte_mempool *pool, struct port_facts *facts);
+// Started or not.
 void device_close(const struct device *device);

@@ -15,7 +15,7 @@ struct port_config {
     const char *interface; // to share with the kernel
     const char *device;    // to own instead; "": none
     uint16_t queue_count;
-    uint16_t mtu; // of the interface; of a device the one that buffers are made for
+    uint16_t mtu; // of the interface; wanted of a device, 0: its own
     uint32_t buffer_count;
 };
 
@@ -26,18 +26,17 @@ struct ports {
     uint16_t ids[PORT_SLICE_COUNT];    // ethdev port of each worker,
     uint16_t queues[PORT_SLICE_COUNT]; // and its queue there
     uint32_t waiting;                  // packet buffers in the receive rings
+    uint16_t mtu;                      // the largest IP packet, bytes
     struct device device;              // name NULL: the ports are AF_XDP's
+    struct port_facts facts;           // what was found, what is used, and why
 };
 
 // The largest IP packet that fits into a buffer, for an interface of this MTU.
 uint16_t ports_usable_mtu(uint16_t mtu);
 
-// What buffers for a device are made for, which is not known before they are: its MTU is lowered to
-// what fits into them.
-#define PORTS_DEVICE_MTU 1500
-
-// Bytes of memory that the buffers take.
+// Bytes of memory that the buffers take: for an interface, and for a device of that MTU.
 uint64_t ports_memory_len(uint16_t mtu, uint32_t buffer_count);
+uint64_t ports_device_memory_len(uint16_t mtu, uint32_t buffer_count);
 
 // The EAL is up and, for an interface, the XDP filter attached. Logs what went wrong. 0 or -errno,
 // with nothing left open.

@@ -51,6 +51,7 @@ static const struct row rows[] = {
     {"no_route", LOG_NETWORK},
     {"port", LOG_NETWORK},
     {"port_conflict", LOG_NETWORK},
+    {"port_uses", LOG_NETWORK},
     {"ports_not_reserved", LOG_NETWORK},
     {"ports_still_reserved", LOG_NETWORK},
     {"queues", LOG_NETWORK},

@@ -155,6 +155,30 @@ static void add_port(struct telemetry_answer *answer, const struct ports *ports,
     }
 }
 
+static void add_text(struct telemetry_answer *answer, const char *name, const char *value)
+{
+    if (*value)
+        telemetry_answer_text(answer, name, value);
+}
+
+// Behind what ports have counted, where many leave room for it.
+static void add_facts(struct telemetry_answer *answer, const struct port_facts *facts)
+{
+    struct telemetry_answer_state mark = telemetry_answer_mark(answer);
+
+    telemetry_answer_open(answer, "uses");
+    for (unsigned i = 0; i < facts->count; i++) {
+        telemetry_answer_open(answer, facts->at[i].item);
+        add_text(answer, "found", facts->at[i].found);
+        add_text(answer, "used", facts->at[i].used);
+        add_text(answer, "why", facts->at[i].why);
+        telemetry_answer_close(answer);
+    }
+    telemetry_answer_close(answer);
+    if (!telemetry_answer_has_room(answer, 0))
+        telemetry_answer_take_back(answer, &mark);
+}
+
 bool overview_ports(struct question *question)
 {
     const struct ports *ports = question->config->sources.ports;
@@ -167,6 +191,7 @@ bool overview_ports(struct question *question)
         telemetry_answer_close(answer);
     }
     telemetry_answer_close(answer);
+    add_facts(answer, &ports->facts);
     return false;
 }
 

@@ -63,6 +63,32 @@ void summary_log(const struct plane_config *config, const struct interface *inte
                   allocations, NULL);
 }
 
+// What there is nothing to say of is left out: pairs end at the first key that is NULL.
+static void log_fact(const struct port_fact *fact)
+{
+    const struct {
+        const char *key;
+        const char *value;
+    } all[] = {{"found", fact->found}, {"used", fact->used}, {"why", fact->why}};
+    const char *keys[3] = {NULL}, *values[3] = {NULL};
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < 3; i++) {
+        if (!*all[i].value)
+            continue;
+        keys[count] = all[i].key;
+        values[count++] = all[i].value;
+    }
+    log_event(LOG_LEVEL_INFO, "port_uses", "item", fact->item, keys[0], values[0], keys[1],
+              values[1], keys[2], values[2], NULL);
+}
+
+void summary_log_facts(const struct port_facts *facts)
+{
+    for (unsigned i = 0; i < facts->count; i++)
+        log_fact(&facts->at[i]);
+}
+
 #define COUNT_TEXT_LEN 12
 
 static const char *count_format(uint32_t count, char text[COUNT_TEXT_LEN])

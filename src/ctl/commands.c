@@ -60,6 +60,15 @@ static const struct view ports_view = {{
     {},
 }};
 
+// What the relay found of them and uses, and why.
+static const struct view uses_view = {{
+    {"item", "ITEM"},
+    {"found", "FOUND"},
+    {"used", "USED"},
+    {"why", "WHY"},
+    {},
+}};
+
 static const struct view allocations_view = {{
     {"session", "SESSION"},
     {"user", "USER"},
@@ -169,6 +178,20 @@ static bool print_list(const struct form *form, const json_t *body, FILE *output
     return rows;
 }
 
+// Of ports as the rows are of any list, and of an older relay no more than that.
+static bool print_ports(const struct form *form, const json_t *body, FILE *output)
+{
+    bool is_there = print_list(form, body, output);
+    json_t *uses = is_there ? answer_rows(body, "uses", uses_view.columns[0].name) : NULL;
+
+    if (json_array_size(uses) > 0) {
+        fputs("\n", output);
+        view_print_rows(&uses_view, uses, output);
+    }
+    json_decref(uses);
+    return is_there;
+}
+
 static bool print_numbers(const struct form *form, const json_t *body, FILE *output)
 {
     const json_t *numbers = json_object_get(body, form->name);
@@ -181,7 +204,7 @@ static bool print_numbers(const struct form *form, const json_t *body, FILE *out
 
 static const struct form object_form = {.print = print_object};
 static const struct form workers_form = {"workers", &workers_view, print_list};
-static const struct form ports_form = {"ports", &ports_view, print_list};
+static const struct form ports_form = {"ports", &ports_view, print_ports};
 static const struct form talkers_form = {"allocations", &talkers_view, print_list};
 static const struct form drops_form = {.name = "drops", .print = print_numbers};
 

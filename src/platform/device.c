@@ -5,11 +5,16 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
 #include <rte_bus_pci.h>
 #include <rte_dev.h>
 #include <rte_ethdev.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #define RING_LEN 2048
 // Of what a device can spread over its queues, what keeps the packets of a flow together. Devices
@@ -17,7 +22,14 @@
 #define SPREAD_BY                                                                                  \
     (RTE_ETH_RSS_IP | RTE_ETH_RSS_NONFRAG_IPV4_UDP | RTE_ETH_RSS_NONFRAG_IPV6_UDP |                \
      RTE_ETH_RSS_IPV6_UDP_EX)
+#define SPREAD_BY_PORTS                                                                            \
+    (RTE_ETH_RSS_NONFRAG_IPV4_UDP | RTE_ETH_RSS_NONFRAG_IPV6_UDP | RTE_ETH_RSS_IPV6_UDP_EX)
 #define VIRTUAL_PREFIX "net_"
+#define ETHERNET_LEN   18 // with a checksum
+#define VLAN_TAGS_LEN  8  // two
+// Frames of net_af_packet lie in these, behind a header of the kernel's.
+#define AF_PACKET_FRAME_LEN 2048
+#define AF_PACKET_HEAD_LEN  (TPACKET2_HDRLEN - sizeof(struct sockaddr_ll))
 
 bool device_is_pci(const char *device)
 {
@@ -88,17 +100,122 @@ static int check_queues(const char *device, const struct rte_eth_dev_info *info,
     return -EINVAL;
 }
 
-static int start_queues(uint16_t port, uint16_t queue_count, struct rte_mempool *pool)
+// Of the kernel's interface below the device, where there is one; else 0.
+static uint16_t kernel_mtu(const struct rte_eth_dev_info *info)
+{
+    struct ifreq request = {};
+    int fd, result;
+
+    if (info->if_index == 0 || !if_indextoname(info->if_index, request.ifr_name))
+        return 0;
+    fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return 0;
+    result = ioctl(fd, SIOCGIFMTU, &request);
+    close(fd);
+    return result < 0 ? 0 : (uint16_t)RTE_MIN(request.ifr_mtu, DEVICE_MTU_MAX);
+}
+
+// What DPDK lets nobody go beyond when a port is configured.
+static uint16_t configurable_mtu(const struct rte_eth_dev_info *info)
+{
+    uint32_t limit = info->max_mtu;
+
+    if (info->max_mtu == UINT16_MAX && info->max_rx_pktlen > ETHERNET_LEN)
+        limit = RTE_MIN(limit, info->max_rx_pktlen - ETHERNET_LEN);
+    return (uint16_t)RTE_MIN(limit, DEVICE_MTU_MAX);
+}
+
+static bool is_af_packet(const struct rte_eth_dev_info *info)
+{
+    return strcmp(info->driver_name, "net_af_packet") == 0;
+}
+
+static uint32_t af_packet_frame_len(const char *device)
+{
+    static const char argument[] = ",framesz=";
+    const char *found = strstr(device, argument);
+
+    return found ? (uint32_t)strtoul(found + strlen(argument), NULL, 10) : AF_PACKET_FRAME_LEN;
+}
+
+// net_af_packet tells DPDK of 1500 whatever its interface has, and is not asked when that is more.
+static uint16_t usable_mtu(const struct device *device, const struct rte_eth_dev_info *info)
+{
+    uint32_t limit;
+
+    if (!is_af_packet(info))
+        return configurable_mtu(info);
+    limit = af_packet_frame_len(device->name) - AF_PACKET_HEAD_LEN - ETHERNET_LEN;
+    return (uint16_t)RTE_MIN(limit, device->own_mtu);
+}
+
+static int learn(const struct rte_eth_dev_info *info, uint16_t mtu, struct device *device)
+{
+    struct rte_ether_addr mac;
+    int error = rte_eth_macaddr_get(device->port, &mac);
+
+    if (!error)
+        error = rte_eth_dev_get_mtu(device->port, &device->own_mtu);
+    if (error)
+        return error;
+    memcpy(device->mac, mac.addr_bytes, sizeof(device->mac));
+    if (kernel_mtu(info) > 0)
+        device->own_mtu = kernel_mtu(info);
+    device->mtu_limit = usable_mtu(device, info);
+    device->mtu = RTE_MIN(mtu > 0 ? mtu : device->own_mtu, device->mtu_limit);
+    device->frame_len = device->mtu + ETHERNET_LEN + VLAN_TAGS_LEN;
+    if (is_af_packet(info))
+        device->frame_len =
+            RTE_MAX(device->frame_len,
+                    (uint16_t)RTE_MIN(af_packet_frame_len(device->name), 2u * DEVICE_MTU_MAX));
+    device->node = rte_eth_dev_socket_id(device->port);
+    return 0;
+}
+
+static int find_port(const struct device_config *config, struct device *device)
+{
+    struct rte_eth_dev_info info;
+    int error = rte_eth_dev_info_get(device->port, &info);
+
+    if (!error && check_queues(config->name, &info, config->queue_count) < 0)
+        return -EINVAL;
+    if (!error)
+        error = learn(&info, config->mtu, device);
+    if (error)
+        log_message(LOG_LEVEL_ERROR, "device", "%s does not say what it is: %s", config->name,
+                    strerror(-error));
+    return error;
+}
+
+int device_find(const struct device_config *config, struct device *ret_device)
+{
+    struct device device = {.name = config->name, .queue_count = config->queue_count};
+    int error = attach(config->name, &device.port);
+
+    if (error)
+        return error;
+    error = find_port(config, &device);
+    if (error) {
+        detach(config->name);
+        return error;
+    }
+    *ret_device = device;
+    return 0;
+}
+
+static int start_queues(const struct device *device, struct rte_mempool *pool)
 {
     uint16_t rx_len = RING_LEN, tx_len = RING_LEN;
-    int error = rte_eth_dev_adjust_nb_rx_tx_desc(port, &rx_len, &tx_len);
+    int error = rte_eth_dev_adjust_nb_rx_tx_desc(device->port, &rx_len, &tx_len);
+    unsigned node = (unsigned)device->node; // SOCKET_ID_ANY is -1
 
-    for (uint16_t queue = 0; !error && queue < queue_count; queue++) {
-        error = rte_eth_rx_queue_setup(port, queue, rx_len, SOCKET_ID_ANY, NULL, pool);
+    for (uint16_t queue = 0; !error && queue < device->queue_count; queue++) {
+        error = rte_eth_rx_queue_setup(device->port, queue, rx_len, node, NULL, pool);
         if (!error)
-            error = rte_eth_tx_queue_setup(port, queue, tx_len, SOCKET_ID_ANY, NULL);
+            error = rte_eth_tx_queue_setup(device->port, queue, tx_len, node, NULL);
     }
-    return error ? error : rte_eth_dev_start(port);
+    return error ? error : rte_eth_dev_start(device->port);
 }
 
 // The kernel behind the twin listens to groups that the device knows nothing of.
@@ -108,62 +225,131 @@ static void receive_groups(uint16_t port)
         (void)rte_eth_promiscuous_enable(port);
 }
 
-static int start(uint16_t port, const struct rte_eth_dev_info *info, uint16_t queue_count,
-                 uint16_t mtu, struct rte_mempool *pool)
+static void add_queues(const struct device *device, const struct rte_eth_dev_info *info,
+                       struct port_facts *facts)
 {
-    struct rte_eth_conf configuration = {.rxmode.mtu = mtu};
-    int error;
+    struct port_fact *fact = port_facts_add(facts, "queues");
 
-    if (queue_count > 1 && (info->flow_type_rss_offloads & SPREAD_BY)) {
-        configuration.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
-        configuration.rx_adv_conf.rss_conf.rss_hf = info->flow_type_rss_offloads & SPREAD_BY;
-    }
-    error = rte_eth_dev_configure(port, queue_count, queue_count, &configuration);
-    if (!error)
-        error = start_queues(port, queue_count, pool);
-    if (!error)
-        receive_groups(port);
-    return error;
+    snprintf(fact->found, sizeof(fact->found), "%u",
+             RTE_MIN(info->max_rx_queues, info->max_tx_queues));
+    snprintf(fact->used, sizeof(fact->used), "%u", device->queue_count);
+    snprintf(fact->why, sizeof(fact->why), "a pair for each worker");
 }
 
-static int open_port(const char *name, uint16_t queue_count, uint16_t mtu_max,
-                     struct rte_mempool *pool, struct device *device)
+// What the device says once it runs; not every driver does.
+static uint64_t spread_in_use(const struct device *device, uint64_t asked)
 {
-    struct rte_ether_addr mac;
-    struct rte_eth_dev_info info;
-    int error = rte_eth_dev_info_get(device->port, &info);
+    struct rte_eth_rss_conf rss = {};
 
-    if (!error)
-        error = rte_eth_macaddr_get(device->port, &mac);
-    if (!error)
-        error = rte_eth_dev_get_mtu(device->port, &device->mtu);
-    if (!error && check_queues(name, &info, queue_count) < 0)
-        return -EINVAL;
-    device->mtu = RTE_MIN(device->mtu, mtu_max);
-    if (!error)
-        error = start(device->port, &info, queue_count, device->mtu, pool);
-    if (error) {
-        log_message(LOG_LEVEL_ERROR, "device", "cannot start %s: %s", name, strerror(-error));
-        return error;
+    return rte_eth_dev_rss_hash_conf_get(device->port, &rss) == 0 ? rss.rss_hf : asked;
+}
+
+static void add_spread(const struct device *device, uint64_t offered, uint64_t asked,
+                       struct port_facts *facts)
+{
+    struct port_fact *fact = port_facts_add(facts, "rss");
+    uint64_t used = asked ? spread_in_use(device, asked) : 0;
+    const char *why = "by addresses and ports: clients behind one NAT come to different workers";
+
+    port_facts_format_rss(offered, fact->found);
+    port_facts_format_rss(used, fact->used);
+    if (device->queue_count == 1)
+        why = "there is one worker";
+    else if (!used)
+        why = "the device has its own way, or one queue gets all: workers hand on what is others'";
+    else if (!(used & SPREAD_BY_PORTS))
+        why = "the device knows no UDP: clients behind one NAT come to one worker";
+    if (!*fact->found)
+        snprintf(fact->found, sizeof(fact->found), "none");
+    if (!used)
+        snprintf(fact->used, sizeof(fact->used), "no");
+    snprintf(fact->why, sizeof(fact->why), "%s", why);
+}
+
+static void add_checksums(const struct rte_eth_dev_info *info, struct port_facts *facts)
+{
+    struct port_fact *fact = port_facts_add(facts, "rx_checksums");
+    bool ip = info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM;
+    bool udp = info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_UDP_CKSUM;
+
+    snprintf(fact->found, sizeof(fact->found), "%s",
+             ip && udp ? "ipv4 udp"
+             : ip      ? "ipv4"
+             : udp     ? "udp"
+                       : "none");
+    snprintf(fact->used, sizeof(fact->used), "software");
+    snprintf(fact->why, sizeof(fact->why),
+             "media keeps its sender's sum unread; a virtual card that checks may leave sums out");
+    fact = port_facts_add(facts, "tx_checksums");
+    ip = info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM;
+    udp = info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_UDP_CKSUM;
+    snprintf(fact->found, sizeof(fact->found), "%s",
+             ip && udp ? "ipv4 udp"
+             : ip      ? "ipv4"
+             : udp     ? "udp"
+                       : "none");
+    snprintf(fact->used, sizeof(fact->used), "software");
+    snprintf(fact->why, sizeof(fact->why),
+             "sums are changed by what changes, which is less than to ask for one");
+}
+
+static void add_mtu(const struct device *device, struct port_facts *facts)
+{
+    struct port_fact *fact = port_facts_add(facts, "mtu");
+
+    snprintf(fact->found, sizeof(fact->found), "%u, at most %u", device->own_mtu,
+             device->mtu_limit);
+    snprintf(fact->used, sizeof(fact->used), "%u", device->mtu);
+    snprintf(fact->why, sizeof(fact->why), "%s",
+             device->mtu == device->mtu_limit && device->mtu != device->own_mtu
+                 ? "more does not fit"
+             : device->mtu == device->own_mtu ? "the device's"
+                                              : "as configured");
+}
+
+static int start(const struct device *device, const struct rte_eth_dev_info *info,
+                 struct rte_mempool *pool, uint64_t *ret_asked)
+{
+    struct rte_eth_conf configuration = {
+        .rxmode.mtu = RTE_MIN(device->mtu, configurable_mtu(info)),
+    };
+    uint64_t spread_by = info->flow_type_rss_offloads & SPREAD_BY;
+    int error;
+
+    if (device->queue_count > 1 && spread_by) {
+        configuration.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+        configuration.rx_adv_conf.rss_conf.rss_hf = spread_by;
     }
-    memcpy(device->mac, mac.addr_bytes, sizeof(device->mac));
+    error = rte_eth_dev_configure(device->port, device->queue_count, device->queue_count,
+                                  &configuration);
+    if (!error)
+        error = start_queues(device, pool);
+    if (error)
+        return error;
+    receive_groups(device->port);
+    *ret_asked = configuration.rx_adv_conf.rss_conf.rss_hf;
     return 0;
 }
 
-int device_open(const char *name, uint16_t queue_count, uint16_t mtu_max, struct rte_mempool *pool,
-                struct device *ret_device)
+int device_start(const struct device *device, struct rte_mempool *pool, struct port_facts *facts)
 {
-    struct device device = {.name = name};
-    int error = attach(name, &device.port);
+    struct rte_eth_dev_info info;
+    uint64_t asked = 0;
+    int error = rte_eth_dev_info_get(device->port, &info);
 
-    if (error)
-        return error;
-    error = open_port(name, queue_count, mtu_max, pool, &device);
+    if (!error)
+        error = start(device, &info, pool, &asked);
     if (error) {
-        detach(name);
+        log_message(LOG_LEVEL_ERROR, "device", "cannot start %s: %s", device->name,
+                    strerror(-error));
         return error;
     }
-    *ret_device = device;
+    port_facts_add_device(facts, device->port, device->name);
+    add_queues(device, &info, facts);
+    add_spread(device, info.flow_type_rss_offloads, asked, facts);
+    port_facts_add_steering(facts);
+    add_checksums(&info, facts);
+    add_mtu(device, facts);
     return 0;
 }
 

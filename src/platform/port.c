@@ -17,11 +17,14 @@
 #include <string.h>
 
 // The kernel puts packets behind this much, and behind the headroom of the mbuf.
-#define XDP_HEADROOM 256
-#define ETHERNET_LEN 18 // with a checksum
+#define XDP_HEADROOM   256
+#define ETHERNET_LEN   18                 // with a checksum
+#define FRAME_HEAD_LEN (ETHERNET_LEN + 8) // and two VLAN tags
 // The kernel takes chunks of at most a page, and the PMD puts the mbuf and all into one.
 #define FRAME_LEN_MIN 2048
 #define FRAME_LEN_MAX 3328
+// Cards take lengths of buffers in such steps.
+#define DEVICE_FRAME_LEN_STEP 1024
 // Cold packets are faster when prepended bytes are not in a cache line before the data's, and long
 // ones are copied faster, by drivers that do, to a multiple of 16.
 #define PRIVATE_LEN        16
@@ -38,9 +41,9 @@ static uint16_t frame_len(uint16_t mtu)
                                             : len);
 }
 
-static uint16_t data_len(uint16_t mtu)
+static uint16_t device_frame_len(uint16_t len)
 {
-    return (uint16_t)(RTE_PKTMBUF_HEADROOM + XDP_HEADROOM + frame_len(mtu));
+    return (uint16_t)RTE_MAX(RTE_ALIGN_CEIL((uint32_t)len, DEVICE_FRAME_LEN_STEP), FRAME_LEN_MIN);
 }
 
 uint16_t ports_usable_mtu(uint16_t mtu)
@@ -53,47 +56,58 @@ static void port_name(char *name, size_t len, unsigned queue)
     snprintf(name, len, "net_af_xdp%u", queue);
 }
 
-static uint32_t element_len(uint16_t mtu)
+static uint32_t element_len(uint16_t frame)
 {
-    return (uint32_t)sizeof(struct rte_mbuf) + PRIVATE_LEN + data_len(mtu);
+    return (uint32_t)sizeof(struct rte_mbuf) + PRIVATE_LEN + RTE_PKTMBUF_HEADROOM + XDP_HEADROOM +
+           frame;
+}
+
+static uint64_t memory_len(uint16_t frame, uint32_t buffer_count)
+{
+    return (uint64_t)buffer_count * rte_mempool_calc_obj_size(element_len(frame), 0, NULL);
 }
 
 uint64_t ports_memory_len(uint16_t mtu, uint32_t buffer_count)
 {
-    return (uint64_t)buffer_count * rte_mempool_calc_obj_size(element_len(mtu), 0, NULL);
+    return memory_len(frame_len(mtu), buffer_count);
+}
+
+uint64_t ports_device_memory_len(uint16_t mtu, uint32_t buffer_count)
+{
+    return memory_len(device_frame_len(mtu + FRAME_HEAD_LEN), buffer_count);
 }
 
 // The PMD tells the kernel of as much memory as the buffers' lengths add up to. Where pages are
 // small, DPDK lets no buffer lie across two of them, and the gaps would leave the last third
 // outside of what the kernel knows: packets are lost for good that should go there. So each buffer
 // has a page, and no gap behind it; that is the memory they take anyway.
-static uint32_t buffer_len(const struct port_config *config, unsigned *ret_flags)
+static uint32_t page_len(uint32_t len, unsigned flags)
 {
-    uint32_t len = element_len(config->mtu);
     struct rte_mempool_objsz size;
 
-    *ret_flags = 0;
-    if (*config->device || rte_eal_has_hugepages())
-        return len;
-    *ret_flags = RTE_MEMPOOL_F_NO_SPREAD;
-    rte_mempool_calc_obj_size(len, *ret_flags, &size);
+    rte_mempool_calc_obj_size(len, flags, &size);
     return size.total_size < PAGE_LEN ? len + (PAGE_LEN - size.total_size) + size.trailer_size
                                       : len;
 }
 
-// As rte_pktmbuf_pool_create(), which lets nobody say how buffers lie.
-static struct rte_mempool *buffers_create(const struct port_config *config)
-{
+struct buffers {
+    uint32_t count;
+    uint32_t len; // of an element, with its mbuf
     unsigned flags;
-    uint32_t len = buffer_len(config, &flags);
+    int node;
+};
+
+// As rte_pktmbuf_pool_create(), which lets nobody say how buffers lie.
+static struct rte_mempool *pool_make(const struct buffers *buffers)
+{
     // All of it, as the kernel fills it.
     struct rte_pktmbuf_pool_private layout = {
-        .mbuf_data_room_size = (uint16_t)(len - sizeof(struct rte_mbuf) - PRIVATE_LEN),
+        .mbuf_data_room_size = (uint16_t)(buffers->len - sizeof(struct rte_mbuf) - PRIVATE_LEN),
         .mbuf_priv_size = PRIVATE_LEN,
     };
     struct rte_mempool *pool =
-        rte_mempool_create_empty("packets", config->buffer_count, len, BUFFER_CACHE_COUNT,
-                                 sizeof(layout), SOCKET_ID_ANY, flags);
+        rte_mempool_create_empty("packets", buffers->count, buffers->len, BUFFER_CACHE_COUNT,
+                                 sizeof(layout), buffers->node, buffers->flags);
 
     if (!pool)
         return NULL;
@@ -108,29 +122,33 @@ static struct rte_mempool *buffers_create(const struct port_config *config)
     return pool;
 }
 
-static int pool_create(const struct port_config *config, struct rte_mempool **ret_pool)
+// On the device's node, or where there is room.
+static int pool_create(struct buffers *buffers, struct rte_mempool **ret_pool)
 {
-    struct rte_mempool *pool = buffers_create(config);
+    struct rte_mempool *pool = pool_make(buffers);
 
+    if (!pool && buffers->node >= 0) {
+        buffers->node = SOCKET_ID_ANY;
+        pool = pool_make(buffers);
+    }
     if (!pool) {
         log_message(
             LOG_LEVEL_ERROR, "no_memory",
             "no memory for %u packet buffers: %s; raise memory_mb (0: as much as it takes), "
             "or lower packet_buffers",
-            config->buffer_count, rte_strerror(rte_errno));
-        return -ENOMEM;
-    }
-    // The AF_XDP PMD registers the first piece with the kernel and takes it for the whole.
-    if (!*config->device && pool->nb_mem_chunks != 1) {
-        log_message(LOG_LEVEL_ERROR, "no_memory",
-                    "no contiguous memory for %u packet buffers: lower packet_buffers, or set "
-                    "hugepages = \"off\"",
-                    config->buffer_count);
-        rte_mempool_free(pool);
+            buffers->count, rte_strerror(rte_errno));
         return -ENOMEM;
     }
     *ret_pool = pool;
     return 0;
+}
+
+static void add_buffers(const struct rte_mempool *pool, struct port_facts *facts)
+{
+    struct port_fact *fact = port_facts_add(facts, "buffers");
+
+    snprintf(fact->used, sizeof(fact->used), "%u for frames of %u bytes", pool->size,
+             rte_pktmbuf_data_room_size((struct rte_mempool *)pool) - RTE_PKTMBUF_HEADROOM);
 }
 
 static int port_start(uint16_t id, struct rte_mempool *pool)
@@ -173,55 +191,142 @@ static int port_open(const struct port_config *config, unsigned queue, struct rt
     return 0;
 }
 
-// All workers share the port of a device.
+// All workers share the port of a device. Addresses of its memory are the process's own
+// (--iova-mode=va), so its buffers may lie across pages.
 static int open_device(const struct port_config *config, struct ports *ports)
 {
-    uint16_t mtu_max = (uint16_t)(frame_len(config->mtu) - ETHERNET_LEN);
-    int error =
-        device_open(config->device, config->queue_count, mtu_max, ports->pool, &ports->device);
+    const struct device_config device = {config->device, config->queue_count, config->mtu};
+    struct buffers buffers = {.count = config->buffer_count, .flags = RTE_MEMPOOL_F_NO_IOVA_CONTIG};
+    int error = device_find(&device, &ports->device);
 
+    if (error)
+        return error;
+    buffers.len = element_len(device_frame_len(ports->device.frame_len));
+    buffers.node = ports->device.node;
+    error = pool_create(&buffers, &ports->pool);
+    if (!error)
+        error = device_start(&ports->device, ports->pool, &ports->facts);
     if (error)
         return error;
     for (ports->count = 0; ports->count < config->queue_count; ports->count++) {
         ports->ids[ports->count] = ports->device.port;
         ports->queues[ports->count] = ports->count;
     }
+    ports->mtu = ports->device.mtu;
     ports->waiting = rte_mempool_in_use_count(ports->pool);
+    snprintf(port_facts_add(&ports->facts, "mode")->used, PORT_FACT_TEXT_LEN,
+             "owned: the kernel is behind a twin");
+    port_facts_add_memory(&ports->facts, ports->device.node, buffers.node);
     return 0;
+}
+
+// Where the kernel says that a card is; it does not of virtual ones.
+static int node_of_interface(const char *interface)
+{
+    char path[128];
+    int node = SOCKET_ID_ANY;
+    FILE *file;
+
+    snprintf(path, sizeof(path), "/sys/class/net/%s/device/numa_node", interface);
+    file = fopen(path, "re");
+    if (!file)
+        return SOCKET_ID_ANY;
+    if (fscanf(file, "%d", &node) != 1)
+        node = SOCKET_ID_ANY;
+    fclose(file);
+    return node;
+}
+
+static int create_frames(const struct port_config *config, struct buffers *buffers,
+                         struct rte_mempool **ret_pool)
+{
+    struct rte_mempool *pool = NULL;
+    int error;
+
+    *buffers = (struct buffers){.count = config->buffer_count,
+                                .len = element_len(frame_len(config->mtu)),
+                                .node = node_of_interface(config->interface)};
+    if (!rte_eal_has_hugepages()) {
+        buffers->flags = RTE_MEMPOOL_F_NO_SPREAD;
+        buffers->len = page_len(buffers->len, buffers->flags);
+    }
+    error = pool_create(buffers, &pool);
+    if (error)
+        return error;
+    // The AF_XDP PMD registers the first piece with the kernel and takes it for the whole.
+    if (pool->nb_mem_chunks != 1) {
+        log_message(LOG_LEVEL_ERROR, "no_memory",
+                    "no contiguous memory for %u packet buffers: lower packet_buffers, or set "
+                    "hugepages = \"off\"",
+                    config->buffer_count);
+        rte_mempool_free(pool);
+        return -ENOMEM;
+    }
+    *ret_pool = pool;
+    return 0;
+}
+
+static void add_interface(const struct port_config *config, const struct buffers *buffers,
+                          struct ports *ports)
+{
+    struct port_facts *facts = &ports->facts;
+    struct port_fact *fact;
+
+    port_facts_add_device(facts, ports->ids[0], config->interface);
+    fact = port_facts_add(facts, "queues");
+    snprintf(fact->used, sizeof(fact->used), "%u", config->queue_count);
+    snprintf(fact->why, sizeof(fact->why), "one for each worker");
+    fact = port_facts_add(facts, "rss");
+    snprintf(fact->used, sizeof(fact->used), "the kernel's");
+    snprintf(fact->why, sizeof(fact->why), "the interface is set up by ethtool -N and -X");
+    port_facts_add_steering(facts);
+    fact = port_facts_add(facts, "mtu");
+    snprintf(fact->found, sizeof(fact->found), "%u", config->mtu);
+    snprintf(fact->used, sizeof(fact->used), "%u", ports->mtu);
+    snprintf(fact->why, sizeof(fact->why), "%s",
+             ports->mtu < config->mtu ? "AF_XDP has a page for a packet" : "the interface's");
+    snprintf(port_facts_add(facts, "mode")->used, PORT_FACT_TEXT_LEN,
+             "shared: the kernel keeps the interface");
+    port_facts_add_memory(facts, node_of_interface(config->interface), buffers->node);
 }
 
 static int open_queues(const struct port_config *config, struct ports *ports)
 {
-    int error = 0;
+    struct buffers buffers;
+    int error = create_frames(config, &buffers, &ports->pool);
 
-    if (ports_usable_mtu(config->mtu) < config->mtu)
+    if (error)
+        return error;
+    ports->mtu = ports_usable_mtu(config->mtu);
+    if (ports->mtu < config->mtu)
         log_message(LOG_LEVEL_WARNING, "large_mtu",
                     "%s has an MTU of %u: packets of more than %u bytes are not relayed",
-                    config->interface, config->mtu, ports_usable_mtu(config->mtu));
+                    config->interface, config->mtu, ports->mtu);
     while (!error && ports->count < config->queue_count) {
         error = port_open(config, ports->count, ports->pool, &ports->ids[ports->count]);
         if (!error)
             ports->count++;
     }
-    if (error)
+    if (error) {
         log_message(LOG_LEVEL_ERROR, "port", "cannot open queue %u of %s for AF_XDP: %s",
                     ports->count, config->interface, strerror(-error));
+        return error;
+    }
     ports->waiting = (uint32_t)ports->count * RING_LEN;
-    return error;
+    add_interface(config, &buffers, ports);
+    return 0;
 }
 
 int ports_open(const struct port_config *config, struct ports *ret_ports)
 {
     struct ports ports = {};
-    int error = pool_create(config, &ports.pool);
+    int error = *config->device ? open_device(config, &ports) : open_queues(config, &ports);
 
-    if (error)
-        return error;
-    error = *config->device ? open_device(config, &ports) : open_queues(config, &ports);
     if (error) {
         ports_close(&ports);
         return error;
     }
+    add_buffers(ports.pool, &ports.facts);
     *ret_ports = ports;
     return 0;
 }

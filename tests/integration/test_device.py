@@ -3,9 +3,11 @@
 ever, is what the other files say with TURNPIKE_MODE=owned; here is what only this mode has."""
 
 import json
+import re
 
 import pytest
 
+import telemetry
 from lab import PEER6, RELAY4, RELAY6, WORKERS, Lab
 from relay import BINARY, DEFAULTS, Relay, owned, render_config
 
@@ -37,6 +39,26 @@ def test_the_twin_is_the_device_to_the_kernel(lab, relay):
     twin, device = link(lab, "twin0"), link(lab, "relay0")
     assert (twin["address"], twin["mtu"]) == (device["address"], device["mtu"])
     assert "UP" in twin["flags"] and "LOWER_UP" in twin["flags"]
+
+
+def uses(relay):
+    """What it says at the start of its device: a row an item."""
+    rows = re.findall(r"info port_uses item=(\w+)(.*)", relay.log())
+    return {item: dict(re.findall(r'(\w+)=("[^"]*"|\S+)', pairs)) for item, pairs in rows}
+
+
+def test_says_what_it_found_what_it_uses_and_why(lab, relay):
+    said = uses(relay)
+    assert said["device"]["found"].startswith('"net_af_packet0,')
+    assert said["driver"]["found"] == "net_af_packet"
+    assert said["mac"]["found"] == link(lab, "relay0")["address"]
+    assert said["queues"]["used"] == str(WORKERS)
+    assert said["hugepages"]["used"] == "no"
+    assert said["mtu"]["used"] == "1500"
+    assert all(item in said for item in ["link", "rss", "steering", "rx_checksums", "tx_checksums", "numa", "buffers"])
+    asked = telemetry.ask(relay, "/turnpike/ports")["uses"]
+    assert list(asked) == list(said)
+    assert asked["rss"]["why"] in relay.log()
 
 
 def test_a_twin_that_was_not_there_comes_and_goes_with_the_relay(tmp_path):

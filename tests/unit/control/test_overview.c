@@ -201,11 +201,33 @@ static void each_worker_has_its_own_counts(void **state)
 static void a_port_that_says_nothing_is_there_all_the_same(void **state)
 {
     (void)state;
+    ports.facts =
+        (struct port_facts){.count = 1, .at = {{.item = "mtu", .found = "9000", .why = "so"}}};
     assert_false(overview_ports(&question));
     assert_string_equal(answer_text(&question.answer),
                         "ports={0={name=net_x;driver=net_driver;link=down;speed_mbps=1000;"
                         "rx_packets=1;rx_bytes=2;tx_packets=3;tx_bytes=4;missed=5;rx_errors=6;"
-                        "tx_errors=7;no_buffer=8;}1={}}");
+                        "tx_errors=7;no_buffer=8;}1={}}"
+                        "uses={mtu={found=9000;why=so;}}");
+    ports.facts.count = 0;
+}
+
+static void what_ports_have_counted_comes_before_what_was_found(void **state)
+{
+    (void)state;
+    ports.facts = (struct port_facts){.count = 1, .at = {{.item = "mtu", .found = "9000"}}};
+    // Entries of sets have bounds, too.
+    telemetry_answer_open(&question.answer, "filler");
+    while (telemetry_answer_has_room(&question.answer, 220))
+        telemetry_answer_text(
+            &question.answer, "text",
+            "a hundred bytes and a few, which are a line of nothing in itself, but "
+            "of which there are many");
+    telemetry_answer_close(&question.answer);
+    overview_ports(&question);
+    assert_non_null(strstr(answer_text(&question.answer), "1={}}"));
+    assert_null(strstr(answer_text(&question.answer), "mtu"));
+    ports.facts.count = 0;
 }
 
 static void only_what_was_dropped_is_said(void **state)
@@ -247,6 +269,7 @@ int main(void)
         cmocka_unit_test_setup(without_certificates_none_expires, set_up),
         cmocka_unit_test_setup(each_worker_has_its_own_counts, set_up),
         cmocka_unit_test_setup(a_port_that_says_nothing_is_there_all_the_same, set_up),
+        cmocka_unit_test_setup(what_ports_have_counted_comes_before_what_was_found, set_up),
         cmocka_unit_test_setup(only_what_was_dropped_is_said, set_up),
         cmocka_unit_test_setup(quotas_are_limits_and_what_there_is_of_them, set_up),
         cmocka_unit_test_setup(what_all_workers_and_reasons_make_is_not_cut, set_up),

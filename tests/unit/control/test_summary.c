@@ -49,11 +49,29 @@ static void names_the_device_that_it_owns(void **state)
                                "workers=4 hugepages=yes allocations=99\n");
 }
 
+static void says_of_each_item_what_there_is_to_say(void **state)
+{
+    const struct port_facts facts = {
+        .count = 3,
+        .at = {{.item = "rss", .found = "ipv4", .used = "no", .why = "one worker"},
+               {.item = "mac", .found = "02:00:00:00:00:01"},
+               {.item = "mtu", .used = "1500", .why = "as configured"}},
+    };
+
+    (void)state;
+    *lines = '\0';
+    summary_log_facts(&facts);
+    assert_string_equal(lines, "port_uses item=rss found=ipv4 used=no why=one worker\n"
+                               "port_uses item=mac found=02:00:00:00:00:01\n"
+                               "port_uses item=mtu used=1500 why=as configured\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(says_where_it_listens_and_relays_and_how),
         cmocka_unit_test(names_the_device_that_it_owns),
+        cmocka_unit_test(says_of_each_item_what_there_is_to_say),
     };
 
     return cmocka_run_group_tests_name("control/summary", tests, NULL, NULL);

@@ -87,6 +87,24 @@ static void shows_lists_as_tables(void **state)
     assert_string_equal(output, "REASON    COUNT\nnot_ours   1500\n");
 }
 
+static void shows_ports_and_what_is_used_of_them(void **state)
+{
+    static const char packet[] =
+        "{\"/turnpike/ports\": {\"ports\": {\"0\": {\"name\": \"net_x\", \"link\": \"up\"}},"
+        " \"uses\": {\"rss\": {\"found\": \"ipv4\", \"used\": \"no\", \"why\": \"one worker\"},"
+        " \"mac\": {\"found\": \"02:00\"}}}}";
+    static const char old[] = "{\"/turnpike/ports\": {\"ports\": {\"0\": {\"name\": \"net_x\"}}}}";
+    struct fake_relay relay;
+
+    (void)state;
+    assert_int_equal(run_with(packet, (struct command_line){.verb = VERB_PORTS}, &relay), CTL_DONE);
+    assert_string_equal(output, "PORT  NAME   LINK\n   0  net_x  up\n\n"
+                                "ITEM  FOUND  USED  WHY\nrss   ipv4   no    one worker\n"
+                                "mac   02:00  -     -\n");
+    assert_int_equal(run_with(old, (struct command_line){.verb = VERB_PORTS}, &relay), CTL_DONE);
+    assert_string_equal(output, "PORT  NAME\n   0  net_x\n");
+}
+
 static void refuses_an_answer_without_the_list(void **state)
 {
     static const struct {
@@ -275,6 +293,7 @@ int main(void)
         cmocka_unit_test_teardown(shows_the_status, forget),
         cmocka_unit_test_teardown(repeats_an_answer_as_json, forget),
         cmocka_unit_test_teardown(shows_lists_as_tables, forget),
+        cmocka_unit_test_teardown(shows_ports_and_what_is_used_of_them, forget),
         cmocka_unit_test_teardown(refuses_an_answer_without_the_list, forget),
         cmocka_unit_test_teardown(asks_with_all_filters, forget),
         cmocka_unit_test_teardown(says_that_there_is_more_and_shows_all_when_told, forget),

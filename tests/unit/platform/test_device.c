@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 static struct rte_mempool *pool;
+static struct port_facts facts;
 static char said[512];
 
 // The log is a fake that keeps the last line.
@@ -56,13 +57,33 @@ static void tells_cards_from_virtual_devices_and_from_neither(void **state)
     assert_false(device_is_valid(""));
 }
 
+static int open_device(const char *name, uint16_t queue_count, uint16_t mtu,
+                       struct device *ret_device)
+{
+    const struct device_config config = {name, queue_count, mtu};
+    int error = device_find(&config, ret_device);
+
+    facts.count = 0;
+    return error ? error : device_start(ret_device, pool, &facts);
+}
+
+static const struct port_fact *fact(const char *item)
+{
+    for (unsigned i = 0; i < facts.count; i++) {
+        if (strcmp(facts.at[i].item, item) == 0)
+            return &facts.at[i];
+    }
+    fail_msg("nothing is said of %s", item);
+    return NULL;
+}
+
 static void starts_a_virtual_device_and_takes_it_away_again(void **state)
 {
     struct device device;
     uint16_t port;
 
     (void)state;
-    assert_int_equal(device_open("net_null0,copy=0", 2, 2030, pool, &device), 0);
+    assert_int_equal(open_device("net_null0,copy=0", 2, 0, &device), 0);
     assert_int_equal(rte_eth_dev_get_port_by_name("net_null0", &port), 0);
     assert_int_equal(device.port, port);
     assert_int_equal(device.mtu, 1500);
@@ -71,16 +92,68 @@ static void starts_a_virtual_device_and_takes_it_away_again(void **state)
     assert_int_equal(rte_eth_dev_get_port_by_name("net_null0", &port), -ENODEV);
 }
 
-static void an_mtu_that_buffers_cannot_hold_is_lowered(void **state)
+static void a_device_has_the_mtu_that_it_is_told_of(void **state)
 {
-    struct device device;
-    uint16_t mtu;
+    static const uint16_t mtus[] = {1280, 1500, 1501, 9000, 9001};
 
     (void)state;
-    assert_int_equal(device_open("net_null0", 1, 1280, pool, &device), 0);
-    assert_int_equal(device.mtu, 1280);
-    assert_int_equal(rte_eth_dev_get_mtu(device.port, &mtu), 0);
-    assert_int_equal(mtu, 1280);
+    for (unsigned i = 0; i < RTE_DIM(mtus); i++) {
+        struct device device;
+        uint16_t mtu;
+
+        assert_int_equal(open_device("net_null0", 1, mtus[i], &device), 0);
+        assert_int_equal(device.mtu, mtus[i]);
+        assert_in_range(device.frame_len, mtus[i] + 18, mtus[i] + 64);
+        assert_int_equal(rte_eth_dev_get_mtu(device.port, &mtu), 0);
+        assert_int_equal(mtu, mtus[i]);
+        device_close(&device);
+    }
+}
+
+static void an_mtu_above_what_a_driver_takes_is_lowered_and_that_is_said(void **state)
+{
+    struct device device;
+
+    (void)state;
+    assert_int_equal(open_device("net_memif0,role=server,socket-abstract=yes,socket=device-test", 1,
+                                 9000, &device),
+                     0);
+    assert_int_equal(device.mtu, 1500);
+    assert_string_equal(fact("mtu")->found, "1500, at most 1500");
+    assert_string_equal(fact("mtu")->used, "1500");
+    device_close(&device);
+}
+
+static void says_what_it_found_and_what_it_uses_of_it(void **state)
+{
+    struct device device;
+
+    (void)state;
+    assert_int_equal(open_device("net_null0,copy=0", 2, 1400, &device), 0);
+    assert_string_equal(fact("device")->found, "net_null0,copy=0");
+    assert_string_equal(fact("driver")->found, "net_null");
+    assert_int_equal(strlen(fact("mac")->found), strlen("00:00:00:00:00:00"));
+    assert_string_equal(fact("link")->found, "up, 10000 Mbit/s");
+    assert_string_equal(fact("queues")->found, "1024");
+    assert_string_equal(fact("queues")->used, "2");
+    assert_string_equal(fact("rss")->used, fact("rss")->found);
+    assert_non_null(strstr(fact("rss")->found, "ipv4_udp"));
+    assert_string_equal(fact("rx_checksums")->found, "none");
+    assert_string_equal(fact("tx_checksums")->used, "software");
+    assert_string_equal(fact("steering")->used, "hand-off");
+    assert_string_equal(fact("mtu")->used, "1400");
+    assert_string_equal(fact("mtu")->why, "as configured");
+    device_close(&device);
+}
+
+static void one_worker_needs_nothing_spread(void **state)
+{
+    struct device device;
+
+    (void)state;
+    assert_int_equal(open_device("net_null0", 1, 0, &device), 0);
+    assert_string_equal(fact("rss")->used, "no");
+    assert_string_equal(fact("rss")->why, "there is one worker");
     device_close(&device);
 }
 
@@ -90,7 +163,7 @@ static void a_device_with_too_few_queues_is_refused_and_gone(void **state)
     uint16_t port;
 
     (void)state;
-    assert_int_equal(device_open("net_null0", UINT16_MAX, 2030, pool, &device), -EINVAL);
+    assert_int_equal(open_device("net_null0", UINT16_MAX, 0, &device), -EINVAL);
     assert_int_equal(device.port, 4711);
     assert_non_null(strstr(said, "net_null0 has 1024 pairs of queues, and each of 65535 workers"));
     assert_int_equal(rte_eth_dev_get_port_by_name("net_null0", &port), -ENODEV);
@@ -101,9 +174,9 @@ static void a_device_that_is_not_there_is_named(void **state)
     struct device device;
 
     (void)state;
-    assert_true(device_open("net_nothing0", 1, 2030, pool, &device) < 0);
+    assert_true(open_device("net_nothing0", 1, 0, &device) < 0);
     assert_non_null(strstr(said, "no device net_nothing0"));
-    assert_true(device_open("0000:ff:1f.7", 1, 2030, pool, &device) < 0);
+    assert_true(open_device("0000:ff:1f.7", 1, 0, &device) < 0);
     assert_non_null(strstr(said, "no device 0000:ff:1f.7"));
     assert_non_null(strstr(said, "vfio-pci"));
 }
@@ -113,7 +186,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tells_cards_from_virtual_devices_and_from_neither),
         cmocka_unit_test(starts_a_virtual_device_and_takes_it_away_again),
-        cmocka_unit_test(an_mtu_that_buffers_cannot_hold_is_lowered),
+        cmocka_unit_test(a_device_has_the_mtu_that_it_is_told_of),
+        cmocka_unit_test(an_mtu_above_what_a_driver_takes_is_lowered_and_that_is_said),
+        cmocka_unit_test(says_what_it_found_and_what_it_uses_of_it),
+        cmocka_unit_test(one_worker_needs_nothing_spread),
         cmocka_unit_test(a_device_with_too_few_queues_is_refused_and_gone),
         cmocka_unit_test(a_device_that_is_not_there_is_named),
     };
