@@ -91,7 +91,7 @@ static int find_interface(const struct settings *settings, struct interface *ret
     int error;
 
     if (settings_own_device(settings)) {
-        *ret_interface = (struct interface){.mtu = DEVICE_MTU_DEFAULT};
+        *ret_interface = (struct interface){};
         return 0;
     }
     error = interface_query(settings->interface, ret_interface);
@@ -156,10 +156,12 @@ static int prepare(struct relay *relay)
 
 static uint64_t buffers_len_of(const struct relay *relay)
 {
-    uint32_t count = sizing_buffer_count(&relay->settings);
+    const struct settings *settings = &relay->settings;
+    uint32_t count = sizing_buffer_count(settings);
+    const struct device_config device = {.name = settings->device, .mtu = (uint16_t)settings->mtu};
 
-    return settings_own_device(&relay->settings)
-               ? ports_device_memory_len(relay->interface.mtu, count)
+    return settings_own_device(settings)
+               ? ports_device_memory_len(device_expect_frame_len(&device), count)
                : ports_memory_len(relay->interface.mtu, count);
 }
 
@@ -230,7 +232,7 @@ static int open_ports(struct relay *relay)
         .interface = settings->interface,
         .device = settings->device,
         .queue_count = (uint16_t)settings->workers,
-        .mtu = owns_device ? 0 : relay->interface.mtu,
+        .mtu = owns_device ? (uint16_t)settings->mtu : relay->interface.mtu,
         .buffer_count = sizing_buffer_count(settings),
     };
     int error = owns_device ? 0 : filter_interface(relay);

@@ -67,6 +67,7 @@ struct settings_session_log {
 struct settings {
     char *interface;
     char *device;      // empty: none
+    uint32_t mtu;      // of the device; 0: its own
     uint32_t xdp_mode; // enum xdp_filter_mode
     uint32_t workers;
     struct setting_cpus cpus;

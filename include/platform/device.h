@@ -25,6 +25,10 @@ struct device_config {
     uint16_t mtu; // 0: the device's own
 };
 
+// How long frames may be that its driver puts into a buffer, as far as is known before the EAL is
+// up: of a card, that nobody has told otherwise.
+uint16_t device_expect_frame_len(const struct device_config *config);
+
 struct device {
     const char *name; // borrowed: as configured
     uint16_t port;    // ethdev

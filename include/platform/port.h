@@ -34,9 +34,9 @@ struct ports {
 // The largest IP packet that fits into a buffer, for an interface of this MTU.
 uint16_t ports_usable_mtu(uint16_t mtu);
 
-// Bytes of memory that the buffers take: for an interface, and for a device of that MTU.
+// Bytes of memory that the buffers take: for an interface, and for a device with frames that long.
 uint64_t ports_memory_len(uint16_t mtu, uint32_t buffer_count);
-uint64_t ports_device_memory_len(uint16_t mtu, uint32_t buffer_count);
+uint64_t ports_device_memory_len(uint16_t frame_len, uint32_t buffer_count);
 
 // The EAL is up and, for an interface, the XDP filter attached. Logs what went wrong. 0 or -errno,
 // with nothing left open.

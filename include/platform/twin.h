@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The kernel's twin of a device that the relay owns whole: a TAP with the device's MAC address and MTU. Addresses,
-// routes and neighbours are on it, so ARP, ping, SSH and the host's own sockets go on as ever.
+// The kernel's twin of a device that the relay owns whole: a TAP with the device's MAC address and
+// MTU. Addresses, routes and neighbours are on it, so ARP, ping, SSH and the host's own sockets go
+// on as ever.
 #pragma once
 
 #include "exchange/plane.h"
@@ -18,8 +19,8 @@ struct twin_config {
     uint16_t mtu; // bytes
 };
 
-// The interface is up, and a thread of its own carries frames between it and the plane's rings. Logs what went wrong. 0
-// or -errno.
+// The interface is up, and a thread of its own carries frames between it and the plane's rings.
+// Logs what went wrong. 0 or -errno.
 int twin_create(const struct twin_config *config, struct twin **ret_twin);
 // The thread has ended. The interface goes too, unless it was there before.
 void twin_destroy(struct twin *twin);

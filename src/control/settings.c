@@ -6,6 +6,7 @@
 #include "control/settings_check.h"
 #include "control/source.h"
 #include "exchange/plane.h"
+#include "platform/device.h"
 #include "proto/stateless.h"
 #include "proto/stun.h"
 #include "turn/credentials.h"
@@ -267,6 +268,14 @@ const struct setting settings_table[] = {
      .max = 255,
      .help = "DPDK device to own whole instead: a PCI address, or a virtual device and its "
              "arguments; `interface` then names the TAP that the relay makes of it"},
+    {.name = "mtu",
+     .type = SETTING_NUMBER,
+     AT(mtu),
+     .default_value = "0",
+     .min = 0,
+     .max = DEVICE_MTU_MAX,
+     .unit = "bytes",
+     .help = "MTU of the device, if it takes that much; 0: the one that it has"},
     {.name = "xdp_mode",
      .type = SETTING_CHOICE,
      AT(xdp_mode),

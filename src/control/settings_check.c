@@ -17,6 +17,7 @@
 #include <string.h>
 
 #define SECRETS_MAX 16
+#define MTU_MIN     1280 // RFC 8200 section 5
 
 // What is being checked, and where complaints go.
 struct check {
@@ -281,10 +282,26 @@ static void check_workers(const struct check *check)
                       settings->packet_buffers, settings->workers);
 }
 
+static void check_mtu(const struct check *check)
+{
+    uint32_t mtu = check->settings->mtu;
+
+    if (mtu == 0 || setting_report_has(check->report, "mtu"))
+        return;
+    if (!settings_own_device(check->settings))
+        setting_error(check->report, find(check, "mtu"), "mtu",
+                      "is of a device, and there is none: an interface is set up by 'ip link'; "
+                      "allowed: 0");
+    else if (mtu < MTU_MIN)
+        setting_error(check->report, find(check, "mtu"), "mtu",
+                      "%u is too little for IPv6; allowed: %u or more, or 0", mtu, MTU_MIN);
+}
+
 static void check_device(const struct check *check)
 {
     const struct settings *settings = check->settings;
 
+    check_mtu(check);
     if (!settings_own_device(settings))
         return;
     if (!device_is_valid(settings->device))

@@ -24,9 +24,11 @@
      RTE_ETH_RSS_IPV6_UDP_EX)
 #define SPREAD_BY_PORTS                                                                            \
     (RTE_ETH_RSS_NONFRAG_IPV4_UDP | RTE_ETH_RSS_NONFRAG_IPV6_UDP | RTE_ETH_RSS_IPV6_UDP_EX)
-#define VIRTUAL_PREFIX "net_"
-#define ETHERNET_LEN   18 // with a checksum
-#define VLAN_TAGS_LEN  8  // two
+#define RX_CHECKSUMS     (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM)
+#define VIRTUAL_PREFIX   "net_"
+#define AF_PACKET_PREFIX "net_af_packet"
+#define ETHERNET_LEN     18 // with a checksum
+#define VLAN_TAGS_LEN    8  // two
 // Frames of net_af_packet lie in these, behind a header of the kernel's.
 #define AF_PACKET_FRAME_LEN 2048
 #define AF_PACKET_HEAD_LEN  (TPACKET2_HDRLEN - sizeof(struct sockaddr_ll))
@@ -100,20 +102,66 @@ static int check_queues(const char *device, const struct rte_eth_dev_info *info,
     return -EINVAL;
 }
 
-// Of the kernel's interface below the device, where there is one; else 0.
-static uint16_t kernel_mtu(const struct rte_eth_dev_info *info)
+static bool is_af_packet(const char *device)
 {
+    return strncmp(device, AF_PACKET_PREFIX, strlen(AF_PACKET_PREFIX)) == 0;
+}
+
+// What stands behind it in the arguments, up to the next one; NULL: nothing.
+static const char *find_argument(const char *device, const char *argument)
+{
+    const char *found = strstr(device, argument);
+
+    return found ? found + strlen(argument) : NULL;
+}
+
+// Of the kernel's interface below; 0: there is none.
+static uint16_t af_packet_interface_mtu(const char *device)
+{
+    const char *name = find_argument(device, ",iface=");
     struct ifreq request = {};
     int fd, result;
 
-    if (info->if_index == 0 || !if_indextoname(info->if_index, request.ifr_name))
+    if (!name || strcspn(name, ",") >= sizeof(request.ifr_name))
         return 0;
+    memcpy(request.ifr_name, name, strcspn(name, ","));
     fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return 0;
     result = ioctl(fd, SIOCGIFMTU, &request);
     close(fd);
     return result < 0 ? 0 : (uint16_t)RTE_MIN(request.ifr_mtu, DEVICE_MTU_MAX);
+}
+
+static uint16_t af_packet_frame_len(const char *device)
+{
+    const char *len = find_argument(device, ",framesz=");
+    unsigned long number = len ? strtoul(len, NULL, 10) : AF_PACKET_FRAME_LEN;
+
+    return (uint16_t)RTE_MIN(number, 2ul * DEVICE_MTU_MAX);
+}
+
+static uint16_t af_packet_mtu(const char *device)
+{
+    uint16_t mtu = af_packet_interface_mtu(device);
+    uint16_t frame_len = RTE_MAX(af_packet_frame_len(device), AF_PACKET_FRAME_LEN);
+    uint16_t limit = (uint16_t)(frame_len - AF_PACKET_HEAD_LEN - ETHERNET_LEN);
+
+    return mtu > 0 ? RTE_MIN(mtu, limit) : DEVICE_MTU_DEFAULT;
+}
+
+static uint16_t frame_len(const char *device, uint16_t mtu)
+{
+    uint16_t len = mtu + ETHERNET_LEN + VLAN_TAGS_LEN;
+
+    return is_af_packet(device) ? RTE_MAX(len, af_packet_frame_len(device)) : len;
+}
+
+uint16_t device_expect_frame_len(const struct device_config *config)
+{
+    uint16_t own = is_af_packet(config->name) ? af_packet_mtu(config->name) : DEVICE_MTU_DEFAULT;
+
+    return frame_len(config->name, config->mtu > 0 ? config->mtu : own);
 }
 
 // What DPDK lets nobody go beyond when a port is configured.
@@ -126,28 +174,16 @@ static uint16_t configurable_mtu(const struct rte_eth_dev_info *info)
     return (uint16_t)RTE_MIN(limit, DEVICE_MTU_MAX);
 }
 
-static bool is_af_packet(const struct rte_eth_dev_info *info)
-{
-    return strcmp(info->driver_name, "net_af_packet") == 0;
-}
-
-static uint32_t af_packet_frame_len(const char *device)
-{
-    static const char argument[] = ",framesz=";
-    const char *found = strstr(device, argument);
-
-    return found ? (uint32_t)strtoul(found + strlen(argument), NULL, 10) : AF_PACKET_FRAME_LEN;
-}
-
 // net_af_packet tells DPDK of 1500 whatever its interface has, and is not asked when that is more.
-static uint16_t usable_mtu(const struct device *device, const struct rte_eth_dev_info *info)
+static int learn_mtu(const struct rte_eth_dev_info *info, struct device *device)
 {
-    uint32_t limit;
-
-    if (!is_af_packet(info))
-        return configurable_mtu(info);
-    limit = af_packet_frame_len(device->name) - AF_PACKET_HEAD_LEN - ETHERNET_LEN;
-    return (uint16_t)RTE_MIN(limit, device->own_mtu);
+    if (!is_af_packet(device->name)) {
+        device->mtu_limit = configurable_mtu(info);
+        return rte_eth_dev_get_mtu(device->port, &device->own_mtu);
+    }
+    device->own_mtu = af_packet_mtu(device->name);
+    device->mtu_limit = device->own_mtu;
+    return 0;
 }
 
 static int learn(const struct rte_eth_dev_info *info, uint16_t mtu, struct device *device)
@@ -156,19 +192,12 @@ static int learn(const struct rte_eth_dev_info *info, uint16_t mtu, struct devic
     int error = rte_eth_macaddr_get(device->port, &mac);
 
     if (!error)
-        error = rte_eth_dev_get_mtu(device->port, &device->own_mtu);
+        error = learn_mtu(info, device);
     if (error)
         return error;
     memcpy(device->mac, mac.addr_bytes, sizeof(device->mac));
-    if (kernel_mtu(info) > 0)
-        device->own_mtu = kernel_mtu(info);
-    device->mtu_limit = usable_mtu(device, info);
     device->mtu = RTE_MIN(mtu > 0 ? mtu : device->own_mtu, device->mtu_limit);
-    device->frame_len = device->mtu + ETHERNET_LEN + VLAN_TAGS_LEN;
-    if (is_af_packet(info))
-        device->frame_len =
-            RTE_MAX(device->frame_len,
-                    (uint16_t)RTE_MIN(af_packet_frame_len(device->name), 2u * DEVICE_MTU_MAX));
+    device->frame_len = frame_len(device->name, device->mtu);
     device->node = rte_eth_dev_socket_id(device->port);
     return 0;
 }
@@ -266,28 +295,52 @@ static void add_spread(const struct device *device, uint64_t offered, uint64_t a
     snprintf(fact->why, sizeof(fact->why), "%s", why);
 }
 
-static void add_checksums(const struct rte_eth_dev_info *info, struct port_facts *facts)
+static void format_checksums(bool ip, bool udp, char text[PORT_FACT_TEXT_LEN])
+{
+    snprintf(text, PORT_FACT_TEXT_LEN, "%s%s%s", ip ? "ipv4" : "", ip && udp ? " " : "",
+             udp ? "udp" : "");
+    if (!ip && !udp)
+        snprintf(text, PORT_FACT_TEXT_LEN, "none");
+}
+
+// Cards of hypervisors, asked to check sums, deliver packets of their host that have none yet:
+// these could be consumed, but not relayed. Virtual devices compute them as we do, but for all
+// packets.
+static bool checks_sums_itself(const struct device *device, const struct rte_eth_dev_info *info)
+{
+    static const char *const virtual_cards[] = {"net_virtio", "net_vmxnet3", "net_netvsc"};
+
+    for (unsigned i = 0; i < RTE_DIM(virtual_cards); i++) {
+        if (strcmp(info->driver_name, virtual_cards[i]) == 0)
+            return false;
+    }
+    return device_is_pci(device->name);
+}
+
+static uint64_t choose_rx_offloads(const struct device *device, const struct rte_eth_dev_info *info)
+{
+    return checks_sums_itself(device, info) ? info->rx_offload_capa & RX_CHECKSUMS : 0;
+}
+
+static void add_checksums(const struct device *device, const struct rte_eth_dev_info *info,
+                          struct port_facts *facts)
 {
     struct port_fact *fact = port_facts_add(facts, "rx_checksums");
-    bool ip = info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM;
-    bool udp = info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_UDP_CKSUM;
+    uint64_t found = info->rx_offload_capa, used = choose_rx_offloads(device, info);
 
-    snprintf(fact->found, sizeof(fact->found), "%s",
-             ip && udp ? "ipv4 udp"
-             : ip      ? "ipv4"
-             : udp     ? "udp"
-                       : "none");
-    snprintf(fact->used, sizeof(fact->used), "software");
-    snprintf(fact->why, sizeof(fact->why),
-             "media keeps its sender's sum unread; a virtual card that checks may leave sums out");
+    format_checksums(found & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM, found & RTE_ETH_RX_OFFLOAD_UDP_CKSUM,
+                     fact->found);
+    format_checksums(used & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM, used & RTE_ETH_RX_OFFLOAD_UDP_CKSUM,
+                     fact->used);
+    snprintf(fact->why, sizeof(fact->why), "%s",
+             used ? "the device's verdict on IP headers and requests; media keeps its sender's sum"
+                  : "a virtual device that is asked for a verdict may leave out the sum");
+    if (!used)
+        snprintf(fact->used, sizeof(fact->used), "software");
     fact = port_facts_add(facts, "tx_checksums");
-    ip = info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM;
-    udp = info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_UDP_CKSUM;
-    snprintf(fact->found, sizeof(fact->found), "%s",
-             ip && udp ? "ipv4 udp"
-             : ip      ? "ipv4"
-             : udp     ? "udp"
-                       : "none");
+    found = info->tx_offload_capa;
+    format_checksums(found & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM, found & RTE_ETH_TX_OFFLOAD_UDP_CKSUM,
+                     fact->found);
     snprintf(fact->used, sizeof(fact->used), "software");
     snprintf(fact->why, sizeof(fact->why),
              "sums are changed by what changes, which is less than to ask for one");
@@ -312,6 +365,7 @@ static int start(const struct device *device, const struct rte_eth_dev_info *inf
 {
     struct rte_eth_conf configuration = {
         .rxmode.mtu = RTE_MIN(device->mtu, configurable_mtu(info)),
+        .rxmode.offloads = choose_rx_offloads(device, info),
     };
     uint64_t spread_by = info->flow_type_rss_offloads & SPREAD_BY;
     int error;
@@ -348,7 +402,7 @@ int device_start(const struct device *device, struct rte_mempool *pool, struct p
     add_queues(device, &info, facts);
     add_spread(device, info.flow_type_rss_offloads, asked, facts);
     port_facts_add_steering(facts);
-    add_checksums(&info, facts);
+    add_checksums(device, &info, facts);
     add_mtu(device, facts);
     return 0;
 }

@@ -17,9 +17,8 @@
 #include <string.h>
 
 // The kernel puts packets behind this much, and behind the headroom of the mbuf.
-#define XDP_HEADROOM   256
-#define ETHERNET_LEN   18                 // with a checksum
-#define FRAME_HEAD_LEN (ETHERNET_LEN + 8) // and two VLAN tags
+#define XDP_HEADROOM 256
+#define ETHERNET_LEN 18 // with a checksum
 // The kernel takes chunks of at most a page, and the PMD puts the mbuf and all into one.
 #define FRAME_LEN_MIN 2048
 #define FRAME_LEN_MAX 3328
@@ -32,7 +31,7 @@
 #define RING_LEN           2048
 #define PAGE_LEN           4096
 
-static uint16_t frame_len(uint16_t mtu)
+static uint16_t xdp_frame_len(uint16_t mtu)
 {
     unsigned len = (mtu + ETHERNET_LEN + 63u) & ~63u;
 
@@ -48,7 +47,7 @@ static uint16_t device_frame_len(uint16_t len)
 
 uint16_t ports_usable_mtu(uint16_t mtu)
 {
-    return RTE_MIN(mtu, (uint16_t)(frame_len(mtu) - ETHERNET_LEN));
+    return RTE_MIN(mtu, (uint16_t)(xdp_frame_len(mtu) - ETHERNET_LEN));
 }
 
 static void port_name(char *name, size_t len, unsigned queue)
@@ -69,12 +68,12 @@ static uint64_t memory_len(uint16_t frame, uint32_t buffer_count)
 
 uint64_t ports_memory_len(uint16_t mtu, uint32_t buffer_count)
 {
-    return memory_len(frame_len(mtu), buffer_count);
+    return memory_len(xdp_frame_len(mtu), buffer_count);
 }
 
-uint64_t ports_device_memory_len(uint16_t mtu, uint32_t buffer_count)
+uint64_t ports_device_memory_len(uint16_t frame_len, uint32_t buffer_count)
 {
-    return memory_len(device_frame_len(mtu + FRAME_HEAD_LEN), buffer_count);
+    return memory_len(device_frame_len(frame_len), buffer_count);
 }
 
 // The PMD tells the kernel of as much memory as the buffers' lengths add up to. Where pages are
@@ -244,7 +243,7 @@ static int create_frames(const struct port_config *config, struct buffers *buffe
     int error;
 
     *buffers = (struct buffers){.count = config->buffer_count,
-                                .len = element_len(frame_len(config->mtu)),
+                                .len = element_len(xdp_frame_len(config->mtu)),
                                 .node = node_of_interface(config->interface)};
     if (!rte_eal_has_hugepages()) {
         buffers->flags = RTE_MEMPOOL_F_NO_SPREAD;

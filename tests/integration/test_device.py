@@ -4,12 +4,17 @@ ever, is what the other files say with TURNPIKE_MODE=owned; here is what only th
 
 import json
 import re
+import socket
 
 import pytest
 
 import telemetry
-from lab import PEER6, RELAY4, RELAY6, WORKERS, Lab
+from client import Client
+from lab import PEER4, PEER6, RELAY4, RELAY6, WORKERS, Lab
 from relay import BINARY, DEFAULTS, Relay, owned, render_config
+
+IP_MTU_DISCOVER, IP_PMTUDISC_DO = 10, 2
+IP_UDP_LEN, CHANNEL_HEAD_LEN = 28, 4
 
 SETTINGS = {**DEFAULTS, **owned()}
 
@@ -155,3 +160,59 @@ def test_ends_when_its_twin_is_deleted(lab, tmp_path):
     lab.run("relay", "ip", "link", "delete", "twin1")
     assert relay.process.wait(10) == 1
     assert "interface_gone" in relay.log()
+
+
+@pytest.fixture(scope="module")
+def wide_lab():
+    with Lab(mode="owned") as the_lab:
+        yield the_lab
+
+
+def widen(lab, mtu):
+    """All links between a client and its peer, by way of the relay."""
+    ends = [("client", "eth0"), ("peer", "eth0"), ("relay", "relay0")]
+    for role, name in [*ends, *(("core", role) for role, _ in ends)]:
+        lab.run(role, "ip", "link", "set", name, "mtu", mtu)
+
+
+def wide_device(frame_len=9216, blocks_of=4):
+    return f"{owned()['device']},framesz={frame_len},blocksz={frame_len * blocks_of},framecnt=512"
+
+
+def no_fragments(sock):
+    sock.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO)
+
+
+@pytest.mark.parametrize("mtu", [1280, 1501, 9000, 9001])
+def test_what_the_link_carries_is_relayed_whole(wide_lab, tmp_path, mtu):
+    widen(wide_lab, mtu)
+    payload = bytes(i * 5 & 0xFF for i in range(mtu - IP_UDP_LEN - CHANNEL_HEAD_LEN))
+    with Relay(wide_lab, tmp_path, device=wide_device()) as relay:
+        assert link(wide_lab, "twin0")["mtu"] == mtu
+        assert uses(relay)["mtu"]["used"] == str(mtu)
+        with Client(wide_lab) as client, wide_lab.udp("peer", PEER4) as peer:
+            client.allocate()
+            client.bind(0x4001, peer.getsockname())
+            for sock in (client.sock, peer):
+                no_fragments(sock)
+            client.send_channel(0x4001, payload)
+            received, source = peer.recvfrom(65536)
+            assert received == payload
+            peer.sendto(payload[::-1], source)
+            assert client.receive() == (0x4001, None, payload[::-1])
+        assert relay.stop() == 0
+        assert relay.summary().get("datagrams sent as fragments", 0) == 0
+
+
+def test_the_mtu_is_at_most_the_one_that_is_set(wide_lab, tmp_path):
+    widen(wide_lab, 9000)
+    with Relay(wide_lab, tmp_path, device=wide_device(), mtu=1400) as relay:
+        assert link(wide_lab, "twin0")["mtu"] == 1400
+        assert uses(relay)["mtu"] == {"found": '"9000, at most 9000"', "used": "1400", "why": '"as configured"'}
+
+
+def test_an_interface_wider_than_the_drivers_frames_is_used_as_far_as_these_go(wide_lab, tmp_path):
+    widen(wide_lab, 9000)
+    with Relay(wide_lab, tmp_path) as relay:
+        assert link(wide_lab, "twin0")["mtu"] == 1998
+        assert uses(relay)["mtu"]["used"] == "1998"

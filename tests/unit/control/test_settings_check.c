@@ -120,6 +120,18 @@ static void contradictions_are_refused(void **state)
          "\"192.0.2.1\";});",
          "conf:" SETTINGS_NEXT ": device: \"eth0\" is no device; allowed: a PCI address such as "
          "0000:03:00.0, or a virtual device and its arguments such as net_memif0,role=server\n"},
+        {SETTINGS_GOOD "mtu = 9000;",
+         "conf:" SETTINGS_NEXT
+         ": mtu: is of a device, and there is none: an interface is set up by "
+         "'ip link'; allowed: 0\n"},
+        {SETTINGS_GOOD
+         "mtu = 1279; device = \"net_memif0\"; listen = ({address = \"192.0.2.1\";});relay = "
+         "({address = \"192.0.2.1\";});",
+         "conf:" SETTINGS_NEXT ": mtu: 1279 is too little for IPv6; allowed: 1280 or more, or 0\n"},
+        {SETTINGS_GOOD
+         "mtu = 9001; device = \"net_memif0\"; listen = ({address = \"192.0.2.1\";});relay = "
+         "({address = \"192.0.2.1\";});",
+         NULL},
         {SETTINGS_GOOD "device = \"net_memif0\"; listen = ({address = \"192.0.2.1\";});",
          "conf:" SETTINGS_NEXT
          ": device: leaves the addresses to listen on and to relay from open; "

@@ -124,6 +124,28 @@ static void an_mtu_above_what_a_driver_takes_is_lowered_and_that_is_said(void **
     device_close(&device);
 }
 
+static void what_frames_need_is_known_before_the_device_is(void **state)
+{
+    static const struct {
+        struct device_config config;
+        uint16_t len_min;
+        uint16_t len_max;
+    } cases[] = {
+        {{"net_null0", 1, 0}, 1518, 1536},
+        {{"net_null0", 1, 9001}, 9019, 9040},
+        {{"0000:03:00.0", 1, 0}, 1518, 1536},
+        {{"net_af_packet0,iface=nothing", 1, 0}, 2048, 2048},
+        {{"net_af_packet0,iface=lo", 1, 0}, 2048, 2048},
+        {{"net_af_packet0,iface=lo,framesz=9216,blocksz=36864", 1, 0}, 9216, 9216},
+        {{"net_af_packet0,framesz=9216,iface=lo", 1, 1500}, 9216, 9216},
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < RTE_DIM(cases); i++)
+        assert_in_range(device_expect_frame_len(&cases[i].config), cases[i].len_min,
+                        cases[i].len_max);
+}
+
 static void says_what_it_found_and_what_it_uses_of_it(void **state)
 {
     struct device device;
@@ -188,6 +210,7 @@ int main(void)
         cmocka_unit_test(starts_a_virtual_device_and_takes_it_away_again),
         cmocka_unit_test(a_device_has_the_mtu_that_it_is_told_of),
         cmocka_unit_test(an_mtu_above_what_a_driver_takes_is_lowered_and_that_is_said),
+        cmocka_unit_test(what_frames_need_is_known_before_the_device_is),
         cmocka_unit_test(says_what_it_found_and_what_it_uses_of_it),
         cmocka_unit_test(one_worker_needs_nothing_spread),
         cmocka_unit_test(a_device_with_too_few_queues_is_refused_and_gone),
