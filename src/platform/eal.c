@@ -238,7 +238,9 @@ int eal_start(const struct eal_config *config, bool *ret_hugepages)
     if (!control_socket_prepare())
         arguments[count++] = "--no-telemetry";
     // Packet buffers have to lie in one piece of memory, without gaps at page borders.
-    arguments[count++] = "--iova-mode=va";
+    // What addresses a card takes says its driver: without an IOMMU, those of the memory itself.
+    if (!config->card)
+        arguments[count++] = "--iova-mode=va";
     arguments[count++] = "--log-level=*:warning";
     arguments[count++] = "--lcores";
     arguments[count++] = (char *)eal_format_lcores(config, &allowed, lcores);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A virtual machine in software emulation in the place of the lab's relay host: cards behind an IOMMU, bound to vfio-pci."""
+"""A virtual machine in software emulation in the place of the lab's relay host: cards behind an IOMMU, and one that is not."""
 
 import base64
 import contextlib
@@ -28,6 +28,8 @@ MODULES = [
     "drivers/vfio/vfio_iommu_type1",
     "drivers/vfio/pci/vfio-pci-core",
     "drivers/vfio/pci/vfio-pci",
+    "drivers/uio/uio",
+    "drivers/uio/uio_pci_generic",
     "drivers/net/tun",
 ]
 DRIVERS = ["bus_pci", "bus_vdev", "mempool_ring", "net_virtio", "net_e1000", "net_vmxnet3"]
@@ -35,13 +37,13 @@ MEMORY_MB, HUGEPAGES = 896, 160
 
 
 class Card:
-    """One of the guest's, at a slot of its PCI bus. queues: pairs that a relay can have; spreads: flows over all of them."""
+    """One of the guest's, at a slot of its PCI bus. queues: pairs that a relay can have; driver: of the kernel, that gives the
+    card away."""
 
-    def __init__(self, slot, model, queues, *options, spreads=False):
-        self.spreads = spreads
-        self.name, self.address, self.queues = model.split("-")[0], f"0000:00:{slot:02x}.0", queues
+    def __init__(self, slot, model, *options, name=None, queues=2, driver="vfio-pci"):
+        self.name, self.address, self.queues, self.driver = name or model, f"0000:00:{slot:02x}.0", queues, driver
         self.tap = f"tap{slot}"
-        self.many_queues = model.startswith("virtio")
+        self.many_queues = "mq=on" in options
         self.backend = f"tap,id={self.tap},ifname={self.tap},script=no,downscript=no"
         if self.many_queues:
             self.backend += f",queues={queues}"
@@ -49,12 +51,12 @@ class Card:
         self.device = ",".join([model, f"netdev={self.tap}", f"addr={slot:#x}", f"mac={mac}", "romfile=", *options])
 
 
-VIRTIO = ("disable-legacy=on", "iommu_platform=on", "ats=on", "mq=on", "vectors=6", "rss=on")
 CARDS = [
-    Card(4, "virtio-net-pci", 2, *VIRTIO, spreads=True),
-    Card(5, "e1000e", 1),
-    # The emulated one puts everything into its first queue.
-    Card(6, "vmxnet3", 2),
+    Card(4, "virtio-net-pci", "disable-legacy=on", "iommu_platform=on", "ats=on", "mq=on", "vectors=6", "rss=on"),
+    Card(5, "e1000e"),
+    Card(6, "vmxnet3"),
+    # As clouds have them: no IOMMU, so that its driver needs the addresses of the memory itself.
+    Card(7, "virtio-net-pci", name="virtio-without-iommu", queues=1, driver="uio_pci_generic"),
 ]
 
 
@@ -120,6 +122,9 @@ class Guest:
         try:
             self._read_until(b"ready\n", timeout=90)
             self._order("qmp_capabilities")
+            for card in CARDS:
+                self.run(f"echo {card.driver} >/sys/bus/pci/devices/{card.address}/driver_override")
+                self.run(f"echo {card.address} >/sys/bus/pci/drivers_probe")
         except BaseException:
             self.__exit__()
             raise
