@@ -125,6 +125,8 @@ enum metric_type {
       "connections joined with a peer's (RFC 6062)")                                                                   \
     X(STREAM_JOINED_BYTES, "turnpike_stream_joined_bytes", COUNTER, "bytes", "direction",                              \
       "carried between joined connections (to_peer, to_client)")                                                       \
+    X(STREAM_JOINED_PAUSES, "turnpike_stream_joined_pauses", COUNTER, "", "",                                          \
+      "times that a joined connection waited for bandwidth")                                                           \
     X(STREAM_MESSAGES, "turnpike_stream_messages", COUNTER, "", "direction",                                           \
       "messages of clients over TCP and TLS (in), and for them (out)")                                                 \
     X(STREAM_MESSAGE_BYTES, "turnpike_stream_message_bytes", COUNTER, "bytes", "direction", "of these messages")       \

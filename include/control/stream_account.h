@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What a TCP allocation carries (RFC 6062), counted by the threads that have its joined connections. It is shared: by
+// What a TCP allocation carries (RFC 6062), counted by the threads that have its joined connections, and what it may
+// carry: whose bandwidth it shares, and buckets of its own (exchange/bandwidth.h). It is shared: by
 // whoever listens for the allocation's peers, and by each connection from its order to join on. When the last share is
 // given up, and the allocation has ended, the session log gets its bytes, as it gets those of others. Any thread.
 #pragma once
+
+#include "exchange/bandwidth.h"
 
 #include <stdint.h>
 
@@ -16,6 +19,11 @@ struct stream_account *stream_account_create(void);
 struct stream_account *stream_account_share(struct stream_account *account);
 // A connection has carried so much, and is over.
 void stream_account_add(struct stream_account *account, uint64_t to_peer_bytes, uint64_t to_client_bytes);
+// As quotas count users: see turn_command.tcp_bind. By who has a share, and the same for each.
+void stream_account_set_user(struct stream_account *account, uint32_t user);
+uint32_t stream_account_user(const struct stream_account *account);
+// When it will be full again; atomic. NULL for NULL.
+uint64_t *stream_account_bucket(struct stream_account *account, enum direction direction);
 // The allocation has ended, and this is its record (control/session_log.h). By who has a share.
 void stream_account_end(struct stream_account *account, struct session_log *log, struct session_record *record);
 void stream_account_give(struct stream_account *account);

@@ -17,6 +17,8 @@ void stream_connection_serve(struct stream_thread *thread, struct stream_connect
 void stream_connection_serve_peer(struct stream_thread *thread, struct stream_connection *connection, uint32_t events);
 // It was taken from the thread's waiting. May close.
 void stream_connection_resume(struct stream_thread *thread, struct stream_connection *connection);
+// One that is paused is to be looked at, whether there is bandwidth for it again. May close.
+void stream_connection_unpause(struct stream_thread *thread, struct stream_connection *connection);
 // A timer of its is due. May close.
 void stream_connection_expire(struct stream_thread *thread, struct stream_connection *connection);
 

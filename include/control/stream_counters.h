@@ -30,6 +30,7 @@
     X(joined, "connections joined with a peer's (RFC 6062)")                                                           \
     X(joined_to_peer_bytes, "bytes of clients taken for peers' connections")                                           \
     X(joined_to_client_bytes, "bytes of peers' connections taken for clients")                                         \
+    X(joined_pauses, "times that a joined connection waited for bandwidth")                                            \
     X(reads, "reads of sockets")                                                                                       \
     X(writes, "writes to sockets")                                                                                     \
     X(wakeups, "times that the thread woke up")                                                                        \

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A client's data connection and its peer's connection, one behind the other (RFC 6062 section 4.3): bytes go through
 // as they come, each way in its own time, and so does the end of either. What one end does not take yet holds the other
-// back; nothing is kept while nothing waits.
+// back, and so does bandwidth that has been spent; nothing is kept while nothing waits.
 #pragma once
 
 #include "control/stream_account.h"
+#include "control/stream_bandwidth.h"
 #include "control/stream_buffer.h"
 #include "control/stream_pipe.h"
 #include "control/stream_socket.h"
@@ -18,12 +19,15 @@ struct stream_join_room {
     void *bytes;
     size_t len;
     struct stream_pipe *pipe;
+    struct stream_bandwidth *bandwidth;
 };
 
 struct stream_join_way {
     struct stream_buffer waiting; // for the end that it goes to
     uint64_t bytes;               // that came
+    uint8_t direction;            // enum direction
     bool is_bulk;                 // much has come at a time
+    bool is_paused;               // something has come, and there was no bandwidth for it
     bool is_ended;                // nothing more comes
     bool is_shut;                 // and the other end has been told
 };
@@ -44,6 +48,11 @@ void stream_join_destroy(struct stream_join *join);
 
 // Whatever can be carried now, or much of it. 0; -ESHUTDOWN: both ends are at theirs; else -errno: one has failed.
 int stream_join_carry(struct stream_join *join, const struct stream_join_room *room);
+
+// A way has found no bandwidth, and goes on after stream_join_unpause() only.
+bool stream_join_is_paused(const struct stream_join *join);
+// False: there is still none for any.
+bool stream_join_unpause(struct stream_join *join, struct stream_bandwidth *bandwidth);
 
 // EPOLLIN and EPOLLOUT, as carrying on waits for the sockets.
 uint32_t stream_join_client_events(const struct stream_join *join);

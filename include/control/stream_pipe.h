@@ -17,7 +17,8 @@ struct stream_pipe {
 int stream_pipe_init(struct stream_pipe *pipe);
 void stream_pipe_done(struct stream_pipe *pipe);
 
-// 0: so many bytes were taken, at least one, and what the other socket did not take of them is in rest. -EAGAIN: none
-// can be taken this way, and only a read tells whether some have come or the stream is at its end. Else -errno: no
-// memory for the rest.
-int stream_pipe_carry(struct stream_pipe *pipe, int from, int to, struct stream_buffer *rest, size_t *ret_len);
+// most: bytes to take. 0: so many bytes were taken, at least one, and what the other socket did not take of them is in
+// rest. -EAGAIN: none can be taken this way, and only a read tells whether some have come or the stream is at its end.
+// Else -errno: no memory for the rest.
+int stream_pipe_carry(struct stream_pipe *pipe, int from, int to, size_t most, struct stream_buffer *rest,
+                      size_t *ret_len);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/timer_wheel.h"
+#include "control/stream_bandwidth.h"
 #include "control/stream_buffer.h"
 #include "control/stream_counters.h"
 #include "control/stream_farewells.h"
@@ -41,7 +42,7 @@ struct stream_connection {
     struct stream_buffer in;  // not yet whole, or not yet taken by a worker
     struct stream_buffer out; // not yet taken by the socket
     struct stream_join *join; // from the order to join on
-    TAILQ_ENTRY(stream_connection) age;     // in half_open or quiet
+    TAILQ_ENTRY(stream_connection) age;     // in half_open, quiet or paused
     TAILQ_ENTRY(stream_connection) waiting; // in waiting, or of those gone in untold
     TAILQ_ENTRY(stream_connection) touched;
     uint32_t interest; // of epoll's events
@@ -60,6 +61,7 @@ struct stream_connection {
     bool is_half_open : 1; // in that list
     bool is_quiet : 1;     // in that list: no allocation
     bool is_waiting : 1;   // in that list
+    bool is_paused : 1;    // in that list
     bool is_touched : 1;   // in that list
     bool is_blocked : 1;   // a worker has no room for its next message
     bool is_binding : 1;   // a ConnectionBind is not answered yet: what follows may be a peer's
@@ -93,6 +95,8 @@ struct stream_thread {
     struct stream_connections quiet;     // open, and without an allocation: the oldest first
     struct stream_connections waiting;   // to be looked at without another word of their sockets
     struct stream_connections touched;   // have something to write since the rings were read
+    struct stream_connections paused;    // joined, and without bandwidth: who got some last is last
+    struct stream_connection *paused_next; // of those, whom to look at next; NULL: the first
     struct stream_connections untold;    // gone, and there was no room for the news
     struct stream_farewells farewells;
     uint32_t half_open_count;
@@ -104,6 +108,7 @@ struct stream_thread {
     struct event *sockets;
     struct event *again;
     struct event *second;
+    struct event *pause; // is over
     struct stream_listening listeners[STREAM_THREAD_LISTENERS_MAX];
     unsigned listener_count;
     uint32_t accepts_again_s; // 0: it accepts
@@ -111,6 +116,7 @@ struct stream_thread {
     uint32_t stopping;        // set by another thread; atomic
     uint8_t *received;        // STREAM_RECEIVE_LEN bytes
     struct stream_pipe pipe;  // between connections that are joined
+    struct stream_bandwidth bandwidth; // of those
     struct stream_counters counters;
 };
 

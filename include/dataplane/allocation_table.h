@@ -5,7 +5,7 @@
 
 #include "dataplane/table_memory.h"
 #include "dataplane/table_value.h"
-#include "dataplane/token_bucket.h"
+#include "exchange/token_bucket.h"
 #include "exchange/command.h"
 #include "exchange/plane.h"
 #include "exchange/punt.h"

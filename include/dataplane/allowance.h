@@ -5,6 +5,7 @@
 #pragma once
 
 #include "dataplane/worker_state.h"
+#include "exchange/bandwidth.h"
 #include "proto/channel_data.h"
 
 // Charged to every packet, as on the wire its ChannelData header is. So a piece is used up before
@@ -17,11 +18,6 @@
 
 static_assert(ALLOWANCE_PIECE_LEN / ALLOWANCE_PACKET_LEN <= UINT16_MAX, "packets cannot overflow");
 
-enum direction {
-    DIRECTION_TO_PEER,
-    DIRECTION_TO_CLIENT,
-};
-
 // How large a piece is, of an allocation whose idle bucket holds so much. A part of it: what a
 // channel that falls silent keeps is lost to the others.
 static inline uint32_t allowance_piece_len(uint64_t burst_bytes)
@@ -30,20 +26,9 @@ static inline uint32_t allowance_piece_len(uint64_t burst_bytes)
     return piece_len < ALLOWANCE_PIECE_LEN ? (uint32_t)piece_len : ALLOWANCE_PIECE_LEN;
 }
 
-// Bytes a second of each direction, 0: no limit. As in plane_config.
-struct allowance_limits {
-    uint64_t max_bps;
-    uint64_t user_max_bps;
-    uint64_t total_max_bps;
-};
-
 // Bytes that channels have taken already they keep. There is memory for what is a limit in
 // plane_config; total_max_bps needs none.
-void allowance_set_limits(struct worker *worker, const struct allowance_limits *limits);
-
-// There is an allocation of the user with this tag. A user who is another than before begins with a
-// full bucket; the same one, who was away for a while, does not.
-void allowance_begin_user(struct shared_bandwidth *user, uint32_t tag);
+void allowance_set_limits(struct worker *worker, const struct bandwidth_limits *limits);
 
 // Only with a limit.
 static inline struct token_bucket *allowance_bucket(const struct worker *worker,

@@ -9,7 +9,7 @@
 #include "dataplane/reassembly.h"
 #include "dataplane/round_time.h"
 #include "dataplane/tables.h"
-#include "dataplane/token_bucket.h"
+#include "exchange/token_bucket.h"
 #include "dataplane/token_stream.h"
 #include "dataplane/worker.h"
 #include "exchange/adjacency.h"

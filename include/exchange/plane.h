@@ -113,6 +113,7 @@ struct plane {
     struct worker_counters *counters; // one block a worker
     struct shared_bandwidth *user_bandwidth; // by user; NULL without a limit in the configuration
     struct shared_bandwidth total_bandwidth;
+    struct bandwidth_limits stream_limits; // of TCP allocations' connections; published by the control plane
     uint64_t tsc_hz;                  // of what they count in cycles
     uint8_t hash_secret[PLANE_HASH_SECRET_LEN]; // random: of the workers' tables, so that one finds what another hashed
     uint32_t policies_applied[PLANE_WORKERS_MAX]; // SET_STATELESS commands, each its worker's count; atomic

@@ -57,6 +57,8 @@ struct turn_command {
         struct {
             uint32_t connection;
             struct five_tuple client; // its data connection
+            uint32_t user;            // the allocation's: these two as in allocation_info
+            uint32_t user_tag;
         } tcp_bind;
         uint32_t tcp_close; // the connection
         struct {

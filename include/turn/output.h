@@ -34,8 +34,9 @@ void turn_output_channel(struct turn_output *output, enum turn_command_kind kind
 void turn_output_tcp_connect(struct turn_output *output, const struct allocation *allocation,
                              uint32_t connection, const struct transport_address *peer,
                              struct turn_relayed_address from);
-void turn_output_tcp_bind(struct turn_output *output, const struct allocation *allocation,
-                          uint32_t connection, const struct five_tuple *client);
+void turn_output_tcp_bind(struct turn_output *output, const struct quota *users,
+                          const struct allocation *allocation, uint32_t connection,
+                          const struct five_tuple *client);
 void turn_output_tcp_close(struct turn_output *output, const struct allocation *allocation,
                            uint32_t connection);
 // slots: bits by enum relayed_slot, of live ones.

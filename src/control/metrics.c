@@ -81,6 +81,7 @@ static const struct metrics_row stream_rows[] = {
     {METRIC_STREAM_JOINED_CONNECTIONS, "", FIELD(joined)},
     {METRIC_STREAM_JOINED_BYTES, "direction=\"to_peer\"", FIELD(joined_to_peer_bytes)},
     {METRIC_STREAM_JOINED_BYTES, "direction=\"to_client\"", FIELD(joined_to_client_bytes)},
+    {METRIC_STREAM_JOINED_PAUSES, "", FIELD(joined_pauses)},
     {METRIC_STREAM_MESSAGES, "direction=\"in\"", FIELD(messages_in)},
     {METRIC_STREAM_MESSAGES, "direction=\"out\"", FIELD(messages_out)},
     {METRIC_STREAM_MESSAGE_BYTES, "direction=\"in\"", FIELD(bytes_in)},

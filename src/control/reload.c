@@ -201,6 +201,8 @@ static void send_policy(struct reload *reload, const struct stateless_policy *po
 static void send_rates(const struct reload *reload)
 {
     const struct settings *settings = reload->config.settings;
+    const struct bandwidth_limits limits = {settings->max_bps, settings->user_max_bps,
+                                            settings->total_max_bps};
     const struct command command = {
         .kind = COMMAND_SET_RATES,
         .set_rates = {.answers_per_second = settings->unauthenticated_rate,
@@ -211,6 +213,7 @@ static void send_rates(const struct reload *reload)
     };
 
     tell_workers(reload, &command);
+    bandwidth_limits_publish(&reload->config.plane->stream_limits, &limits);
 }
 
 static void put_into_force(struct reload *reload, struct draft *draft,

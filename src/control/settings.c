@@ -549,8 +549,8 @@ const struct setting settings_table[] = {
      .min = 0,
      .max = 4000000000,
      .unit = "bytes/s",
-     .help = "what one allocation may carry, each direction apart; what is above is dropped; 0: no "
-             "limit"},
+     .help = "what one allocation may carry, each direction apart; what is above is "
+             "dropped, and waits between TCP connections; 0: no limit"},
     {.name = "user_max_bps",
      .type = SETTING_NUMBER,
      AT(user_max_bps),

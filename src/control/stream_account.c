@@ -8,6 +8,8 @@
 
 struct stream_account {
     uint32_t shares;
+    uint32_t user;
+    uint64_t full_tsc[2]; // of each direction's bucket
     uint64_t connections;
     uint64_t to_peer_bytes;
     uint64_t to_client_bytes;
@@ -39,6 +41,22 @@ void stream_account_add(struct stream_account *account, uint64_t to_peer_bytes,
     __atomic_fetch_add(&account->connections, 1, __ATOMIC_RELAXED);
     __atomic_fetch_add(&account->to_peer_bytes, to_peer_bytes, __ATOMIC_RELAXED);
     __atomic_fetch_add(&account->to_client_bytes, to_client_bytes, __ATOMIC_RELAXED);
+}
+
+void stream_account_set_user(struct stream_account *account, uint32_t user)
+{
+    if (account)
+        __atomic_store_n(&account->user, user, __ATOMIC_RELAXED);
+}
+
+uint32_t stream_account_user(const struct stream_account *account)
+{
+    return account ? __atomic_load_n(&account->user, __ATOMIC_RELAXED) : 0;
+}
+
+uint64_t *stream_account_bucket(struct stream_account *account, enum direction direction)
+{
+    return account ? &account->full_tsc[direction] : NULL;
 }
 
 void stream_account_end(struct stream_account *account, struct session_log *log,

@@ -48,10 +48,30 @@ void stream_connection_wait(struct stream_thread *thread, struct stream_connecti
     connection->is_waiting = true;
 }
 
+static void enter_paused(struct stream_thread *thread, struct stream_connection *connection)
+{
+    if (connection->is_paused)
+        return;
+    TAILQ_INSERT_TAIL(&thread->paused, connection, age);
+    connection->is_paused = true;
+    stream_count(&thread->counters.joined_pauses, 1);
+}
+
+static void leave_paused(struct stream_thread *thread, struct stream_connection *connection)
+{
+    if (!connection->is_paused)
+        return;
+    if (thread->paused_next == connection)
+        thread->paused_next = TAILQ_NEXT(connection, age);
+    TAILQ_REMOVE(&thread->paused, connection, age);
+    connection->is_paused = false;
+}
+
 static void leave_lists(struct stream_thread *thread, struct stream_connection *connection)
 {
     leave_half_open(thread, connection);
     leave_quiet(thread, connection);
+    leave_paused(thread, connection);
     if (connection->is_waiting)
         TAILQ_REMOVE(&thread->waiting, connection, waiting);
     connection->is_waiting = false;
@@ -170,21 +190,34 @@ void stream_connection_settle(struct stream_thread *thread, struct stream_connec
 
 // Joined with a peer (RFC 6062 section 4.3).
 
+// In the place of epoll's events, of a socket that epoll does not know.
+#define UNWATCHED EPOLLONESHOT
+
+// epoll tells of a socket's end whatever it is asked for, and as often as it is asked.
+static void unwatch(struct stream_thread *thread, int fd, uint32_t *interest)
+{
+    epoll_ctl(thread->epoll, EPOLL_CTL_DEL, fd, NULL);
+    *interest = UNWATCHED;
+}
+
 static void watch_joined(struct stream_thread *thread, int fd, bool is_done, uint64_t tag,
                          uint32_t events, uint32_t *interest)
 {
     struct epoll_event event = {.events = events, .data.u64 = tag};
+    bool is_watched = *interest != UNWATCHED;
 
-    if (is_done)
-        epoll_ctl(thread->epoll, EPOLL_CTL_DEL, fd, NULL);
-    else if (events != *interest)
-        epoll_ctl(thread->epoll, EPOLL_CTL_MOD, fd, &event);
+    if (is_done && is_watched)
+        unwatch(thread, fd, interest);
+    if (is_done || events == *interest || (events == 0 && !is_watched))
+        return;
+    epoll_ctl(thread->epoll, is_watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event);
     *interest = events;
 }
 
 static int carry_joined(struct stream_thread *thread, struct stream_join *join)
 {
-    const struct stream_join_room room = {thread->received, STREAM_RECEIVE_LEN, &thread->pipe};
+    const struct stream_join_room room = {thread->received, STREAM_RECEIVE_LEN, &thread->pipe,
+                                          &thread->bandwidth};
     uint64_t to_peer_bytes = join->to_peer.bytes, to_client_bytes = join->to_client.bytes;
     int error = stream_join_carry(join, &room);
 
@@ -208,6 +241,8 @@ static void serve_joined(struct stream_thread *thread, struct stream_connection 
                  stream_connection_tag(thread, connection, STREAM_TAG_PEER),
                  stream_join_peer_events(join), &join->interest);
     set_timer(thread, connection);
+    if (stream_join_is_paused(join))
+        enter_paused(thread, connection);
     if ((connection->interest & EPOLLIN) && stream_socket_has_pending(&connection->socket)) {
         thread->hurries = true;
         stream_connection_wait(thread, connection);
@@ -227,6 +262,8 @@ static void begin_joined(struct stream_thread *thread, struct stream_connection 
     join->to_peer.bytes = connection->in.len;
     stream_count(&thread->counters.joined, 1);
     stream_count(&thread->counters.joined_to_peer_bytes, connection->in.len);
+    stream_bandwidth_spend(&thread->bandwidth, join->account, DIRECTION_TO_PEER,
+                           connection->in.len);
     connection->in = (struct stream_buffer){0};
     if (epoll_ctl(thread->epoll, EPOLL_CTL_ADD, join->peer.fd, &event) == 0)
         serve_joined(thread, connection);
@@ -293,13 +330,30 @@ void stream_connection_open(struct stream_thread *thread, struct stream_connecti
     serve_open(thread, connection);
 }
 
+void stream_connection_unpause(struct stream_thread *thread, struct stream_connection *connection)
+{
+    if (!stream_join_unpause(connection->join, &thread->bandwidth))
+        return;
+    leave_paused(thread, connection);
+    serve_joined(thread, connection);
+}
+
+// Both ways of this socket have ended, and what there is in it yet is read later, if the other
+// end takes its time or there is no bandwidth.
+static bool is_put_off(uint32_t events, uint32_t interest)
+{
+    return (events & (EPOLLERR | EPOLLHUP)) == EPOLLHUP && !(interest & (EPOLLIN | EPOLLOUT));
+}
+
 void stream_connection_serve(struct stream_thread *thread, struct stream_connection *connection,
                              uint32_t events)
 {
     bool reads = connection->interest & EPOLLIN;
 
+    if (connection->phase == STREAM_PHASE_JOINED && is_put_off(events, connection->interest))
+        unwatch(thread, connection->socket.fd, &connection->interest);
     // Nobody would read what ended it.
-    if ((events & (EPOLLERR | EPOLLHUP)) && !reads)
+    else if ((events & (EPOLLERR | EPOLLHUP)) && !reads)
         stream_connection_close(thread, connection);
     else if (connection->phase == STREAM_PHASE_PROXY || connection->phase == STREAM_PHASE_HANDSHAKE)
         stream_entrance_serve(thread, connection);
@@ -312,7 +366,11 @@ void stream_connection_serve(struct stream_thread *thread, struct stream_connect
 void stream_connection_serve_peer(struct stream_thread *thread,
                                   struct stream_connection *connection, uint32_t events)
 {
-    if ((events & (EPOLLERR | EPOLLHUP)) && !(connection->join->interest & EPOLLIN))
+    struct stream_join *join = connection->join;
+
+    if (is_put_off(events, join->interest))
+        unwatch(thread, join->peer.fd, &join->interest);
+    else if ((events & (EPOLLERR | EPOLLHUP)) && !(join->interest & EPOLLIN))
         stream_connection_close(thread, connection);
     else
         serve_joined(thread, connection);

@@ -31,6 +31,7 @@ struct stream_join *stream_join_create(struct stream_socket *client, int peer,
     join->client = client;
     join->peer.fd = peer;
     join->account = account;
+    join->to_client.direction = DIRECTION_TO_CLIENT;
     return join;
 }
 
@@ -83,11 +84,13 @@ static int note_taken(struct stream_join_way *way, const struct stream_socket *f
     return way->is_bulk || from->ssl ? 0 : -EAGAIN;
 }
 
+// At most that many bytes.
 static int carry_by_room(struct stream_join_way *way, struct stream_socket *from,
-                         struct stream_socket *to, const struct stream_join_room *room)
+                         struct stream_socket *to, const struct stream_join_room *room, size_t most)
 {
     size_t len;
-    int more, error = stream_socket_read(from, room->bytes, room->len, &len);
+    int more,
+        error = stream_socket_read(from, room->bytes, most < room->len ? most : room->len, &len);
 
     if (error)
         return error;
@@ -105,11 +108,41 @@ static bool goes_by_pipe(const struct stream_join_way *way, const struct stream_
     return way->is_bulk && !from->ssl && !to->ssl;
 }
 
-// 0, or what the socket that was read or written says.
-static int carry_once(struct stream_join_way *way, struct stream_socket *from,
-                      struct stream_socket *to, const struct stream_join_room *room)
+// At most that many bytes. 0, or what the socket that was read or written says.
+static int carry_some(struct stream_join_way *way, struct stream_socket *from,
+                      struct stream_socket *to, const struct stream_join_room *room, size_t most)
 {
     size_t len;
+
+    if (goes_by_pipe(way, from, to)) {
+        int error = stream_pipe_carry(room->pipe, from->fd, to->fd, most, &way->waiting, &len);
+
+        if (error != -EAGAIN)
+            return error ? error : note_taken(way, from, len);
+    }
+    return carry_by_room(way, from, to, room, most);
+}
+
+static int carry_as_may_be(const struct stream_join *join, struct stream_join_way *way,
+                           struct stream_socket *from, struct stream_socket *to,
+                           const struct stream_join_room *room)
+{
+    size_t most = stream_bandwidth_left(room->bandwidth, join->account, way->direction);
+    uint64_t bytes = way->bytes;
+    int error;
+
+    way->is_paused = most == 0;
+    if (way->is_paused)
+        return -EAGAIN;
+    error = carry_some(way, from, to, room, most);
+    stream_bandwidth_spend(room->bandwidth, join->account, way->direction, way->bytes - bytes);
+    return error;
+}
+
+static int carry_once(const struct stream_join *join, struct stream_join_way *way,
+                      struct stream_socket *from, struct stream_socket *to,
+                      const struct stream_join_room *room)
+{
     int error = write_waiting(way, to);
 
     if (!error && way->is_ended)
@@ -120,39 +153,59 @@ static int carry_once(struct stream_join_way *way, struct stream_socket *from,
         way->is_shut = true;
         return 0;
     }
-    if (goes_by_pipe(way, from, to)) {
-        error = stream_pipe_carry(room->pipe, from->fd, to->fd, &way->waiting, &len);
-        if (error != -EAGAIN)
-            return error ? error : note_taken(way, from, len);
-    }
-    return carry_by_room(way, from, to, room);
+    return carry_as_may_be(join, way, from, to, room);
 }
 
-static int carry(struct stream_join_way *way, struct stream_socket *from, struct stream_socket *to,
+static int carry(const struct stream_join *join, struct stream_join_way *way,
+                 struct stream_socket *from, struct stream_socket *to,
                  const struct stream_join_room *room)
 {
     int error = 0;
 
-    for (unsigned i = 0; !error && !way->is_shut && i < READS_PER_TURN; i++)
-        error = carry_once(way, from, to, room);
+    for (unsigned i = 0; !error && !way->is_shut && !way->is_paused && i < READS_PER_TURN; i++)
+        error = carry_once(join, way, from, to, room);
     return error == -EAGAIN ? 0 : error;
 }
 
 int stream_join_carry(struct stream_join *join, const struct stream_join_room *room)
 {
-    int error = carry(&join->to_peer, join->client, &join->peer, room);
+    int error = carry(join, &join->to_peer, join->client, &join->peer, room);
 
     if (!error)
-        error = carry(&join->to_client, &join->peer, join->client, room);
+        error = carry(join, &join->to_client, &join->peer, join->client, room);
     if (!error && join->to_peer.is_shut && join->to_client.is_shut)
         error = -ESHUTDOWN;
     return error;
 }
 
+bool stream_join_is_paused(const struct stream_join *join)
+{
+    return join->to_peer.is_paused || join->to_client.is_paused;
+}
+
+static bool unpause(const struct stream_join *join, struct stream_join_way *way,
+                    struct stream_bandwidth *bandwidth)
+{
+    bool goes_on =
+        way->is_paused && stream_bandwidth_left(bandwidth, join->account, way->direction) > 0;
+
+    if (goes_on)
+        way->is_paused = false;
+    return goes_on;
+}
+
+bool stream_join_unpause(struct stream_join *join, struct stream_bandwidth *bandwidth)
+{
+    bool goes_on = unpause(join, &join->to_peer, bandwidth);
+
+    return unpause(join, &join->to_client, bandwidth) || goes_on;
+}
+
 static uint32_t events_of(const struct stream_join_way *from, const struct stream_socket *from_to,
                           const struct stream_join_way *to, const struct stream_socket *self)
 {
-    bool reads = !from->is_ended && from->waiting.len == 0 && from_to->sealed.len == 0;
+    bool reads =
+        !from->is_ended && !from->is_paused && from->waiting.len == 0 && from_to->sealed.len == 0;
     bool writes = to->waiting.len > 0 || self->sealed.len > 0 || stream_socket_wants_write(self);
 
     return (reads ? EPOLLIN : 0u) | (writes ? EPOLLOUT : 0u);

@@ -60,11 +60,11 @@ static int take_out(struct stream_pipe *pipe, size_t len, struct stream_buffer *
 }
 
 // What is wrong with the other socket, the write of the rest will say.
-int stream_pipe_carry(struct stream_pipe *pipe, int from, int to, struct stream_buffer *rest,
-                      size_t *ret_len)
+int stream_pipe_carry(struct stream_pipe *pipe, int from, int to, size_t most,
+                      struct stream_buffer *rest, size_t *ret_len)
 {
-    ssize_t taken = pipe->fds[0] < 0 ? -1 : move(from, pipe->fds[1], STREAM_PIPE_LEN);
-    size_t left;
+    size_t left = most < STREAM_PIPE_LEN ? most : STREAM_PIPE_LEN;
+    ssize_t taken = pipe->fds[0] < 0 ? -1 : move(from, pipe->fds[1], left);
     int error;
 
     if (taken <= 0)

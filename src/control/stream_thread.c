@@ -29,8 +29,13 @@
 #define ACCEPTS_PER_TURN    16
 #define RESUMED_PER_TURN    256
 #define ORDERS_PER_TURN     64
+#define PAUSED_PER_TURN     1024
 // A worker takes frames between two bursts.
 #define RETRY_US 200
+// How long those without bandwidth wait for some, anything between the two: no thread is always the
+// first at a bucket that several take from.
+#define PAUSE_US_MIN 5000
+#define PAUSE_US_MAX 15000
 // Without file descriptors: how long to wait for some, and how often to complain.
 #define ACCEPT_PAUSE_S    1
 #define COMPLAINT_EVERY_S 60
@@ -195,6 +200,15 @@ static void resume_waiting(struct stream_thread *thread)
     }
 }
 
+static void mind_paused(struct stream_thread *thread)
+{
+    uint64_t random = bandwidth_now_tsc() % (PAUSE_US_MAX - PAUSE_US_MIN);
+    const struct timeval pause = {.tv_usec = (suseconds_t)(PAUSE_US_MIN + random)};
+
+    if (!TAILQ_EMPTY(&thread->paused) && !event_pending(thread->pause, EV_TIMEOUT, NULL))
+        event_add(thread->pause, &pause);
+}
+
 static void turn(struct stream_thread *thread)
 {
     bool more;
@@ -205,6 +219,7 @@ static void turn(struct stream_thread *thread)
     more |= take_orders(thread);
     tell_untold(thread);
     resume_waiting(thread);
+    mind_paused(thread);
     stream_ring_workers(thread->plane, thread->index);
     if (more || thread->hurries || !stream_doorbell_arm(thread->plane, thread->index))
         event_add(thread->again, &at_once);
@@ -316,6 +331,7 @@ static void on_sockets(evutil_socket_t fd, short what, void *context)
         else
             serve_client(thread, tagged, events[i].events, &handshakes);
     }
+    mind_paused(thread);
     stream_ring_workers(thread->plane, thread->index);
     if (thread->hurries)
         event_add(thread->again, &at_once);
@@ -325,6 +341,27 @@ static void on_sockets(evutil_socket_t fd, short what, void *context)
 }
 
 // Time.
+
+// Who gets some goes behind the others, who keep their places.
+static void on_pause_over(evutil_socket_t fd, short what, void *context)
+{
+    struct stream_thread *thread = context;
+    struct stream_connection *connection = thread->paused_next;
+
+    (void)fd;
+    (void)what;
+    look_at_the_clock(thread);
+    if (!connection)
+        connection = TAILQ_FIRST(&thread->paused);
+    for (unsigned i = 0; i < PAUSED_PER_TURN && connection; i++) {
+        thread->paused_next = TAILQ_NEXT(connection, age);
+        stream_connection_unpause(thread, connection);
+        connection = thread->paused_next;
+    }
+    if (thread->hurries)
+        event_add(thread->again, &at_once);
+    mind_paused(thread);
+}
 
 static void tell_again(struct stream_thread *thread)
 {
@@ -396,7 +433,8 @@ static bool events_create(struct stream_thread *thread)
         event_new(thread->base, thread->epoll, EV_READ | EV_PERSIST, on_sockets, thread);
     thread->again = evtimer_new(thread->base, on_again, thread);
     thread->second = event_new(thread->base, -1, EV_PERSIST, on_second, thread);
-    return thread->doorbell && thread->sockets && thread->again && thread->second;
+    thread->pause = evtimer_new(thread->base, on_pause_over, thread);
+    return thread->doorbell && thread->sockets && thread->again && thread->second && thread->pause;
 }
 
 static int memory_create(struct stream_thread *thread)
@@ -474,7 +512,9 @@ int stream_thread_create(const struct stream_thread_config *config,
     TAILQ_INIT(&thread->quiet);
     TAILQ_INIT(&thread->waiting);
     TAILQ_INIT(&thread->touched);
+    TAILQ_INIT(&thread->paused);
     TAILQ_INIT(&thread->untold);
+    stream_bandwidth_init(&thread->bandwidth, config->plane);
     error = set_up(thread, config->mtu);
     if (error) {
         stream_thread_destroy(thread);
@@ -534,6 +574,7 @@ void stream_thread_destroy(struct stream_thread *thread)
     event_done(thread->sockets);
     event_done(thread->again);
     event_done(thread->second);
+    event_done(thread->pause);
     for (unsigned i = 0; i < thread->listener_count; i++)
         close(thread->listeners[i].fd);
     if (thread->epoll >= 0)

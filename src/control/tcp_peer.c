@@ -279,6 +279,18 @@ void tcp_peer_connect(struct tcp_relay *relay, const struct turn_command *comman
         has_failed(relay, connection, error);
 }
 
+static struct stream_account *share_account(const struct tcp_relay *relay,
+                                            struct stream_account *account,
+                                            const struct turn_command *command)
+{
+    struct shared_bandwidth *users = relay->config.plane->user_bandwidth;
+
+    if (users)
+        shared_bandwidth_begin(&users[command->tcp_bind.user], command->tcp_bind.user_tag);
+    stream_account_set_user(account, command->tcp_bind.user);
+    return stream_account_share(account);
+}
+
 // The server knows nothing yet of the end of one that is over; its client's is to come.
 void tcp_peer_bind(struct tcp_relay *relay, const struct turn_command *command)
 {
@@ -293,7 +305,7 @@ void tcp_peer_bind(struct tcp_relay *relay, const struct turn_command *command)
     }
     epoll_ctl(relay->epoll, EPOLL_CTL_DEL, connection->watched.fd, NULL);
     connection->phase = TCP_PEER_JOINED;
-    connection->account = stream_account_share(connection->listener->account);
+    connection->account = share_account(relay, connection->listener->account, command);
     relay->counters.bound++;
     order(relay, connection, STREAM_ORDER_JOIN);
 }

@@ -4,32 +4,20 @@
 
 #include <string.h>
 
-#define BURST_LEN_MIN 131072 // bytes
 // Of everybody's bandwidth a worker takes more at once than a channel does.
 #define TOTAL_PIECE_LEN_MAX (1u << 30)
 
-// A quarter of a second, but never less than the largest datagram and a bit.
-static uint64_t burst_bytes(uint64_t max_bps)
-{
-    return max_bps / 4 > BURST_LEN_MIN ? max_bps / 4 : BURST_LEN_MIN;
-}
-
-static struct token_rate rate_of(const struct worker *worker, uint64_t bps)
-{
-    return token_rate_make(bps, burst_bytes(bps), worker->tsc_hz);
-}
-
 static uint32_t piece_of(uint64_t bps)
 {
-    return bps == 0 ? ALLOWANCE_PIECE_LEN : allowance_piece_len(burst_bytes(bps));
+    return bps == 0 ? ALLOWANCE_PIECE_LEN : allowance_piece_len(bandwidth_burst_len(bps));
 }
 
-void allowance_set_limits(struct worker *worker, const struct allowance_limits *limits)
+void allowance_set_limits(struct worker *worker, const struct bandwidth_limits *limits)
 {
-    uint64_t total_piece_len = burst_bytes(limits->total_max_bps) / ALLOWANCE_PIECES;
-    worker->bandwidth = rate_of(worker, limits->max_bps);
-    worker->user_bandwidth = rate_of(worker, limits->user_max_bps);
-    worker->total_bandwidth = rate_of(worker, limits->total_max_bps);
+    uint64_t total_piece_len = bandwidth_burst_len(limits->total_max_bps) / ALLOWANCE_PIECES;
+    worker->bandwidth = bandwidth_rate(limits->max_bps, worker->tsc_hz);
+    worker->user_bandwidth = bandwidth_rate(limits->user_max_bps, worker->tsc_hz);
+    worker->total_bandwidth = bandwidth_rate(limits->total_max_bps, worker->tsc_hz);
     worker->shares_bandwidth = limits->user_max_bps != 0 || limits->total_max_bps != 0;
     worker->user_piece_len = piece_of(limits->user_max_bps);
     worker->total_piece_len = (uint32_t)RTE_MIN(total_piece_len, (uint64_t)TOTAL_PIECE_LEN_MAX);
@@ -37,15 +25,6 @@ void allowance_set_limits(struct worker *worker, const struct allowance_limits *
         RTE_MIN(RTE_MIN(piece_of(limits->max_bps), piece_of(limits->user_max_bps)),
                 piece_of(limits->total_max_bps));
     memset(worker->total_stock, 0, sizeof(worker->total_stock));
-}
-
-void allowance_begin_user(struct shared_bandwidth *user, uint32_t tag)
-{
-    if (__atomic_exchange_n(&user->user_tag, tag, __ATOMIC_RELAXED) == tag)
-        return;
-    __atomic_store_n(&user->full_tsc[DIRECTION_TO_PEER], 0, __ATOMIC_RELAXED);
-    __atomic_store_n(&user->full_tsc[DIRECTION_TO_CLIENT], 0, __ATOMIC_RELAXED);
-    __atomic_store_n(&user->dropped_packets, 0, __ATOMIC_RELAXED);
 }
 
 // What workers share, and what one of them, or an allocation, has taken of it beforehand.

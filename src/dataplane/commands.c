@@ -65,14 +65,14 @@ static int install_allocation(struct worker *worker, const struct command *comma
         (worker->plane->user_bandwidth != NULL && user >= worker->config->users))
         return -EINVAL;
     if (worker->plane->user_bandwidth != NULL)
-        allowance_begin_user(&worker->plane->user_bandwidth[user],
-                             command->install_allocation.user_tag);
+        shared_bandwidth_begin(&worker->plane->user_bandwidth[user],
+                               command->install_allocation.user_tag);
     return allocation_table_install(&worker->tables, command);
 }
 
 static int set_rates(struct worker *worker, const struct command *command)
 {
-    const struct allowance_limits limits = {
+    const struct bandwidth_limits limits = {
         .max_bps = command->set_rates.max_bps,
         .user_max_bps = command->set_rates.user_max_bps,
         .total_max_bps = command->set_rates.total_max_bps,

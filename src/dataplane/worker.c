@@ -79,7 +79,7 @@ int worker_create(const struct worker_config *config, struct worker **ret_worker
     int error = table_memory_take(sizeof(struct worker), config->socket, &memory);
     if (error != 0)
         return error;
-    const struct allowance_limits limits = {
+    const struct bandwidth_limits limits = {
         .max_bps = config->plane->config.max_bps,
         .user_max_bps = config->plane->config.user_max_bps,
         .total_max_bps = config->plane->config.total_max_bps,

@@ -173,6 +173,11 @@ int plane_create(const struct plane_config *config, struct plane **ret_plane)
     plane->config = *config;
     plane->running = 1;
     plane->tsc_hz = rte_get_tsc_hz();
+    plane->stream_limits = (struct bandwidth_limits){
+        .max_bps = config->max_bps,
+        .user_max_bps = config->user_max_bps,
+        .total_max_bps = config->total_max_bps,
+    };
     random_fill(&random_system, plane->hash_secret, sizeof(plane->hash_secret));
     plane->twin_doorbell.fd = -1;
     plane->doorbell.fd = -1;

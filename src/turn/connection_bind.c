@@ -36,7 +36,7 @@ unsigned turn_connection_bind(struct turn_request *request)
         return STUN_ERROR_BAD_REQUEST;
     expiry_cancel(&server->expiry, EXPIRY_TCP_CONNECTION, connection);
     tcp_connection_bind(&server->tcp_connections, connection, client);
-    turn_output_tcp_bind(request->output, request->allocation,
+    turn_output_tcp_bind(request->output, &server->quota, request->allocation,
                          server->tcp_connections.at[connection].id, client);
     response_begin_success(request, &builder);
     response_end(request, &builder);

@@ -98,12 +98,15 @@ void turn_output_tcp_connect(struct turn_output *output, const struct allocation
     command->tcp_connect.from = from;
 }
 
-void turn_output_tcp_bind(struct turn_output *output, const struct allocation *allocation,
-                          uint32_t connection, const struct five_tuple *client)
+void turn_output_tcp_bind(struct turn_output *output, const struct quota *users,
+                          const struct allocation *allocation, uint32_t connection,
+                          const struct five_tuple *client)
 {
     struct turn_command *command = append(output, TURN_COMMAND_TCP_BIND, allocation);
     command->tcp_bind.connection = connection;
     command->tcp_bind.client = *client;
+    command->tcp_bind.user = allocation->user;
+    command->tcp_bind.user_tag = quota_user_tag(users, allocation->user);
 }
 
 void turn_output_tcp_close(struct turn_output *output, const struct allocation *allocation,

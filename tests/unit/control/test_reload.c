@@ -389,6 +389,19 @@ static void workers_are_told_of_rates_only_when_they_change(void **state)
     assert_int_equal(fake.command_count, 2 * WORKERS);
     assert_int_equal(fake.commands[WORKERS].kind, COMMAND_SET_RATES);
     assert_int_equal(fake.commands[WORKERS].set_rates.total_max_bps, 5000000000);
+    assert_int_equal(plane.stream_limits.total_max_bps, 5000000000);
+}
+
+// Those that there were at the start: what a limit needs is made then.
+static void streams_are_told_of_bandwidth_as_workers_are(void **state)
+{
+    tear_down(state);
+    start(good("max_bps = 1000;\nuser_max_bps = 1000;\n"));
+    run(good("max_bps = 7000;\nuser_max_bps = 8000;\ntotal_max_bps = 9000;\n"));
+    assert_int_equal(fake.commands[WORKERS].set_rates.max_bps, 7000);
+    assert_int_equal(plane.stream_limits.max_bps, 7000);
+    assert_int_equal(plane.stream_limits.user_max_bps, 8000);
+    assert_int_equal(plane.stream_limits.total_max_bps, 9000);
 }
 
 static void it_is_not_ready_before_every_worker_has_the_last_policy(void **state)
@@ -440,6 +453,7 @@ int main(void)
         TEST(what_became_of_reloads_is_counted),
         TEST(every_worker_is_told_of_a_new_realm),
         TEST(workers_are_told_of_rates_only_when_they_change),
+        TEST(streams_are_told_of_bandwidth_as_workers_are),
         TEST(it_is_not_ready_before_every_worker_has_the_last_policy),
         TEST(a_nonce_key_serves_for_a_lifetime_and_another_one),
     };

@@ -95,6 +95,26 @@ static void nobody_counts_where_there_was_no_memory(void **state)
     assert_int_equal(told.count, 0);
 }
 
+static void it_has_a_user_and_a_bucket_for_each_direction(void **state)
+{
+    struct stream_account *account = stream_account_create();
+    uint64_t *to_peer = stream_account_bucket(account, DIRECTION_TO_PEER);
+
+    (void)state;
+    *to_peer = 7;
+    assert_int_equal(stream_account_user(account), 0);
+    stream_account_set_user(account, 5);
+    assert_int_equal(stream_account_user(account), 5);
+    assert_int_equal(*stream_account_bucket(account, DIRECTION_TO_CLIENT), 0);
+    assert_ptr_equal(stream_account_bucket(stream_account_share(account), DIRECTION_TO_PEER),
+                     to_peer);
+    stream_account_give(account);
+    stream_account_give(account);
+    stream_account_set_user(NULL, 5);
+    assert_int_equal(stream_account_user(NULL), 0);
+    assert_null(stream_account_bucket(NULL, DIRECTION_TO_PEER));
+}
+
 static void *carry(void *context)
 {
     for (unsigned i = 0; i < ROUNDS; i++) {
@@ -129,6 +149,7 @@ int main(void)
         cmocka_unit_test_setup(one_without_connections_has_carried_nothing, set_up),
         cmocka_unit_test_setup(nobody_is_told_of_one_that_has_not_ended, set_up),
         cmocka_unit_test_setup(nobody_counts_where_there_was_no_memory, set_up),
+        cmocka_unit_test_setup(it_has_a_user_and_a_bucket_for_each_direction, set_up),
         cmocka_unit_test_setup(threads_count_at_the_same_time, set_up),
     };
 

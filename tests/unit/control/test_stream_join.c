@@ -6,6 +6,7 @@
 #include "tls_fixture.h"
 
 #include <errno.h>
+#include <event2/event.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -13,6 +14,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -24,6 +26,11 @@
 #define MUCH                    (8 << 20)
 
 static uint8_t bytes[MUCH], came[MUCH];
+
+uint64_t bandwidth_now_tsc(void)
+{
+    return 1ull << 40;
+}
 
 // A data connection, and the peer's end of what it is to be joined with.
 struct ends {
@@ -508,6 +515,280 @@ static void time_does_not_end_it(void **state)
     close_ends(&ends);
 }
 
+// Bandwidth, of which none comes back: its time stands still.
+#define FEW   1000
+#define BURST BANDWIDTH_BURST_LEN_MIN
+#define ROUND 64 // fewer bytes than these may be lost to rounding
+
+static void limit(const struct stream_fixture *fixture, uint64_t max_bps, uint64_t user_max_bps,
+                  uint64_t total_max_bps)
+{
+    const struct bandwidth_limits limits = {max_bps, user_max_bps, total_max_bps};
+
+    bandwidth_limits_publish(&fixture->plane->stream_limits, &limits);
+}
+
+static struct ends join_limited(struct stream_fixture *fixture, unsigned listener,
+                                struct stream_account *account)
+{
+    struct ends ends = connect_ends(fixture, listener, "");
+
+    ends.account = stream_account_share(account);
+    order(&ends, STREAM_ORDER_JOIN);
+    answer(&ends, CONNECTION_BIND_SUCCESS);
+    assert_int_equal(client_read(&ends, came, sizeof(came)), 20);
+    return ends;
+}
+
+static size_t write_end(const struct ends *ends, bool to_peer, const void *from, size_t len)
+{
+    ssize_t sent;
+
+    if (to_peer)
+        return client_write(ends, from, len);
+    sent = send(ends->peer, from, len, MSG_DONTWAIT);
+    return sent > 0 ? (size_t)sent : 0;
+}
+
+// What comes of so many bytes, at `came`, until nothing has come for a while. ret_sent: those that
+// were taken from the sender.
+static size_t carry_much(const struct ends *ends, bool to_peer, size_t len, size_t *ret_sent)
+{
+    size_t sent = 0, got = 0;
+
+    for (unsigned idle = 0; idle < 100 && got < len; idle++) {
+        size_t more = write_end(ends, to_peer, bytes + sent, len - sent);
+
+        sent += more;
+        more = to_peer ? peer_read(ends, came + got, MUCH - got)
+                       : client_read(ends, came + got, MUCH - got);
+        got += more;
+        idle = more > 0 ? 0 : idle;
+    }
+    *ret_sent = sent;
+    return got;
+}
+
+// The pause ends by a timer of some milliseconds, and what there is comes.
+static size_t carry_on(const struct ends *ends, bool to_peer, size_t got, size_t len)
+{
+    while (got < len) {
+        event_base_loop(ends->fixture->config.base, EVLOOP_ONCE);
+        got += to_peer ? peer_read(ends, came + got, MUCH - got)
+                       : client_read(ends, came + got, MUCH - got);
+    }
+    return got;
+}
+
+static const struct stream_connection *connection_of(const struct ends *ends)
+{
+    return stream_table_find(&ends->fixture->thread->table, &ends->client);
+}
+
+static void without_bandwidth_bytes_wait_and_none_is_lost(void **state)
+{
+    struct stream_fixture *fixture = *state;
+
+    fill();
+    stream_fixture_start(fixture);
+    for (unsigned i = 0; i < 4; i++) {
+        struct stream_account *account = stream_account_create();
+        struct ends ends = join_limited(fixture, i & 1, account);
+        bool to_peer = i & 2;
+        size_t sent, got;
+
+        limit(fixture, FEW, 0, 0);
+        got = carry_much(&ends, to_peer, 1 << 20, &sent);
+        assert_in_range(got, BURST - ROUND, BURST);
+        assert_true(sent > got);
+        assert_true(connection_of(&ends)->is_paused);
+        assert_int_equal(counters_of(&ends)->joined_pauses, i + 1);
+        // It asks no socket for what it may not have.
+        assert_int_equal(
+            (to_peer ? connection_of(&ends)->interest : connection_of(&ends)->join->interest) &
+                EPOLLIN,
+            0);
+        limit(fixture, 0, 0, 0);
+        got = carry_on(&ends, to_peer, got, sent);
+        assert_int_equal(got, sent);
+        assert_memory_equal(came, bytes, sent);
+        assert_false(connection_of(&ends)->is_paused);
+        assert_true(TAILQ_EMPTY(&fixture->thread->paused));
+        close_ends(&ends);
+        stream_account_give(account);
+        stream_fixture_run(fixture);
+    }
+}
+
+static void each_direction_has_bandwidth_of_its_own(void **state)
+{
+    struct stream_fixture *fixture = *state;
+    struct stream_account *account = stream_account_create();
+    struct ends ends;
+    size_t sent;
+
+    fill();
+    stream_fixture_start(fixture);
+    limit(fixture, FEW, 0, 0);
+    ends = join_limited(fixture, STREAM_FIXTURE_TCP, account);
+    assert_in_range(carry_much(&ends, true, 1 << 20, &sent), BURST - ROUND, BURST);
+    assert_in_range(carry_much(&ends, false, 1 << 20, &sent), BURST - ROUND, BURST);
+    close_ends(&ends);
+    stream_account_give(account);
+}
+
+static void connections_of_one_allocation_share_its_bandwidth(void **state)
+{
+    struct stream_fixture *fixture = *state;
+    struct stream_account *account = stream_account_create(), *other = stream_account_create();
+    struct ends ends[3];
+    size_t sent;
+
+    fill();
+    stream_fixture_start(fixture);
+    limit(fixture, FEW, 0, 0);
+    for (unsigned i = 0; i < 3; i++)
+        ends[i] = join_limited(fixture, i & 1, i < 2 ? account : other);
+    assert_int_equal(carry_much(&ends[0], true, 100000, &sent), 100000);
+    assert_in_range(carry_much(&ends[1], true, 100000, &sent), BURST - 100000 - ROUND,
+                    BURST - 100000);
+    assert_int_equal(carry_much(&ends[2], true, 100000, &sent), 100000);
+    for (unsigned i = 0; i < 3; i++)
+        close_ends(&ends[i]);
+    stream_account_give(account);
+    stream_account_give(other);
+}
+
+// What else the client has sent before the answer to its ConnectionBind could be read at once.
+static void what_came_with_the_bind_is_spent_as_well(void **state)
+{
+    struct stream_fixture *fixture = *state;
+    struct stream_account *account = stream_account_create();
+    struct ends ends;
+
+    stream_fixture_start(fixture);
+    limit(fixture, FEW, 0, 0);
+    ends = connect_ends(fixture, STREAM_FIXTURE_TCP, "0123456789");
+    ends.account = stream_account_share(account);
+    order(&ends, STREAM_ORDER_JOIN);
+    answer(&ends, CONNECTION_BIND_SUCCESS);
+    assert_int_equal(peer_read(&ends, came, sizeof(came)), 10);
+    assert_in_range(stream_bandwidth_left(&fixture->thread->bandwidth, account, DIRECTION_TO_PEER),
+                    BURST - 10 - ROUND, BURST - 10);
+    close_ends(&ends);
+    stream_account_give(account);
+}
+
+// Both its ways are at their ends, which epoll says whatever it is asked: what has not been read
+// yet is not lost, and nobody spins.
+static void an_end_behind_what_waits_for_bandwidth_comes_behind_it(void **state)
+{
+    struct stream_fixture *fixture = *state;
+
+    fill();
+    stream_fixture_start(fixture);
+    for (unsigned i = 0; i < 2; i++) {
+        struct stream_account *account = stream_account_create();
+        struct ends ends = join_limited(fixture, STREAM_FIXTURE_TCP, account);
+        bool to_peer = i == 0;
+        int sender = to_peer ? ends.fd : ends.peer;
+        size_t sent, got;
+        uint64_t wakeups;
+
+        limit(fixture, FEW, 0, 0);
+        shutdown(to_peer ? ends.peer : ends.fd, SHUT_WR);
+        got = carry_much(&ends, to_peer, 200000, &sent);
+        assert_int_equal(sent, 200000);
+        shutdown(sender, SHUT_WR);
+        stream_fixture_run(fixture);
+        wakeups = counters_of(&ends)->wakeups;
+        stream_fixture_run(fixture);
+        assert_int_equal(counters_of(&ends)->wakeups, wakeups);
+        limit(fixture, 0, 0, 0);
+        assert_int_equal(carry_on(&ends, to_peer, got, sent), sent);
+        assert_memory_equal(came, bytes, sent);
+        stream_fixture_run(fixture);
+        assert_null(connection_of(&ends));
+        close_ends(&ends);
+        stream_account_give(account);
+        stream_fixture_run(fixture);
+    }
+}
+
+// The same of an end that the other one does not read.
+static void an_end_behind_what_is_not_read_comes_behind_it(void **state)
+{
+    struct stream_fixture *fixture = *state;
+    struct ends ends;
+    size_t sent = 0, got = 0;
+
+    fill();
+    stream_fixture_start(fixture);
+    ends = join_ends(fixture, STREAM_FIXTURE_TCP);
+    shutdown(ends.fd, SHUT_WR);
+    stream_fixture_run(fixture);
+    for (unsigned idle = 0; idle < 3 && sent < MUCH; idle++) {
+        size_t len = write_end(&ends, false, bytes + sent, MUCH - sent);
+
+        stream_fixture_run(fixture);
+        sent += len;
+        idle = len > 0 ? 0 : idle;
+    }
+    shutdown(ends.peer, SHUT_WR);
+    stream_fixture_run(fixture);
+    assert_non_null(connection_of(&ends));
+    for (unsigned idle = 0; idle < 100 && got < sent; idle++) {
+        size_t len = client_read(&ends, came + got, MUCH - got);
+
+        got += len;
+        idle = len > 0 ? 0 : idle;
+    }
+    assert_int_equal(got, sent);
+    assert_memory_equal(came, bytes, sent);
+    close_ends(&ends);
+}
+
+// Who has had some goes behind the others, who keep their places; and any may go meanwhile.
+static void those_without_bandwidth_get_theirs_in_turn(void **state)
+{
+    struct stream_fixture *fixture = *state;
+    struct stream_account *account = stream_account_create();
+    const struct token_rate rate = bandwidth_rate(FEW, fixture->plane->tsc_hz);
+    uint64_t *bucket = stream_account_bucket(account, DIRECTION_TO_PEER);
+    struct ends ends[3];
+    size_t got[3] = {0}, sent;
+
+    fill();
+    stream_fixture_start(fixture);
+    limit(fixture, FEW, 0, 0);
+    for (unsigned i = 0; i < 3; i++) {
+        ends[i] = join_limited(fixture, STREAM_FIXTURE_TCP, account);
+        carry_much(&ends[i], true, 1 << 20, &sent);
+    }
+    for (unsigned round = 0; round < 6; round++) {
+        *bucket = bandwidth_now_tsc() + rate.burst_cycles - token_rate_cycles(&rate, 10000);
+        while (counters_of(ends)->joined_pauses < 4 + round)
+            event_base_loop(fixture->config.base, EVLOOP_ONCE);
+        for (unsigned i = 0; i < 3; i++) {
+            size_t before = got[i], len;
+
+            while ((len = peer_read(&ends[i], came, MUCH)) > 0)
+                got[i] += len;
+            assert_true((got[i] > before) == (round % 3 == i));
+        }
+    }
+    assert_in_range(got[0], 2 * (10000 - ROUND), 2 * 10000);
+    assert_ptr_equal(TAILQ_FIRST(&fixture->thread->paused), connection_of(&ends[0]));
+    fixture->thread->paused_next = TAILQ_FIRST(&fixture->thread->paused);
+    close_ends(&ends[0]);
+    order(&ends[0], STREAM_ORDER_CLOSE);
+    assert_ptr_equal(fixture->thread->paused_next, connection_of(&ends[1]));
+    assert_ptr_equal(TAILQ_FIRST(&fixture->thread->paused), connection_of(&ends[1]));
+    close_ends(&ends[1]);
+    close_ends(&ends[2]);
+    stream_account_give(account);
+}
+
 int main(void)
 {
 #define CLAIM(name)                                                                                \
@@ -528,6 +809,13 @@ int main(void)
         CLAIM(a_join_that_comes_to_nothing_gives_its_share_back),
         CLAIM(the_kernel_lets_a_client_pause_once_it_is_joined),
         CLAIM(time_does_not_end_it),
+        CLAIM(without_bandwidth_bytes_wait_and_none_is_lost),
+        CLAIM(each_direction_has_bandwidth_of_its_own),
+        CLAIM(connections_of_one_allocation_share_its_bandwidth),
+        CLAIM(what_came_with_the_bind_is_spent_as_well),
+        CLAIM(an_end_behind_what_waits_for_bandwidth_comes_behind_it),
+        CLAIM(an_end_behind_what_is_not_read_comes_behind_it),
+        CLAIM(those_without_bandwidth_get_theirs_in_turn),
     };
 
     return cmocka_run_group_tests(tests, stream_fixture_group_set_up,

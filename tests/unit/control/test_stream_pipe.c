@@ -100,12 +100,25 @@ static void what_comes_goes_on(void **state)
     (void)state;
     assert_int_equal(send(sender, "hello", 5, 0), 5);
     wait_for_bytes(from);
-    assert_int_equal(stream_pipe_carry(&through, from, to, &rest, &len), 0);
+    assert_int_equal(stream_pipe_carry(&through, from, to, STREAM_PIPE_LEN, &rest, &len), 0);
     assert_int_equal(len, 5);
     assert_int_equal(rest.len, 0);
     wait_for_bytes(receiver);
     assert_int_equal(read(receiver, got, sizeof(got)), 5);
     assert_memory_equal(got, "hello", 5);
+}
+
+static void no_more_is_taken_than_may_be(void **state)
+{
+    struct stream_buffer rest = {0};
+    size_t len = 0;
+
+    (void)state;
+    assert_int_equal(send(sender, "hello", 5, 0), 5);
+    wait_for_bytes(from);
+    assert_int_equal(stream_pipe_carry(&through, from, to, 3, &rest, &len), 0);
+    assert_int_equal(len, 3);
+    assert_int_equal(recv(from, got, sizeof(got), MSG_PEEK), 2);
 }
 
 static void where_nothing_is_or_comes_any_more_a_read_tells_which(void **state)
@@ -114,10 +127,10 @@ static void where_nothing_is_or_comes_any_more_a_read_tells_which(void **state)
     size_t len = 99;
 
     (void)state;
-    assert_int_equal(stream_pipe_carry(&through, from, to, &rest, &len), -EAGAIN);
+    assert_int_equal(stream_pipe_carry(&through, from, to, STREAM_PIPE_LEN, &rest, &len), -EAGAIN);
     shutdown(sender, SHUT_WR);
     wait_for_bytes(from);
-    assert_int_equal(stream_pipe_carry(&through, from, to, &rest, &len), -EAGAIN);
+    assert_int_equal(stream_pipe_carry(&through, from, to, STREAM_PIPE_LEN, &rest, &len), -EAGAIN);
     assert_int_equal(len, 99);
 }
 
@@ -133,7 +146,8 @@ static void what_is_not_taken_is_the_rest_and_nothing_stays_in_the_pipe(void **s
         assert_true(more > 0);
         for (size_t end = taken + (size_t)more; taken < end; taken += len) {
             wait_for_bytes(from);
-            assert_int_equal(stream_pipe_carry(&through, from, to, &rest, &len), 0);
+            assert_int_equal(stream_pipe_carry(&through, from, to, STREAM_PIPE_LEN, &rest, &len),
+                             0);
             assert_in_range(len, 1, STREAM_PIPE_LEN);
         }
     }
@@ -157,7 +171,7 @@ static void nothing_stays_in_the_pipe_where_the_other_end_has_failed(void **stat
     shutdown(to, SHUT_WR);
     assert_int_equal(send(sender, "secret", 6, 0), 6);
     wait_for_bytes(from);
-    assert_int_equal(stream_pipe_carry(&through, from, to, &rest, &len), 0);
+    assert_int_equal(stream_pipe_carry(&through, from, to, STREAM_PIPE_LEN, &rest, &len), 0);
     assert_int_equal(rest.len, 6);
     assert_int_equal(pipe_holds(), 0);
     stream_buffer_done(&rest);
@@ -173,7 +187,7 @@ static void urgent_data_has_to_be_read(void **state)
     assert_int_equal(send(sender, "!", 1, MSG_OOB), 1);
     assert_int_equal(send(sender, "hello", 5, 0), 5);
     wait_for_bytes(from);
-    assert_int_equal(stream_pipe_carry(&through, from, to, &rest, &len), -EAGAIN);
+    assert_int_equal(stream_pipe_carry(&through, from, to, STREAM_PIPE_LEN, &rest, &len), -EAGAIN);
     assert_int_equal(read(from, got, sizeof(got)), 5);
 }
 
@@ -186,7 +200,7 @@ static void without_a_pipe_nothing_goes_this_way(void **state)
     (void)state;
     assert_int_equal(send(sender, "hello", 5, 0), 5);
     wait_for_bytes(from);
-    assert_int_equal(stream_pipe_carry(&none, from, to, &rest, &len), -EAGAIN);
+    assert_int_equal(stream_pipe_carry(&none, from, to, STREAM_PIPE_LEN, &rest, &len), -EAGAIN);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -195,6 +209,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(what_comes_goes_on),
+        TEST(no_more_is_taken_than_may_be),
         TEST(where_nothing_is_or_comes_any_more_a_read_tells_which),
         TEST(what_is_not_taken_is_the_rest_and_nothing_stays_in_the_pipe),
         TEST(nothing_stays_in_the_pipe_where_the_other_end_has_failed),

@@ -2,6 +2,7 @@
 // Claims about connections between TCP allocations and peers.
 #include "control/tcp_peer.h"
 
+#include "control/stream_account.h"
 #include "control/tcp_socket.h"
 #include "tcp_fixture.h"
 
@@ -47,6 +48,27 @@ static void says_when_nobody_listens_there_but_not_before_the_event_is_over(void
     tcp_fixture_wait_for(&tcp_fixture.closed_count, 2);
     assert_int_equal(tcp_fixture.closed[1], 51);
     assert_int_equal(tcp_fixture.connected_count, 0);
+}
+
+// So it takes from the same buckets as that user's other allocations.
+static void a_bound_one_is_its_users(void **state)
+{
+    struct shared_bandwidth users[4] = {[3] = {.full_tsc = {5, 6}, .user_tag = 1}};
+    int peer = tcp_fixture_peer_connects();
+
+    (void)state;
+    tcp_fixture_plane.user_bandwidth = users;
+    tcp_fixture_wait_for(&tcp_fixture.accepted_count, 1);
+    tcp_fixture_carry_out(&(struct turn_command){
+        .kind = TURN_COMMAND_TCP_BIND,
+        .tcp_bind = {.connection = 100, .user = 3, .user_tag = 77},
+    });
+    tcp_fixture_plane.user_bandwidth = NULL;
+    assert_int_equal(tcp_fixture.order_count, 1);
+    assert_int_equal(stream_account_user(tcp_fixture.orders[0].account), 3);
+    assert_int_equal(users[3].user_tag, 77);
+    assert_int_equal(users[3].full_tsc[DIRECTION_TO_PEER], 0);
+    close(peer);
 }
 
 static void a_bound_one_is_the_threads_with_all_that_it_has_sent(void **state)
@@ -257,6 +279,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(connects_from_the_relayed_address),
         TEST(says_when_nobody_listens_there_but_not_before_the_event_is_over),
+        TEST(a_bound_one_is_its_users),
         TEST(a_bound_one_is_the_threads_with_all_that_it_has_sent),
         TEST(tells_of_a_peer_that_has_left_unless_it_has_left_something),
         TEST(a_client_that_binds_too_late_is_closed),

@@ -463,7 +463,7 @@ static void what_one_limit_refuses_the_others_get_back(void **state)
     // However often the stranger is refused, it loses nothing of its own by it.
     for (unsigned i = 0; i < 100000; i++)
         assert_false(allowance_spend(shared.workers[1], shared.stranger, DIRECTION_TO_PEER, LEN));
-    allowance_set_limits(shared.workers[1], &(struct allowance_limits){.max_bps = USER_BPS / 2,
+    allowance_set_limits(shared.workers[1], &(struct bandwidth_limits){.max_bps = USER_BPS / 2,
                                                                        .user_max_bps = USER_BPS});
     uint64_t rest = flood(1, shared.stranger);
     assert_in_range(stranger + rest, BURST(USER_BPS / 2) - 2 * CHARGE(LEN), BURST(USER_BPS / 2));
@@ -486,7 +486,7 @@ static void a_user_who_comes_back_finds_its_bucket_and_another_user_a_full_one(v
     rig_poll(rig);
     assert_int_equal(line->full_tsc[DIRECTION_TO_PEER], full_tsc);
     assert_int_equal(plane_user_dropped(rig->plane, 3), dropped);
-    allowance_begin_user(line, 77);
+    shared_bandwidth_begin(line, 77);
     assert_int_equal(line->full_tsc[DIRECTION_TO_PEER], 0);
     assert_int_equal(plane_user_dropped(rig->plane, 3), 0);
     assert_int_equal(plane_user_dropped(rig->plane, 4), 0);
@@ -500,7 +500,7 @@ static void what_a_user_or_all_may_not_is_counted_apart_on_every_way(void **stat
     snprintf(relayed, sizeof(relayed), RELAY_V4_LOCAL ":%u", port_of(0));
     for (unsigned limit = 0; limit < 2; limit++) {
         enum drop reason = limit == 0 ? DROP_USER_BANDWIDTH : DROP_TOTAL_BANDWIDTH;
-        const struct allowance_limits limits = {.user_max_bps = limit == 0 ? 2 : 0,
+        const struct bandwidth_limits limits = {.user_max_bps = limit == 0 ? 2 : 0,
                                                 .total_max_bps = limit == 0 ? 0 : 2};
         struct worker *worker = shared.workers[0];
         allowance_set_limits(worker, &limits);
@@ -528,7 +528,7 @@ static void what_a_user_or_all_may_not_is_counted_apart_on_every_way(void **stat
     rig_sent_nothing(rig);
 }
 
-static void set_limits(const struct allowance_limits *limits)
+static void set_limits(const struct bandwidth_limits *limits)
 {
     struct command command;
     memset(&command, 0, sizeof(command));
@@ -548,13 +548,13 @@ static void new_limits_of_users_and_all_hold_for_what_there_is(void **state)
     (void)state;
     uint64_t now_tsc = shared.workers[0]->now_tsc;
     flood(0, shared.first);
-    set_limits(&(struct allowance_limits){});
+    set_limits(&(struct bandwidth_limits){});
     assert_int_equal(spend_all(shared.first, DIRECTION_TO_PEER, LEN), 1000000);
-    set_limits(&(struct allowance_limits){.user_max_bps = 8 * USER_BPS});
+    set_limits(&(struct bandwidth_limits){.user_max_bps = 8 * USER_BPS});
     shared_set_time(now_tsc + 2 * shared.workers[0]->tsc_hz);
     assert_in_range(flood(0, shared.first) + flood(1, shared.second), BURST(8 * USER_BPS) - 65536,
                     BURST(8 * USER_BPS) + 65536);
-    set_limits(&(struct allowance_limits){.total_max_bps = USER_BPS});
+    set_limits(&(struct bandwidth_limits){.total_max_bps = USER_BPS});
     flood(0, shared.first);
     assert_in_range(flood(0, shared.first) + flood(1, shared.stranger), 0, 65536);
     assert_int_equal(rig_counter(fixture.rig, COUNTER_COMMAND_FAILURES), 0);
@@ -564,9 +564,9 @@ static void new_limits_of_users_and_all_hold_for_what_there_is(void **state)
 static void a_users_higher_limit_does_not_wait_for_a_lower_one(void **state)
 {
     (void)state;
-    set_limits(&(struct allowance_limits){.user_max_bps = 1000});
+    set_limits(&(struct bandwidth_limits){.user_max_bps = 1000});
     flood(0, shared.first);
-    set_limits(&(struct allowance_limits){.user_max_bps = USER_BPS});
+    set_limits(&(struct bandwidth_limits){.user_max_bps = USER_BPS});
     flood(1, shared.second);
     shared_set_time(shared.workers[0]->now_tsc + shared.workers[0]->tsc_hz / 4 + 1000);
     assert_in_range(flood(1, shared.second), BURST(USER_BPS) - CHARGE(LEN), BURST(USER_BPS));
@@ -575,11 +575,11 @@ static void a_users_higher_limit_does_not_wait_for_a_lower_one(void **state)
 static void users_have_a_limit_only_where_there_is_room_and_all_have_it_anywhere(void **state)
 {
     (void)state;
-    set_limits(&(struct allowance_limits){.user_max_bps = 1000});
+    set_limits(&(struct bandwidth_limits){.user_max_bps = 1000});
     assert_int_equal(rig_counter(fixture.rig, COUNTER_COMMAND_FAILURES), 2);
-    set_limits(&(struct allowance_limits){});
+    set_limits(&(struct bandwidth_limits){});
     assert_int_equal(spend_all(shared.first, DIRECTION_TO_PEER, LEN), 1000000);
-    set_limits(&(struct allowance_limits){.total_max_bps = 1000});
+    set_limits(&(struct bandwidth_limits){.total_max_bps = 1000});
     assert_in_range(spend_all(shared.first, DIRECTION_TO_PEER, LEN), 0, 300);
     assert_int_equal(rig_counter(fixture.rig, COUNTER_COMMAND_FAILURES), 2);
 }

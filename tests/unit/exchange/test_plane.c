@@ -60,6 +60,22 @@ static void users_have_a_line_each_where_they_have_a_limit(void **state)
     plane_destroy(plane);
 }
 
+static void streams_begin_with_the_limits_of_the_configuration(void **state)
+{
+    struct plane_config config = small_config();
+    struct plane *plane;
+    (void)state;
+    config.max_bps = 1;
+    config.user_max_bps = 2;
+    config.total_max_bps = 3;
+    config.users = 1;
+    assert_int_equal(plane_create(&config, &plane), 0);
+    assert_int_equal(plane->stream_limits.max_bps, 1);
+    assert_int_equal(plane->stream_limits.user_max_bps, 2);
+    assert_int_equal(plane->stream_limits.total_max_bps, 3);
+    plane_destroy(plane);
+}
+
 static bool fd_is_readable(int fd)
 {
     struct pollfd wait = {.fd = fd, .events = POLLIN};
@@ -285,6 +301,7 @@ int main(void)
         cmocka_unit_test(refuses_sizes_that_cannot_be),
 #define WITH_PLANE(test) cmocka_unit_test_setup_teardown(test, plane_set_up, plane_tear_down)
         WITH_PLANE(starts_running_with_a_handoff_ring_between_each_two_workers),
+        cmocka_unit_test(streams_begin_with_the_limits_of_the_configuration),
         WITH_PLANE(users_have_a_line_each_where_they_have_a_limit),
         WITH_PLANE(room_says_how_many_sends_cannot_fail),
         WITH_PLANE(punts_arrive_whole_and_in_order),

@@ -128,7 +128,7 @@ static void of_a_tcp_allocation_only_sockets_are_spoken_of(void **state)
     assert_int_equal(output.command_count, 0);
     turn_output_tcp_connect(&output, allocation, 77, &peer,
                             (struct turn_relayed_address){.relay = 1, .port = 50000});
-    turn_output_tcp_bind(&output, allocation, 77, &data);
+    turn_output_tcp_bind(&output, &users, allocation, 77, &data);
     turn_output_tcp_close(&output, allocation, 77);
     turn_output_tcp_unlisten(&output, allocation, 1u << RELAYED_V6);
     assert_int_equal(output.command_count, 4);
@@ -141,6 +141,8 @@ static void of_a_tcp_allocation_only_sockets_are_spoken_of(void **state)
     assert_int_equal(output.commands[0].tcp_connect.from.port, 50000);
     assert_true(transport_address_equal(&output.commands[0].tcp_connect.peer, &peer));
     assert_true(five_tuple_equal(&output.commands[1].tcp_bind.client, &data));
+    assert_int_equal(output.commands[1].tcp_bind.user, 1);
+    assert_int_equal(output.commands[1].tcp_bind.user_tag, quota_user_tag(&users, 1));
     assert_int_equal(output.commands[2].tcp_close, 77);
     assert_int_equal(output.commands[3].tcp_unlisten.relayed_v4.port, 0);
     assert_int_equal(output.commands[3].tcp_unlisten.relayed_v6.port, 50002);

@@ -85,3 +85,34 @@ static inline bool token_bucket_take_shared(uint64_t *full_tsc, const struct tok
             return is_there;
     }
 }
+
+// How many bytes there are, for whoever finds out afterwards how many it needed.
+static inline uint64_t token_bucket_left_shared(uint64_t *full_tsc, const struct token_rate *rate,
+                                                uint64_t now_tsc)
+{
+    if (token_rate_is_unlimited(rate))
+        return UINT64_MAX;
+    uint64_t seen = __atomic_load_n(full_tsc, __ATOMIC_RELAXED);
+    uint64_t emptiest = now_tsc + rate->burst_cycles;
+    // A lower rate let it become emptier.
+    while (seen > emptiest && !__atomic_compare_exchange_n(full_tsc, &seen, emptiest, true,
+                                                           __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+        ;
+    if (seen >= emptiest)
+        return 0;
+    uint64_t left_cycles = emptiest - (seen > now_tsc ? seen : now_tsc);
+    return (left_cycles << TOKEN_RATE_FRACTION_BITS) / rate->cycles_per_byte;
+}
+
+// And what it needed: taken, though it be more than there is left by now.
+static inline void token_bucket_spend_shared(uint64_t *full_tsc, const struct token_rate *rate,
+                                             uint64_t now_tsc, uint32_t bytes)
+{
+    if (token_rate_is_unlimited(rate))
+        return;
+    uint64_t full, seen = __atomic_load_n(full_tsc, __ATOMIC_RELAXED);
+    do
+        full = (seen > now_tsc ? seen : now_tsc) + token_rate_cycles(rate, bytes);
+    while (!__atomic_compare_exchange_n(full_tsc, &seen, full, true, __ATOMIC_RELAXED,
+                                        __ATOMIC_RELAXED));
+}

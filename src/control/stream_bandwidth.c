@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Buckets are looked at before a read and charged after it. To take before it what might come, and
+// give back the rest, would have workers drop packets meanwhile that there is bandwidth for.
+#include "control/stream_bandwidth.h"
+
+#include "exchange/plane.h"
+
+// A read of fewer bytes is put off, unless they are what comes in a tenth of a second.
+#define READ_LEN_MIN    256
+#define READS_PER_S_MIN 10
+
+static size_t least_of(size_t least_len, uint64_t bps)
+{
+    uint64_t slow = bps / READS_PER_S_MIN > 0 ? bps / READS_PER_S_MIN : 1;
+
+    return bps > 0 && slow < least_len ? (size_t)slow : least_len;
+}
+
+static void set_limits(struct stream_bandwidth *bandwidth, const struct bandwidth_limits *limits)
+{
+    uint64_t tsc_hz = bandwidth->plane->tsc_hz;
+
+    bandwidth->limits = *limits;
+    bandwidth->own = bandwidth_rate(limits->max_bps, tsc_hz);
+    bandwidth->user = bandwidth_rate(limits->user_max_bps, tsc_hz);
+    bandwidth->total = bandwidth_rate(limits->total_max_bps, tsc_hz);
+    bandwidth->least_len = least_of(READ_LEN_MIN, limits->max_bps);
+    bandwidth->least_len = least_of(bandwidth->least_len, limits->user_max_bps);
+    bandwidth->least_len = least_of(bandwidth->least_len, limits->total_max_bps);
+}
+
+void stream_bandwidth_init(struct stream_bandwidth *bandwidth, struct plane *plane)
+{
+    const struct bandwidth_limits limits = bandwidth_limits_read(&plane->stream_limits);
+
+    bandwidth->plane = plane;
+    set_limits(bandwidth, &limits);
+}
+
+// A reload may have come.
+static void follow_limits(struct stream_bandwidth *bandwidth)
+{
+    const struct bandwidth_limits limits = bandwidth_limits_read(&bandwidth->plane->stream_limits);
+
+    if (limits.max_bps != bandwidth->limits.max_bps ||
+        limits.user_max_bps != bandwidth->limits.user_max_bps ||
+        limits.total_max_bps != bandwidth->limits.total_max_bps)
+        set_limits(bandwidth, &limits);
+}
+
+static bool is_unlimited(const struct stream_bandwidth *bandwidth)
+{
+    return token_rate_is_unlimited(&bandwidth->own) && token_rate_is_unlimited(&bandwidth->user) &&
+           token_rate_is_unlimited(&bandwidth->total);
+}
+
+// NULL: there is none, and no limit.
+static uint64_t *user_bucket(const struct stream_bandwidth *bandwidth,
+                             const struct stream_account *account, enum direction direction)
+{
+    struct shared_bandwidth *users = bandwidth->plane->user_bandwidth;
+
+    return account && users ? &users[stream_account_user(account)].full_tsc[direction] : NULL;
+}
+
+static uint64_t left_of(uint64_t *bucket, const struct token_rate *rate, uint64_t now_tsc)
+{
+    return bucket ? token_bucket_left_shared(bucket, rate, now_tsc) : UINT64_MAX;
+}
+
+static uint64_t lesser(uint64_t one, uint64_t other)
+{
+    return one < other ? one : other;
+}
+
+size_t stream_bandwidth_left(struct stream_bandwidth *bandwidth, struct stream_account *account,
+                             enum direction direction)
+{
+    uint64_t now_tsc, left;
+
+    follow_limits(bandwidth);
+    if (is_unlimited(bandwidth))
+        return SIZE_MAX;
+    now_tsc = bandwidth_now_tsc();
+    left =
+        left_of(&bandwidth->plane->total_bandwidth.full_tsc[direction], &bandwidth->total, now_tsc);
+    left = lesser(left,
+                  left_of(user_bucket(bandwidth, account, direction), &bandwidth->user, now_tsc));
+    left =
+        lesser(left, left_of(stream_account_bucket(account, direction), &bandwidth->own, now_tsc));
+    return left < bandwidth->least_len ? 0 : left;
+}
+
+static void spend(uint64_t *bucket, const struct token_rate *rate, uint64_t now_tsc, size_t len)
+{
+    if (bucket)
+        token_bucket_spend_shared(bucket, rate, now_tsc, (uint32_t)len);
+}
+
+void stream_bandwidth_spend(struct stream_bandwidth *bandwidth, struct stream_account *account,
+                            enum direction direction, size_t len)
+{
+    uint64_t now_tsc;
+
+    follow_limits(bandwidth);
+    if (is_unlimited(bandwidth))
+        return;
+    now_tsc = bandwidth_now_tsc();
+    spend(&bandwidth->plane->total_bandwidth.full_tsc[direction], &bandwidth->total, now_tsc, len);
+    spend(user_bucket(bandwidth, account, direction), &bandwidth->user, now_tsc, len);
+    spend(stream_account_bucket(account, direction), &bandwidth->own, now_tsc, len);
+}
