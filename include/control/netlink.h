@@ -53,6 +53,9 @@ int netlink_manage_neighbour(struct netlink *netlink, uint32_t interface,
 int netlink_delete_neighbour(struct netlink *netlink, uint32_t interface,
                              const struct ip_address *ip);
 
+// Whether an interface is up and has a carrier. 0, -ENODEV or another -errno.
+int netlink_get_link(struct netlink *netlink, uint32_t interface, bool *ret_is_running);
+
 // Every neighbour of an interface, both families. 0 or -errno.
 int netlink_list_neighbours(struct netlink *netlink, uint32_t interface,
                             void (*take)(const struct netlink_neighbour *neighbour, void *context),
@@ -72,6 +75,7 @@ struct netlink_news {
     void (*neighbour)(const struct netlink_neighbour *neighbour,
                       void *context); // its state as of now
     void (*routes)(void *context);    // some route, rule, address or link has changed
+    void (*link)(uint32_t interface, bool is_running, void *context);
     void (*link_gone)(uint32_t interface, void *context);
     void *context;
 };

@@ -23,11 +23,14 @@
 // A worker applies commands between two bursts.
 #define RETRY_US 200
 
-// Next hops of what is gone are looked for so often, and sooner in want of room; routes are asked
-// for anew no more often than this.
+// Next hops of what is gone are looked for so often, and sooner in want of room.
 #define SWEEP_INTERVAL_MS    60000
 #define SHORTAGE_INTERVAL_MS 10000
-#define REROUTE_INTERVAL_MS  1000
+
+// Routes are asked for anew as soon as they change. The next time waits so many times as long as
+// that took, however often they change.
+#define REROUTE_REST        9
+#define REROUTE_REST_MIN_MS 20
 
 // After a reload the next one waits so many times as long as it took, however many signals come.
 #define RELOAD_REST        4
@@ -44,6 +47,8 @@ struct loop {
     struct event *again; // punts that wait for room, or for the next turn
     struct event *expiry;
     struct event *walk_step;
+    struct event *reroute; // that has to wait
+    struct event *insist;  // on neighbours that do not answer
     struct event *second;
     struct event *terminate;
     struct event *interrupt;
@@ -57,6 +62,7 @@ struct loop {
     unsigned punt_count;
     uint16_t next_worker; // whose ring is read next
     bool walking;
+    bool rerouting; // the walk is for changed routes
     bool reroute_wanted;
     bool reload_wanted;
     uint64_t reload_from_ms; // not before
@@ -65,7 +71,8 @@ struct loop {
     uint64_t end_by_ms;
     uint64_t cursor; // of the walk
     uint64_t swept_ms;
-    uint64_t rerouted_ms;
+    uint64_t walk_began_ms;
+    uint64_t reroute_from_ms; // not before
     uint32_t seconds;
     uint32_t refused_count; // for quotas, since the last line about that
     uint64_t refusals_silent_until_ms;
@@ -75,6 +82,7 @@ struct loop {
 static const struct timeval at_once = {};
 static const struct timeval shortly = {.tv_usec = RETRY_US};
 static const struct timeval one_second = {.tv_sec = 1};
+static const struct timeval insist_interval = {.tv_usec = NEXT_HOPS_INSIST_MS * 1000};
 static const struct timeval ending_interval = {.tv_usec = 5000};
 
 static struct turn_time time_now(void)
@@ -82,13 +90,17 @@ static struct turn_time time_now(void)
     return (struct turn_time){.monotonic_ms = clock_monotonic_ms(), .wall_s = clock_wall_s()};
 }
 
+static struct timeval timeval_of_ms(uint64_t ms)
+{
+    return (struct timeval){(time_t)(ms / 1000), (suseconds_t)(ms % 1000 * 1000)};
+}
+
 static void schedule_expiry(struct loop *loop)
 {
     uint64_t due_ms = turn_server_next_expiry_ms(loop->config.server);
     uint64_t now_ms = clock_monotonic_ms();
     uint64_t wait_ms = due_ms > now_ms ? due_ms - now_ms : 0;
-    struct timeval wait = {.tv_sec = (time_t)(wait_ms / 1000),
-                           .tv_usec = (suseconds_t)(wait_ms % 1000 * 1000)};
+    const struct timeval wait = timeval_of_ms(wait_ms);
 
     if (due_ms == UINT64_MAX)
         event_del(loop->expiry);
@@ -268,14 +280,15 @@ static void on_expiry(evutil_socket_t fd, short what, void *context)
 static void begin_walk(struct loop *loop, bool reroute)
 {
     loop->walking = true;
+    loop->rerouting = reroute;
     loop->cursor = 0;
+    loop->walk_began_ms = clock_monotonic_ms();
     if (reroute) {
         loop->reroute_wanted = false;
-        loop->rerouted_ms = clock_monotonic_ms();
     } else {
         // Who found no room has to ask again once there is some.
         loop->reroute_wanted |= next_hops_lack_room(loop->config.hops);
-        loop->swept_ms = clock_monotonic_ms();
+        loop->swept_ms = loop->walk_began_ms;
     }
     next_hops_begin_walk(loop->config.hops, reroute);
     event_add(loop->walk_step, &at_once);
@@ -285,9 +298,38 @@ static void begin_walk(struct loop *loop, bool reroute)
 // later.
 static void reroute_when_due(struct loop *loop)
 {
-    if (loop->reroute_wanted && !loop->walking &&
-        clock_monotonic_ms() >= loop->rerouted_ms + REROUTE_INTERVAL_MS)
+    uint64_t now_ms = clock_monotonic_ms();
+
+    if (!loop->reroute_wanted || loop->walking)
+        return;
+    if (now_ms < loop->reroute_from_ms) {
+        const struct timeval wait = timeval_of_ms(loop->reroute_from_ms - now_ms);
+
+        event_add(loop->reroute, &wait);
+    } else {
         begin_walk(loop, true);
+    }
+}
+
+static void on_reroute(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    reroute_when_due(context);
+}
+
+static void end_walk(struct loop *loop)
+{
+    uint64_t now_ms = clock_monotonic_ms();
+    uint64_t rest_ms = REROUTE_REST * (now_ms - loop->walk_began_ms);
+
+    next_hops_end_walk(loop->config.hops);
+    forwarder_flush(loop->config.forwarder);
+    loop->walking = false;
+    if (loop->rerouting)
+        loop->reroute_from_ms =
+            now_ms + (rest_ms > REROUTE_REST_MIN_MS ? rest_ms : REROUTE_REST_MIN_MS);
+    reroute_when_due(loop);
 }
 
 static void sweep_when_due(struct loop *loop)
@@ -316,9 +358,17 @@ static void on_walk_step(evutil_socket_t fd, short what, void *context)
         event_add(loop->walk_step, &at_once);
         return;
     }
-    next_hops_end_walk(loop->config.hops);
+    end_walk(loop);
+}
+
+static void on_insist(evutil_socket_t fd, short what, void *context)
+{
+    struct loop *loop = context;
+
+    (void)fd;
+    (void)what;
+    next_hops_insist(loop->config.hops);
     forwarder_flush(loop->config.forwarder);
-    loop->walking = false;
 }
 
 static void on_news(evutil_socket_t fd, short what, void *context)
@@ -349,7 +399,6 @@ static void on_second(evutil_socket_t fd, short what, void *context)
     // What peers' connections have set meanwhile.
     schedule_expiry(loop);
     forwarder_flush(loop->config.forwarder);
-    reroute_when_due(loop);
     sweep_when_due(loop);
     if (loop->seconds % NEXT_HOPS_REFRESH_S == 0)
         next_hops_refresh(loop->config.hops);
@@ -432,9 +481,7 @@ static void on_reload(evutil_socket_t fd, short what, void *context)
     if (!loop->reload_wanted)
         return;
     if (now_ms < loop->reload_from_ms) {
-        uint64_t wait_ms = loop->reload_from_ms - now_ms;
-        const struct timeval wait = {(time_t)(wait_ms / 1000),
-                                     (suseconds_t)(wait_ms % 1000 * 1000)};
+        const struct timeval wait = timeval_of_ms(loop->reload_from_ms - now_ms);
 
         event_add(loop->reload, &wait);
     } else if (!reload_is_ready(loop->config.reload) ||
@@ -509,6 +556,8 @@ static bool events_create(struct loop *loop)
     loop->again = evtimer_new(loop->base, on_punts, loop);
     loop->expiry = evtimer_new(loop->base, on_expiry, loop);
     loop->walk_step = evtimer_new(loop->base, on_walk_step, loop);
+    loop->reroute = evtimer_new(loop->base, on_reroute, loop);
+    loop->insist = event_new(loop->base, -1, EV_PERSIST, on_insist, loop);
     loop->terminate = evsignal_new(loop->base, SIGTERM, on_signal, loop);
     loop->interrupt = evsignal_new(loop->base, SIGINT, on_signal, loop);
     loop->hangup = evsignal_new(loop->base, SIGHUP, on_hangup, loop);
@@ -517,8 +566,8 @@ static bool events_create(struct loop *loop)
     loop->end_step = evtimer_new(loop->base, on_end_step, loop);
     loop->ending = event_new(loop->base, -1, EV_PERSIST, on_ending, loop);
     return loop->doorbell && loop->news && loop->second && loop->again && loop->expiry &&
-           loop->walk_step && loop->terminate && loop->interrupt && loop->hangup && loop->reload &&
-           loop->revoke_step && loop->end_step && loop->ending;
+           loop->walk_step && loop->reroute && loop->insist && loop->terminate && loop->interrupt &&
+           loop->hangup && loop->reload && loop->revoke_step && loop->end_step && loop->ending;
 }
 
 static void event_done(struct event *event)
@@ -552,6 +601,7 @@ int loop_create(const struct loop_config *config, struct loop **ret_loop)
     event_add(loop->doorbell, NULL);
     event_add(loop->news, NULL);
     event_add(loop->second, &one_second);
+    event_add(loop->insist, &insist_interval);
     event_add(loop->terminate, NULL);
     event_add(loop->interrupt, NULL);
     if (config->reload && !hangups_are_ignored())
@@ -585,6 +635,8 @@ void loop_destroy(struct loop *loop)
     event_done(loop->again);
     event_done(loop->expiry);
     event_done(loop->walk_step);
+    event_done(loop->reroute);
+    event_done(loop->insist);
     event_done(loop->terminate);
     event_done(loop->interrupt);
     event_done(loop->hangup);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <linux/fib_rules.h>
+#include <linux/if.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <stddef.h>
@@ -298,6 +299,33 @@ int netlink_delete_neighbour(struct netlink *netlink, uint32_t interface,
                NULL);
 }
 
+static bool is_running(const struct ifinfomsg *link)
+{
+    return (link->ifi_flags & IFF_UP) && (link->ifi_flags & IFF_LOWER_UP);
+}
+
+static int take_link(const struct nlmsghdr *message, void *context)
+{
+    bool *running = context;
+
+    *running = is_running(mnl_nlmsg_get_payload(message));
+    return MNL_CB_OK;
+}
+
+int netlink_get_link(struct netlink *netlink, uint32_t interface, bool *ret_is_running)
+{
+    struct nlmsghdr *request = begin(netlink, RTM_GETLINK, 0);
+    struct ifinfomsg *header = mnl_nlmsg_put_extra_header(request, sizeof(*header));
+    bool running = false;
+    int error;
+
+    header->ifi_index = (int)interface;
+    error = ask(netlink, request, take_link, &running);
+    if (!error)
+        *ret_is_running = running;
+    return error;
+}
+
 struct neighbour_list {
     void (*take)(const struct netlink_neighbour *neighbour, void *context);
     void *context;
@@ -436,6 +464,8 @@ static int take_news(const struct nlmsghdr *message, void *context)
     // Of another family when it only leaves a bridge.
     if (message->nlmsg_type == RTM_DELLINK && link->ifi_family == AF_UNSPEC)
         news->link_gone((uint32_t)link->ifi_index, news->context);
+    else if (message->nlmsg_type == RTM_NEWLINK && link->ifi_family == AF_UNSPEC)
+        news->link((uint32_t)link->ifi_index, is_running(link), news->context);
     news->routes(news->context);
     return MNL_CB_OK;
 }

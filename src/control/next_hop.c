@@ -21,6 +21,9 @@
 // Routes that change while they are listed are listed again so many times.
 #define LISTINGS_MAX 3
 
+// Of those that do not answer, so many are asked again at a time.
+#define INSIST_MAX 64
+
 #define NUD_USABLE (NUD_PERMANENT | NUD_NOARP | NUD_REACHABLE | NUD_PROBE | NUD_STALE | NUD_DELAY)
 
 struct neighbour_key {
@@ -33,6 +36,7 @@ struct neighbour {
     uint8_t mac[6];
     bool used;
     bool resolved;
+    bool failed;  // it was asked as often as the kernel asks, and has not answered since
     bool ours;    // the kernel's entry is there for our sake
     bool changed; // in the queue of those to be told
     uint32_t references;
@@ -76,11 +80,14 @@ struct next_hops {
     struct route_ranges ranges_before; // those that workers were told by, while routes are walked
     uint32_t first_changed;
     uint32_t last_changed;
+    uint32_t failed_count;
+    uint32_t insisted; // the last one that was asked again
     uint32_t walk;
     uint32_t route; // generation: counts changes of routes
     bool walking;
     bool rerouting; // the walk is for changed routes
     bool kernel_manages;
+    bool link_is_running;
     bool routes_changed;
     bool interface_gone;
     bool said_full;
@@ -101,6 +108,12 @@ static void mark_changed(struct next_hops *hops, uint32_t index)
     hops->last_changed = index;
 }
 
+static void set_failed(struct next_hops *hops, struct neighbour *neighbour, bool failed)
+{
+    hops->failed_count += (uint32_t)failed - (uint32_t)neighbour->failed;
+    neighbour->failed = failed;
+}
+
 // What the kernel says of a neighbour now.
 static void update_neighbour(struct next_hops *hops, uint32_t index,
                              const struct netlink_neighbour *said)
@@ -108,6 +121,8 @@ static void update_neighbour(struct next_hops *hops, uint32_t index,
     struct neighbour *neighbour = &hops->neighbours[index];
     bool resolved = (said->state & NUD_USABLE) != 0;
 
+    // An answer ends it, no other change does.
+    set_failed(hops, neighbour, !resolved && (neighbour->failed || (said->state & NUD_FAILED)));
     if (resolved == neighbour->resolved &&
         (!resolved || memcmp(neighbour->mac, said->mac, sizeof(said->mac)) == 0))
         return;
@@ -223,6 +238,7 @@ static void forget_neighbour(struct next_hops *hops, uint32_t index)
         netlink_delete_neighbour(&hops->questions, hops->config.interface, &neighbour->key.ip);
     index_map_remove(&hops->neighbour_map, neighbour_hash(hops, &neighbour->key.ip), index);
     index_pool_give(&hops->neighbour_pool, index);
+    set_failed(hops, neighbour, false);
     neighbour->used = false;
     neighbour->resolved = false;
     mark_changed(hops, index);
@@ -428,6 +444,79 @@ static void take_news(const struct netlink_neighbour *said, void *context)
     }
 }
 
+// Anew, at once: where the kernel has asked, it waits for longer and longer.
+static void ask_again(struct next_hops *hops, uint32_t index)
+{
+    const struct neighbour *neighbour = &hops->neighbours[index];
+
+    if (neighbour->ours)
+        netlink_delete_neighbour(&hops->questions, hops->config.interface, &neighbour->key.ip);
+    manage_neighbour(hops, index);
+}
+
+void next_hops_insist(struct next_hops *hops)
+{
+    unsigned asked = 0;
+
+    if (hops->failed_count == 0 || !hops->link_is_running)
+        return;
+    for (uint32_t i = 1; i < hops->neighbour_pool.fresh && asked < INSIST_MAX; i++) {
+        if (++hops->insisted >= hops->neighbour_pool.fresh)
+            hops->insisted = 1;
+        if (!hops->neighbours[hops->insisted].failed)
+            continue;
+        ask_again(hops, hops->insisted);
+        asked++;
+    }
+}
+
+// What was asked without a carrier nobody has heard.
+static void ask_all_again(struct next_hops *hops)
+{
+    for (uint32_t index = 1; index < hops->neighbour_pool.fresh; index++) {
+        if (hops->neighbours[index].used && !hops->neighbours[index].resolved)
+            ask_again(hops, index);
+    }
+}
+
+static void set_link(struct next_hops *hops, bool is_running)
+{
+    bool came_up = is_running && !hops->link_is_running;
+
+    hops->link_is_running = is_running;
+    if (came_up)
+        ask_all_again(hops);
+}
+
+static void note_link(uint32_t interface, bool is_running, void *context)
+{
+    struct next_hops *hops = context;
+
+    if (interface == hops->config.interface)
+        set_link(hops, is_running);
+}
+
+static void manage_all(struct next_hops *hops)
+{
+    for (uint32_t index = 1; index < hops->neighbour_pool.fresh; index++) {
+        if (hops->neighbours[index].used)
+            manage_neighbour(hops, index);
+    }
+}
+
+// Anything may have happened. Routes are asked for by the walk that follows.
+static void read_anew(struct next_hops *hops)
+{
+    bool is_running;
+    int error = netlink_get_link(&hops->questions, hops->config.interface, &is_running);
+
+    manage_all(hops);
+    hops->routes_changed = true;
+    hops->interface_gone |= error == -ENODEV;
+    if (!error)
+        set_link(hops, is_running);
+}
+
 static void note_route_change(void *context)
 {
     struct next_hops *hops = context;
@@ -449,13 +538,12 @@ int next_hops_fd(const struct next_hops *hops)
 
 bool next_hops_receive(struct next_hops *hops)
 {
-    const struct netlink_news news = {take_news, note_route_change, note_link_gone, hops};
+    const struct netlink_news news = {take_news, note_route_change, note_link, note_link_gone,
+                                      hops};
     bool changed;
 
-    if (netlink_receive(&hops->news, &news) == -ENOBUFS) {
-        netlink_list_neighbours(&hops->questions, hops->config.interface, take_news, hops);
-        hops->routes_changed = true;
-    }
+    if (netlink_receive(&hops->news, &news) == -ENOBUFS)
+        read_anew(hops);
     changed = hops->routes_changed;
     hops->routes_changed = false;
     return changed;
@@ -464,14 +552,6 @@ bool next_hops_receive(struct next_hops *hops)
 bool next_hops_interface_is_gone(const struct next_hops *hops)
 {
     return hops->interface_gone;
-}
-
-static void manage_all(struct next_hops *hops)
-{
-    for (uint32_t index = 1; index < hops->neighbour_pool.fresh; index++) {
-        if (hops->neighbours[index].used)
-            manage_neighbour(hops, index);
-    }
 }
 
 struct listing {
@@ -671,6 +751,8 @@ int next_hops_create(const struct next_hops_config *config, struct next_hops **r
         free(hops);
         return error;
     }
+    if (netlink_get_link(&hops->questions, config->interface, &hops->link_is_running) != 0)
+        hops->link_is_running = true;
     delete_leftovers(hops);
     list_ranges(hops);
     *ret_hops = hops;

@@ -37,6 +37,12 @@ static struct {
     unsigned more_walks; // before the end of one ends the loop
     bool lacks_room;
     bool routes_changed;
+    bool routes_change_again; // while they are walked
+    unsigned walk_ms;         // it takes
+    uint64_t walk_began_ms[2];
+    unsigned reroutes;
+    bool stop_after_insisting; // once what has changed was told
+    bool insisted;
     bool interface_gone;
     bool rang; // the doorbell was armed before it rang
     int news_fd;
@@ -166,6 +172,8 @@ const char *quota_refusal_name(enum quota_refusal refusal)
 void forwarder_flush(struct forwarder *forwarder)
 {
     (void)forwarder;
+    if (fake.stop_after_insisting && fake.insisted)
+        end();
 }
 
 bool forwarder_is_ready(struct forwarder *forwarder)
@@ -305,6 +313,9 @@ void next_hops_begin_walk(struct next_hops *hops, bool reroute)
 {
     (void)hops;
     tell(reroute ? "reroute" : "sweep");
+    if (reroute && fake.reroutes < 2)
+        fake.walk_began_ms[fake.reroutes++] = fake.now_ms;
+    fake.now_ms += fake.walk_ms;
     fake.walk_steps = 0;
     fake.lacks_room = false;
 }
@@ -312,7 +323,14 @@ void next_hops_begin_walk(struct next_hops *hops, bool reroute)
 void next_hops_end_walk(struct next_hops *hops)
 {
     (void)hops;
+    const uint64_t once = 1;
+
     tell("walked");
+    if (fake.routes_change_again) {
+        fake.routes_change_again = false;
+        fake.routes_changed = true;
+        assert_int_equal(write(fake.news_fd, &once, sizeof(once)), sizeof(once));
+    }
     if (fake.more_walks == 0)
         end();
     else
@@ -323,6 +341,12 @@ bool next_hops_lack_room(const struct next_hops *hops)
 {
     (void)hops;
     return fake.lacks_room;
+}
+
+void next_hops_insist(struct next_hops *hops)
+{
+    (void)hops;
+    fake.insisted = true;
 }
 
 void next_hops_refresh(struct next_hops *hops)
@@ -797,6 +821,33 @@ static void changed_routes_start_a_walk_over_everything(void **state)
     assert_int_equal(fake.walk_steps, 3);
 }
 
+// A tenth of the time, however often they do.
+static void routes_that_change_again_are_asked_for_after_a_rest(void **state)
+{
+    const uint64_t once = 1;
+
+    (void)state;
+    fake.routes_changed = true;
+    fake.routes_change_again = true;
+    fake.rang = true;
+    fake.more_walks = 1;
+    fake.walk_ms = 10;
+    fake.tick_ms = 20;
+    assert_int_equal(write(fake.news_fd, &once, sizeof(once)), sizeof(once));
+    loop_run(loop);
+    assert_int_equal(fake.reroutes, 2);
+    assert_in_range(fake.walk_began_ms[1] - fake.walk_began_ms[0], 100, 1000);
+}
+
+static void neighbours_that_do_not_answer_are_asked_again(void **state)
+{
+    (void)state;
+    fake.rang = true;
+    fake.stop_after_insisting = true;
+    loop_run(loop);
+    assert_int_equal(fake.seconds, 0);
+}
+
 static void a_relay_whose_interface_has_gone_ends(void **state)
 {
     const uint64_t once = 1;
@@ -899,6 +950,8 @@ int main(void)
         WITH_LOOP(expiry_is_on_time_and_goes_on_until_all_is_done),
         WITH_LOOP(expiry_waits_for_room),
         WITH_LOOP(changed_routes_start_a_walk_over_everything),
+        WITH_LOOP(routes_that_change_again_are_asked_for_after_a_rest),
+        WITH_LOOP(neighbours_that_do_not_answer_are_asked_again),
         WITH_LOOP(a_relay_whose_interface_has_gone_ends),
         WITH_LOOP(what_is_out_of_use_is_looked_for_although_nothing_was_removed),
         WITH_LOOP(a_lack_of_room_is_made_good),

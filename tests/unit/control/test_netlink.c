@@ -7,9 +7,11 @@
 #include <linux/fib_rules.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -313,6 +315,25 @@ static void the_kernel_answers(void **state)
     netlink_close(&netlink);
 }
 
+// In a namespace of its own lo is down until somebody sets it up.
+static void the_kernel_says_whether_a_link_is_up(void **state)
+{
+    struct netlink netlink;
+    bool is_running = true;
+
+    (void)state;
+    if (unshare(CLONE_NEWNET) != 0)
+        skip();
+    assert_int_equal(netlink_open(&netlink), 0);
+    assert_int_equal(netlink_get_link(&netlink, 1, &is_running), 0);
+    assert_false(is_running);
+    assert_int_equal(system("ip link set lo up"), 0);
+    assert_int_equal(netlink_get_link(&netlink, 1, &is_running), 0);
+    assert_true(is_running);
+    assert_int_equal(netlink_get_link(&netlink, 77, &is_running), -ENODEV);
+    netlink_close(&netlink);
+}
+
 static void no_neighbour(const struct netlink_neighbour *neighbour, void *context)
 {
     (void)neighbour;
@@ -324,6 +345,14 @@ static void no_routes(void *context)
     (void)context;
 }
 
+static void note_link(uint32_t interface, bool is_running, void *context)
+{
+    int *seen = context;
+
+    assert_int_equal(interface, 1);
+    *seen = is_running;
+}
+
 static void no_link(uint32_t interface, void *context)
 {
     (void)interface;
@@ -332,12 +361,32 @@ static void no_link(uint32_t interface, void *context)
 
 static void news_are_read_without_waiting(void **state)
 {
-    const struct netlink_news news = {no_neighbour, no_routes, no_link, NULL};
+    int seen = -1;
+    const struct netlink_news news = {no_neighbour, no_routes, note_link, no_link, &seen};
     struct netlink netlink;
 
     (void)state;
     assert_int_equal(netlink_subscribe(&netlink), 0);
     assert_int_equal(netlink_receive(&netlink, &news), 0);
+    netlink_close(&netlink);
+}
+
+static void news_say_whether_a_link_is_up(void **state)
+{
+    int seen = -1;
+    const struct netlink_news news = {no_neighbour, no_routes, note_link, no_link, &seen};
+    struct netlink netlink;
+
+    (void)state;
+    if (unshare(CLONE_NEWNET) != 0)
+        skip();
+    assert_int_equal(netlink_subscribe(&netlink), 0);
+    assert_int_equal(system("ip link set lo up"), 0);
+    assert_int_equal(netlink_receive(&netlink, &news), 0);
+    assert_int_equal(seen, 1);
+    assert_int_equal(system("ip link set lo down"), 0);
+    assert_int_equal(netlink_receive(&netlink, &news), 0);
+    assert_int_equal(seen, 0);
     netlink_close(&netlink);
 }
 
@@ -358,7 +407,9 @@ int main(void)
         cmocka_unit_test(what_is_no_ip_neighbour_is_none),
         cmocka_unit_test(the_kernel_lists_its_prefixes),
         cmocka_unit_test(the_kernel_answers),
+        cmocka_unit_test(the_kernel_says_whether_a_link_is_up),
         cmocka_unit_test(news_are_read_without_waiting),
+        cmocka_unit_test(news_say_whether_a_link_is_up),
     };
 
     return cmocka_run_group_tests_name("control/netlink", tests, NULL, NULL);

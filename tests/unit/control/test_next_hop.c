@@ -32,8 +32,11 @@ static struct {
     const struct netlink_neighbour *news;
     bool route_news;
     bool news_lost;
-    uint32_t deleted;        // an interface, 0: none
-    const char *prefixes[8]; // of routes
+    uint32_t deleted; // an interface, 0: none
+    bool link_news;
+    bool link_is_down;
+    unsigned fresh_questions; // to neighbours, by entries that were not there before
+    const char *prefixes[8];  // of routes
     unsigned prefix_count;
     int list_error;       // 0: the prefixes are told
     unsigned interrupted; // so many listings are, before one is not
@@ -133,9 +136,11 @@ int netlink_manage_neighbour(struct netlink *netlink, uint32_t interface,
                              const struct ip_address *address)
 {
     (void)netlink;
-    if (!find(address))
+    if (!find(address)) {
+        kernel.fresh_questions++;
         kernel.neighbours[kernel.neighbour_count++] = (struct netlink_neighbour){
             .ip = *address, .interface = interface, .state = NUD_INCOMPLETE};
+    }
     find(address)->protocol = NETLINK_PROTOCOL;
     find(address)->managed = kernel.manages;
     return 0;
@@ -152,6 +157,16 @@ int netlink_delete_neighbour(struct netlink *netlink, uint32_t interface,
         return -ENOENT;
     kernel.neighbour_count--;
     *found = kernel.neighbours[kernel.neighbour_count];
+    return 0;
+}
+
+int netlink_get_link(struct netlink *netlink, uint32_t interface, bool *ret_is_running)
+{
+    (void)netlink;
+    assert_int_equal(interface, INTERFACE);
+    if (kernel.deleted)
+        return -ENODEV;
+    *ret_is_running = !kernel.link_is_down;
     return 0;
 }
 
@@ -179,8 +194,13 @@ int netlink_receive(struct netlink *netlink, const struct netlink_news *news)
         news->routes(news->context);
     if (kernel.deleted)
         news->link_gone(kernel.deleted, news->context);
+    if (kernel.link_news) {
+        news->link(OTHER_INTERFACE, kernel.link_is_down, news->context);
+        news->link(INTERFACE, !kernel.link_is_down, news->context);
+    }
     kernel.news = NULL;
     kernel.route_news = false;
+    kernel.link_news = false;
     return kernel.news_lost ? -ENOBUFS : 0;
 }
 
@@ -448,6 +468,100 @@ static void lost_news_are_asked_for(void **state)
     kernel.news_lost = true;
     assert_true(next_hops_receive(*state));
     assert_int_equal(usage_of(*state).resolved, 1);
+}
+
+static void a_deletion_that_nobody_told_of_is_noticed(void **state)
+{
+    next_hops_receive(*state);
+    assert_false(next_hops_interface_is_gone(*state));
+    kernel.news_lost = true;
+    next_hops_receive(*state);
+    assert_false(next_hops_interface_is_gone(*state));
+    kernel.deleted = INTERFACE;
+    next_hops_receive(*state);
+    assert_true(next_hops_interface_is_gone(*state));
+}
+
+static void say_link(struct next_hops *hops, bool is_down)
+{
+    kernel.link_is_down = is_down;
+    kernel.link_news = true;
+    next_hops_receive(hops);
+}
+
+// Until then it has asked, and sooner the kernel does not ask again.
+static void who_does_not_answer_is_asked_as_soon_as_the_link_is_up(void **state)
+{
+    resolve(*state, "192.0.2.7");
+    resolve(*state, "192.0.2.8");
+    say(*state, "192.0.2.8", NUD_REACHABLE, 8);
+    say_link(*state, false); // no news
+    assert_int_equal(kernel.fresh_questions, 2);
+    say_link(*state, true);
+    assert_int_equal(kernel.fresh_questions, 2);
+    say_link(*state, false);
+    assert_int_equal(kernel.fresh_questions, 3);
+    assert_int_equal(usage_of(*state).resolved, 1);
+}
+
+static void news_of_the_link_that_are_lost_are_asked_for(void **state)
+{
+    resolve(*state, "192.0.2.7");
+    say_link(*state, true);
+    kernel.link_is_down = false;
+    kernel.news_lost = true;
+    next_hops_receive(*state);
+    assert_int_equal(kernel.fresh_questions, 2);
+}
+
+static void who_has_stopped_answering_is_asked_over_and_over(void **state)
+{
+    resolve(*state, "192.0.2.7");
+    next_hops_insist(*state); // the kernel still asks
+    assert_int_equal(kernel.fresh_questions, 1);
+    say(*state, "192.0.2.7", NUD_FAILED, 0);
+    for (unsigned i = 2; i < 5; i++) {
+        next_hops_insist(*state);
+        assert_int_equal(kernel.fresh_questions, i);
+        say(*state, "192.0.2.7", NUD_INCOMPLETE, 0);
+    }
+    say(*state, "192.0.2.7", NUD_REACHABLE, 9);
+    next_hops_insist(*state);
+    assert_int_equal(kernel.fresh_questions, 4);
+    assert_int_equal(usage_of(*state).resolved, 1);
+}
+
+static void nobody_is_asked_while_the_link_is_down(void **state)
+{
+    resolve(*state, "192.0.2.7");
+    say_link(*state, true);
+    say(*state, "192.0.2.7", NUD_FAILED, 0);
+    next_hops_insist(*state);
+    assert_int_equal(kernel.fresh_questions, 1);
+}
+
+static void who_is_not_needed_any_more_is_not_asked(void **state)
+{
+    resolve(*state, "192.0.2.7");
+    say(*state, "192.0.2.7", NUD_FAILED, 0);
+    next_hops_begin_walk(*state, false);
+    next_hops_end_walk(*state);
+    next_hops_insist(*state);
+    assert_int_equal(kernel.fresh_questions, 1);
+}
+
+// What others keep stays theirs, even if it does not answer.
+static void only_entries_of_ours_are_made_anew(void **state)
+{
+    resolve(*state, "192.0.2.7");
+    kernel.neighbours[0].protocol = 99;
+    kernel.neighbours[0].managed = true;
+    kernel.neighbours[0].state = NUD_FAILED;
+    kernel.news = &kernel.neighbours[0];
+    next_hops_receive(*state);
+    next_hops_insist(*state);
+    assert_int_equal(kernel.fresh_questions, 1);
+    assert_int_equal(kernel.neighbours[0].protocol, 99);
 }
 
 static void what_others_keep_is_used_and_left_alone(void **state)
@@ -748,6 +862,13 @@ int main(void)
         WITH_HOPS(a_walk_for_routes_says_what_has_moved),
         WITH_HOPS(an_interface_that_goes_is_missed_when_it_is_ours),
         WITH_HOPS(lost_news_are_asked_for),
+        WITH_HOPS(a_deletion_that_nobody_told_of_is_noticed),
+        WITH_HOPS(who_does_not_answer_is_asked_as_soon_as_the_link_is_up),
+        WITH_HOPS(news_of_the_link_that_are_lost_are_asked_for),
+        WITH_HOPS(who_has_stopped_answering_is_asked_over_and_over),
+        WITH_HOPS(nobody_is_asked_while_the_link_is_down),
+        WITH_HOPS(who_is_not_needed_any_more_is_not_asked),
+        WITH_HOPS(only_entries_of_ours_are_made_anew),
         WITH_HOPS(what_others_keep_is_used_and_left_alone),
         WITH_HOPS(nothing_is_left_behind),
         WITH_HOPS(what_a_killed_relay_left_is_taken_back),

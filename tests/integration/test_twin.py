@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The kernel behind a device that the relay owns, while media flows: it is configured, talked to and moved about, and media
+goes on."""
+
+import contextlib
+import hashlib
+import random
+import socket
+import threading
+import time
+
+import pytest
+
+from client import Client
+from lab import CLIENT4, CLIENT6, GATEWAY, PEER4, RELAY4, RELAY6, Lab
+from media import Media, lossless
+from relay import Relay
+from streams import StreamClient
+
+# Another address of the relay host, and one that the relay is told of but the host does not have yet.
+OTHER4, OTHER6, LATER4 = "192.0.2.7", "2001:db8:2::7", "192.0.2.9"
+BULK_LEN = 4 << 20
+
+
+@pytest.fixture(scope="module")
+def lab():
+    with Lab(mode="owned") as the_lab:
+        yield the_lab
+
+
+@pytest.fixture(scope="module")
+def relay(lab, tmp_path_factory):
+    listen = [{"address": address} for address in (RELAY4, RELAY6, LATER4)]
+    with Relay(lab, tmp_path_factory.mktemp("relay"), listen=listen) as the_relay:
+        yield the_relay
+
+
+class FastMedia(Media):
+    INTERVAL_S = 0.001
+
+
+@pytest.fixture
+def flows(lab, relay, client_of):
+    return [FastMedia(lab, client_of, 4), FastMedia(lab, client_of, 6)]
+
+
+def ip(lab, *command, role="relay"):
+    lab.run(role, "ip", *command)
+
+
+def answers(lab, host, count=3):
+    output = lab.run("client", "ping", "-c", count, "-i", 0.05, "-W", 1, host, check=False).stdout
+    return " 0% packet loss" in output
+
+
+def bulk(seed):
+    return random.Random(seed).randbytes(BULK_LEN)
+
+
+def drain(sock):
+    digest, received_len = hashlib.sha256(), 0
+    while chunk := sock.recv(1 << 16):
+        digest.update(chunk)
+        received_len += len(chunk)
+    return digest.hexdigest(), received_len
+
+
+def transfer(lab, host, port, seed):
+    """Megabytes from a client of the host's own server there, and from there back; bytes a second."""
+    data = bulk(seed)
+    with lab.inside("relay"):
+        server = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    seen = []
+
+    def serve():
+        connection, _ = server.accept()
+        with connection:
+            connection.settimeout(20)
+            seen.append(drain(connection))
+            connection.sendall(data[::-1])
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    started = time.monotonic()
+    source = CLIENT6 if ":" in host else CLIENT4
+    with server, lab.tcp("client", (host, port), host=source, timeout=20) as sock:
+        sock.sendall(data)
+        sock.shutdown(1)
+        back = drain(sock)
+        thread.join()
+    assert seen == [(hashlib.sha256(data).hexdigest(), len(data))]
+    assert back == (hashlib.sha256(data[::-1]).hexdigest(), len(data))
+    return 2 * len(data) / (time.monotonic() - started)
+
+
+def ask_the_host(lab, host):
+    with lab.udp("relay", host, 53) as server, lab.udp("client", CLIENT6 if ":" in host else CLIENT4) as client:
+        client.sendto(b"query", (host, 53))
+        data, source = server.recvfrom(2048)
+        server.sendto(data[::-1], source[:2])
+        assert client.recv(2048) == b"yreuq"
+
+
+@pytest.mark.parametrize("host", [RELAY4, RELAY6])
+def test_tcp_and_ping_go_through_the_twin_while_media_flows(lab, relay, flows, host, record_figures):
+    with lossless(relay, *flows):
+        pings = lab.popen("client", "ping", "-q", "-c", 40, "-i", 0.05, "-W", 1, host, stdout=-1, text=True)
+        record_figures(bytes_a_second=round(transfer(lab, host, 22, 1)))
+        assert " 0% packet loss" in pings.communicate(timeout=20)[0]
+
+
+@pytest.mark.parametrize("address, length", [(OTHER4, 24), (OTHER6, 64)])
+def test_addresses_come_and_go_while_media_flows(lab, relay, flows, address, length):
+    with lossless(relay, *flows):
+        for _ in range(5):
+            ip(lab, "address", "add", f"{address}/{length}", "dev", "twin0")
+            assert answers(lab, address)
+            ask_the_host(lab, address)
+            ip(lab, "address", "delete", f"{address}/{length}", "dev", "twin0")
+        assert not answers(lab, address, count=1)
+
+
+@contextlib.contextmanager
+def second_gateway(lab):
+    """Another way out of the relay's network, by a MAC address of its own; a function that counts what came by it."""
+    ip(lab, "link", "add", "link", "relay", "name", "second", "type", "macvlan", "mode", "private", role="core")
+    ip(lab, "link", "set", "second", "up", role="core")
+    ip(lab, "address", "add", "192.0.2.253/32", "dev", "second", role="core")
+    try:
+        yield lambda: int(lab.run("core", "cat", "/sys/class/net/second/statistics/rx_packets").stdout)
+    finally:
+        ip(lab, "route", "replace", "default", "via", GATEWAY[4])
+        ip(lab, "link", "delete", "second", role="core")
+
+
+def test_no_packet_is_lost_to_a_changed_route(lab, relay, flows):
+    with second_gateway(lab) as count, lossless(relay, *flows):
+        for gateway, is_second in [("192.0.2.253", True), (GATEWAY[4], False)] * 3:
+            # Known before it is needed: the relay asks for a MAC address when a route leads there.
+            lab.run("relay", "ping", "-c", 1, "-W", 2, gateway)
+            before = count()
+            ip(lab, "route", "replace", "default", "via", gateway)
+            time.sleep(0.1)
+            began = count()
+            time.sleep(0.3)
+            assert (count() - began > 100) == is_second, (before, began, count())
+
+
+def test_a_swarm_of_routes_harms_nothing(lab, relay, flows, tmp_path):
+    prefixes = [f"10.{i >> 8}.{i & 255}.0/24" for i in range(2000)]
+    batch = tmp_path / "routes"
+    with lossless(relay, *flows):
+        for verb in ("add", "delete", "add", "delete"):
+            batch.write_text("".join(f"route {verb} {prefix} via {GATEWAY[4]}\n" for prefix in prefixes))
+            ip(lab, "-batch", batch)
+
+
+def test_listeners_are_where_an_address_comes_later(lab, relay, flows):
+    with lossless(relay, *flows):
+        ip(lab, "address", "add", f"{LATER4}/24", "dev", "twin0")
+        try:
+            with Client(lab, server=LATER4) as client:
+                client.allocate()
+                client.refresh(0)
+            with StreamClient(lab, server=LATER4) as client:
+                client.allocate()
+                # What lives outlives the address, too: it is back before anybody gives up.
+                ip(lab, "address", "delete", f"{LATER4}/24", "dev", "twin0")
+                ip(lab, "address", "add", f"{LATER4}/24", "dev", "twin0")
+                assert client.refresh().is_success
+                client.refresh(0)
+        finally:
+            ip(lab, "address", "delete", f"{LATER4}/24", "dev", "twin0")
+
+
+def resumes_within(media, within_s):
+    """Until the flow is back; the seconds that it took."""
+    before, started = len(media.received), time.monotonic()
+    while len(media.received) < before + 5:
+        assert time.monotonic() < started + within_s, f"no media after {within_s} s"
+        time.sleep(0.002)
+    return time.monotonic() - started
+
+
+def test_media_resumes_when_the_relays_own_address_comes_back(lab, relay, client_of, record_figures):
+    with FastMedia(lab, client_of) as media:
+        resumes_within(media, 2)
+        for _ in range(3):
+            ip(lab, "address", "delete", f"{RELAY4}/24", "dev", "twin0")
+            time.sleep(0.3)
+            ip(lab, "address", "add", f"{RELAY4}/24", "dev", "twin0")
+            ip(lab, "route", "add", "default", "via", GATEWAY[4])
+            record_figures(resumed_s=resumes_within(media, 0.1))
