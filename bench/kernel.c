@@ -35,6 +35,14 @@ int netlink_get_route(struct netlink *netlink, const struct ip_address *destinat
     return 0;
 }
 
+int netlink_get_link(struct netlink *netlink, uint32_t interface, bool *ret_is_running)
+{
+    (void)netlink;
+    (void)interface;
+    *ret_is_running = true;
+    return 0;
+}
+
 int netlink_get_neighbour(struct netlink *netlink, uint32_t interface, const struct ip_address *ip,
                           struct netlink_neighbour *ret_neighbour)
 {

@@ -60,7 +60,7 @@ void next_hops_refresh(struct next_hops *hops);
 
 // Call it every NEXT_HOPS_INSIST_MS: neighbours that have stopped answering are asked again, some
 // at a time, so that they are back as soon as they answer.
-#define NEXT_HOPS_INSIST_MS 500
+#define NEXT_HOPS_INSIST_MS 50
 void next_hops_insist(struct next_hops *hops);
 
 struct next_hops_usage {

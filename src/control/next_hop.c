@@ -21,8 +21,12 @@
 // Routes that change while they are listed are listed again so many times.
 #define LISTINGS_MAX 3
 
-// Of those that do not answer, so many are asked again at a time.
-#define INSIST_MAX 64
+// Of those that do not answer, so many are asked again at a time: every so many turns, and at every
+// turn in the two seconds after the link came up. Linux at the other end, for one, looks at its
+// links once a second, and hears nothing before.
+#define INSIST_MAX   64
+#define INSIST_TURNS 10
+#define EAGER_TURNS  (2000 / NEXT_HOPS_INSIST_MS)
 
 #define NUD_USABLE (NUD_PERMANENT | NUD_NOARP | NUD_REACHABLE | NUD_PROBE | NUD_STALE | NUD_DELAY)
 
@@ -82,6 +86,8 @@ struct next_hops {
     uint32_t last_changed;
     uint32_t failed_count;
     uint32_t insisted; // the last one that was asked again
+    uint32_t turn;
+    uint32_t eager_turns; // left
     uint32_t walk;
     uint32_t route; // generation: counts changes of routes
     bool walking;
@@ -444,26 +450,39 @@ static void take_news(const struct netlink_neighbour *said, void *context)
     }
 }
 
-// Anew, at once: where the kernel has asked, it waits for longer and longer.
+// Anew, at once: where the kernel has asked, it waits for longer and longer. It may have had an
+// answer that is yet to be told of.
 static void ask_again(struct next_hops *hops, uint32_t index)
 {
-    const struct neighbour *neighbour = &hops->neighbours[index];
+    const struct ip_address *ip = &hops->neighbours[index].key.ip;
+    struct netlink_neighbour said;
 
-    if (neighbour->ours)
-        netlink_delete_neighbour(&hops->questions, hops->config.interface, &neighbour->key.ip);
+    if (hops->neighbours[index].ours &&
+        netlink_get_neighbour(&hops->questions, hops->config.interface, ip, &said) == 0 &&
+        !(said.state & NUD_USABLE))
+        netlink_delete_neighbour(&hops->questions, hops->config.interface, ip);
     manage_neighbour(hops, index);
+    set_failed(hops, &hops->neighbours[index], !hops->neighbours[index].resolved);
+}
+
+static bool is_to_be_asked(const struct neighbour *neighbour, bool is_eager)
+{
+    return neighbour->failed || (is_eager && neighbour->used && !neighbour->resolved);
 }
 
 void next_hops_insist(struct next_hops *hops)
 {
+    bool is_eager = hops->eager_turns > 0;
     unsigned asked = 0;
 
-    if (hops->failed_count == 0 || !hops->link_is_running)
+    hops->eager_turns -= is_eager;
+    if (!hops->link_is_running ||
+        (!is_eager && (hops->failed_count == 0 || ++hops->turn % INSIST_TURNS != 0)))
         return;
     for (uint32_t i = 1; i < hops->neighbour_pool.fresh && asked < INSIST_MAX; i++) {
         if (++hops->insisted >= hops->neighbour_pool.fresh)
             hops->insisted = 1;
-        if (!hops->neighbours[hops->insisted].failed)
+        if (!is_to_be_asked(&hops->neighbours[hops->insisted], is_eager))
             continue;
         ask_again(hops, hops->insisted);
         asked++;
@@ -484,8 +503,10 @@ static void set_link(struct next_hops *hops, bool is_running)
     bool came_up = is_running && !hops->link_is_running;
 
     hops->link_is_running = is_running;
-    if (came_up)
-        ask_all_again(hops);
+    if (!came_up)
+        return;
+    hops->eager_turns = EAGER_TURNS;
+    ask_all_again(hops);
 }
 
 static void note_link(uint32_t interface, bool is_running, void *context)

@@ -5,6 +5,7 @@ goes on."""
 import contextlib
 import hashlib
 import random
+import signal
 import socket
 import threading
 import time
@@ -191,3 +192,44 @@ def test_media_resumes_when_the_relays_own_address_comes_back(lab, relay, client
             ip(lab, "address", "add", f"{RELAY4}/24", "dev", "twin0")
             ip(lab, "route", "add", "default", "via", GATEWAY[4])
             record_figures(resumed_s=resumes_within(media, 0.1))
+
+
+def flood_with_news(lab, directory):
+    """More than the relay's socket holds, unless it reads."""
+    batch = directory / "news"
+    routes = [f"route {verb} 10.{i >> 8}.{i & 255}.0/24 via {GATEWAY[4]}\n" for verb in ("add", "delete") for i in range(20000)]
+    batch.write_text("".join(routes))
+    ip(lab, "-batch", batch)
+
+
+@contextlib.contextmanager
+def deaf(relay):
+    relay.process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        relay.process.send_signal(signal.SIGCONT)
+
+
+def test_lost_news_are_made_good(lab, relay, client_of, tmp_path):
+    with FastMedia(lab, client_of) as media:
+        resumes_within(media, 2)
+        with second_gateway(lab) as count, deaf(relay):
+            flood_with_news(lab, tmp_path)
+            ip(lab, "route", "replace", "default", "via", "192.0.2.253")
+            relay.process.send_signal(signal.SIGCONT)
+            resumes_within(media, 3)
+            began = count()
+            time.sleep(0.5)
+            assert count() > began + 100
+
+
+def test_ends_when_its_twin_was_deleted_and_the_news_of_it_were_lost(lab, tmp_path):
+    with Lab(mode="owned") as other:
+        relay = Relay(other, tmp_path)
+        relay.start()
+        with deaf(relay):
+            flood_with_news(other, tmp_path)
+            other.run("relay", "ip", "link", "delete", "twin0")
+        assert relay.process.wait(10) == 1
+        assert "interface_gone" in relay.log()

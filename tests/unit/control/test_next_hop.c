@@ -514,21 +514,45 @@ static void news_of_the_link_that_are_lost_are_asked_for(void **state)
     assert_int_equal(kernel.fresh_questions, 2);
 }
 
+// Twice a second.
+static void insist(struct next_hops *hops)
+{
+    for (unsigned i = 0; i < 500 / NEXT_HOPS_INSIST_MS; i++)
+        next_hops_insist(hops);
+}
+
 static void who_has_stopped_answering_is_asked_over_and_over(void **state)
 {
     resolve(*state, "192.0.2.7");
-    next_hops_insist(*state); // the kernel still asks
+    insist(*state); // the kernel still asks
     assert_int_equal(kernel.fresh_questions, 1);
     say(*state, "192.0.2.7", NUD_FAILED, 0);
     for (unsigned i = 2; i < 5; i++) {
-        next_hops_insist(*state);
+        insist(*state);
         assert_int_equal(kernel.fresh_questions, i);
         say(*state, "192.0.2.7", NUD_INCOMPLETE, 0);
     }
     say(*state, "192.0.2.7", NUD_REACHABLE, 9);
-    next_hops_insist(*state);
+    insist(*state);
     assert_int_equal(kernel.fresh_questions, 4);
     assert_int_equal(usage_of(*state).resolved, 1);
+}
+
+// For two seconds, then as any other: the other end may need a moment to hear.
+static void whoever_is_silent_when_the_link_is_up_is_asked_often(void **state)
+{
+    const unsigned often = 2000 / NEXT_HOPS_INSIST_MS;
+
+    resolve(*state, "192.0.2.7");
+    say_link(*state, true);
+    say_link(*state, false);
+    for (unsigned i = 0; i < often; i++) {
+        assert_int_equal(kernel.fresh_questions, 2 + i);
+        next_hops_insist(*state);
+    }
+    assert_int_equal(kernel.fresh_questions, 2 + often);
+    insist(*state);
+    assert_int_equal(kernel.fresh_questions, 3 + often);
 }
 
 static void nobody_is_asked_while_the_link_is_down(void **state)
@@ -536,7 +560,7 @@ static void nobody_is_asked_while_the_link_is_down(void **state)
     resolve(*state, "192.0.2.7");
     say_link(*state, true);
     say(*state, "192.0.2.7", NUD_FAILED, 0);
-    next_hops_insist(*state);
+    insist(*state);
     assert_int_equal(kernel.fresh_questions, 1);
 }
 
@@ -546,8 +570,19 @@ static void who_is_not_needed_any_more_is_not_asked(void **state)
     say(*state, "192.0.2.7", NUD_FAILED, 0);
     next_hops_begin_walk(*state, false);
     next_hops_end_walk(*state);
-    next_hops_insist(*state);
+    insist(*state);
     assert_int_equal(kernel.fresh_questions, 1);
+}
+
+static void an_answer_that_nobody_told_of_is_taken(void **state)
+{
+    resolve(*state, "192.0.2.7");
+    say_link(*state, true);
+    say(*state, "192.0.2.7", NUD_FAILED, 0);
+    kernel.neighbours[0].state = NUD_STALE;
+    say_link(*state, false);
+    assert_int_equal(kernel.fresh_questions, 1);
+    assert_int_equal(usage_of(*state).resolved, 1);
 }
 
 // What others keep stays theirs, even if it does not answer.
@@ -559,7 +594,7 @@ static void only_entries_of_ours_are_made_anew(void **state)
     kernel.neighbours[0].state = NUD_FAILED;
     kernel.news = &kernel.neighbours[0];
     next_hops_receive(*state);
-    next_hops_insist(*state);
+    insist(*state);
     assert_int_equal(kernel.fresh_questions, 1);
     assert_int_equal(kernel.neighbours[0].protocol, 99);
 }
@@ -866,8 +901,10 @@ int main(void)
         WITH_HOPS(who_does_not_answer_is_asked_as_soon_as_the_link_is_up),
         WITH_HOPS(news_of_the_link_that_are_lost_are_asked_for),
         WITH_HOPS(who_has_stopped_answering_is_asked_over_and_over),
+        WITH_HOPS(whoever_is_silent_when_the_link_is_up_is_asked_often),
         WITH_HOPS(nobody_is_asked_while_the_link_is_down),
         WITH_HOPS(who_is_not_needed_any_more_is_not_asked),
+        WITH_HOPS(an_answer_that_nobody_told_of_is_taken),
         WITH_HOPS(only_entries_of_ours_are_made_anew),
         WITH_HOPS(what_others_keep_is_used_and_left_alone),
         WITH_HOPS(nothing_is_left_behind),
