@@ -13,7 +13,7 @@ import time
 import pytest
 
 from client import Client
-from lab import CLIENT4, CLIENT6, GATEWAY, PEER4, RELAY4, RELAY6, Lab
+from lab import CLIENT4, CLIENT6, GATEWAY, RELAY4, RELAY6, Lab
 from media import Media, lossless
 from relay import Relay
 from streams import StreamClient
