@@ -20,7 +20,7 @@
     X(dropped_unknown, "datagrams dropped: neither of an association nor a ClientHello that can be read")              \
     X(dropped_refused, "datagrams dropped: damaged, old, or come twice")                                               \
     X(dropped_full, "ClientHellos dropped: there is no place, no certificate, or too many of the source")              \
-    X(dropped_early, "messages dropped: the handshake was not over")                                                   \
+    X(dropped_early, "datagrams dropped: too much, or too long a message, while the handshake lasts")                  \
     X(dropped_no_listener, "datagrams dropped: sent to an address that has no DTLS")                                   \
     X(dropped_no_room, "messages and datagrams dropped: the ring to the worker is full, or there is no buffer")        \
     X(dropped_too_long, "messages for clients dropped: longer than a record may be")                                   \

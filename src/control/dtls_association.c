@@ -8,11 +8,17 @@
 #include <openssl/ssl.h>
 #include <sys/time.h>
 
-#define RECORD_HEADER_LEN 13
+// RFC 6347 sections 4.1 and 4.2.2.
+#define RECORD_HEADER_LEN  13
+#define MESSAGE_HEADER_LEN 12
+#define CONTENT_HANDSHAKE  22
 
 // OpenSSL keeps each with a buffer of its own, up to a hundred. There is one in a flight, which may
 // be sent again.
 #define EARLY_RECORDS_MAX 16
+// It also keeps ten messages that come too early or in parts, of 16 kB each. After its hello a
+// client has a key to send, and no certificate.
+#define MESSAGE_MAX_LEN 4096
 
 bool dtls_association_begin(struct dtls_association *association, struct dtls_thread *thread,
                             struct tls_contexts *tls, const struct dtls_way *way, struct span hello)
@@ -48,30 +54,55 @@ void dtls_association_end(struct dtls_association *association)
     dtls_association_abandon(association);
 }
 
-static unsigned count_early_records(struct span datagram)
+// The first record, and what is behind it.
+static struct span split_record(struct span *datagram)
 {
-    unsigned count = 0;
+    size_t len = RECORD_HEADER_LEN + (size_t)load_be16(datagram->data + 11);
+    struct span record = {datagram->data, len < datagram->len ? len : datagram->len};
+
+    *datagram = (struct span){record.data + record.len, datagram->len - record.len};
+    return record;
+}
+
+static bool has_long_message(struct span record)
+{
+    struct span rest = {record.data + RECORD_HEADER_LEN, record.len - RECORD_HEADER_LEN};
+
+    while (rest.len >= MESSAGE_HEADER_LEN) {
+        size_t part_len = MESSAGE_HEADER_LEN + (load_be32(rest.data + 8) & 0xFFFFFF);
+
+        if ((load_be32(rest.data) & 0xFFFFFF) > MESSAGE_MAX_LEN)
+            return true;
+        if (part_len > rest.len)
+            break;
+        rest = (struct span){rest.data + part_len, rest.len - part_len};
+    }
+    return false;
+}
+
+// Before the handshake is over. False: OpenSSL might keep too much of it.
+static bool may_be_kept(struct dtls_association *association, struct span datagram)
+{
+    unsigned early_count = association->early_count;
 
     while (datagram.len >= RECORD_HEADER_LEN) {
-        size_t len = RECORD_HEADER_LEN + (size_t)load_be16(datagram.data + 11);
+        struct span record = split_record(&datagram);
+        bool is_encrypted = load_be16(record.data + 3) > 0;
 
-        count += load_be16(datagram.data + 3) > 0;
-        if (len > datagram.len)
-            break;
-        datagram = (struct span){datagram.data + len, datagram.len - len};
+        early_count += is_encrypted;
+        if (early_count > EARLY_RECORDS_MAX)
+            return false;
+        if (!is_encrypted && record.data[0] == CONTENT_HANDSHAKE && has_long_message(record))
+            return false;
     }
-    return count;
+    association->early_count = (uint8_t)early_count;
+    return true;
 }
 
 bool dtls_association_take(struct dtls_association *association, struct span datagram)
 {
-    if (!association->is_complete) {
-        unsigned count = association->early_count + count_early_records(datagram);
-
-        if (count > EARLY_RECORDS_MAX)
-            return false;
-        association->early_count = (uint8_t)count;
-    }
+    if (!association->is_complete && !may_be_kept(association, datagram))
+        return false;
     association->bio.datagram = datagram;
     return true;
 }

@@ -256,6 +256,30 @@ static void records_before_their_keys_are_few(void **state)
     assert_true(take_early(bench, 0));
 }
 
+// Two messages of ten bytes in a record, the second one part of a longer one.
+static bool take_part_of(struct bench *bench, uint8_t content, uint8_t epoch, uint16_t message_len)
+{
+    const uint8_t len[2] = {(uint8_t)(message_len >> 8), (uint8_t)message_len};
+    uint8_t record[13 + 2 * 22] = {content, 0xFE, 0xFD, 0, epoch, [12] = 2 * 22};
+
+    memcpy(record + 13, (uint8_t[12]){16, 0, 0, 10, 0, 5, [11] = 10}, 12);
+    memcpy(record + 35, (uint8_t[12]){11, 0, len[0], len[1], 0, 6, [11] = 10}, 12);
+    return dtls_association_take(&bench->association, (struct span){record, sizeof(record)});
+}
+
+static void messages_longer_than_any_of_a_client_are_not_read(void **state)
+{
+    struct bench *bench = *state;
+    size_t len;
+
+    assert_true(begin(bench, bench->fixture->tls));
+    assert_int_equal(read_it(bench, &len), DTLS_NOTHING);
+    assert_true(take_part_of(bench, 22, 0, 4096));
+    assert_false(take_part_of(bench, 22, 0, 4097));
+    assert_true(take_part_of(bench, 20, 0, 4097));
+    assert_true(take_part_of(bench, 22, 1, 4097)); // who can tell
+}
+
 int main(void)
 {
 #define CLAIM(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -270,6 +294,7 @@ int main(void)
         CLAIM(the_other_end_is_told_that_it_is_over),
         CLAIM(one_that_is_abandoned_says_nothing),
         CLAIM(records_before_their_keys_are_few),
+        CLAIM(messages_longer_than_any_of_a_client_are_not_read),
     };
     return cmocka_run_group_tests(tests, fixture_group_set_up, fixture_group_tear_down);
 }
