@@ -105,8 +105,9 @@ def test_refuses_what_is_not_stun_in_alpn(lab, relay, authority, version):
     assert "alert no application protocol" in output, output
 
 
-def test_refuses_renegotiation(lab, relay, authority):
-    output = s_client(lab, authority, "-tls1_2", commands="R\n")
+@pytest.mark.parametrize("version", ["-tls1_2", "-dtls1_2"])
+def test_refuses_renegotiation(lab, relay, authority, version):
+    output = s_client(lab, authority, version, commands="R\n")
     assert is_connected(output) and "RENEGOTIATING" in output, output
     assert "no renegotiation" in output, output
 

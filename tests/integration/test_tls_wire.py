@@ -34,6 +34,8 @@ GOOD = list(SUITES_1_2)
 ALL_SUITES = [number for number in range(65536) if number not in (tls.RENEGOTIATION_SCSV, tls.FALLBACK_SCSV)]
 SUITES_A_HELLO = 4000
 SUITES_A_DATAGRAM = 500
+CERTIFICATE = 11
+HELD = 500  # handshakes that go no further
 
 
 @pytest.fixture(scope="module")
@@ -240,16 +242,18 @@ def test_what_is_no_handshake_ends_the_connection_at_once(connect, name):
     assert is_closed(sock, within_s=3)
 
 
-def test_a_thousand_long_hellos_that_never_end_cost_a_bounded_amount(lab, relay, record_figures):
-    # As much of each as gets the server to take memory for all of it.
-    start = tls.record(tls.HANDSHAKE, tls.handshake(tls.CLIENT_HELLO, bytes(100), length=131000))
+# Where its head alone gets the server to take memory for all of it, and where it comes but for its end; and what each may cost.
+@pytest.mark.parametrize("sent, most_kb", [(100, 80), (130900, 140)], ids=["a_head", "all_but_the_end"])
+def test_many_long_hellos_that_never_end_cost_a_bounded_amount(lab, relay, record_figures, sent, most_kb):
+    hello = tls.handshake(tls.CLIENT_HELLO, bytes(sent), length=131000)
+    start = b"".join(tls.record(tls.HANDSHAKE, hello[at : at + 16000]) for at in range(0, len(hello), 16000))
     before_kb = relay.resident_kb()
     with contextlib.ExitStack() as stack:
-        for _ in range(1000):
+        for _ in range(HELD):
             stack.enter_context(lab.tcp("client", (RELAY4, TLS_PORT), CLIENT4_OTHER)).sendall(start)
         grown_kb = relay.resident_kb() - before_kb
     record_figures(grown_kb=grown_kb)
-    assert SANITIZED or grown_kb < 1000 * 80
+    assert SANITIZED or grown_kb < HELD * most_kb
 
 
 # Datagrams
@@ -301,9 +305,34 @@ def test_a_hello_may_come_in_parts(datagrams):
     assert tls.ask_by_datagram(sock, part_of_hello(60, 1000, body, 1)).suite in SUITES_1_2
 
 
+@pytest.mark.parametrize("total", [4096, 16384], ids=["4_kb", "16_kb"])
+def test_messages_of_which_a_part_is_missing_cost_a_bounded_amount(datagrams, relay, record_figures, total):
+    # After a good cookie OpenSSL keeps ten messages that came too early.
+    messages = [
+        tls.datagram_handshake(CERTIFICATE, bytes(1024), number, at, total=total)
+        for number in range(3, 13)
+        for at in range(1, total - 1024, 1024)
+    ]
+    parts = [
+        tls.datagram_record(tls.HANDSHAKE, message, tls.DTLS_1_2, sequence=number + 10)
+        for number, message in enumerate(messages)
+    ]
+    before_kb = relay.resident_kb()
+    for _ in range(HELD):
+        sock = datagrams()
+        cookie = tls.ask_by_datagram(sock, DATAGRAM_HELLO).cookie
+        assert tls.ask_by_datagram(sock, datagram_hello(GOOD, cookie)).suite in SUITES_1_2
+        for part in parts:
+            sock.send(part)
+    grown_kb = relay.resident_kb() - before_kb
+    record_figures(grown_kb=grown_kb)
+    assert SANITIZED or grown_kb < HELD * 130
+
+
 DATAGRAM_HELLO = datagram_hello(GOOD)
 IGNORED = {
     "the_end_of_a_hello": part_of_hello(60, 1000),
+    "a_hello_that_ends_before_the_cookie": part_of_hello(0, 34),
     "epoch_1": DATAGRAM_HELLO[:3] + b"\0\1" + DATAGRAM_HELLO[5:],
     "a_record_longer_than_its_datagram": DATAGRAM_HELLO[:11] + b"\xff\xff" + DATAGRAM_HELLO[13:],
     "a_part_longer_than_its_message": DATAGRAM_HELLO[:22] + b"\xff\xff\xff" + DATAGRAM_HELLO[25:],
