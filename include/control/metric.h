@@ -45,6 +45,8 @@ enum metric_type {
     X(MADE_FRAGMENTS, "turnpike_made_fragments", COUNTER, "", "worker",                                                \
       "fragments, the first of each apart, that a datagram was sent as")                                               \
     X(ICMP_ANSWERS, "turnpike_icmp_answers", COUNTER, "", "worker, reason", "datagrams answered with an ICMP error")   \
+    X(PATH_MTUS_LEARNED, "turnpike_path_mtus_learned", COUNTER, "", "worker",                                          \
+      "ICMP errors by which the path to a peer has a smaller MTU than was known")                                      \
     X(COMMANDS, "turnpike_commands", COUNTER, "", "worker", "commands of the control plane applied")                   \
     X(COMMAND_FAILURES, "turnpike_command_failures", COUNTER, "", "worker", "commands that could not be applied")      \
     X(POLLS, "turnpike_polls", COUNTER, "", "worker, result", "rounds of a worker that found work (busy), or none")    \

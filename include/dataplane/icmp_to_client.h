@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // ICMP errors about what was relayed to a peer, told to the client in a Data indication (RFC 8656
-// sections 11.5, 18.13).
+// sections 11.5, 18.13), at a limited rate.
 #pragma once
 
+#include "dataplane/leg.h"
 #include "dataplane/worker_state.h"
 
 #include <stdbool.h>
@@ -12,10 +13,12 @@ struct icmp_error {
     const uint8_t *peer_ip; // its destination
     uint16_t peer_port;
     uint16_t relay_port;
-    uint8_t relay; // index
+    uint8_t relay;  // index
+    uint8_t family; // enum ip_family, of the peer
     uint8_t type;
     uint8_t code;
-    uint32_t data; // of the ICMP attribute: an MTU, or zero
+    uint16_t path_mtu; // that it tells of the way to the peer, see path_mtu_told(); 0: none
+    uint32_t data;     // of the ICMP attribute: an MTU, or zero
 };
 
 // False: not an ICMP error that is relayed, or about a datagram that no relay of ours sent.
@@ -24,3 +27,9 @@ bool icmp_error_read(const struct local_addresses *locals, const struct packet *
 
 // packet->allocation has a live permission for the peer. The packet is gone for the caller.
 void icmp_to_client(struct worker *worker, struct packet *packet, const struct icmp_error *error);
+
+// The same for an error that a router would make: a datagram that its client wants sent with DF
+// (RFC 8656 section 14) is longer than that leg's mtu. packet: of that client, as it came, with its
+// allocation. It is gone for the caller.
+void icmp_to_client_too_big(struct worker *worker, const struct packet *packet,
+                            const struct leg *leg, uint16_t mtu);

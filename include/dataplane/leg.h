@@ -16,11 +16,12 @@ struct leg {
     uint16_t destination_port_be;
     uint8_t family;
     uint8_t hairpin;    // index of the relay that has the destination, TABLE_RELAY_NONE: the wire
-    bool dont_fragment; // the client asked for DF
+    bool dont_fragment; // the client asked for DF, and is to be heard
     bool made_here;     // not a relayed datagram: its checksum is never left out
     uint32_t adjacency; // on the wire
+    uint16_t path_mtu;  // if smaller than the link's; 0: as far as is known, it is not
     bool is_stream;     // towards a client with a connection, by way of its listener
-    bool is_dtls;       // of those, one over DTLS: its thread makes a record of the datagram for the wire
+    bool is_dtls; // of those, one over DTLS: its thread makes a record of the datagram for the wire
     uint8_t listener;
 };
 

@@ -23,14 +23,15 @@ struct permission {
         uint32_t relay;     // is_hairpin: index of the one that has the peer's address
     };
     uint32_t channels;        // root of a tree, TABLE_NONE
-    uint32_t allocation : 29; // index
+    uint32_t allocation : 28; // index
+    uint32_t is_narrow : 1;   // see dataplane/path_mtu.h; what has the bit goes the long way
     uint32_t is_live : 1;
     uint32_t is_hairpin : 1;
     uint32_t is_ipv6 : 1; // of the peer
 } __attribute__((aligned(16)));
 
 static_assert(sizeof(struct permission) == 16, "four a cache line");
-static_assert(TABLE_INDEX_MAX < 1 << 29, "an index fits");
+static_assert(TABLE_ENTRIES_MAX < 1 << 28, "an index fits");
 
 struct permission_table {
     struct permission *at;
@@ -60,6 +61,8 @@ int permission_table_reach(struct tables *tables, uint32_t allocation,
 // Of all channels of all in a tree, whose root it is.
 void permission_table_set_client_adjacency(struct tables *tables, uint32_t root,
                                            uint32_t adjacency);
+// The MTU of the path to its peer is known, or no longer is; of all its channels alike.
+void permission_table_set_narrow(struct tables *tables, uint32_t index, bool is_narrow);
 // Gone, unless it is live or has channels.
 void permission_table_release(struct tables *tables, uint32_t index);
 // Live no longer, so that its channels rest; gone when it has none.

@@ -5,6 +5,7 @@
 #include "dataplane/idle.h"
 #include "dataplane/local_addresses.h"
 #include "dataplane/packet.h"
+#include "dataplane/path_mtu.h"
 #include "dataplane/rate_limiter.h"
 #include "dataplane/reassembly.h"
 #include "dataplane/round_time.h"
@@ -20,6 +21,9 @@
 #include <stdint.h>
 
 #define WORKER_BURST COUNTERS_BURST_MAX
+
+// Of ICMP errors that clients are told of: an allocation has one, with others of its remainder.
+#define ICMP_TO_CLIENT_BUCKETS 256
 
 struct worker_queue {
     struct rte_mbuf *frames[WORKER_BURST];
@@ -115,8 +119,12 @@ struct worker {
     struct token_rate total_bandwidth;
     uint32_t user_piece_len; // taken at once from what workers share
     uint32_t total_piece_len;
-    uint32_t total_stock[2]; // and not spent, by enum direction
+    uint32_t total_stock[2];     // and not spent, by enum direction
     enum drop bandwidth_refusal; // where bandwidth is shared: of whom there was none last
+
+    // And what only ICMP errors need, and what they have left.
+    uint64_t icmp_told_due_tsc[ICMP_TO_CLIENT_BUCKETS]; // when each bucket is full again
+    struct path_mtu_table path_mtus;
 } __attribute__((aligned(64)));
 
 static inline void worker_count(struct worker *worker, enum counter counter)

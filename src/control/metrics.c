@@ -58,6 +58,7 @@ static const struct metrics_row worker_rows[] = {
     {METRIC_MADE_FRAGMENTS, "", COUNT(FRAGMENTS_MADE)},
     {METRIC_ICMP_ANSWERS, "reason=\"packet_too_big\"", COUNT(PACKET_TOO_BIG)},
     {METRIC_ICMP_ANSWERS, "reason=\"time_exceeded\"", COUNT(TIME_EXCEEDED)},
+    {METRIC_PATH_MTUS_LEARNED, "", COUNT(PATH_MTU)},
     {METRIC_COMMANDS, "", COUNT(COMMANDS)},
     {METRIC_COMMAND_FAILURES, "", COUNT(COMMAND_FAILURES)},
     {METRIC_POLLS, "result=\"busy\"", FIELD(busy_polls)},

@@ -287,10 +287,13 @@ static void start_icmp(struct worker *worker, struct packet *packet)
     }
     uint32_t permission =
         permission_table_find(&worker->tables, packet->allocation, packet->family, error.peer_ip);
-    if (permission == TABLE_NONE || !worker->tables.permissions.at[permission].is_live)
+    if (permission == TABLE_NONE || !worker->tables.permissions.at[permission].is_live) {
         worker_drop(worker, packet->mbuf, DROP_NO_PERMISSION);
-    else
-        icmp_to_client(worker, packet, &error);
+        return;
+    }
+    if (error.path_mtu != 0)
+        path_mtu_learn(worker, permission, error.path_mtu);
+    icmp_to_client(worker, packet, &error);
 }
 
 // A buffer that a datagram of that length fits into: the one at hand, or a jumbo. NULL: none.

@@ -89,7 +89,7 @@ void channel_table_set_client_adjacency(const struct channel_table *table, uint3
 // After any change to what it depends on.
 static void set_plain(struct channel *entry)
 {
-    entry->is_plain = entry->permitted && entry->hairpin == TABLE_RELAY_NONE &&
+    entry->is_plain = entry->permitted && !entry->is_narrow && entry->hairpin == TABLE_RELAY_NONE &&
                       !channel_is_of_stream(entry) &&
                       channel_client_family(entry) == entry->peer_family;
 }
@@ -100,6 +100,16 @@ void channel_table_set_permitted(const struct channel_table *table, uint32_t roo
     index_tree_walk_begin(&walk, root);
     for (uint32_t at; (at = index_tree_walk_next(&walk, nodes_of(table))) != TABLE_NONE;) {
         table->at[at].permitted = permitted;
+        set_plain(&table->at[at]);
+    }
+}
+
+void channel_table_set_narrow(const struct channel_table *table, uint32_t root, bool is_narrow)
+{
+    struct index_tree_walk walk;
+    index_tree_walk_begin(&walk, root);
+    for (uint32_t at; (at = index_tree_walk_next(&walk, nodes_of(table))) != TABLE_NONE;) {
+        table->at[at].is_narrow = is_narrow;
         set_plain(&table->at[at]);
     }
 }
@@ -191,6 +201,7 @@ static int add(struct tables *tables, uint32_t allocation, const struct command 
     set_peer(tables, index, allocation, peer);
     entry->to_client.adjacency = owner->adjacency;
     entry->permitted = tables->permissions.at[permission].is_live;
+    entry->is_narrow = tables->permissions.at[permission].is_narrow;
     set_changes(tables, entry, owner->listener);
     error = insert(tables, index, permission);
     if (error != 0) {

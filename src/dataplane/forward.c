@@ -6,6 +6,7 @@
 #include "dataplane/fragmentation.h"
 #include "dataplane/hairpin.h"
 #include "dataplane/icmp_answer.h"
+#include "dataplane/icmp_to_client.h"
 #include "dataplane/stream_path.h"
 #include "dataplane/transmit.h"
 
@@ -23,8 +24,10 @@ static_assert(offsetof(struct adjacency, destination_mac) == 0 &&
 static bool ipv4_dont_fragment(const struct packet *packet, const struct leg *leg,
                                size_t packet_len)
 {
+    if (leg->dont_fragment)
+        return true;
     if (packet->family == IP_FAMILY_V4) // RFC 8656 section 14
-        return leg->dont_fragment || (packet->flags & PACKET_DONT_FRAGMENT);
+        return packet->flags & PACKET_DONT_FRAGMENT;
     return !(packet->flags & PACKET_WAS_FRAGMENTED) && packet_len > IPV4_WITHOUT_DF_MAX_LEN;
 }
 
@@ -34,6 +37,8 @@ static bool may_fragment(const struct packet *packet, const struct leg *leg, siz
 {
     if (leg->family == IP_FAMILY_V4)
         return !ipv4_dont_fragment(packet, leg, packet_len);
+    if (leg->dont_fragment)
+        return false;
     return packet->family == IP_FAMILY_V6 ? packet->flags & PACKET_WAS_FRAGMENTED
                                           : !(packet->flags & PACKET_DONT_FRAGMENT);
 }
@@ -95,13 +100,19 @@ static bool leaves(const struct leg *leg)
     return leg->hairpin == TABLE_RELAY_NONE && (!leg->is_stream || leg->is_dtls);
 }
 
+static uint16_t mtu_of(const struct leg *leg, const struct adjacency *adjacency)
+{
+    return leg->path_mtu != 0 && leg->path_mtu < adjacency->mtu ? leg->path_mtu : adjacency->mtu;
+}
+
 // The longest packet that fits, as it is written here: a record's head and tag come later.
 static uint16_t longest(const struct leg *leg, const struct adjacency *adjacency)
 {
     uint16_t record_len = leg->is_dtls ? STREAM_DTLS_RECORD_LEN : 0;
+    uint16_t mtu = mtu_of(leg, adjacency);
     if (!leaves(leg))
         return UINT16_MAX;
-    return adjacency->mtu > record_len ? adjacency->mtu - record_len : 0;
+    return mtu > record_len ? mtu - record_len : 0;
 }
 
 // May the datagram go on, and is there room for it? False: it was dropped, or answered with an ICMP
@@ -124,7 +135,10 @@ static bool check(struct worker *worker, const struct packet *packet, const stru
     bool is_long = lens->packet > longest(leg, adjacency);
     if (unlikely(is_long &&
                  (lens->packet > UINT16_MAX || !may_fragment(packet, leg, lens->packet)))) {
-        icmp_answer_too_big(worker, packet, leg->family, longest(leg, adjacency));
+        if (leg->dont_fragment && lens->packet <= UINT16_MAX)
+            icmp_to_client_too_big(worker, packet, leg, longest(leg, adjacency));
+        else
+            icmp_answer_too_big(worker, packet, leg->family, longest(leg, adjacency));
         return false;
     }
     bool is_padding_out =
@@ -168,11 +182,12 @@ static void to_wire(struct worker *worker, struct rte_mbuf *frame, const struct 
                     uint8_t *ip, size_t packet_len)
 {
     const struct adjacency *adjacency = &worker->adjacencies[leg->adjacency];
+    uint16_t mtu = mtu_of(leg, adjacency);
     memcpy(ip - PACKET_ETHERNET_LEN, adjacency, 12); // destination, source
-    if (likely(packet_len <= adjacency->mtu))
+    if (likely(packet_len <= mtu))
         transmit(worker, frame);
     else
-        fragment_and_transmit(worker, frame, adjacency->mtu);
+        fragment_and_transmit(worker, frame, mtu);
 }
 
 static void to_stream(struct worker *worker, struct rte_mbuf *frame, const struct leg *leg,

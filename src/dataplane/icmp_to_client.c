@@ -16,6 +16,12 @@
 #define ICMPV6_PACKET_TOO_BIG     2
 #define ICMPV6_TIME_EXCEEDED      3
 #define IPV4_FRAGMENT_OFFSET      0x1FFF
+#define IPV4_DONT_FRAGMENT        0x4000
+
+// RFC 8656 section 11.5 knows no limit, but everyone on the way can make as many as they like. ICE
+// tries some twenty candidates a second.
+#define TOLD_PER_SECOND 20
+#define TOLD_BURST      20
 
 static bool type_is_relayed(const struct packet *packet, uint8_t type)
 {
@@ -40,7 +46,17 @@ struct quoted {
     const uint8_t *source_ip;
     const uint8_t *destination_ip;
     const uint8_t *udp;
+    uint16_t whole_len; // of the IP packet; 0 unless it was sent whole, never to be cut up
 };
+
+// What we send has no options, and its lengths fit.
+static uint16_t whole_ipv4_len(const uint8_t *ip, const uint8_t *udp)
+{
+    uint16_t len = load_be16(ip + 2);
+    bool is_whole =
+        load_be16(ip + 6) == IPV4_DONT_FRAGMENT && (uint32_t)(udp - ip) + load_be16(udp + 4) == len;
+    return is_whole ? len : 0;
+}
 
 static bool quoted_ipv4(const uint8_t *ip, size_t len, struct quoted *ret_quoted)
 {
@@ -50,8 +66,17 @@ static bool quoted_ipv4(const uint8_t *ip, size_t len, struct quoted *ret_quoted
     if (header_len < PACKET_IPV4_LEN || len < header_len + PACKET_UDP_LEN || ip[9] != IPPROTO_UDP ||
         (load_be16(ip + 6) & IPV4_FRAGMENT_OFFSET) != 0)
         return false;
-    *ret_quoted = (struct quoted){ip + 12, ip + 16, ip + header_len};
+    const uint8_t *udp = ip + header_len;
+    *ret_quoted = (struct quoted){ip + 12, ip + 16, udp, whole_ipv4_len(ip, udp)};
     return true;
+}
+
+static uint16_t whole_ipv6_len(const uint8_t *ip, const uint8_t *udp)
+{
+    uint16_t payload_len = load_be16(ip + 4);
+    bool is_whole = udp == ip + PACKET_IPV6_LEN && load_be16(udp + 4) == payload_len &&
+                    payload_len <= UINT16_MAX - PACKET_IPV6_LEN;
+    return is_whole ? PACKET_IPV6_LEN + payload_len : 0;
 }
 
 // We send no extension header but Fragment.
@@ -70,16 +95,22 @@ static bool quoted_ipv6(const uint8_t *ip, size_t len, struct quoted *ret_quoted
     }
     if (protocol != IPPROTO_UDP)
         return false;
-    *ret_quoted = (struct quoted){ip + 8, ip + 24, next};
+    *ret_quoted = (struct quoted){ip + 8, ip + 24, next, whole_ipv6_len(ip, next)};
     return true;
 }
 
-static uint32_t error_data(const struct packet *packet, uint8_t type, uint8_t code)
+static bool is_too_big(const struct packet *packet)
 {
     if (packet->family == IP_FAMILY_V6)
-        return type == ICMPV6_PACKET_TOO_BIG ? load_be32(packet->l4 + 4) : 0;
-    return type == ICMP_UNREACHABLE && code == ICMP_FRAGMENTATION_NEEDED ? load_be16(packet->l4 + 6)
-                                                                         : 0;
+        return packet->l4[0] == ICMPV6_PACKET_TOO_BIG;
+    return packet->l4[0] == ICMP_UNREACHABLE && packet->l4[1] == ICMP_FRAGMENTATION_NEEDED;
+}
+
+static uint32_t error_data(const struct packet *packet)
+{
+    if (!is_too_big(packet))
+        return 0;
+    return packet->family == IP_FAMILY_V6 ? load_be32(packet->l4 + 4) : load_be16(packet->l4 + 6);
 }
 
 bool icmp_error_read(const struct local_addresses *locals, const struct packet *packet,
@@ -104,21 +135,40 @@ bool icmp_error_read(const struct local_addresses *locals, const struct packet *
         .peer_port = load_be16(quoted.udp + 2),
         .relay_port = relay_port,
         .relay = local->index,
+        .family = packet->family,
         .type = packet->l4[0],
         .code = packet->l4[1],
-        .data = error_data(packet, packet->l4[0], packet->l4[1]),
+        .data = error_data(packet),
     };
+    if (is_too_big(packet))
+        ret_error->path_mtu = path_mtu_told(packet->family, ret_error->data, quoted.whole_len);
+    return true;
+}
+
+static bool may_tell(struct worker *worker, uint32_t allocation)
+{
+    uint64_t *due_tsc = &worker->icmp_told_due_tsc[allocation % ICMP_TO_CLIENT_BUCKETS];
+    uint64_t interval_tsc = worker->tsc_hz / TOLD_PER_SECOND;
+    if (*due_tsc < worker->now_tsc)
+        *due_tsc = worker->now_tsc;
+    if (*due_tsc - worker->now_tsc > interval_tsc * (TOLD_BURST - 1))
+        return false;
+    *due_tsc += interval_tsc;
     return true;
 }
 
 void icmp_to_client(struct worker *worker, struct packet *packet, const struct icmp_error *error)
 {
+    if (!may_tell(worker, packet->allocation)) {
+        worker_drop(worker, packet->mbuf, DROP_ICMP_RATE);
+        return;
+    }
     const struct allocation *allocation = &worker->tables.allocations.at[packet->allocation];
     struct leg leg = client_leg_of_allocation(worker, allocation);
     leg.made_here = true;
     uint8_t message[DATA_INDICATION_HEAD_MAX_LEN];
     size_t len =
-        data_indication_icmp(&worker->tokens, packet->family, error->peer_ip, error->peer_port,
+        data_indication_icmp(&worker->tokens, error->family, error->peer_ip, error->peer_port,
                              error->type, error->code, error->data, message);
     // A datagram of our own, in the buffer of the error: nothing of that is relayed, nor any of its
     // header's fields kept.
@@ -130,4 +180,20 @@ void icmp_to_client(struct worker *worker, struct packet *packet, const struct i
     packet->ttl = REPLY_TTL + 1;
     if (forward(worker, packet, &leg, message, len, 0))
         worker_count(worker, COUNTER_ICMP_TO_DATA);
+}
+
+void icmp_to_client_too_big(struct worker *worker, const struct packet *packet,
+                            const struct leg *leg, uint16_t mtu)
+{
+    bool is_v4 = leg->family == IP_FAMILY_V4;
+    const struct icmp_error error = {
+        .peer_ip = leg->destination_ip,
+        .peer_port = ntohs(leg->destination_port_be),
+        .family = leg->family,
+        .type = is_v4 ? ICMP_UNREACHABLE : ICMPV6_PACKET_TOO_BIG,
+        .code = is_v4 ? ICMP_FRAGMENTATION_NEEDED : 0,
+        .data = mtu,
+    };
+    struct packet told = *packet;
+    icmp_to_client(worker, &told, &error);
 }

@@ -207,7 +207,7 @@ static bool send_one(struct worker *worker, struct rte_mbuf *frame, const struct
     if (!is_of_client(worker, sender) ||
         !read_send(message, old_udp_len - PACKET_UDP_LEN, &peer_ip, &peer_port_be, &data_len) ||
         !permits(permission, (uint32_t)(allocation - tables->allocations.at), peer_ip) ||
-        permission->is_hairpin || !table_relayed_is_there(relayed))
+        (permission->is_hairpin | permission->is_narrow) || !table_relayed_is_there(relayed))
         return false;
     const struct indication_leg leg = {
         .addresses = plain_load_u32(worker->config->relays[relayed->relay].local.bytes) |

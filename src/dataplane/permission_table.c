@@ -131,6 +131,15 @@ static void set_live(struct tables *tables, uint32_t index, bool live)
     channel_table_set_permitted(&tables->channels, entry->channels, live);
 }
 
+void permission_table_set_narrow(struct tables *tables, uint32_t index, bool is_narrow)
+{
+    struct permission *entry = &tables->permissions.at[index];
+    if (entry->is_narrow == is_narrow)
+        return;
+    entry->is_narrow = is_narrow;
+    channel_table_set_narrow(&tables->channels, entry->channels, is_narrow);
+}
+
 void permission_table_release(struct tables *tables, uint32_t index)
 {
     const struct permission *entry = &tables->permissions.at[index];

@@ -42,6 +42,14 @@ bool send_to_peer_parse(struct worker *worker, struct packet *packet,
     return false;
 }
 
+// RFC 8656 sections 13 to 15: of DONT-FRAGMENT, which between families of UDP there is nothing to
+// set by.
+static bool is_heard(const struct packet *packet, const struct send_request *request)
+{
+    return stream_port_is_inner(packet->mbuf->port) ||
+           (packet->family == IP_FAMILY_V4 && request->peer.family == IP_FAMILY_V4);
+}
+
 void send_to_peer(struct worker *worker, const struct packet *packet,
                   const struct send_request *request, const struct permission *permission)
 {
@@ -60,7 +68,7 @@ void send_to_peer(struct worker *worker, const struct packet *packet,
         .destination_port_be = request->peer_port_be,
         .family = (uint8_t)request->peer.family,
         .hairpin = TABLE_RELAY_NONE,
-        .dont_fragment = request->dont_fragment,
+        .dont_fragment = request->dont_fragment && is_heard(packet, request),
         .adjacency = ADJACENCY_NONE,
     };
     if (permission->is_hairpin) {
@@ -69,6 +77,9 @@ void send_to_peer(struct worker *worker, const struct packet *packet,
         leg.hairpin = (uint8_t)permission->relay;
     } else {
         leg.adjacency = permission->adjacency;
+        if (permission->is_narrow)
+            leg.path_mtu =
+                path_mtu_of(worker, (uint32_t)(permission - worker->tables.permissions.at));
     }
     if (!allowance_spend_direct(worker, allocation, DIRECTION_TO_PEER, packet->data_len)) {
         allowance_drop(worker, packet->mbuf);

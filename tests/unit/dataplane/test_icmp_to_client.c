@@ -330,6 +330,26 @@ static void an_error_to_another_address_is_not_ours(void **state)
     assert_refused(*state, DROP_NOT_OURS);
 }
 
+// And each client has a rate of its own.
+static void keeps_to_a_rate(void **state)
+{
+    struct rig *rig = *state;
+    uint8_t packet[200], frame[RIG_FRAME_MAX];
+    struct error error = error_v4(packet);
+    uint64_t told;
+    for (unsigned i = 0; i < 100; i++)
+        receive(rig, &error);
+    while (rig_sent(rig, 0, frame) > 0)
+        ;
+    told = rig_counter(rig, COUNTER_ICMP_TO_DATA);
+    assert_true(told >= 20);
+    assert_true(rig_drops(rig, DROP_ICMP_RATE) > 0);
+    assert_int_equal(told + rig_drops(rig, DROP_ICMP_RATE), 100);
+    sent_packet(packet, RELAY_V4_LOCAL ":50003", PEER_V4);
+    receive(rig, &error);
+    assert_told(rig, CLIENT_V6, PEER_V4, 3, 3, 0);
+}
+
 int main(void)
 {
 #define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, rig_tear_down)
@@ -349,6 +369,7 @@ int main(void)
         TEST(refuses_what_no_relayed_address_sent),
         TEST(looks_behind_the_options_and_the_fragment_header_of_the_quote),
         TEST(an_error_to_another_address_is_not_ours),
+        TEST(keeps_to_a_rate),
     };
     return cmocka_run_group_tests(tests, rig_group_set_up, NULL);
 }

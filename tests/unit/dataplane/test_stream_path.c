@@ -296,6 +296,73 @@ static void a_long_message_is_cut_up_for_the_peer(void **state)
     }
 }
 
+// RFC 8656 section 15: unless it asks for DF. There is nobody to send an ICMP error to.
+static void who_asked_for_df_is_told_by_its_connection(void **state)
+{
+    struct rig *rig = *state;
+    const struct client_key keys[] = {client(CLIENT_V4, TCP_V4), client(CLIENT_V6, TCP_V6),
+                                      client(CLIENT_V4, DTLS_V4)};
+    static uint8_t payload[2000], message[2100];
+    struct stream_packet frame;
+    struct data_seen data;
+    for (unsigned i = 0; i < 3; i++) {
+        install(rig, 0, i, &keys[i], (uint16_t)(50001 + 2 * i));
+        size_t len = message_send(message, PEER_V4, payload, 1473, true);
+        say(rig, 0, &keys[i], message, len);
+        rig_sent_nothing(rig);
+        struct rte_mbuf *mbuf = hear(rig, 0, &frame);
+        message_read_data(frame.payload.data, frame.payload.len, &data);
+        assert_true(data.has_icmp);
+        assert_string_equal(data.peer, PEER_V4);
+        assert_int_equal(data.icmp_type, 3);
+        assert_int_equal(data.icmp_code, 4);
+        assert_int_equal(data.icmp_data, 1500);
+        stream_packet_free(mbuf);
+        struct wire_seen seen;
+        say(rig, 0, &keys[i], message, message_send(message, PEER_V4, payload, 1472, true));
+        rig_sent_wire(rig, 0, &seen);
+        assert_true(seen.dont_fragment);
+        say(rig, 0, &keys[i], message, message_send(message, PEER_V4, payload, 1473, false));
+        assert_int_equal(rig_counter(rig, COUNTER_FRAGMENTED), i + 1);
+        static uint8_t fragment[RIG_FRAME_MAX];
+        while (rig_sent(rig, 0, fragment) > 0)
+            ;
+    }
+}
+
+static void df_counts_towards_ipv6_peers_of_a_connection(void **state)
+{
+    struct rig *rig = *state;
+    const struct client_key key = client(CLIENT_V6, TCP_V6);
+    static uint8_t payload[2000], message[2100];
+    struct stream_packet frame;
+    struct data_seen data;
+    struct command command = {
+        .kind = COMMAND_INSTALL_ALLOCATION,
+        .allocation = 1,
+        .install_allocation = {.client = key,
+                               .adjacency = RIG_TO_CLIENTS,
+                               .relay_v4 = RELAY_NONE,
+                               .relay_v6 = RIG_RELAY_V6,
+                               .relay_v6_port = 50002},
+    };
+    rig_command(rig, 0, &command);
+    rig_permission(rig, 0, 1, "2001:db8:e::9");
+    rig_poll(rig);
+    say(rig, 0, &key, message, message_send(message, PEER_V6, payload, 1453, true));
+    rig_sent_nothing(rig);
+    struct rte_mbuf *mbuf = hear(rig, 0, &frame);
+    message_read_data(frame.payload.data, frame.payload.len, &data);
+    assert_true(data.has_icmp);
+    assert_string_equal(data.peer, PEER_V6);
+    assert_int_equal(data.icmp_type, 2);
+    assert_int_equal(data.icmp_code, 0);
+    assert_int_equal(data.icmp_data, 1500);
+    stream_packet_free(mbuf);
+    say(rig, 0, &key, message, message_send(message, PEER_V6, payload, 1453, false));
+    assert_int_equal(rig_counter(rig, COUNTER_FRAGMENTED), 1);
+}
+
 static void refuses_a_message_that_no_datagram_can_be(void **state)
 {
     struct rig *rig = *state;
@@ -613,6 +680,8 @@ int main(void)
         CLAIM(the_same_address_is_another_client_over_each_transport),
         CLAIM(nothing_off_the_wire_is_taken_for_a_connections),
         CLAIM(a_long_message_is_cut_up_for_the_peer),
+        CLAIM(who_asked_for_df_is_told_by_its_connection),
+        CLAIM(df_counts_towards_ipv6_peers_of_a_connection),
         CLAIM(refuses_a_message_that_no_datagram_can_be),
         CLAIM(damage_is_seen_before_it_reaches_a_connection),
         CLAIM(a_datagram_without_a_checksum_reaches_its_connection),
