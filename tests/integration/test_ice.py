@@ -2,12 +2,12 @@
 """ICE agents of others, aioice and aiortc, that reach each other through relayed addresses alone."""
 
 import asyncio
-import threading
 
 import aioice
 import pytest
 from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSessionDescription
 
+from agents import End, connect, relayed_only
 from lab import RELAY4
 from relay import PORT, TLS_PORT, Relay
 
@@ -22,40 +22,12 @@ def relay(lab, authority, tmp_path_factory):
         yield the_relay
 
 
-class End:
-    """An agent's event loop, in a thread that lives on one of the lab's hosts."""
-
-    def __init__(self, lab, role):
-        self.loop = asyncio.new_event_loop()
-        self.thread = threading.Thread(target=self._run, args=(lab, role), daemon=True)
-        self.thread.start()
-
-    def _run(self, lab, role):
-        with lab.inside(role):
-            self.loop.run_forever()
-            self.loop.close()
-
-    def __call__(self, coroutine, timeout=20):
-        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(timeout)
-
-    def start(self, coroutine):
-        return asyncio.run_coroutine_threadsafe(coroutine, self.loop)
-
-    def stop(self):
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self.thread.join()
-
-
 @pytest.fixture
 def ends(lab, relay):
     pair = [End(lab, "client"), End(lab, "peer")]
     yield pair
     for end in pair:
         end.stop()
-
-
-def relayed_only(candidates):
-    return [candidate for candidate in candidates if candidate.type == "relay"]
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp", "tls"])
@@ -66,32 +38,9 @@ def test_aioice_sends_both_ways_from_relayed_address_to_relayed_address(ends, au
         "tls": {"turn_server": (RELAY4, TLS_PORT), "turn_transport": "tcp", "turn_ssl": authority.context()},
     }[transport]
 
-    async def gather(controlling):
-        connection = aioice.Connection(
-            ice_controlling=controlling, turn_username="alice", turn_password="wonderland", **server
-        )
-        await connection.gather_candidates()
-        return connection
-
-    async def introduce(connection, candidates, username, password):
-        for candidate in candidates:
-            await connection.add_remote_candidate(candidate)
-        await connection.add_remote_candidate(None)
-        connection.remote_username, connection.remote_password = username, password
-
-    connections = [end(gather(i == 0)) for i, end in enumerate(ends)]
-    offers = [relayed_only(connection.local_candidates) for connection in connections]
-    assert [[candidate.host for candidate in offer] for offer in offers] == [[RELAY4], [RELAY4]]
-    # The agents' own addresses reach each other in this lab: only the relayed ones may be used.
+    connections = connect(ends, server)
     for connection in connections:
-        connection._local_candidates = relayed_only(connection._local_candidates)
-        connection._protocols = [p for p in connection._protocols if p.local_candidate.type == "relay"]
-    for i, end in enumerate(ends):
-        other = connections[1 - i]
-        end(introduce(connections[i], offers[1 - i], other.local_username, other.local_password))
-    connecting = [end.start(connection.connect()) for end, connection in zip(ends, connections)]
-    for future in connecting:
-        future.result(20)
+        assert [candidate.host for candidate in connection.local_candidates] == [RELAY4]
 
     async def send_all(connection):
         for message in MESSAGES:
