@@ -233,6 +233,8 @@ static int open_ports(struct relay *relay)
         .device = settings->device,
         .queue_count = (uint16_t)settings->workers,
         .mtu = owns_device ? (uint16_t)settings->mtu : relay->interface.mtu,
+        .vlan = (uint16_t)settings->vlan,
+        .counters = relay->plane->counters,
         .buffer_count = sizing_buffer_count(settings),
     };
     int error = owns_device ? 0 : filter_interface(relay);

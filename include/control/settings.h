@@ -45,11 +45,11 @@ struct settings_certificate {
 };
 
 struct settings_log {
-    uint32_t to;     // enum log_destination
-    uint32_t format; // enum log_format
-    uint32_t level;  // enum log_level
+    uint32_t to;                          // enum log_destination
+    uint32_t format;                      // enum log_format
+    uint32_t level;                       // enum log_level
     uint32_t levels[LOG_SUBSYSTEM_COUNT]; // enum log_level and 1; 0: level
-    uint32_t rate;   // lines a second of each event, 0: no limit
+    uint32_t rate;                        // lines a second of each event, 0: no limit
 };
 
 enum settings_session_log_to {
@@ -68,6 +68,7 @@ struct settings {
     char *interface;
     char *device;      // empty: none
     uint32_t mtu;      // of the device; 0: its own
+    uint32_t vlan;     // that the device is on; 0: none
     uint32_t xdp_mode; // enum xdp_filter_mode
     uint32_t workers;
     struct setting_cpus cpus;
@@ -92,20 +93,20 @@ struct settings {
     bool tcp;
     uint32_t tls_port; // 0: none
     bool dtls;
-    struct setting_list tls_listen; // struct settings_listener: where TLS is taken besides
-    uint32_t tls_threads;           // 0: the control thread has the connections
+    struct setting_list tls_listen;          // struct settings_listener: where TLS is taken besides
+    uint32_t tls_threads;                    // 0: the control thread has the connections
     struct setting_list proxy_protocol_from; // struct ip_prefix
     uint32_t max_connections;
     uint32_t max_connections_per_ip; // 0: no limit
     uint32_t max_handshakes;
-    uint32_t tls_min_version;         // enum tls_version
+    uint32_t tls_min_version; // enum tls_version
     char *tls_ciphers;
     bool ktls;
     struct setting_list allow_peer; // struct ip_prefix
     struct setting_list deny_peer;
     uint32_t total_quota;
-    uint32_t user_quota; // 0: none
-    uint32_t max_bps; // bytes a second of an allocation and direction, 0: no limit
+    uint32_t user_quota;    // 0: none
+    uint32_t max_bps;       // bytes a second of an allocation and direction, 0: no limit
     uint32_t user_max_bps;  // of a user
     uint64_t total_max_bps; // of all
     uint64_t bps_capacity;  // of which each allocation takes max_bps, 0: no limit
@@ -119,16 +120,16 @@ struct settings {
     uint32_t max_lifetime_s;
     uint32_t unauthenticated_rate; // 0: no limit
     uint32_t unauthenticated_burst;
-    struct setting_list drain_to; // struct settings_alternate, one of a family at most
-    char *drain_domain;           // empty: none
-    uint32_t drain_deadline_s;    // 0: none
+    struct setting_list drain_to;       // struct settings_alternate, one of a family at most
+    char *drain_domain;                 // empty: none
+    uint32_t drain_deadline_s;          // 0: none
     struct setting_list metrics_listen; // struct ip_address; empty: no metrics
     uint32_t metrics_port;
     char *metrics_certificate; // paths; empty: no TLS
     char *metrics_key;         // empty: in the file of the certificate
     char *metrics_token_file;  // empty: no tokens
-    uint32_t watchdog; // enum watchdog_policy
-    char *control_group; // empty: the one that the relay runs as
+    uint32_t watchdog;         // enum watchdog_policy
+    char *control_group;       // empty: the one that the relay runs as
     struct settings_log log;
     struct settings_session_log session_log;
 };

@@ -45,6 +45,7 @@
 
 // Why a packet was dropped.
 #define DROP_LIST(X)                                                                                                   \
+    X(OTHER_VLAN, other_vlan, "frame of another VLAN, or of none")                                                     \
     X(NOT_IP, not_ip, "frame is neither IPv4 nor IPv6")                                                                \
     X(BAD_IP_HEADER, bad_ip_header, "IP header truncated, of wrong version, length or checksum")                       \
     X(IP_OPTIONS, ip_options, "IPv6 extension header that is not walked, or a source route")                           \

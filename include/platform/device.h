@@ -3,7 +3,9 @@
 // device by its name and arguments ("net_memif0,role=server,id=0").
 #pragma once
 
+#include "exchange/counters.h"
 #include "platform/port_facts.h"
+#include "platform/vlan.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -22,7 +24,9 @@ bool device_is_valid(const char *device);
 struct device_config {
     const char *name; // as configured
     uint16_t queue_count;
-    uint16_t mtu; // 0: the device's own
+    uint16_t mtu;                     // 0: the device's own
+    uint16_t vlan;                    // 0: none
+    struct worker_counters *counters; // of the workers; where there is a VLAN
 };
 
 // How long frames may be that its driver puts into a buffer, as far as is known before the EAL is
@@ -39,12 +43,14 @@ struct device {
     uint16_t mtu_limit; // of the device and its driver
     uint16_t frame_len; // bytes that its driver may put into a buffer
     int node;           // of its memory; negative: none
+    struct vlan *vlan;  // NULL: it is on none
 };
 
 // In two steps, for the buffers between them have the length that the device needs. The EAL is up;
 // of a card it knows. Logs what went wrong. 0 or -errno.
 int device_find(const struct device_config *config, struct device *ret_device);
-// With a pair of queues for each worker. Adds what is used of it to facts.
-int device_start(const struct device *device, struct rte_mempool *pool, struct port_facts *facts);
+// With a pair of queues for each worker. Adds what is used of it to facts. config as before.
+int device_start(struct device *device, const struct device_config *config,
+                 struct rte_mempool *pool, struct port_facts *facts);
 // Started or not.
 void device_close(const struct device *device);

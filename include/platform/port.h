@@ -15,7 +15,9 @@ struct port_config {
     const char *interface; // to share with the kernel
     const char *device;    // to own instead; "": none
     uint16_t queue_count;
-    uint16_t mtu; // of the interface; wanted of a device, 0: its own
+    uint16_t mtu;                     // of the interface; wanted of a device, 0: its own
+    uint16_t vlan;                    // of a device; 0: none
+    struct worker_counters *counters; // of the workers; where there is a VLAN
     uint32_t buffer_count;
 };
 

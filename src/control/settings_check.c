@@ -302,6 +302,10 @@ static void check_device(const struct check *check)
     const struct settings *settings = check->settings;
 
     check_mtu(check);
+    if (settings->vlan > 0 && !settings_own_device(settings))
+        setting_error(check->report, find(check, "vlan"), "vlan",
+                      "is of a device, and there is none: for an interface 'ip link' makes one "
+                      "of type vlan; allowed: 0");
     if (!settings_own_device(settings))
         return;
     if (!device_is_valid(settings->device))

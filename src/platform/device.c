@@ -25,6 +25,7 @@
 #define SPREAD_BY_PORTS                                                                            \
     (RTE_ETH_RSS_NONFRAG_IPV4_UDP | RTE_ETH_RSS_NONFRAG_IPV6_UDP | RTE_ETH_RSS_IPV6_UDP_EX)
 #define RX_CHECKSUMS     (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM)
+#define RX_VLAN          (RTE_ETH_RX_OFFLOAD_VLAN_STRIP | RTE_ETH_RX_OFFLOAD_VLAN_FILTER)
 #define VIRTUAL_PREFIX   "net_"
 #define AF_PACKET_PREFIX "net_af_packet"
 #define ETHERNET_LEN     18 // with a checksum
@@ -317,16 +318,30 @@ static bool checks_sums_itself(const struct device *device, const struct rte_eth
     return device_is_pci(device->name);
 }
 
-static uint64_t choose_rx_offloads(const struct device *device, const struct rte_eth_dev_info *info)
+static uint64_t choose_rx_offloads(const struct device *device, uint16_t vlan,
+                                   const struct rte_eth_dev_info *info)
 {
-    return checks_sums_itself(device, info) ? info->rx_offload_capa & RX_CHECKSUMS : 0;
+    uint64_t wanted = checks_sums_itself(device, info) ? RX_CHECKSUMS : 0;
+
+    if (vlan > 0)
+        wanted |= RX_VLAN;
+    return info->rx_offload_capa & wanted;
+}
+
+// net_virtio says that it inserts tags, and does so for those alone who ask before each burst.
+static uint64_t choose_tx_offloads(uint16_t vlan, const struct rte_eth_dev_info *info)
+{
+    if (vlan == 0 || strcmp(info->driver_name, "net_virtio") == 0)
+        return 0;
+    return info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_VLAN_INSERT;
 }
 
 static void add_checksums(const struct device *device, const struct rte_eth_dev_info *info,
                           struct port_facts *facts)
 {
     struct port_fact *fact = port_facts_add(facts, "rx_checksums");
-    uint64_t found = info->rx_offload_capa, used = choose_rx_offloads(device, info);
+    uint64_t found = info->rx_offload_capa;
+    uint64_t used = choose_rx_offloads(device, 0, info) & RX_CHECKSUMS;
 
     format_checksums(found & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM, found & RTE_ETH_RX_OFFLOAD_UDP_CKSUM,
                      fact->found);
@@ -360,39 +375,94 @@ static void add_mtu(const struct device *device, struct port_facts *facts)
                                               : "as configured");
 }
 
-static int start(const struct device *device, const struct rte_eth_dev_info *info,
-                 struct rte_mempool *pool, uint64_t *ret_asked)
+static void add_vlan(uint16_t id, const struct rte_eth_dev_info *info, struct port_facts *facts)
 {
-    struct rte_eth_conf configuration = {
-        .rxmode.mtu = RTE_MIN(device->mtu, configurable_mtu(info)),
-        .rxmode.offloads = choose_rx_offloads(device, info),
-    };
-    uint64_t spread_by = info->flow_type_rss_offloads & SPREAD_BY;
-    int error;
+    struct port_fact *fact = port_facts_add(facts, "vlan");
+    uint64_t rx = info->rx_offload_capa, tx = info->tx_offload_capa;
+    bool inserts = choose_tx_offloads(id, info) != 0;
 
-    if (device->queue_count > 1 && spread_by) {
-        configuration.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
-        configuration.rx_adv_conf.rss_conf.rss_hf = spread_by;
+    snprintf(fact->found, sizeof(fact->found), "%s%s%s",
+             rx & RTE_ETH_RX_OFFLOAD_VLAN_STRIP ? "strip " : "",
+             tx & RTE_ETH_TX_OFFLOAD_VLAN_INSERT ? "insert " : "",
+             rx & RTE_ETH_RX_OFFLOAD_VLAN_FILTER ? "filter" : "");
+    if (id == 0) {
+        snprintf(fact->used, sizeof(fact->used), "none");
+        snprintf(fact->why, sizeof(fact->why), "frames with a tag are the kernel's");
+        return;
     }
-    error = rte_eth_dev_configure(device->port, device->queue_count, device->queue_count,
-                                  &configuration);
-    if (!error)
-        error = start_queues(device, pool);
-    if (error)
-        return error;
-    receive_groups(device->port);
-    *ret_asked = configuration.rx_adv_conf.rss_conf.rss_hf;
-    return 0;
+    snprintf(fact->used, sizeof(fact->used), "%u", id);
+    snprintf(fact->why, sizeof(fact->why), "as configured: tags come off by %s and on by %s",
+             rx & RTE_ETH_RX_OFFLOAD_VLAN_STRIP ? "the device" : "software",
+             inserts ? "the device" : "software");
 }
 
-int device_start(const struct device *device, struct rte_mempool *pool, struct port_facts *facts)
+// Virtual functions get a VLAN's frames only when they have asked for it; what other devices let
+// pass of other VLANs is dropped as it comes.
+static void filter_vlan(uint16_t port, uint16_t id, const struct rte_eth_dev_info *info)
 {
-    struct rte_eth_dev_info info;
-    uint64_t asked = 0;
-    int error = rte_eth_dev_info_get(device->port, &info);
+    if (info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_VLAN_FILTER)
+        (void)rte_eth_dev_vlan_filter(port, id, 1);
+}
+
+static int join_vlan(const struct device_config *config, const struct rte_eth_dev_info *info,
+                     struct device *device)
+{
+    const struct vlan_config vlan = {
+        .port = device->port,
+        .queue_count = device->queue_count,
+        .id = config->vlan,
+        .device_inserts = choose_tx_offloads(config->vlan, info) != 0,
+        .counters = config->counters,
+    };
+
+    if (config->vlan == 0)
+        return 0;
+    filter_vlan(device->port, config->vlan, info);
+    return vlan_create(&vlan, &device->vlan);
+}
+
+static void choose(const struct device *device, const struct device_config *config,
+                   const struct rte_eth_dev_info *info, struct rte_eth_conf *ret_configuration)
+{
+    uint64_t spread_by = info->flow_type_rss_offloads & SPREAD_BY;
+
+    *ret_configuration = (struct rte_eth_conf){
+        .rxmode.mtu = RTE_MIN(device->mtu, configurable_mtu(info)),
+        .rxmode.offloads = choose_rx_offloads(device, config->vlan, info),
+        .txmode.offloads = choose_tx_offloads(config->vlan, info),
+    };
+    if (device->queue_count > 1 && spread_by) {
+        ret_configuration->rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+        ret_configuration->rx_adv_conf.rss_conf.rss_hf = spread_by;
+    }
+}
+
+static int start(const struct device *device, const struct rte_eth_conf *configuration,
+                 struct rte_mempool *pool)
+{
+    int error = rte_eth_dev_configure(device->port, device->queue_count, device->queue_count,
+                                      configuration);
 
     if (!error)
-        error = start(device, &info, pool, &asked);
+        error = start_queues(device, pool);
+    if (!error)
+        receive_groups(device->port);
+    return error;
+}
+
+int device_start(struct device *device, const struct device_config *config,
+                 struct rte_mempool *pool, struct port_facts *facts)
+{
+    struct rte_eth_dev_info info;
+    struct rte_eth_conf configuration;
+    int error = rte_eth_dev_info_get(device->port, &info);
+
+    if (!error) {
+        choose(device, config, &info, &configuration);
+        error = start(device, &configuration, pool);
+    }
+    if (!error)
+        error = join_vlan(config, &info, device);
     if (error) {
         log_message(LOG_LEVEL_ERROR, "device", "cannot start %s: %s", device->name,
                     strerror(-error));
@@ -400,15 +470,19 @@ int device_start(const struct device *device, struct rte_mempool *pool, struct p
     }
     port_facts_add_device(facts, device->port, device->name);
     add_queues(device, &info, facts);
-    add_spread(device, info.flow_type_rss_offloads, asked, facts);
+    add_spread(device, info.flow_type_rss_offloads, configuration.rx_adv_conf.rss_conf.rss_hf,
+               facts);
     port_facts_add_steering(facts);
     add_checksums(device, &info, facts);
+    add_vlan(config->vlan, &info, facts);
     add_mtu(device, facts);
     return 0;
 }
 
 void device_close(const struct device *device)
 {
+    if (device->vlan)
+        vlan_destroy(device->vlan);
     (void)rte_eth_promiscuous_disable(device->port);
     rte_eth_dev_stop(device->port);
     detach(device->name);

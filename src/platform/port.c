@@ -194,7 +194,13 @@ static int port_open(const struct port_config *config, unsigned queue, struct rt
 // (--iova-mode=va), so its buffers may lie across pages.
 static int open_device(const struct port_config *config, struct ports *ports)
 {
-    const struct device_config device = {config->device, config->queue_count, config->mtu};
+    const struct device_config device = {
+        .name = config->device,
+        .queue_count = config->queue_count,
+        .mtu = config->mtu,
+        .vlan = config->vlan,
+        .counters = config->counters,
+    };
     struct buffers buffers = {.count = config->buffer_count, .flags = RTE_MEMPOOL_F_NO_IOVA_CONTIG};
     int error = device_find(&device, &ports->device);
 
@@ -204,7 +210,7 @@ static int open_device(const struct port_config *config, struct ports *ports)
     buffers.node = ports->device.node;
     error = pool_create(&buffers, &ports->pool);
     if (!error)
-        error = device_start(&ports->device, ports->pool, &ports->facts);
+        error = device_start(&ports->device, &device, ports->pool, &ports->facts);
     if (error)
         return error;
     for (ports->count = 0; ports->count < config->queue_count; ports->count++) {

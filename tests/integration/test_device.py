@@ -3,18 +3,26 @@
 ever, is what the other files say with TURNPIKE_MODE=owned; here is what only this mode has."""
 
 import json
+import logging
+import os
 import re
 import socket
+import subprocess
 
 import pytest
 
 import telemetry
 from client import Client
-from lab import PEER4, PEER6, RELAY4, RELAY6, WORKERS, Lab
+from lab import PEER, PEER4, PEER6, RELAY4, RELAY6, WORKERS, Lab
 from relay import BINARY, DEFAULTS, Relay, owned, render_config
+
+logging.getLogger("scapy.runtime").setLevel(logging.ERROR)
+from scapy.layers.inet import IP, UDP  # noqa: E402
+from scapy.layers.l2 import Dot1Q, Ether  # noqa: E402
 
 IP_MTU_DISCOVER, IP_PMTUDISC_DO = 10, 2
 IP_UDP_LEN, CHANNEL_HEAD_LEN = 28, 4
+SOL_PACKET, PACKET_QDISC_BYPASS = 263, 20
 
 SETTINGS = {**DEFAULTS, **owned()}
 
@@ -216,3 +224,80 @@ def test_an_interface_wider_than_the_drivers_frames_is_used_as_far_as_these_go(w
     with Relay(wide_lab, tmp_path) as relay:
         assert link(wide_lab, "twin0")["mtu"] == 1998
         assert uses(relay)["mtu"]["used"] == "1998"
+
+
+VLAN = 42
+
+
+# Kernels without interfaces of type vlan know tags all the same.
+TAG_BY_KERNEL = """
+#include <linux/bpf.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+SEC("push") int put_tag(struct __sk_buff *frame) {
+    return bpf_skb_vlan_push(frame, bpf_htons(0x8100), VLAN) == 0 ? 0 : 2;
+}
+
+SEC("pop") int take_tag(struct __sk_buff *frame) {
+    return frame->vlan_present && (frame->vlan_tci & 0xFFF) == VLAN && bpf_skb_vlan_pop(frame) == 0 ? 0 : 2;
+}
+"""
+
+
+def tag_gateway(lab, directory):
+    """The relay's router talks to it with tags, and drops whatever has none."""
+    source, program = directory / "tags.c", directory / "tags.o"
+    source.write_text(TAG_BY_KERNEL)
+    include = f"/usr/include/{os.uname().machine}-linux-gnu"
+    subprocess.run(["clang", "-target", "bpf", "-O2", f"-DVLAN={VLAN}", "-isystem", include, "-c", source, "-o", program],
+                   check=True)
+    lab.run("core", "tc", "qdisc", "add", "dev", "relay", "clsact")
+    for way, section in {"egress": "push", "ingress": "pop"}.items():
+        lab.run("core", "tc", "filter", "add", "dev", "relay", way, "bpf", "direct-action", "object-file", program,
+                "section", section)
+
+
+@pytest.fixture(scope="module")
+def tagged_lab(tmp_path_factory):
+    with Lab(mode="owned", queues=1) as the_lab:
+        tag_gateway(the_lab, tmp_path_factory.mktemp("tags"))
+        yield the_lab
+
+
+@pytest.fixture(params=["net_af_packet0,iface=relay0,qpairs=1", "net_pcap0,rx_iface_in=relay0,tx_iface=relay0"],
+                ids=["by_the_device", "by_software"])
+def tagged_relay(request, tagged_lab, tmp_path):
+    with Relay(tagged_lab, tmp_path, device=request.param, workers=1, vlan=VLAN) as the_relay:
+        yield the_relay
+
+
+def test_on_a_vlan_media_and_the_kernel_go_on_with_tags(tagged_lab, tagged_relay, request):
+    by = "the device" if "by_the_device" in request.node.name else "software"
+    assert uses(tagged_relay)["vlan"]["used"] == str(VLAN)
+    assert f"off by {by} and on by {by}" in uses(tagged_relay)["vlan"]["why"]
+    for family, host in {4: RELAY4, 6: RELAY6}.items():
+        with Client(tagged_lab, family=family) as client, tagged_lab.udp("peer", PEER[family]) as peer:
+            client.allocate(family=family)
+            client.bind(0x4001, peer.getsockname()[:2])
+            client.send_channel(0x4001, b"there")
+            received, source = peer.recvfrom(65536)
+            assert received == b"there"
+            peer.sendto(b"and back", source)
+            assert client.receive() == (0x4001, None, b"and back")
+        assert " 0% packet loss" in ping(tagged_lab, host)
+
+
+def test_frames_of_other_vlans_end_with_a_reason(tagged_lab, tagged_relay):
+    address = link(tagged_lab, "relay0")["address"]
+    datagram = IP(dst=RELAY4) / UDP(dport=3478)
+    frames = [bytes(Ether(dst=address) / Dot1Q(vlan=VLAN + 1) / datagram), bytes(Ether(dst=address) / datagram)]
+    with tagged_lab.inside("core"), socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as wire:
+        wire.bind(("relay", 0))
+        wire.setsockopt(SOL_PACKET, PACKET_QDISC_BYPASS, 1)  # and the program that puts tags on
+        for frame in frames * 10:
+            wire.send(frame)
+    assert " 0% packet loss" in ping(tagged_lab, RELAY4)
+    drops = telemetry.ask(tagged_relay, "/turnpike/drops")["drops"]
+    assert drops["other_vlan"] == 20
+    assert "not_ours" not in drops

@@ -132,6 +132,13 @@ static void contradictions_are_refused(void **state)
          "mtu = 9001; device = \"net_memif0\"; listen = ({address = \"192.0.2.1\";});relay = "
          "({address = \"192.0.2.1\";});",
          NULL},
+        {SETTINGS_GOOD "vlan = 7;",
+         "conf:" SETTINGS_NEXT ": vlan: is of a device, and there is none: for an interface 'ip "
+         "link' makes one of type vlan; allowed: 0\n"},
+        {SETTINGS_GOOD
+         "vlan = 4094; device = \"net_memif0\"; listen = ({address = \"192.0.2.1\";});relay = "
+         "({address = \"192.0.2.1\";});",
+         NULL},
         {SETTINGS_GOOD "device = \"net_memif0\"; listen = ({address = \"192.0.2.1\";});",
          "conf:" SETTINGS_NEXT
          ": device: leaves the addresses to listen on and to relay from open; "

@@ -60,11 +60,11 @@ static void tells_cards_from_virtual_devices_and_from_neither(void **state)
 static int open_device(const char *name, uint16_t queue_count, uint16_t mtu,
                        struct device *ret_device)
 {
-    const struct device_config config = {name, queue_count, mtu};
+    const struct device_config config = {.name = name, .queue_count = queue_count, .mtu = mtu};
     int error = device_find(&config, ret_device);
 
     facts.count = 0;
-    return error ? error : device_start(ret_device, pool, &facts);
+    return error ? error : device_start(ret_device, &config, pool, &facts);
 }
 
 static const struct port_fact *fact(const char *item)
@@ -131,13 +131,13 @@ static void what_frames_need_is_known_before_the_device_is(void **state)
         uint16_t len_min;
         uint16_t len_max;
     } cases[] = {
-        {{"net_null0", 1, 0}, 1518, 1536},
-        {{"net_null0", 1, 9001}, 9019, 9040},
-        {{"0000:03:00.0", 1, 0}, 1518, 1536},
-        {{"net_af_packet0,iface=nothing", 1, 0}, 2048, 2048},
-        {{"net_af_packet0,iface=lo", 1, 0}, 2048, 2048},
-        {{"net_af_packet0,iface=lo,framesz=9216,blocksz=36864", 1, 0}, 9216, 9216},
-        {{"net_af_packet0,framesz=9216,iface=lo", 1, 1500}, 9216, 9216},
+        {{.name = "net_null0"}, 1518, 1536},
+        {{.name = "net_null0", .mtu = 9001}, 9019, 9040},
+        {{.name = "0000:03:00.0", .mtu = 0}, 1518, 1536},
+        {{.name = "net_af_packet0,iface=nothing", .mtu = 0}, 2048, 2048},
+        {{.name = "net_af_packet0,iface=lo", .mtu = 0}, 2048, 2048},
+        {{.name = "net_af_packet0,iface=lo,framesz=9216,blocksz=36864", .mtu = 0}, 9216, 9216},
+        {{.name = "net_af_packet0,framesz=9216,iface=lo", .mtu = 1500}, 9216, 9216},
     };
 
     (void)state;
