@@ -29,6 +29,10 @@
 
 #define LEAST_LEN (PACKET_ETHERNET_LEN + PACKET_UDP_LEN + CHANNEL_DATA_HEADER_LEN)
 
+// So many frames are sorted before their buckets are asked for. Fewer wait longer at loops' ends,
+// all of a burst for the first of its buckets.
+#define SORT_PART 32u
+
 #define ETHERNET_TYPE_IPV6_BE 0xDD86
 
 // What a port may have said about checksums that keeps a datagram from this way, or saves a sum.
@@ -419,6 +423,19 @@ peers_fetch(enum ip_family family, const struct channel_table *channels, struct 
     }
 }
 
+// What came from a port, in parts: while one is sorted, the buckets of the one before are on their
+// way.
+static __rte_always_inline void sort_and_hash(const struct worker *worker,
+                                              struct media_burst *burst, struct rte_mbuf **frames,
+                                              unsigned count)
+{
+    for (unsigned i = 0; i < count; i += SORT_PART) {
+        unsigned first = burst->ipv4.clients.count;
+        sort(worker, burst, frames + i, RTE_MIN(count - i, SORT_PART));
+        clients_hash(IP_FAMILY_V4, worker, &burst->ipv4, first);
+    }
+}
+
 // What is found may be another's, or no channel at all: then it will not match.
 static __rte_always_inline void clients_find(enum ip_family family, const struct tables *tables,
                                              struct media *media)
@@ -754,7 +771,6 @@ static __rte_always_inline void peers_forward(enum ip_family family, struct work
 static __rte_always_inline void process(enum ip_family family, struct worker *worker,
                                         struct media *media, struct plain_list *rest)
 {
-    clients_hash(family, worker, media, 0);
     peers_fetch(family, &worker->tables.channels, media);
     clients_find(family, &worker->tables, media);
     peers_forward(family, worker, media);
@@ -766,7 +782,6 @@ static __rte_always_inline void process_beside(enum ip_family family, struct wor
                                                struct media *media, struct plain_list *rest)
 {
     foreign_peers(worker, family, &media->peers, media->peer_slots);
-    clients_hash(family, worker, media, 0);
     peers_fetch(family, &worker->tables.channels, media);
     clients_find_either(family, &worker->tables, media);
     peers_forward(family, worker, media);
@@ -803,6 +818,7 @@ static void rest_add_all(struct plain_list *rest, const struct plain_list *frame
 static __rte_noinline void process_ipv6(struct worker *worker, struct media *media,
                                         struct plain_list *rest)
 {
+    clients_hash(IP_FAMILY_V6, worker, media, 0);
     if (worker->may_hand_on)
         process_beside(IP_FAMILY_V6, worker, media, rest);
     else
@@ -880,7 +896,7 @@ unsigned media_forward(struct worker *worker, struct rte_mbuf **frames, unsigned
 {
     struct media_burst burst;
     media_burst_init(&burst);
-    sort(worker, &burst, frames, count);
+    sort_and_hash(worker, &burst, frames, count);
     burst_forward(worker, &burst, count);
     return take_rest(&burst.rest, frames);
 }
@@ -904,7 +920,7 @@ unsigned media_forward_both(struct worker *worker, struct rte_mbuf **frames, uns
     media_burst_init(&burst);
     media_burst_init(&other);
     sort_handed(worker, &other, handed, handed_count);
-    sort(worker, &burst, frames, count);
+    sort_and_hash(worker, &burst, frames, count);
     burst_find_handed(worker, &other);
     burst_forward(worker, &burst, count);
     burst_forward_handed(worker, &other, handed_count);
