@@ -285,6 +285,7 @@ def test_coturns_clients_reach_each_other(lab, relay, secure):
 
 
 def test_coturns_clients_wait_for_each_other(lab, relay):
-    """Of those that wait for a peer's connection none sends back: half of the messages, with coturn's server too."""
+    """Of those that wait for a peer's connection none sends back: half of the messages, with coturn's server too.
+    Over TLS this client cannot do it, with either server."""
     sent, received = totals(uclient(lab, *UCLIENT, "-P"))
     assert (sent, received) == (100, 50)
