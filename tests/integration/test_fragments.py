@@ -278,7 +278,8 @@ def test_a_flood_of_first_pieces_takes_no_memory_and_no_media(lab, relay, shape,
         for _ in range(40):
             flow.inject("peer", *(Pieces(flow, "peer", pattern(1301)).piece(0, 1240) for _ in range(FLOOD // 40)))
         assert media.lost_so_far() == 0
-    assert drops(relay) - before >= FLOOD - shape[2] * DATAGRAMS_MAX
+    # It is forgotten as it comes: what waits is bounded, and a driver in a hurry may have lost some.
+    assert drops(relay) - before >= FLOOD // 2 > shape[2] * DATAGRAMS_MAX
     if not SANITIZED:
         assert relay.resident_kb() - resident < shape[2] * WORKER_KB_MAX
     assert_serves(flow, "peer")
