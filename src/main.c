@@ -714,7 +714,8 @@ int main(int argc, char **argv)
     if (relay.options.check_config) {
         result = check(&relay);
     } else {
-        result = log_settings_open(&relay.settings.log) < 0 ? EXIT_FAILURE : run(&relay);
+        log_settings_open(&relay.settings.log);
+        result = run(&relay);
         log_stop(LOG_WAIT_MS);
     }
     settings_done(&relay.settings);

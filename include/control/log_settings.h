@@ -4,7 +4,8 @@
 
 #include "control/settings.h"
 
-// At the start, before there are other threads. 0 or -errno, logged to stderr.
-int log_settings_open(const struct settings_log *settings);
+// At the start, before there are other threads. Where the destination is not there, lines go to stderr, which gets a
+// warning: calls do not wait for a log.
+void log_settings_open(const struct settings_log *settings);
 // What of it changes while the relay runs: levels and the rate. Levels set by hand are as the file says again.
 void log_settings_apply(const struct settings_log *settings);

@@ -22,12 +22,19 @@ struct question_walk {
     uint64_t last_name; // and what it is called
 };
 
-// What an allocation had carried when it was looked at last.
+// What an allocation had carried.
 struct question_carried {
-    uint64_t session_id;
     uint64_t at_ms; // monotonic; 0: never
     uint64_t bytes;
     uint64_t packets;
+};
+
+// When it was looked at last, and before that: several may ask, and what one of them saw a moment ago is no span for
+// the others.
+struct question_looks {
+    uint64_t session_id;
+    struct question_carried last;
+    struct question_carried before;
 };
 
 struct question_talker {
@@ -41,7 +48,7 @@ struct question_talker {
 
 // Of top_talkers; what was carried is kept from one question to the next.
 struct question_top {
-    struct question_carried *carried; // by id; NULL before the first question
+    struct question_looks *looks; // by id; NULL before the first question
     struct question_talker talkers[QUESTION_TALKERS_MAX];
     uint32_t count;
 };

@@ -19,6 +19,8 @@ enum settings_reload {
 enum settings_reload settings_reload_of(const char *name);
 // The same for people, as documents say it.
 const char *settings_reload_text(enum settings_reload reload);
+// Those that there is a word on, by number; NULL: there are no more.
+const char *settings_reload_name(unsigned number);
 
 #define SETTINGS_BOUNDS_MAX 128
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Allocations with the most traffic since the last question of that kind. What each had carried by then is remembered,
-// from the first such question on: 32 bytes an allocation.
+// Allocations with the most traffic since the last question of that kind that is most of a second old. What each had
+// carried by then, and by the one before, is remembered from the first such question on: 56 bytes an allocation.
 #pragma once
 
 #include "control/question.h"

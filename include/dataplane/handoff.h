@@ -8,14 +8,20 @@
 // What is gathered for that worker goes now.
 void handoff_flush_to(struct worker *worker, unsigned owner);
 
-// The frame is gone for the caller. owner is another worker.
-static inline void handoff_send(struct worker *worker, unsigned owner, struct handoff handoff)
+// Of a frame that was handed here: it keeps the time of the worker that received it.
+static inline void handoff_send_on(struct worker *worker, unsigned owner, struct handoff handoff)
 {
     struct worker_handoffs *queue = &worker->handoffs[owner];
     if (unlikely(queue->count == WORKER_BURST))
         handoff_flush_to(worker, owner);
-    handoff.frame->hash.fdir.hi = round_time_stamp(worker->now_tsc);
     queue->at[queue->count++] = handoff;
+}
+
+// The frame is gone for the caller. owner is another worker.
+static inline void handoff_send(struct worker *worker, unsigned owner, struct handoff handoff)
+{
+    handoff.frame->hash.fdir.hi = round_time_stamp(worker->now_tsc);
+    handoff_send_on(worker, owner, handoff);
 }
 
 static inline struct handoff handoff_unsorted(struct rte_mbuf *frame)

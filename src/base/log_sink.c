@@ -12,9 +12,11 @@
 
 #define FILE_MODE 0640
 
+// Of a FIFO it does not wait for who reads it.
 static int open_file(const char *path)
 {
-    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, FILE_MODE);
+    const int flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+    int fd = open(path, flags, FILE_MODE);
 
     return fd >= 0 ? fd : -errno;
 }

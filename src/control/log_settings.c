@@ -14,7 +14,7 @@ void log_settings_apply(const struct settings_log *settings)
     log_set_rate(settings->rate);
 }
 
-int log_settings_open(const struct settings_log *settings)
+void log_settings_open(const struct settings_log *settings)
 {
     static const char *const names[] = {
         [LOG_TO_STDERR] = "stderr", [LOG_TO_SYSLOG] = "syslog", [LOG_TO_JOURNAL] = "the journal"};
@@ -24,7 +24,7 @@ int log_settings_open(const struct settings_log *settings)
     log_settings_apply(settings);
     error = log_open((enum log_destination)settings->to);
     if (error)
-        log_message(LOG_LEVEL_ERROR, "log", "%s cannot be reached: %s; see log.to",
+        log_message(LOG_LEVEL_WARNING, "log",
+                    "%s cannot be reached: %s; lines go to stderr until the next start; see log.to",
                     names[settings->to], strerror(-error));
-    return error;
 }

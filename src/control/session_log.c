@@ -56,6 +56,11 @@ static void write_line(void *context, const void *line, size_t len)
     log_sink_write(&log->sink, line, len);
 }
 
+static const char *describe(int error)
+{
+    return error == -ENXIO ? "nobody reads this FIFO" : strerror(-error);
+}
+
 static void reopen(void *context)
 {
     struct session_log *log = context;
@@ -64,7 +69,7 @@ static void reopen(void *context)
     if (error)
         log_message(LOG_LEVEL_ERROR, "session_log",
                     "cannot open %s anew: %s; lines go where they went", log->sink.path,
-                    strerror(-error));
+                    describe(error));
 }
 
 int session_log_create(const struct session_log_config *config, struct session_log **ret_log)
@@ -87,7 +92,7 @@ int session_log_create(const struct session_log_config *config, struct session_l
         error = log_sink_open_file(settings->file, &log->sink);
     if (error) {
         log_message(LOG_LEVEL_ERROR, "session_log", "%s cannot be opened: %s; see session_log.file",
-                    settings->file, strerror(-error));
+                    settings->file, describe(error));
         free(log->pending);
         free(log);
         return error;

@@ -127,6 +127,11 @@ const char *settings_reload_text(enum settings_reload reload)
     return texts[reload];
 }
 
+const char *settings_reload_name(unsigned number)
+{
+    return number < ROW_COUNT ? rows[number].name : NULL;
+}
+
 // A setting with its place in two sets of them; row NULL: of a group, whose members come by
 // themselves.
 struct pair {

@@ -10,6 +10,8 @@
 
 #define LIMIT_DEFAULT 10
 #define TALKERS_MAX   QUESTION_TALKERS_MAX
+// What is nearer than this was somebody else's question: viewers ask once a second.
+#define SPAN_MS_MIN 900
 
 const char *const top_talkers_keys[] = {"limit", NULL};
 
@@ -31,10 +33,10 @@ bool top_talkers(struct question *question)
     if (!parameters_number(&question->parameters, "limit", 1, TALKERS_MAX, &question->walk.limit,
                            &question->answer))
         return false;
-    if (!top->carried)
-        top->carried =
-            calloc(question->config->sources.plane->config.allocations, sizeof(*top->carried));
-    if (!top->carried) {
+    if (!top->looks)
+        top->looks =
+            calloc(question->config->sources.plane->config.allocations, sizeof(*top->looks));
+    if (!top->looks) {
         telemetry_answer_error(&question->answer, NULL, "there is no memory for it");
         return false;
     }
@@ -44,8 +46,8 @@ bool top_talkers(struct question *question)
 
 void top_talkers_done(struct question *question)
 {
-    free(question->top.carried);
-    question->top.carried = NULL;
+    free(question->top.looks);
+    question->top.looks = NULL;
 }
 
 // In its place, the most bits a second first; the last one makes room.
@@ -65,26 +67,38 @@ static void rank(struct question_top *top, uint32_t limit, const struct question
 }
 
 // What it has carried since the last question, or since it began.
+static const struct question_carried *begin_span(struct question_looks *looks,
+                                                 const struct turn_allocation_view *view,
+                                                 const struct question_carried *now)
+{
+    if (looks->last.at_ms == 0 || looks->session_id != view->session_id)
+        *looks =
+            (struct question_looks){.session_id = view->session_id, .last.at_ms = view->started_ms};
+    if (now->at_ms < looks->last.at_ms + SPAN_MS_MIN)
+        return looks->before.at_ms > 0 ? &looks->before : &looks->last;
+    looks->before = looks->last;
+    looks->last = *now;
+    return &looks->before;
+}
+
 static void look_at(struct question *question, const struct turn_allocation_view *view)
 {
     const struct questions_config *config = question->config;
-    struct question_carried *before = &question->top.carried[view->id], now;
-    struct allocation_traffic traffic;
     struct question_talker talker = {.session_id = view->session_id, .id = view->id};
-    uint64_t since_ms = view->started_ms, passed_ms;
+    const struct question_carried *from;
+    struct question_carried now;
+    struct allocation_traffic traffic;
+    uint64_t passed_ms;
 
     if (view->is_tcp || !config->traffic(config->context, view->worker, view->id, &traffic))
         return;
-    now = (struct question_carried){view->session_id, question->now_ms, bytes_of(&traffic),
-                                    packets_of(&traffic)};
-    if (before->at_ms == 0 || before->session_id != view->session_id)
-        *before = (struct question_carried){.session_id = view->session_id, .at_ms = since_ms};
-    passed_ms = now.at_ms > before->at_ms ? now.at_ms - before->at_ms : 1;
-    if (now.bytes > before->bytes)
-        talker.bits_per_second = (now.bytes - before->bytes) * 8000 / passed_ms;
-    if (now.packets > before->packets)
-        talker.packets_per_second = (now.packets - before->packets) * 1000 / passed_ms;
-    *before = now;
+    now = (struct question_carried){question->now_ms, bytes_of(&traffic), packets_of(&traffic)};
+    from = begin_span(&question->top.looks[view->id], view, &now);
+    passed_ms = now.at_ms > from->at_ms ? now.at_ms - from->at_ms : 1;
+    if (now.bytes > from->bytes)
+        talker.bits_per_second = (now.bytes - from->bytes) * 8000 / passed_ms;
+    if (now.packets > from->packets)
+        talker.packets_per_second = (now.packets - from->packets) * 1000 / passed_ms;
     if (talker.bits_per_second > 0)
         rank(&question->top, question->walk.limit, &talker);
 }

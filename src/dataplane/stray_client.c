@@ -38,14 +38,22 @@ static void settle_stranger(struct worker *worker, const struct packet *packet)
         worker_drop(worker, packet->mbuf, (enum drop)packet->drop);
 }
 
+static void send_to_owner(struct worker *worker, const struct steering *steering,
+                          struct rte_mbuf *frame)
+{
+    if (worker->may_hand_on)
+        handoff_send(worker, steering_owner(steering), handoff_unsorted(frame));
+    else
+        handoff_send_on(worker, steering_owner(steering), handoff_unsorted(frame));
+}
+
 static void settle(struct worker *worker, const struct packet *packet, uint32_t steering)
 {
     bool is_steered =
         steering != FLOW_NONE && (worker->may_hand_on || home_of(worker, packet) == worker->id);
     if (is_steered)
-        handoff_send(worker,
-                     steering_owner(&worker->tables.steerings.at[table_value_index(steering)]),
-                     handoff_unsorted(packet->mbuf));
+        send_to_owner(worker, &worker->tables.steerings.at[table_value_index(steering)],
+                      packet->mbuf);
     else
         settle_stranger(worker, packet);
 }

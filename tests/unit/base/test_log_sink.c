@@ -108,6 +108,25 @@ static void what_a_full_disk_does_not_take_is_counted(void **state)
     log_sink_close(&sink);
 }
 
+static void a_fifo_is_not_waited_for_until_somebody_reads_it(void **state)
+{
+    struct log_sink sink = {.fd = -1};
+    char bytes[8] = "";
+    int reader;
+
+    (void)state;
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(log_sink_open_file(path, &sink), -ENXIO);
+    reader = open(path, O_RDONLY | O_NONBLOCK);
+    assert_int_equal(log_sink_open_file(path, &sink), 0);
+    log_sink_write(&sink, "a\n", 2);
+    assert_int_equal(read(reader, bytes, sizeof(bytes)), 2);
+    close(reader);
+    assert_int_equal(log_sink_reopen(&sink), -ENXIO);
+    log_sink_close(&sink);
+    unlink(path);
+}
+
 static void a_pipe_that_does_not_block_is_waited_for(void **state)
 {
     struct log_sink sink = {.path = "pipe"};
@@ -189,6 +208,7 @@ int main(void)
         cmocka_unit_test(a_file_that_was_moved_is_followed_by_a_new_one),
         cmocka_unit_test(a_file_that_cannot_be_made_leaves_the_old_one_in_use),
         cmocka_unit_test(what_a_full_disk_does_not_take_is_counted),
+        cmocka_unit_test(a_fifo_is_not_waited_for_until_somebody_reads_it),
         cmocka_unit_test(a_pipe_that_does_not_block_is_waited_for),
         cmocka_unit_test(a_daemon_may_go_and_come_back),
     };

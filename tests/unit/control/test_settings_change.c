@@ -49,6 +49,35 @@ static void every_setting_says_whether_a_reload_takes_it(void **state)
     assert_int_equal(missing, 0);
 }
 
+struct search {
+    const char *name;
+    unsigned found;
+};
+
+static void compare(const struct setting *setting, const char *name, void *context)
+{
+    struct search *search = context;
+
+    (void)setting;
+    search->found += strcmp(name, search->name) == 0;
+}
+
+// The word on a setting that is gone, or that has another name now, goes with it.
+static void there_is_one_word_on_what_is_a_setting_and_none_else(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; settings_reload_name(i); i++) {
+        struct search search = {.name = settings_reload_name(i)};
+
+        setting_walk(settings_table, compare, &search);
+        if (search.found != 1)
+            fail_msg("%s is no setting", search.name);
+        for (unsigned other = 0; other < i; other++)
+            assert_string_not_equal(settings_reload_name(other), search.name);
+    }
+    assert_non_null(settings_reload_name(0));
+}
+
 static void what_is_no_setting_has_no_word(void **state)
 {
     (void)state;
@@ -222,6 +251,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_setting_says_whether_a_reload_takes_it),
+        cmocka_unit_test(there_is_one_word_on_what_is_a_setting_and_none_else),
         cmocka_unit_test(what_is_no_setting_has_no_word),
         cmocka_unit_test(the_same_file_changes_nothing),
         cmocka_unit_test(every_kind_of_difference_is_seen),

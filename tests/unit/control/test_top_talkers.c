@@ -46,7 +46,7 @@ static int tear_down(void **state)
 {
     (void)state;
     top_talkers_done(&question);
-    return question.top.carried != NULL;
+    return question.top.looks != NULL;
 }
 
 static void add(uint32_t id, uint64_t packets, uint64_t bytes)
@@ -85,12 +85,29 @@ static void the_first_time_it_counts_from_the_beginning_of_each(void **state)
     assert_string_equal(ask(""), "7:800:1 ");
 }
 
+// Two of them, each once a second: both see spans of a second and more.
+static void viewers_do_not_shorten_each_others_span(void **state)
+{
+    (void)state;
+    ask("");
+    fake_now_ms += 1000;
+    ask("");
+    for (unsigned i = 0; i < 4; i++) {
+        add(7, 30, 3000);
+        fake_now_ms += 300; // the other one, who sees this and what the first one saw
+        assert_string_equal(ask(""), i == 0 ? "7:18461:23 " : "7:80000:100 ");
+        add(7, 70, 7000);
+        fake_now_ms += 700;
+        assert_string_equal(ask(""), "7:80000:100 ");
+    }
+}
+
 static void a_new_allocation_of_an_old_id_begins_anew(void **state)
 {
     (void)state;
     add(7, 10, 1000000);
     ask("");
-    question.top.carried[7].session_id = session_id_make(6, 7);
+    question.top.looks[7].session_id = session_id_make(6, 7);
     fakes[7].traffic = (struct allocation_traffic){.to_peer_bytes = 1000};
     assert_string_equal(ask(""), "7:800:0 ");
 }
@@ -128,6 +145,7 @@ int main(void)
         TEST(the_loudest_come_first_and_the_silent_not_at_all),
         TEST(counts_from_the_last_question),
         TEST(the_first_time_it_counts_from_the_beginning_of_each),
+        TEST(viewers_do_not_shorten_each_others_span),
         TEST(a_new_allocation_of_an_old_id_begins_anew),
         TEST(no_more_are_said_than_were_asked_for),
         TEST(as_many_as_a_reply_can_hold_are_said),

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "rig.h"
 
+#include "dataplane/worker_state.h"
 #include "exchange/client_home.h"
 
+#include <rte_cycles.h>
 #include <stdio.h>
 
 #define WORKERS 3
@@ -115,6 +117,29 @@ static void from_anywhere_else_the_way_leads_by_its_home(void **state)
     assert_relayed(rig, 2);
     receive_send(rig, 0, client);
     assert_relayed(rig, 4);
+}
+
+// How long a packet is here counts from where it was received.
+static void two_steps_are_one_stay(void **state)
+{
+    struct rig *rig = *state;
+    const char *client = client_of_home(2, false);
+    uint8_t message[64];
+    struct wire wire = {.source = client, .destination = LISTENER_V4, .payload = message};
+    wire.len = message_channel_data(message, 0x4000, rig_data, 7);
+    install(rig, client);
+    steer(rig, COMMAND_INSTALL_STEERING, 2, client, OWNER);
+    rig_receive_wire(rig, 0, &wire);
+    worker_poll(rig->workers[0]);
+    uint64_t received_tsc = rte_rdtsc();
+    while (rte_rdtsc() < received_tsc + rte_get_tsc_hz() / 10000)
+        ;
+    worker_poll(rig->workers[2]);
+    worker_poll(rig->workers[OWNER]);
+    assert_relayed(rig, 2);
+    assert_true(rig->workers[2]->round.handed_wait_tsc > 0);
+    assert_true(rig->workers[OWNER]->round.handed_wait_tsc >=
+                rig->workers[2]->round.handed_wait_tsc);
 }
 
 static void every_client_has_its_home(void **state)
@@ -237,6 +262,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(where_it_is_steered_one_step_leads_to_the_owner),
         TEST(from_anywhere_else_the_way_leads_by_its_home),
+        TEST(two_steps_are_one_stay),
         TEST(every_client_has_its_home),
         TEST(landing_at_its_home_one_step_is_left),
         TEST(an_owner_that_is_the_home_needs_no_steering),

@@ -84,6 +84,42 @@ static void allocations_are_ended_some_at_a_time_with_all_they_have(void **state
     fixture_done(fixture);
 }
 
+// As at the deadline of a full relay: each call is short, and none is left out.
+static void a_hundred_thousand_are_ended_in_short_steps(void **state)
+{
+    enum { MANY = 100000 };
+    (void)state;
+    struct fixture whole, *fixture = &whole;
+    fixture_init(fixture);
+    fixture->config.limits.allocations = MANY;
+    fixture->config.limits.allocations_per_worker = MANY;
+    fixture->config.relays[0].min_port = 1024;
+    fixture->config.relays[2] = fixture->config.relays[0];
+    fixture->config.relays[2].local = fixture->config.relays[2].advertised = ip("203.0.113.2");
+    fixture->config.relay_count = 3;
+    fixture_start(fixture);
+    uint64_t cursor = 0;
+    unsigned calls = 0, ended = 0;
+    bool more;
+    for (unsigned i = 0; i < MANY; i++) {
+        struct client client = client_make((uint16_t)(1000 + i % 50000));
+        client.five_tuple.client.ip.bytes[3] = (uint8_t)(1 + i / 50000);
+        assert_int_equal(client_allocate(fixture, &client), 0);
+    }
+    turn_server_drain(fixture->server, &nowhere);
+    do {
+        more = turn_server_end_allocations(fixture->server, &cursor, &fixture->output);
+        ended += fixture_count_commands(fixture, TURN_COMMAND_REMOVE_ALLOCATION);
+        assert_in_range(fixture->output.command_count, 0, TURN_OUTPUT_COMMANDS_MAX);
+        fixture_acknowledge(fixture);
+        calls++;
+    } while (more);
+    assert_int_equal(ended, MANY);
+    assert_true(calls >= MANY / TURN_OUTPUT_COMMANDS_MAX);
+    assert_all_released(fixture);
+    fixture_done(fixture);
+}
+
 static void tcp_allocations_are_ended_with_connections_and_their_connects(void **state)
 {
     struct fixture *fixture = *state;
@@ -123,6 +159,7 @@ int main(void)
         CASE(what_there_is_goes_on),
         TCP_CASE(tcp_allocations_go_on_and_get_new_connections),
         CASE(who_drains_no_more_serves_everybody),
+        cmocka_unit_test(a_hundred_thousand_are_ended_in_short_steps),
         cmocka_unit_test(allocations_are_ended_some_at_a_time_with_all_they_have),
         TCP_CASE(tcp_allocations_are_ended_with_connections_and_their_connects),
         CASE(from_the_end_on_tokens_are_refused_too),
