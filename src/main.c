@@ -260,23 +260,35 @@ static int make_plane(struct relay *relay)
     return error;
 }
 
+// With its tables on the node of its CPU, or where there is room.
+static int create_worker(struct worker_config *config, struct worker **ret_worker)
+{
+    int error = worker_create(config, ret_worker);
+
+    if (error == -ENOMEM) {
+        config->socket = -1;
+        error = worker_create(config, ret_worker);
+    }
+    return error;
+}
+
 static int start_workers(struct relay *relay)
 {
     int error = 0;
 
     for (uint16_t i = 0; !error && i < relay->plane_config.worker_count; i++) {
-        const struct worker_config config = {
+        struct worker_config config = {
             .plane = relay->plane,
             .id = i,
             .port = relay->ports.ids[i],
             .queue = relay->ports.queues[i],
-            .socket = -1, // any
+            .socket = eal_worker_node(i),
             .pool = relay->ports.pool,
             .wait_fd = relay->filter ? xdp_filter_socket(relay->filter, i) : 0,
             .shares_cpu = eal_worker_shares_cpu(i),
         };
 
-        error = worker_create(&config, &relay->workers[i]);
+        error = create_worker(&config, &relay->workers[i]);
     }
     for (uint16_t i = 0; !error && i < relay->plane_config.worker_count; i++)
         error = eal_launch(i, worker_run, relay->workers[i]);

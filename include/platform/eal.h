@@ -52,6 +52,7 @@ void eal_stop(void);
 
 // Of what was started: where a worker runs, and eal_shares_cpu().
 uint16_t eal_worker_cpu(uint16_t worker);
+int eal_worker_node(uint16_t worker); // NUMA
 bool eal_worker_shares_cpu(uint16_t worker);
 
 // Run function(argument) on the lcore of a worker; and wait until all have returned.

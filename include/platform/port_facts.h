@@ -26,8 +26,8 @@ struct port_fact *port_facts_add(struct port_facts *facts, const char *item);
 // Rows that any ethdev has: device, driver, MAC address, link.
 void port_facts_add_device(struct port_facts *facts, uint16_t port, const char *name);
 // Where memory is, and of which kind; nodes negative: unknown, any. device: its node; pool: that of
-// the buffers.
-void port_facts_add_memory(struct port_facts *facts, int device_node, int pool_node);
+// the buffers; away: how many workers have their CPU on another node than the device.
+void port_facts_add_memory(struct port_facts *facts, int device_node, int pool_node, unsigned away);
 
 void port_facts_add_steering(struct port_facts *facts);
 

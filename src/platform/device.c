@@ -31,8 +31,9 @@
 #define ETHERNET_LEN     18 // with a checksum
 #define VLAN_TAGS_LEN    8  // two
 // Frames of net_af_packet lie in these, behind a header of the kernel's.
-#define AF_PACKET_FRAME_LEN 2048
-#define AF_PACKET_HEAD_LEN  (TPACKET2_HDRLEN - sizeof(struct sockaddr_ll))
+#define AF_PACKET_FRAME_LEN     2048
+#define AF_PACKET_HEAD_LEN      (TPACKET2_HDRLEN - sizeof(struct sockaddr_ll))
+#define AF_PACKET_FRAME_LEN_MIN (1280 + AF_PACKET_HEAD_LEN + ETHERNET_LEN) // for IPv6
 
 bool device_is_pci(const char *device)
 {
@@ -145,7 +146,7 @@ static uint16_t af_packet_frame_len(const char *device)
 static uint16_t af_packet_mtu(const char *device)
 {
     uint16_t mtu = af_packet_interface_mtu(device);
-    uint16_t frame_len = RTE_MAX(af_packet_frame_len(device), AF_PACKET_FRAME_LEN);
+    unsigned frame_len = RTE_MAX(af_packet_frame_len(device), AF_PACKET_FRAME_LEN_MIN);
     uint16_t limit = (uint16_t)(frame_len - AF_PACKET_HEAD_LEN - ETHERNET_LEN);
 
     return mtu > 0 ? RTE_MIN(mtu, limit) : DEVICE_MTU_DEFAULT;

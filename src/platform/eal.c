@@ -272,6 +272,11 @@ uint16_t eal_worker_cpu(uint16_t worker)
     return worker_cpus[worker];
 }
 
+int eal_worker_node(uint16_t worker)
+{
+    return (int)rte_lcore_to_socket_id(worker + 1u);
+}
+
 bool eal_worker_shares_cpu(uint16_t worker)
 {
     return worker_shares_cpu[worker];

@@ -5,6 +5,7 @@
 #include "platform/port.h"
 
 #include "base/log.h"
+#include "platform/eal.h"
 
 #include <errno.h>
 #include <rte_dev.h>
@@ -190,6 +191,15 @@ static int port_open(const struct port_config *config, unsigned queue, struct rt
     return 0;
 }
 
+static unsigned count_away(uint16_t worker_count, int node)
+{
+    unsigned away = 0;
+
+    for (uint16_t i = 0; node >= 0 && i < worker_count; i++)
+        away += eal_worker_node(i) != node;
+    return away;
+}
+
 // All workers share the port of a device. Addresses of its memory are the process's own
 // (--iova-mode=va), so its buffers may lie across pages.
 static int open_device(const struct port_config *config, struct ports *ports)
@@ -221,7 +231,8 @@ static int open_device(const struct port_config *config, struct ports *ports)
     ports->waiting = rte_mempool_in_use_count(ports->pool);
     snprintf(port_facts_add(&ports->facts, "mode")->used, PORT_FACT_TEXT_LEN,
              "owned: the kernel is behind a twin");
-    port_facts_add_memory(&ports->facts, ports->device.node, buffers.node);
+    port_facts_add_memory(&ports->facts, ports->device.node, buffers.node,
+                          count_away(config->queue_count, ports->device.node));
     return 0;
 }
 
@@ -276,6 +287,7 @@ static void add_interface(const struct port_config *config, const struct buffers
 {
     struct port_facts *facts = &ports->facts;
     struct port_fact *fact;
+    int node;
 
     port_facts_add_device(facts, ports->ids[0], config->interface);
     fact = port_facts_add(facts, "queues");
@@ -292,7 +304,8 @@ static void add_interface(const struct port_config *config, const struct buffers
              ports->mtu < config->mtu ? "AF_XDP has a page for a packet" : "the interface's");
     snprintf(port_facts_add(facts, "mode")->used, PORT_FACT_TEXT_LEN,
              "shared: the kernel keeps the interface");
-    port_facts_add_memory(facts, node_of_interface(config->interface), buffers->node);
+    node = node_of_interface(config->interface);
+    port_facts_add_memory(facts, node, buffers->node, count_away(config->queue_count, node));
 }
 
 static int open_queues(const struct port_config *config, struct ports *ports)

@@ -55,7 +55,7 @@ static void format_node(int node, char text[PORT_FACT_TEXT_LEN])
         snprintf(text, PORT_FACT_TEXT_LEN, "node %d", node);
 }
 
-void port_facts_add_memory(struct port_facts *facts, int device_node, int pool_node)
+void port_facts_add_memory(struct port_facts *facts, int device_node, int pool_node, unsigned away)
 {
     struct port_fact *fact = port_facts_add(facts, "hugepages");
 
@@ -68,6 +68,9 @@ void port_facts_add_memory(struct port_facts *facts, int device_node, int pool_n
         snprintf(fact->why, sizeof(fact->why), "the device is on none");
     else if (pool_node != device_node)
         snprintf(fact->why, sizeof(fact->why), "the device's node has too little memory free");
+    else if (away > 0)
+        snprintf(fact->why, sizeof(fact->why),
+                 "the device's; CPUs of %u workers are elsewhere: see the setting cpus", away);
     else
         snprintf(fact->why, sizeof(fact->why), "packet buffers and rings are where the device is");
 }
