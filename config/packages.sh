@@ -13,7 +13,7 @@ UNIT_PACKAGES=(libcmocka-dev python3 git iproute2)
 # shellcheck disable=SC2034
 LINT_PACKAGES=(shellcheck clang-format mandoc pyflakes3)
 # shellcheck disable=SC2034
-INTEGRATION_PACKAGES=(nftables iputils-ping openssl python3-pytest python3-pytest-xdist python3-scapy python3-aioice
+INTEGRATION_PACKAGES=(nftables dpdk iputils-ping openssl python3-pytest python3-pytest-xdist python3-scapy python3-aioice
     python3-aiortc testssl.sh python3-prometheus-client prometheus fail2ban systemd tmux)
 # A kernel for it comes without being installed: tests/guest/kernel.sh.
 # shellcheck disable=SC2034

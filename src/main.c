@@ -28,6 +28,7 @@
 #include "control/watchdog.h"
 #include "dataplane/live_traffic.h"
 #include "dataplane/worker.h"
+#include "platform/capture.h"
 #include "platform/control_socket.h"
 #include "platform/eal.h"
 #include "platform/interface.h"
@@ -174,6 +175,7 @@ static int start_eal(struct relay *relay)
         .cpu_count = settings->cpus.count,
         .hugepages = (enum eal_hugepages)settings->hugepages,
         .memory_mb = sizing_memory_mb(settings, buffers_len),
+        .capture = settings->capture,
         .control_group = relay->control_group,
         .card = device_is_pci(settings->device) ? settings->device : NULL,
     };
@@ -632,6 +634,7 @@ static void stop(struct relay *relay)
     if (relay->twin)
         twin_destroy(relay->twin);
     stop_workers(relay);
+    capture_stop();
     if (relay->sessions)
         session_log_destroy(relay->sessions, LOG_WAIT_MS);
     if (relay->reload)

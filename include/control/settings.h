@@ -76,6 +76,7 @@ struct settings {
     uint32_t memory_mb;      // 0: choose
     uint32_t packet_buffers; // 0: choose
     uint32_t idle;           // enum plane_idle
+    bool capture;
     uint32_t idle_sleep_us;
     struct setting_list listen; // struct settings_listener; empty: every address of the interface
     struct setting_list

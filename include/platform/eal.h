@@ -21,6 +21,7 @@ struct eal_config {
     uint16_t cpus[PORT_SLICE_COUNT]; // of the workers, in their order
     enum eal_hugepages hugepages;
     uint32_t memory_mb;  // all that tables and packet buffers need
+    bool capture;        // DPDK's tools may join; hugepages are needed then
     gid_t control_group; // may connect to the control socket
     const char *card;    // the one PCI address that DPDK may touch; NULL: none
 };

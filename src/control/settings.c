@@ -310,6 +310,12 @@ const struct setting settings_table[] = {
      .default_value = "\"auto\"",
      .choices = hugepages,
      .help = "whether memory is in hugepages; auto: when enough are free"},
+    {.name = "capture",
+     .type = SETTING_BOOLEAN,
+     AT(capture),
+     .default_value = "false",
+     .help = "let DPDK's own tools join, dpdk-dumpcap and dpdk-proc-info; memory is in hugepages "
+             "then, and in files while the relay runs"},
     {.name = "memory_mb",
      .type = SETTING_NUMBER,
      AT(memory_mb),

@@ -22,6 +22,7 @@ static const struct reload_row rows[] = {
     {"workers", SETTINGS_AT_START, NULL},
     {"cpus", SETTINGS_AT_START, NULL},
     {"hugepages", SETTINGS_AT_START, NULL},
+    {"capture", SETTINGS_AT_START, NULL},
     {"memory_mb", SETTINGS_AT_START, NULL},
     {"packet_buffers", SETTINGS_AT_START, NULL},
     {"idle", SETTINGS_AT_START, NULL},

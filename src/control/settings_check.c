@@ -5,6 +5,7 @@
 #include "control/tls_contexts.h"
 #include "exchange/plane.h"
 #include "platform/device.h"
+#include "platform/eal.h"
 #include "proto/opaque_string.h"
 #include "proto/stateless.h"
 #include "proto/stun.h"
@@ -321,6 +322,17 @@ static void check_device(const struct check *check)
                       "together with listen and relay");
 }
 
+static void check_capture(const struct check *check)
+{
+    const struct settings *settings = check->settings;
+
+    if (settings->capture && settings->hugepages == EAL_HUGEPAGES_OFF &&
+        !setting_report_has(check->report, "hugepages"))
+        setting_error(check->report, find(check, "capture"), "capture",
+                      "tools can join only memory in hugepages; allowed: capture together with "
+                      "hugepages = \"on\" or \"auto\"");
+}
+
 static void check_lifetimes(const struct check *check)
 {
     const struct settings *settings = check->settings;
@@ -446,6 +458,7 @@ void settings_check(const struct settings *settings, const config_t *config,
 
     check_workers(check);
     check_device(check);
+    check_capture(check);
     check_addresses(check);
     check_credentials(check);
     check_lifetimes(check);

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Turns the configuration into EAL arguments. Nothing of it is left on the system: no shared files,
-// no hugepage files.
+// no hugepage files, but for the time that `capture` is on.
 #include "platform/eal.h"
 
 #include "base/log.h"
+#include "platform/capture.h"
 #include "platform/control_socket.h"
 
 #include <dirent.h>
@@ -22,6 +23,7 @@
 
 #define HUGEPAGES_PATH "/sys/kernel/mm/hugepages"
 
+static bool cleans; // the runtime directory is good
 static bool worker_shares_cpu[PORT_SLICE_COUNT];
 static uint16_t worker_cpus[PORT_SLICE_COUNT];
 
@@ -159,16 +161,17 @@ static void route_dpdk_log(void)
 static int choose_hugepages(const struct eal_config *config, bool *ret_use)
 {
     uint64_t free_mb = config->hugepages == EAL_HUGEPAGES_OFF ? 0 : free_hugepages_mb();
+    uint32_t needed_mb = config->memory_mb + (config->capture ? CAPTURE_MEMORY_MB : 0);
 
-    if (config->hugepages == EAL_HUGEPAGES_ON && free_mb < config->memory_mb) {
+    if ((config->hugepages == EAL_HUGEPAGES_ON || config->capture) && free_mb < needed_mb) {
         log_message(LOG_LEVEL_ERROR, "no_hugepages",
                     "%u MB of hugepages are needed and %" PRIu64
-                    " MB are free: 'sysctl vm.nr_hugepages=%u', or "
-                    "hugepages = \"auto\"",
-                    config->memory_mb, free_mb, config->memory_mb / 2 + 1);
+                    " MB are free: 'sysctl vm.nr_hugepages=%u', or %s",
+                    needed_mb, free_mb, needed_mb / 2 + 1,
+                    config->capture ? "capture = false" : "hugepages = \"auto\"");
         return -ENOMEM;
     }
-    *ret_use = config->hugepages != EAL_HUGEPAGES_OFF && free_mb >= config->memory_mb;
+    *ret_use = config->hugepages != EAL_HUGEPAGES_OFF && free_mb >= needed_mb;
     return 0;
 }
 
@@ -213,12 +216,28 @@ static int initialize(int count, char **arguments)
     return result;
 }
 
+// What tools share is in the directory of the control socket.
+static int prepare_capture(const struct eal_config *config, bool has_directory, char *ret_directory)
+{
+    if (has_directory) {
+        capture_clean();
+        cleans = true;
+    }
+    if (!config->capture)
+        return 0;
+    if (!has_directory) {
+        log_message(LOG_LEVEL_ERROR, "capture", "needs the directory of the control socket");
+        return -ENOENT;
+    }
+    return capture_prepare(ret_directory);
+}
+
 int eal_start(const struct eal_config *config, bool *ret_hugepages)
 {
     static char lcores[LCORE_MAP_TEXT_LEN], memory[16];
-    static char *arguments[16], card[64]; // the EAL keeps pointers into them
+    static char *arguments[16], card[64], directory[CAPTURE_PATH_LEN]; // the EAL keeps pointers
     struct cpu_list allowed;
-    bool hugepages = false;
+    bool hugepages = false, has_socket;
     int count = 0, error;
 
     read_allowed_cpus(&allowed);
@@ -235,8 +254,12 @@ int eal_start(const struct eal_config *config, bool *ret_hugepages)
     } else {
         arguments[count++] = "--no-pci";
     }
-    if (!control_socket_prepare())
+    has_socket = control_socket_prepare();
+    if (!has_socket)
         arguments[count++] = "--no-telemetry";
+    error = prepare_capture(config, has_socket, directory);
+    if (error)
+        return error;
     // Packet buffers have to lie in one piece of memory, without gaps at page borders.
     // What addresses a card takes says its driver: without an IOMMU, those of the memory itself.
     if (!config->card)
@@ -244,7 +267,10 @@ int eal_start(const struct eal_config *config, bool *ret_hugepages)
     arguments[count++] = "--log-level=*:warning";
     arguments[count++] = "--lcores";
     arguments[count++] = (char *)eal_format_lcores(config, &allowed, lcores);
-    if (hugepages) {
+    if (config->capture) {
+        arguments[count++] = "--huge-dir";
+        arguments[count++] = directory;
+    } else if (hugepages) {
         arguments[count++] = "--in-memory";
     } else {
         arguments[count++] = "--no-shconf";
@@ -257,7 +283,14 @@ int eal_start(const struct eal_config *config, bool *ret_hugepages)
     if (initialize(count, arguments) < 0) {
         log_message(LOG_LEVEL_ERROR, "eal", "DPDK does not start with %u MB of memory: %s",
                     config->memory_mb, rte_strerror(rte_errno));
-        return rte_errno > 0 ? -rte_errno : -EIO;
+        error = rte_errno > 0 ? -rte_errno : -EIO;
+        if (cleans)
+            capture_clean();
+        return error;
+    }
+    if (config->capture && (error = capture_start()) < 0) {
+        eal_stop();
+        return error;
     }
     control_socket_grant(config->control_group);
     place_workers(config, &allowed, worker_cpus);
@@ -285,6 +318,8 @@ bool eal_worker_shares_cpu(uint16_t worker)
 void eal_stop(void)
 {
     rte_eal_cleanup();
+    if (cleans)
+        capture_clean();
 }
 
 int eal_launch(uint16_t worker, int (*function)(void *), void *argument)

@@ -3,6 +3,7 @@
 
 import contextlib
 import itertools
+import pathlib
 
 import pytest
 
@@ -39,6 +40,26 @@ def record_figures(record_property, request):
 @pytest.fixture(scope="session")
 def authority(tmp_path_factory):
     return Authority(tmp_path_factory.mktemp("certificates"))
+
+
+HUGEPAGES = pathlib.Path("/proc/sys/vm/nr_hugepages")
+HUGEPAGES_WANTED = 512
+
+
+@pytest.fixture
+def huge_memory():
+    """Enough of it for a small relay, given back afterwards; how many pages."""
+    before = HUGEPAGES.read_text()
+    try:
+        HUGEPAGES.write_text(str(HUGEPAGES_WANTED))
+    except OSError as error:
+        pytest.skip(f"this machine's hugepages cannot be set: {error}")
+    try:
+        if int(HUGEPAGES.read_text()) < HUGEPAGES_WANTED:
+            pytest.skip("the kernel has no hugepages to give")
+        yield HUGEPAGES_WANTED
+    finally:
+        HUGEPAGES.write_text(before)
 
 
 # Of a relay with connections: workers, threads that have them.

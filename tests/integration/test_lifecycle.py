@@ -256,30 +256,10 @@ def test_runs_with_or_without_hugepages(lab, tmp_path, client_of, hugepages):
         use(client_of, lab).relayed = None
 
 
-HUGEPAGES = pathlib.Path("/proc/sys/vm/nr_hugepages")
-HUGEPAGES_WANTED = 512
-
-
-@pytest.fixture
-def huge_memory():
-    """Enough of it for a small relay, given back afterwards."""
-    before = HUGEPAGES.read_text()
-    try:
-        HUGEPAGES.write_text(str(HUGEPAGES_WANTED))
-    except OSError as error:
-        pytest.skip(f"this machine's hugepages cannot be set: {error}")
-    try:
-        if int(HUGEPAGES.read_text()) < HUGEPAGES_WANTED:
-            pytest.skip("the kernel has no hugepages to give")
-        yield
-    finally:
-        HUGEPAGES.write_text(before)
-
-
 def test_runs_on_hugepages_alone(lab, tmp_path, client_of, huge_memory):
     with Relay(lab, tmp_path, hugepages="on", total_quota=1000):
         free = re.search(r"HugePages_Free: +(\d+)", pathlib.Path("/proc/meminfo").read_text())
-        assert int(free[1]) < HUGEPAGES_WANTED
+        assert int(free[1]) < huge_memory
         use(client_of, lab).relayed = None
 
 

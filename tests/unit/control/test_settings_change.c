@@ -142,6 +142,7 @@ static void every_kind_of_difference_is_seen(void **state)
     assert_change(BASE, BASE "metrics_listen = [\"127.0.0.1\", \"192.0.2.1\"];",
                   "metrics_listen left; ");
     assert_change(BASE, BASE "cpus = \"1\";", "cpus left; ");
+    assert_change(BASE, BASE "capture = true;", "capture left; ");
     assert_change(BASE "cpus = \"1\";", BASE "cpus = \"2\";", "cpus left; ");
     assert_change(BASE, BASE "allow_peer = [\"10.0.0.0/8\"];", "allow_peer taken; ");
     assert_change(BASE "deny_peer = [\"8.0.0.0/8\"];", BASE "deny_peer = [\"8.0.0.0/9\"];",

@@ -63,6 +63,10 @@ static void contradictions_are_refused(void **state)
          "conf:" SETTINGS_NEXT
          ": packet_buffers: 16384 are too few for 2 workers; allowed: 16384 for each "
          "or more, or 0\n"},
+        {SETTINGS_GOOD "capture = true; hugepages = \"auto\";", NULL},
+        {SETTINGS_GOOD "hugepages = \"off\";\ncapture = true;",
+         "conf:5: capture: tools can join only memory in hugepages; allowed: capture together with "
+         "hugepages = \"on\" or \"auto\"\n"},
         {SETTINGS_GOOD "min_port = 60000; max_port = 50000;",
          "conf:" SETTINGS_NEXT
          ": min_port: min_port 60000 is above max_port 50000; allowed: up to it\n"},
