@@ -465,6 +465,8 @@ static int start_streams(struct relay *relay)
     if (threads == 0)
         return 0;
     privileges_open_files(socket_count(settings));
+    if (settings->ktls && settings->certificates.count > 0)
+        privileges_load_ktls();
     config.limits.connections = share_of(settings->max_connections, threads);
     config.limits.half_open = settings->max_handshakes;
     config.limits.per_source = settings->max_connections_per_ip;
@@ -579,6 +581,8 @@ static int start(struct relay *relay)
         error = start_monitor(relay);
     if (!error)
         error = start_questions(relay);
+    if (!error)
+        error = privileges_drop();
     return error;
 }
 
@@ -724,7 +728,8 @@ int main(int argc, char **argv)
     case OPTIONS_RUN:
         break;
     }
-    if (settings_load(relay.options.config_path, stderr, &relay.settings) < 0)
+    if (privileges_limit() < 0 ||
+        settings_load(relay.options.config_path, stderr, &relay.settings) < 0)
         return EXIT_FAILURE;
     if (relay.options.check_config) {
         result = check(&relay);

@@ -2,6 +2,8 @@
 // Two buffers that change places: one is filled under the lock, the other is written without it.
 #include "base/log_queue.h"
 
+#include "base/thread_signal.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -76,6 +78,7 @@ static int start_thread(struct log_queue *queue)
     int error;
 
     sigfillset(&all);
+    sigdelset(&all, THREAD_SIGNAL);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     error = pthread_create(&queue->thread, NULL, run, queue);
     pthread_sigmask(SIG_SETMASK, &before, NULL);

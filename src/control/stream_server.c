@@ -3,6 +3,7 @@
 #include "control/stream_server.h"
 
 #include "base/log.h"
+#include "base/thread_signal.h"
 #include "control/stream_listener.h"
 #include "control/stream_thread.h"
 #include "exchange/plane.h"
@@ -122,6 +123,7 @@ static int start_thread(struct server_thread *thread)
     int error;
 
     sigfillset(&all);
+    sigdelset(&all, THREAD_SIGNAL);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     error = -pthread_create(&thread->pthread, NULL, serve, thread);
     pthread_sigmask(SIG_SETMASK, &before, NULL);

@@ -2,14 +2,18 @@
 // Claims about privileges, made in children that give theirs up.
 #include "platform/privileges.h"
 
+#include "base/thread_signal.h"
+
 #include <errno.h>
 #include <linux/capability.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -161,6 +165,122 @@ static void files_are_opened_up_to_the_limit_that_cannot_be_raised(void **state)
     assert_null(strstr(text, "(500)"));
 }
 
+static uint64_t permitted_of(pid_t thread)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3,
+                                              .pid = thread};
+    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {};
+
+    if (syscall(SYS_capget, &header, data) < 0)
+        _exit(97);
+    return (uint64_t)data[1].permitted << 32 | data[0].permitted | data[0].effective |
+           data[0].inheritable;
+}
+
+// The exit status of a child that still has all its parent has.
+static int run(int (*function)(void))
+{
+    pid_t child = fork();
+    int status;
+
+    if (child == 0)
+        _exit(function());
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static int limit(void)
+{
+    const uint64_t access = UINT64_C(1) << CAP_DAC_OVERRIDE | UINT64_C(1) << CAP_DAC_READ_SEARCH |
+                            UINT64_C(1) << CAP_FOWNER;
+    uint64_t before = permitted_of(0);
+
+    if (privileges_limit() != 0 || prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
+        return 1;
+    return permitted_of(0) == (before & ~access) ? 7 : 2;
+}
+
+static void files_are_those_of_the_user_from_the_beginning(void **state)
+{
+    (void)state;
+    assert_int_equal(run(limit), 7);
+}
+
+static pid_t sleeper; // atomic
+
+// One that blocks what it can, as threads of ours do, and is in a system call.
+static void *sleep_on(void *doorbell)
+{
+    sigset_t all;
+    char byte;
+
+    sigfillset(&all);
+    sigdelset(&all, THREAD_SIGNAL);
+    pthread_sigmask(SIG_SETMASK, &all, NULL);
+    __atomic_store_n(&sleeper, gettid(), __ATOMIC_RELEASE);
+    // The signal does not end it.
+    return read(*(int *)doorbell, &byte, 1) == 1 ? doorbell : NULL;
+}
+
+static int drop(void)
+{
+    uint64_t before = permitted_of(0);
+    pthread_t thread;
+    int pipe_fds[2];
+    void *result;
+
+    if (pipe(pipe_fds) < 0 || pthread_create(&thread, NULL, sleep_on, &pipe_fds[0]) != 0)
+        return 1;
+    while (__atomic_load_n(&sleeper, __ATOMIC_ACQUIRE) == 0)
+        usleep(1000);
+    if (privileges_drop() != 0)
+        return 2;
+    if (permitted_of(sleeper) != 0)
+        return 3;
+    if (permitted_of(0) != (before & UINT64_C(1) << CAP_NET_ADMIN))
+        return 4;
+    if (write(pipe_fds[1], "", 1) != 1 || pthread_join(thread, &result) != 0 || !result)
+        return 5;
+    return 7;
+}
+
+static void every_other_thread_gives_up_all_and_this_one_most(void **state)
+{
+    (void)state;
+    assert_int_equal(run(drop), 7);
+}
+
+static void *sleep_deaf(void *doorbell)
+{
+    sigset_t all;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, NULL);
+    __atomic_store_n(&sleeper, gettid(), __ATOMIC_RELEASE);
+    pause();
+    return doorbell;
+}
+
+// Where there is nothing to give up, nobody is asked.
+static int drop_beside_the_deaf(void)
+{
+    bool has_any = permitted_of(0) != 0;
+    pthread_t thread;
+
+    if (pthread_create(&thread, NULL, sleep_deaf, NULL) != 0)
+        return 1;
+    while (__atomic_load_n(&sleeper, __ATOMIC_ACQUIRE) == 0)
+        usleep(1000);
+    return privileges_drop() == (has_any ? -ETIMEDOUT : 0) ? 7 : 2;
+}
+
+static void a_thread_that_keeps_its_own_is_an_error(void **state)
+{
+    (void)state;
+    assert_int_equal(run(drop_beside_the_deaf), 7);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -169,6 +289,9 @@ int main(void)
         cmocka_unit_test(a_device_of_ones_own_needs_no_xdp),
         cmocka_unit_test(too_little_memory_to_lock_is_said_with_what_to_do),
         cmocka_unit_test(a_limit_is_raised_as_far_as_it_may_be),
+        cmocka_unit_test(files_are_those_of_the_user_from_the_beginning),
+        cmocka_unit_test(every_other_thread_gives_up_all_and_this_one_most),
+        cmocka_unit_test(a_thread_that_keeps_its_own_is_an_error),
     };
 
     return cmocka_run_group_tests_name("platform/privileges", tests, NULL, NULL);
