@@ -7,6 +7,7 @@
 #include "control/endpoints.h"
 #include "control/forwarder.h"
 #include "control/http_access.h"
+#include "control/link_watch.h"
 #include "control/log_settings.h"
 #include "control/loop.h"
 #include "control/monitor.h"
@@ -80,6 +81,7 @@ struct relay {
     struct http_access *http_access;
     struct stream_server *streams;
     struct watchdog *watchdog;
+    struct link_watch *link_watch;
     struct monitor *monitor;
     struct questions *questions;
     struct statistics statistics;
@@ -496,6 +498,13 @@ static int start_watchdog(struct relay *relay)
     return watchdog_create(&config, &relay->watchdog);
 }
 
+static int start_link_watch(struct relay *relay)
+{
+    const struct link_watch_config config = {loop_base(relay->loop), &relay->ports, relay->twin};
+
+    return relay->twin ? link_watch_create(&config, &relay->link_watch) : 0;
+}
+
 // Whoever asks, over HTTP or over the control socket, when all is there that is told of.
 static struct metrics_sources sources_of(const struct relay *relay)
 {
@@ -578,6 +587,8 @@ static int start(struct relay *relay)
     if (!error)
         error = start_watchdog(relay);
     if (!error)
+        error = start_link_watch(relay);
+    if (!error)
         error = start_monitor(relay);
     if (!error)
         error = start_questions(relay);
@@ -623,6 +634,8 @@ static void stop(struct relay *relay)
         questions_destroy(relay->questions);
     if (relay->monitor)
         monitor_destroy(relay->monitor);
+    if (relay->link_watch)
+        link_watch_destroy(relay->link_watch);
     if (relay->watchdog)
         watchdog_destroy(relay->watchdog);
     if (relay->streams)

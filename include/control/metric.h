@@ -85,6 +85,7 @@ enum metric_type {
     X(PORT_ERRORS, "turnpike_port_errors", COUNTER, "", "port, direction", "frames that the port could not handle")    \
     X(PORT_NO_BUFFER_PACKETS, "turnpike_port_no_buffer_packets", COUNTER, "", "port",                                  \
       "frames not received for want of a packet buffer")                                                               \
+    X(PORT_UP, "turnpike_port_up", GAUGE, "", "port", "1 while the port has a link, 0 otherwise")                      \
     X(PORT_STATISTIC, "turnpike_port_statistic", UNKNOWN, "", "port, name",                                            \
       "what the driver of the port counts besides, by its own names")                                                  \
     X(REQUESTS, "turnpike_requests", COUNTER, "", "method",                                                            \

@@ -6,6 +6,7 @@
 
 #include "exchange/plane.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct rte_mempool;
@@ -22,5 +23,7 @@ struct twin_config {
 // The interface is up, and a thread of its own carries frames between it and the plane's rings.
 // Logs what went wrong. 0 or -errno.
 int twin_create(const struct twin_config *config, struct twin **ret_twin);
+// As the device's link is; the control thread.
+void twin_set_carrier(const struct twin *twin, bool is_up);
 // The thread has ended. The interface goes too, unless it was there before.
 void twin_destroy(struct twin *twin);

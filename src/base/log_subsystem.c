@@ -41,6 +41,8 @@ static const struct row rows[] = {
     {"interface_down", LOG_NETWORK},
     {"interface_gone", LOG_NETWORK},
     {"large_mtu", LOG_NETWORK},
+    {"link_down", LOG_NETWORK},
+    {"link_up", LOG_NETWORK},
     {"login_refused", LOG_LOGINS},
     {"neighbour", LOG_NETWORK},
     {"netlink", LOG_NETWORK},

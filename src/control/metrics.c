@@ -435,6 +435,18 @@ static void write_port(const struct metric_page *page, enum metric metric,
     for (unsigned i = 0; i < count; i++)                                                           \
     write_port(page, metric, &counters[i], "", counters[i].field)
 
+static void write_links(const struct ports *ports, const struct metric_page *page)
+{
+    metric_head(page, METRIC_PORT_UP);
+    for (unsigned i = 0; i < ports_device_count(ports); i++) {
+        struct port_counters counters;
+        struct port_link link;
+
+        if (ports_get_counters(ports, i, &counters) && ports_get_link(ports, i, &link))
+            write_port(page, METRIC_PORT_UP, &counters, "", link.is_up);
+    }
+}
+
 static void write_ports(const struct ports *ports, const struct metric_page *page)
 {
     struct port_counters counters[PORT_SLICE_COUNT];
@@ -581,6 +593,7 @@ void metrics_write(const struct metrics_sources *sources, const struct metric_pa
     write_rings(sources->plane, page, METRIC_RING_ENTRIES);
     write_rings(sources->plane, page, METRIC_RING_CAPACITY);
     write_ports(sources->ports, page);
+    write_links(sources->ports, page);
     write_statistics(sources->ports, page);
     write_next_hops(sources, page);
     write_streams(page, sources->streams);

@@ -204,6 +204,14 @@ int twin_create(const struct twin_config *config, struct twin **ret_twin)
     return 0;
 }
 
+// A kernel before Linux 5.0 has a carrier whatever it is told.
+void twin_set_carrier(const struct twin *twin, bool is_up)
+{
+    unsigned carrier = is_up;
+
+    (void)ioctl(twin->fd, TUNSETCARRIER, &carrier);
+}
+
 void twin_destroy(struct twin *twin)
 {
     uint64_t one = 1;

@@ -233,3 +233,54 @@ def test_ends_when_its_twin_was_deleted_and_the_news_of_it_were_lost(lab, tmp_pa
             other.run("relay", "ip", "link", "delete", "twin0")
         assert relay.process.wait(10) == 1
         assert "interface_gone" in relay.log()
+
+
+@pytest.fixture
+def lab_of_a_tap(tmp_path):
+    """The device is a TAP that DPDK makes, wire0, and it is patched through to the lab: unlike net_af_packet it tells of its
+    link."""
+    with Lab(mode="owned") as the_lab:
+        the_lab.run("relay", "sysctl", "-qw", "net.ipv6.conf.default.disable_ipv6=1")
+        yield the_lab
+
+
+def patch_through(lab, one, other):
+    rules = "".join(
+        f"""
+table netdev patch {{
+    chain {here} {{
+        type filter hook ingress device "{here}" priority -1;
+        fwd to "{there}"
+    }}
+}}
+"""
+        for here, there in [(one, other), (other, one)]
+    )
+    lab.run("relay", "nft", "-f", "-", input=rules)
+
+
+def carrier_of(lab, interface):
+    return lab.run("relay", "cat", f"/sys/class/net/{interface}/carrier").stdout.strip() == "1"
+
+
+def test_the_twin_has_the_carrier_of_its_device(lab_of_a_tap, tmp_path, record_figures):
+    lab = lab_of_a_tap
+    relay = Relay(lab, tmp_path, device="net_tap0,iface=wire0")
+    relay.launch()
+    relay.wait_for_event("started")
+    patch_through(lab, "wire0", "relay0")
+    relay.wait_until_it_serves()
+    relay.find_gateways()
+    with Client(lab) as client, FastMedia(lab, lambda family: Client(lab, family)) as media:
+        resumes_within(media, 2)
+        for _ in range(3):
+            ip(lab, "link", "set", "wire0", "down")
+            time.sleep(0.3)
+            assert not carrier_of(lab, "twin0")
+            ip(lab, "link", "set", "wire0", "up")
+            record_figures(resumed_s=resumes_within(media, 0.1))
+            assert carrier_of(lab, "twin0")
+        client.allocate()
+        client.refresh(0)
+    assert relay.stop() == 0
+    assert " link_down " in relay.log() and " link_up " in relay.log()

@@ -188,6 +188,13 @@ bool ports_get_counters(const struct ports *ports, unsigned index,
     return true;
 }
 
+bool ports_get_link(const struct ports *ports, unsigned index, struct port_link *ret_link)
+{
+    (void)ports;
+    *ret_link = (struct port_link){.is_up = index == 1};
+    return true;
+}
+
 unsigned ports_get_statistics(const struct ports *ports, unsigned index,
                               struct port_statistic ret_statistics[PORT_STATISTICS_MAX])
 {
@@ -393,6 +400,8 @@ static void every_count_of_a_port_is_there_once(void **state)
         assert_value(fixture, value, 1);
         assert_value(fixture, value + 1, 1);
     }
+    assert_line(fixture, "turnpike_port_up{port=\"net_af_xdp0\"} 0");
+    assert_line(fixture, "turnpike_port_up{port=\"net_af_xdp1\"} 1");
     assert_line(fixture, "turnpike_port_missed_packets_total{port=\"net_af_xdp1\"} 906041");
     assert_line(fixture, "turnpike_port_statistic{port=\"net_af_xdp1\",name=\"rx_q2\"} 916012");
     assert_line(fixture,

@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -240,6 +241,36 @@ static void what_finds_no_room_waits_in_the_kernel(void **state)
         assert_int_equal(take_mark(fixture), i);
 }
 
+static bool has_carrier(void)
+{
+    struct ifreq request = {.ifr_name = NAME};
+    int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+    assert_int_equal(ioctl(fd, SIOCGIFFLAGS, &request), 0);
+    close(fd);
+    return request.ifr_flags & IFF_RUNNING;
+}
+
+static bool comes_to_have_a_carrier(bool expected)
+{
+    // Linux looks at links once a second.
+    for (unsigned i = 0; i < 5000 && has_carrier() != expected; i++)
+        usleep(1000);
+    return has_carrier() == expected;
+}
+
+static void the_kernel_sees_the_carrier_that_it_is_given(void **state)
+{
+    struct fixture *fixture = *state;
+
+    SKIP_UNLESS(fixture);
+    assert_true(comes_to_have_a_carrier(true));
+    twin_set_carrier(fixture->twin, false);
+    assert_true(comes_to_have_a_carrier(false));
+    twin_set_carrier(fixture->twin, true);
+    assert_true(comes_to_have_a_carrier(true));
+}
+
 static void the_interface_goes_with_its_twin(void **state)
 {
     struct fixture *fixture = *state;
@@ -296,6 +327,7 @@ int main(void)
         TEST(the_kernel_receives_what_any_worker_passes),
         TEST(what_the_kernel_sends_is_there_to_be_transmitted),
         TEST(what_finds_no_room_waits_in_the_kernel),
+        TEST(the_kernel_sees_the_carrier_that_it_is_given),
         TEST(the_interface_goes_with_its_twin),
         TEST(ends_whenever_it_is_told_to),
         TEST(a_name_that_is_taken_is_refused),
