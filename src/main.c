@@ -2,6 +2,7 @@
 // Wiring only: what the relay is made of, in the order in which it comes to life, and back.
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/netns.h"
 #include "control/drain.h"
 #include "control/dtls_server.h"
 #include "control/endpoints.h"
@@ -65,6 +66,7 @@ struct relay {
     bool hugepages;
     struct plane *plane;
     struct xdp_filter *filter;
+    struct netns *netns; // of a device's twin; NULL: ours
     struct reserved_ports *reserved_ports;
     struct ports ports;
     struct twin *twin;
@@ -204,8 +206,10 @@ static int filter_interface(struct relay *relay)
     return error;
 }
 
-static int make_twin(struct relay *relay)
+// What follows with a context is done in the network namespace of the interface.
+static int make_twin(void *context)
 {
+    struct relay *relay = context;
     const struct device *device = &relay->ports.device;
     struct twin_config config = {
         .plane = relay->plane,
@@ -227,6 +231,30 @@ static void add_xdp(const struct xdp_filter *filter, struct port_facts *facts)
              xdp_filter_is_zero_copy(filter) ? "without copies" : "with a copy");
 }
 
+static int reserve_ports(void *context)
+{
+    struct relay *relay = context;
+
+    relay->reserved_ports = reserved_ports_add(&relay->plane_config, relay->settings.interface);
+    return 0;
+}
+
+static int release_ports(void *context)
+{
+    struct relay *relay = context;
+
+    if (relay->reserved_ports)
+        reserved_ports_remove(relay->reserved_ports);
+    return 0;
+}
+
+static int enter_netns(struct relay *relay)
+{
+    const char *name = relay->settings.netns;
+
+    return *name ? netns_open(name, &relay->netns) : 0;
+}
+
 // From here on packets arrive.
 static int open_ports(struct relay *relay)
 {
@@ -241,16 +269,16 @@ static int open_ports(struct relay *relay)
         .counters = relay->plane->counters,
         .buffer_count = sizing_buffer_count(settings),
     };
-    int error = owns_device ? 0 : filter_interface(relay);
+    int error = owns_device ? enter_netns(relay) : filter_interface(relay);
 
     if (error)
         return error;
-    relay->reserved_ports = reserved_ports_add(&relay->plane_config, settings->interface);
+    netns_call(relay->netns, reserve_ports, relay);
     error = ports_open(&config, &relay->ports);
     if (!error && relay->filter)
         add_xdp(relay->filter, &relay->ports.facts);
     if (!error && owns_device)
-        error = make_twin(relay);
+        error = netns_call(relay->netns, make_twin, relay);
     return error;
 }
 
@@ -349,6 +377,7 @@ static int make_tcp_relay(struct relay *relay)
         .forwarder = relay->forwarder,
         .connections = relay->limits.tcp_connections,
         .sessions = relay->sessions,
+        .netns = relay->netns,
     };
 
     return relay->settings.tcp_relay ? tcp_relay_create(&config, &relay->tcp_relay) : 0;
@@ -385,6 +414,7 @@ static int make_drain(struct relay *relay)
 static int start_control(struct relay *relay)
 {
     struct next_hops_config hops_config = {
+        .netns = relay->netns,
         .interface = relay->interface.index,
         .mtu = relay->ports.mtu,
         .adjacencies = relay->plane_config.adjacencies,
@@ -448,8 +478,10 @@ static uint32_t socket_count(const struct settings *settings)
                                : settings->max_connections;
 }
 
-static int start_streams(struct relay *relay)
+// Its threads live where they are made.
+static int start_streams(void *context)
 {
+    struct relay *relay = context;
     const struct settings *settings = &relay->settings;
     uint16_t threads = relay->plane_config.stream_thread_count;
     struct stream_server_config config = {
@@ -485,8 +517,7 @@ static void on_stuck(void *context)
 
     if (relay->settings.watchdog != WATCHDOG_EXIT)
         return;
-    if (relay->reserved_ports)
-        reserved_ports_remove(relay->reserved_ports);
+    netns_call(relay->netns, release_ports, relay);
     log_flush(LOG_WAIT_MS);
     _exit(EXIT_STUCK);
 }
@@ -583,7 +614,7 @@ static int start(struct relay *relay)
     if (!error)
         error = start_control(relay);
     if (!error)
-        error = start_streams(relay);
+        error = netns_call(relay->netns, start_streams, relay);
     if (!error)
         error = start_watchdog(relay);
     if (!error)
@@ -664,8 +695,9 @@ static void stop(struct relay *relay)
         worker_destroy(relay->workers[i]);
     if (relay->ports.pool)
         ports_close(&relay->ports);
-    if (relay->reserved_ports)
-        reserved_ports_remove(relay->reserved_ports);
+    netns_call(relay->netns, release_ports, relay);
+    if (relay->netns)
+        netns_close(relay->netns);
     if (relay->plane)
         plane_destroy(relay->plane);
     turn_state_done(&relay->turn);

@@ -10,9 +10,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct netns;
 struct next_hops;
 
 struct next_hops_config {
+    struct netns *netns;   // borrowed; of the interface, NULL: ours
     uint32_t interface;    // index
     uint8_t mac[6];        // of the interface
     uint16_t mtu;          // bytes

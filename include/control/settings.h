@@ -69,6 +69,7 @@ struct settings {
     char *device;      // empty: none
     uint32_t mtu;      // of the device; 0: its own
     uint32_t vlan;     // that the device is on; 0: none
+    char *netns;       // of the twin; empty: the relay's own
     uint32_t xdp_mode; // enum xdp_filter_mode
     uint32_t workers;
     struct setting_cpus cpus;

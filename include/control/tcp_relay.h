@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 struct event_base;
+struct netns;
 struct session_log;
 struct tcp_relay;
 
@@ -21,6 +22,7 @@ struct tcp_relay_config { // all borrowed
     struct forwarder *forwarder;
     uint32_t connections; // turn_limits.tcp_connections
     struct session_log *sessions; // NULL: nobody is told of ends
+    struct netns *netns; // of the relayed addresses, NULL: ours
 };
 
 // 0 or -errno.

@@ -46,6 +46,7 @@ static const struct row rows[] = {
     {"login_refused", LOG_LOGINS},
     {"neighbour", LOG_NETWORK},
     {"netlink", LOG_NETWORK},
+    {"netns", LOG_NETWORK},
     {"next_hops_full", LOG_NETWORK},
     {"no_address", LOG_NETWORK},
     {"no_ethernet", LOG_NETWORK},

@@ -8,6 +8,7 @@
 #include "base/index_map.h"
 #include "base/index_pool.h"
 #include "base/log.h"
+#include "base/netns.h"
 #include "base/random.h"
 #include "control/netlink.h"
 #include "control/route_ranges.h"
@@ -575,6 +576,16 @@ bool next_hops_interface_is_gone(const struct next_hops *hops)
     return hops->interface_gone;
 }
 
+static int open_there(void *context)
+{
+    return netlink_open(context);
+}
+
+static int open_questions(const struct next_hops *hops, struct netlink *netlink)
+{
+    return netns_call(hops->config.netns, open_there, netlink);
+}
+
 struct listing {
     struct route_ranges *ranges;
     bool is_whole;
@@ -589,10 +600,10 @@ static bool take_prefix(const struct ip_prefix *prefix, bool spreads, void *cont
 }
 
 // With a socket of its own, which a list that is broken off leaves unusable.
-static int list_ranges_once(struct listing *listing)
+static int list_ranges_once(const struct next_hops *hops, struct listing *listing)
 {
     struct netlink netlink;
-    int error = netlink_open(&netlink);
+    int error = open_questions(hops, &netlink);
 
     if (error)
         return error;
@@ -609,7 +620,7 @@ static void list_ranges(struct next_hops *hops)
     int error = -EINTR;
 
     for (unsigned i = 0; i < LISTINGS_MAX && error == -EINTR; i++)
-        error = list_ranges_once(&listing);
+        error = list_ranges_once(hops, &listing);
     route_ranges_end(&hops->ranges, !error && listing.is_whole);
 }
 
@@ -697,7 +708,7 @@ static void delete_leftovers(struct next_hops *hops)
 {
     struct leftovers leftovers = {.interface = hops->config.interface};
 
-    if (netlink_open(&leftovers.netlink) < 0)
+    if (open_questions(hops, &leftovers.netlink) < 0)
         return;
     netlink_list_neighbours(&hops->questions, hops->config.interface, delete_leftover, &leftovers);
     netlink_close(&leftovers.netlink);
@@ -734,12 +745,17 @@ static void tables_done(struct next_hops *hops)
     free(hops->neighbours);
 }
 
+static int subscribe_there(void *context)
+{
+    return netlink_subscribe(context);
+}
+
 static int sockets_open(struct next_hops *hops)
 {
-    int error = netlink_open(&hops->questions);
+    int error = open_questions(hops, &hops->questions);
 
     if (!error) {
-        error = netlink_subscribe(&hops->news);
+        error = netns_call(hops->config.netns, subscribe_there, &hops->news);
         if (error)
             netlink_close(&hops->questions);
     }

@@ -18,6 +18,7 @@ static const struct reload_row rows[] = {
     {"device", SETTINGS_AT_START, NULL},
     {"mtu", SETTINGS_AT_START, NULL},
     {"vlan", SETTINGS_AT_START, NULL},
+    {"interface_netns", SETTINGS_AT_START, NULL},
     {"xdp_mode", SETTINGS_AT_START, NULL},
     {"workers", SETTINGS_AT_START, NULL},
     {"cpus", SETTINGS_AT_START, NULL},

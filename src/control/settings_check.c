@@ -298,6 +298,17 @@ static void check_mtu(const struct check *check)
                       "%u is too little for IPv6; allowed: %u or more, or 0", mtu, MTU_MIN);
 }
 
+static void check_netns(const struct check *check)
+{
+    const struct settings *settings = check->settings;
+
+    if (!settings->netns || !*settings->netns || settings_own_device(settings))
+        return;
+    setting_error(check->report, find(check, "interface_netns"), "interface_netns",
+                  "is of a device's twin, and there is no device: an interface is shared where it "
+                  "is; allowed: \"\"");
+}
+
 static void check_device(const struct check *check)
 {
     const struct settings *settings = check->settings;
@@ -307,6 +318,7 @@ static void check_device(const struct check *check)
         setting_error(check->report, find(check, "vlan"), "vlan",
                       "is of a device, and there is none: for an interface 'ip link' makes one "
                       "of type vlan; allowed: 0");
+    check_netns(check);
     if (!settings_own_device(settings))
         return;
     if (!device_is_valid(settings->device))

@@ -2,6 +2,7 @@
 // Places by port, and turns of bounded length.
 #include "control/tcp_listening.h"
 
+#include "base/netns.h"
 #include "control/session_log.h"
 #include "control/stream_account.h"
 #include "control/tcp_peer.h"
@@ -116,10 +117,23 @@ void tcp_listening_note(struct tcp_relay *relay, struct tcp_listening *listener)
     listener->is_accepting = true;
 }
 
+struct listen_call {
+    struct transport_address address;
+    int *ret_fd;
+};
+
+static int listen_there(void *context)
+{
+    const struct listen_call *call = context;
+
+    return tcp_socket_listen(&call->address, call->ret_fd);
+}
+
 static int open_listener(struct tcp_relay *relay, struct tcp_listening *listener)
 {
-    const struct transport_address address = tcp_listening_address(relay, listener->address);
-    int error = tcp_socket_listen(&address, &listener->watched.fd);
+    struct listen_call call = {tcp_listening_address(relay, listener->address),
+                               &listener->watched.fd};
+    int error = netns_call(relay->config.netns, listen_there, &call);
 
     if (!error)
         error = tcp_relay_watch(relay, EPOLL_CTL_ADD, &listener->watched, EPOLLIN);

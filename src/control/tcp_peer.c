@@ -3,6 +3,7 @@
 // away. Orders for the threads of streams wait for room in their rings.
 #include "control/tcp_peer.h"
 
+#include "base/netns.h"
 #include "base/random.h"
 #include "control/stream_account.h"
 #include "control/tcp_listening.h"
@@ -257,9 +258,22 @@ void tcp_peer_note(struct tcp_relay *relay, struct tcp_peer *connection, uint32_
 
 // What goes wrong at once is told later: the TURN server is not done with the event yet. Where
 // there is no place for it, the server's own time runs out.
+struct connect_call {
+    struct transport_address from, to;
+    int *ret_fd;
+};
+
+static int connect_there(void *context)
+{
+    const struct connect_call *call = context;
+
+    return tcp_socket_connect(&call->from, &call->to, call->ret_fd);
+}
+
 void tcp_peer_connect(struct tcp_relay *relay, const struct turn_command *command)
 {
-    const struct transport_address from = tcp_listening_address(relay, command->tcp_connect.from);
+    struct connect_call call = {tcp_listening_address(relay, command->tcp_connect.from),
+                                command->tcp_connect.peer, NULL};
     struct tcp_listening *listener = tcp_listening_at(relay, command->tcp_connect.from);
     struct tcp_peer *connection =
         tcp_peer_take(relay, listener, command->tcp_connect.connection, -1, TCP_PEER_CONNECTING);
@@ -270,7 +284,8 @@ void tcp_peer_connect(struct tcp_relay *relay, const struct turn_command *comman
         relay->counters.connects_failed++;
         return;
     }
-    error = tcp_socket_connect(&from, &command->tcp_connect.peer, &connection->watched.fd);
+    call.ret_fd = &connection->watched.fd;
+    error = netns_call(relay->config.netns, connect_there, &call);
     if (!error)
         error = tcp_relay_watch(relay, EPOLL_CTL_ADD, &connection->watched, EPOLLOUT);
     if (tcp_socket_is_shortage(error))

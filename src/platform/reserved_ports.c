@@ -146,7 +146,7 @@ static void make_note_path(const char *interface, char *ret_path)
     const char *directory = getenv("RUNTIME_DIRECTORY");
     struct stat network;
 
-    if (stat("/proc/self/ns/net", &network) < 0)
+    if (stat("/proc/thread-self/ns/net", &network) < 0)
         network.st_ino = 0;
     snprintf(ret_path, NOTE_PATH_LEN, "%s/turnpike-ports-%lu-%s",
              directory ? directory : RUNTIME_PATH, (unsigned long)network.st_ino, interface);

@@ -128,6 +128,13 @@ static void contradictions_are_refused(void **state)
          "conf:" SETTINGS_NEXT
          ": mtu: is of a device, and there is none: an interface is set up by "
          "'ip link'; allowed: 0\n"},
+        {SETTINGS_GOOD "interface_netns = \"outside\";",
+         "conf:" SETTINGS_NEXT
+         ": interface_netns: is of a device's twin, and there is no device: an interface is shared "
+         "where it is; allowed: \"\"\n"},
+        {SETTINGS_GOOD "interface_netns = \"outside\"; device = \"net_memif0\"; listen = "
+                       "({address = \"192.0.2.1\";});relay = ({address = \"192.0.2.1\";});",
+         NULL},
         {SETTINGS_GOOD
          "mtu = 1279; device = \"net_memif0\"; listen = ({address = \"192.0.2.1\";});relay = "
          "({address = \"192.0.2.1\";});",
