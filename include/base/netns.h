@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Another network namespace, for the sockets that belong there: a socket stays in the namespace of the thread that opens it,
-// whoever uses it. A thread of its own has entered it, and does there what is asked for, so that CAP_SYS_ADMIN is needed no
-// longer than it takes to open one.
+// Another network namespace, for the sockets that belong there: a socket stays in the namespace of the thread that
+// opens it, whoever uses it. A thread of its own has entered it, and does there what is asked for, so that
+// CAP_SYS_ADMIN is needed no longer than it takes to open one.
 #pragma once
 
 struct netns;

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The twin of a device in a network namespace of its own: the kernel's part of the relay lives there, its operators' stays."""
+"""The twin of a device in a network namespace of its own: the kernel's part of the relay lives there, its operators'
+stays."""
 
 import json
 import socket
@@ -29,8 +30,7 @@ def lab():
             the_lab.run("outside", "ip", *command.split())
         the_lab.run("outside", "sysctl", "-qw", "net.ipv6.conf.twin0.accept_dad=0")
         for address in (f"{RELAY4}/24", f"{RELAY6}/64"):
-            the_lab.run("outside", "ip", "address", "add", address, "dev", "twin0", "nodad" if ":" in address else "noprefixroute")
-        the_lab.run("outside", "ip", "route", "replace", "192.0.2.0/24", "dev", "twin0")
+            the_lab.run("outside", "ip", "address", "add", address, "dev", "twin0")
         for gateway in GATEWAY.values():
             the_lab.run("outside", "ip", "route", "add", "default", "via", gateway)
         yield the_lab
