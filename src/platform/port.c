@@ -200,8 +200,8 @@ static unsigned count_away(uint16_t worker_count, int node)
     return away;
 }
 
-// All workers share the port of a device. Addresses of its memory are the process's own
-// (--iova-mode=va), so its buffers may lie across pages.
+// All workers share the port of a device. Buffers of a virtual one may lie across pages; they have
+// no addresses for a card then.
 static int open_device(const struct port_config *config, struct ports *ports)
 {
     const struct device_config device = {
@@ -211,7 +211,10 @@ static int open_device(const struct port_config *config, struct ports *ports)
         .vlan = config->vlan,
         .counters = config->counters,
     };
-    struct buffers buffers = {.count = config->buffer_count, .flags = RTE_MEMPOOL_F_NO_IOVA_CONTIG};
+    struct buffers buffers = {
+        .count = config->buffer_count,
+        .flags = device_is_pci(config->device) ? 0 : RTE_MEMPOOL_F_NO_IOVA_CONTIG,
+    };
     int error = device_find(&device, &ports->device);
 
     if (error)
