@@ -21,8 +21,8 @@ from streams import StreamClient
 # Bytes a second. An idle bucket holds 128 KiB, which is gone in less than BURST_S.
 RATE = 200000
 BURST_S = 1.5
-# A measurement begins and ends with a read that may be this late.
-LATE_S = 0.15
+# A measurement begins and ends with a read that may be this late, on a machine that others share: what has come meanwhile is in it.
+LATE_S = 0.4
 
 
 @pytest.fixture(scope="module")
