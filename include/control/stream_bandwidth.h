@@ -22,9 +22,15 @@ struct stream_bandwidth {
 
 void stream_bandwidth_init(struct stream_bandwidth *bandwidth, struct plane *plane);
 
-// Bytes that may be read by now; 0: wait. Of the limits in force, on all levels. Nothing is taken: a read tells how
-// many come, and those are spent. Threads that look at the same moment may read one piece each beyond a limit.
+// Bytes that may be read by now; 0: wait. Of the limits in force, on all levels.
 size_t stream_bandwidth_left(struct stream_bandwidth *bandwidth, struct stream_account *account,
                              enum direction direction);
+// As many of them as a read is to have, taken from all levels; 0: wait. What the read does not need is given back. No
+// limit: SIZE_MAX.
+size_t stream_bandwidth_take(struct stream_bandwidth *bandwidth, struct stream_account *account,
+                             enum direction direction);
+void stream_bandwidth_give(const struct stream_bandwidth *bandwidth, struct stream_account *account,
+                           enum direction direction, size_t len);
+// What was read before anybody could ask.
 void stream_bandwidth_spend(struct stream_bandwidth *bandwidth, struct stream_account *account,
                             enum direction direction, size_t len);

@@ -86,7 +86,7 @@ static inline bool token_bucket_take_shared(uint64_t *full_tsc, const struct tok
     }
 }
 
-// How many bytes there are, for whoever finds out afterwards how many it needed.
+// How many bytes there are.
 static inline uint64_t token_bucket_left_shared(uint64_t *full_tsc, const struct token_rate *rate,
                                                 uint64_t now_tsc)
 {
@@ -104,7 +104,13 @@ static inline uint64_t token_bucket_left_shared(uint64_t *full_tsc, const struct
     return (left_cycles << TOKEN_RATE_FRACTION_BITS) / rate->cycles_per_byte;
 }
 
-// And what it needed: taken, though it be more than there is left by now.
+// Of what was taken so much was not needed.
+static inline void token_bucket_give_shared(uint64_t *full_tsc, const struct token_rate *rate, uint32_t bytes)
+{
+    __atomic_fetch_sub(full_tsc, token_rate_cycles(rate, bytes), __ATOMIC_RELAXED);
+}
+
+// What has been carried already: taken, though it be more than there is.
 static inline void token_bucket_spend_shared(uint64_t *full_tsc, const struct token_rate *rate,
                                              uint64_t now_tsc, uint32_t bytes)
 {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Buckets are looked at before a read and charged after it. To take before it what might come, and
-// give back the rest, would have workers drop packets meanwhile that there is bandwidth for.
+// What a read may take is taken before it, for threads that look and read and then charge may do so
+// at the same time. The rest goes back; of a bucket that is not short of bytes no more than half is
+// taken, so that workers do not drop meanwhile what there is bandwidth for.
 #include "control/stream_bandwidth.h"
 
 #include "exchange/plane.h"
@@ -8,6 +9,9 @@
 // A read of fewer bytes is put off, unless they are what comes in a tenth of a second.
 #define READ_LEN_MIN    256
 #define READS_PER_S_MIN 10
+#define READ_LEN_MAX    131072
+// In a bucket that is not short of bytes.
+#define ENOUGH_LEN 65536
 
 static size_t least_of(size_t least_len, uint64_t bps)
 {
@@ -89,6 +93,67 @@ size_t stream_bandwidth_left(struct stream_bandwidth *bandwidth, struct stream_a
     left =
         lesser(left, left_of(stream_account_bucket(account, direction), &bandwidth->own, now_tsc));
     return left < bandwidth->least_len ? 0 : left;
+}
+
+// The buckets of an allocation in one direction, and their rates.
+struct levels {
+    uint64_t *buckets[3];
+    const struct token_rate *rates[3];
+};
+
+static struct levels levels_of(const struct stream_bandwidth *bandwidth,
+                               struct stream_account *account, enum direction direction)
+{
+    return (struct levels){
+        {&bandwidth->plane->total_bandwidth.full_tsc[direction],
+         user_bucket(bandwidth, account, direction), stream_account_bucket(account, direction)},
+        {&bandwidth->total, &bandwidth->user, &bandwidth->own},
+    };
+}
+
+static void give_first(const struct levels *levels, unsigned count, size_t len)
+{
+    for (unsigned i = 0; i < count; i++) {
+        if (levels->buckets[i] && !token_rate_is_unlimited(levels->rates[i]))
+            token_bucket_give_shared(levels->buckets[i], levels->rates[i], (uint32_t)len);
+    }
+}
+
+static bool take_all(const struct levels *levels, uint64_t now_tsc, size_t len)
+{
+    for (unsigned i = 0; i < 3; i++) {
+        if (!levels->buckets[i] || token_rate_is_unlimited(levels->rates[i]) ||
+            token_bucket_take_shared(levels->buckets[i], levels->rates[i], now_tsc, (uint32_t)len,
+                                     0))
+            continue;
+        give_first(levels, i, len);
+        return false;
+    }
+    return true;
+}
+
+size_t stream_bandwidth_take(struct stream_bandwidth *bandwidth, struct stream_account *account,
+                             enum direction direction)
+{
+    size_t len = stream_bandwidth_left(bandwidth, account, direction);
+    const struct levels levels = levels_of(bandwidth, account, direction);
+
+    if (len == 0 || is_unlimited(bandwidth))
+        return len;
+    if (len > ENOUGH_LEN)
+        len /= 2;
+    if (len > READ_LEN_MAX)
+        len = READ_LEN_MAX;
+    return take_all(&levels, bandwidth_now_tsc(), len) ? len : 0;
+}
+
+void stream_bandwidth_give(const struct stream_bandwidth *bandwidth, struct stream_account *account,
+                           enum direction direction, size_t len)
+{
+    const struct levels levels = levels_of(bandwidth, account, direction);
+
+    if (!is_unlimited(bandwidth))
+        give_first(&levels, 3, len);
 }
 
 static void spend(uint64_t *bucket, const struct token_rate *rate, uint64_t now_tsc, size_t len)

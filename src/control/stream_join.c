@@ -127,7 +127,7 @@ static int carry_as_may_be(const struct stream_join *join, struct stream_join_wa
                            struct stream_socket *from, struct stream_socket *to,
                            const struct stream_join_room *room)
 {
-    size_t most = stream_bandwidth_left(room->bandwidth, join->account, way->direction);
+    size_t most = stream_bandwidth_take(room->bandwidth, join->account, way->direction);
     uint64_t bytes = way->bytes;
     int error;
 
@@ -135,7 +135,8 @@ static int carry_as_may_be(const struct stream_join *join, struct stream_join_wa
     if (way->is_paused)
         return -EAGAIN;
     error = carry_some(way, from, to, room, most);
-    stream_bandwidth_spend(room->bandwidth, join->account, way->direction, way->bytes - bytes);
+    stream_bandwidth_give(room->bandwidth, join->account, way->direction,
+                          most - (size_t)(way->bytes - bytes));
     return error;
 }
 

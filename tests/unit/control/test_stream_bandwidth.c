@@ -129,6 +129,36 @@ static void all_share_everybodys(void **state)
     expect_empty_for(stranger);
 }
 
+// Two threads between a look and a read do not have the same bytes.
+static void what_is_taken_nobody_else_has_until_it_is_given_back(void **state)
+{
+    size_t taken;
+
+    (void)state;
+    set_limits(RATE, RATE, RATE);
+    spend_all(account, DIRECTION_TO_PEER);
+    now_tsc += HZ / 1000;
+    taken = stream_bandwidth_take(&bandwidth, account, DIRECTION_TO_PEER);
+    assert_in_range(taken, 7990, 8010);
+    assert_int_equal(stream_bandwidth_take(&bandwidth, account, DIRECTION_TO_PEER), 0);
+    assert_int_equal(stream_bandwidth_take(&bandwidth, stranger, DIRECTION_TO_PEER), 0);
+    stream_bandwidth_give(&bandwidth, account, DIRECTION_TO_PEER, taken - 1000);
+    assert_in_range(left(account, DIRECTION_TO_PEER), taken - 1002, taken - 998);
+    assert_in_range(left(sibling, DIRECTION_TO_PEER), taken - 1002, taken - 998);
+    assert_in_range(left(stranger, DIRECTION_TO_PEER), taken - 1002, taken - 998);
+}
+
+static void of_plenty_no_more_than_half_is_taken_and_no_more_than_a_read(void **state)
+{
+    (void)state;
+    set_limits(0, 0, 400000);
+    assert_in_range(stream_bandwidth_take(&bandwidth, account, DIRECTION_TO_PEER), 65530, 65536);
+    set_limits(0, 0, RATE);
+    assert_int_equal(stream_bandwidth_take(&bandwidth, account, DIRECTION_TO_CLIENT), 131072);
+    set_limits(0, 0, 0);
+    assert_true(stream_bandwidth_take(&bandwidth, account, DIRECTION_TO_PEER) == SIZE_MAX);
+}
+
 // The buckets are the very ones.
 static void what_workers_take_is_not_there(void **state)
 {
@@ -232,6 +262,8 @@ int main(void)
         TEST(an_allocation_has_its_own_in_each_direction),
         TEST(a_users_allocations_share_the_users),
         TEST(all_share_everybodys),
+        TEST(what_is_taken_nobody_else_has_until_it_is_given_back),
+        TEST(of_plenty_no_more_than_half_is_taken_and_no_more_than_a_read),
         TEST(what_workers_take_is_not_there),
         TEST(the_least_that_any_level_has_counts),
         TEST(what_is_spent_comes_back_with_time),

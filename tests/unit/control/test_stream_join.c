@@ -518,7 +518,7 @@ static void time_does_not_end_it(void **state)
 // Bandwidth, of which none comes back: its time stands still.
 #define FEW   1000
 #define BURST BANDWIDTH_BURST_LEN_MIN
-#define ROUND 64 // fewer bytes than these may be lost to rounding
+#define ROUND 128 // fewer bytes than these may be lost to rounding
 
 static void limit(const struct stream_fixture *fixture, uint64_t max_bps, uint64_t user_max_bps,
                   uint64_t total_max_bps)
