@@ -150,6 +150,13 @@ class Guest:
             ip("link", "set", card.tap, "master", "switch", "up")
         ip("link", "set", "switch", "up")
 
+    def set_mtu(self, mtu):
+        """Of all that is between client, relay and peer, but for the relay's own."""
+        links = [("client", "eth0"), ("core", "client"), ("core", "relay"), ("core", "peer"), ("peer", "eth0")]
+        links += [("relay", name) for name in ("relay0", "switch", *(card.tap for card in CARDS))]
+        for role, name in links:
+            self.lab.run(role, "ip", "link", "set", name, "mtu", mtu)
+
     def _launch(self, archive, shell, monitor):
         command = [
             *("qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),

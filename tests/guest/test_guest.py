@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The relay owns a card of a guest, by vfio-pci behind an IOMMU or without: calls from the lab go through it, over each card."""
 
+import socket
 import time
 
 import pytest
@@ -13,6 +14,7 @@ from streams import StreamClient
 from uclient import all_came_back, uclient
 
 CHANNEL = 0x4000
+IP_MTU_DISCOVER, IP_PMTUDISC_DO = 10, 2  # in no module of Python's
 # The last one is longer than the MTU: it comes and goes in fragments.
 LENGTHS = [1, 160, 1400, 1900]
 
@@ -52,13 +54,16 @@ def data_of(length):
     return bytes((length + i * 7) & 0xFF for i in range(length))
 
 
-def call(lab, client, family):
+def call(lab, client, family, lengths=LENGTHS, fragments=True):
     """Both ways through a channel and in indications, to the byte."""
     client.allocate(family=family)
     with lab.udp("peer", PEER[family], timeout=5) as peer:
+        if not fragments:
+            for sock in (client.sock, peer):
+                sock.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO)
         address = peer.getsockname()[:2]
         client.bind(CHANNEL, address)
-        for length in LENGTHS:
+        for length in lengths:
             sent = data_of(length)
             client.send_channel(CHANNEL, sent)
             received, source = peer.recvfrom(65536)
@@ -132,3 +137,16 @@ def test_it_gives_the_card_back_and_takes_it_again(guest, lab, relay, card):
     relay.start()
     with Client(lab) as client:
         call(lab, client, 4)
+
+
+def test_jumbo_frames_cross_whole(guest, lab, relay):
+    assert relay.stop() == 0
+    # All buffers are longer: those of one worker fit into the guest's hugepages.
+    relay.settings.update(mtu=9000, workers=1)
+    guest.set_mtu(9000)
+    try:
+        relay.start()
+        with Client(lab) as client:
+            call(lab, client, 4, lengths=[1400, 4096, 8900], fragments=False)
+    finally:
+        guest.set_mtu(1500)
