@@ -34,6 +34,9 @@ MODULES = [
 ]
 DRIVERS = ["bus_pci", "bus_vdev", "mempool_ring", "net_virtio", "net_e1000", "net_vmxnet3"]
 MEMORY_MB, HUGEPAGES = 896, 160
+# For somebody who is not root, and has one capability.
+SETPRIV = "/usr/bin/setpriv"
+NOBODY = 1000
 
 
 class Card:
@@ -88,7 +91,7 @@ def make_initramfs(directory):
         (root / name).mkdir(parents=True)
     for number, name in enumerate(MODULES):
         shutil.copy(KERNEL / "modules" / f"{name}.ko", root / "modules" / f"{number}.ko")
-    for source in [*drivers, *libraries_of([BINARY, *drivers])]:
+    for source in [SETPRIV, *drivers, *libraries_of([BINARY, SETPRIV, *drivers])]:
         put(root, source)
     shutil.copy(BINARY, root / "bin" / "turnpike")
     shutil.copy("/bin/busybox", root / "bin")
@@ -125,6 +128,9 @@ class Guest:
             for card in CARDS:
                 self.run(f"echo {card.driver} >/sys/bus/pci/devices/{card.address}/driver_override")
                 self.run(f"echo {card.address} >/sys/bus/pci/drivers_probe")
+            # As udev's rules do.
+            self.run(f"chmod 666 /dev/vfio/vfio /dev/net/tun; chown {NOBODY} /dev/vfio/[0-9]*")
+            self.run(f"mkdir /run/nobody && chown {NOBODY} /run/nobody")
         except BaseException:
             self.__exit__()
             raise
@@ -216,7 +222,6 @@ class Guest:
 
 class GuestRelay:
     """with GuestRelay(guest, card) as relay: ... The guest's relay on one of its cards, with all of its queues."""
-
     def __init__(self, guest, card, **settings):
         self.guest, self.card, self.pid = guest, card, None
         addresses = [{"address": RELAY4}, {"address": RELAY6}]
@@ -242,11 +247,17 @@ class GuestRelay:
         if exception_type is None:
             assert code == 0, f"the relay ended with {code}:\n{self.log()}"
 
-    def start(self):
+    def start(self, is_root=True):
         self.guest.write("/tmp/turnpike.conf", render_config(self.settings))
-        command = "RUNTIME_DIRECTORY=/run turnpike --stats -c /tmp/turnpike.conf >/tmp/stats 2>/tmp/log"
+        command = "turnpike --stats -c /tmp/turnpike.conf >/tmp/stats 2>/tmp/log"
+        if not is_root:
+            user = f"--reuid={NOBODY} --regid={NOBODY} --clear-groups"
+            capabilities = "--inh-caps=-all,+net_admin --ambient-caps=-all,+net_admin"
+            command = f"{SETPRIV} {user} {capabilities} {command}"
+        directory = "/run" if is_root else "/run/nobody"
+        environment = f"ulimit -l {HUGEPAGES * 2048}; export RUNTIME_DIRECTORY={directory}"
         record = "echo $! >/tmp/pid; wait $!; echo $? >/tmp/code"
-        self.guest.run(f"rm -f /tmp/pid /tmp/code; ({command} & {record}) >/dev/null 2>&1 &")
+        self.guest.run(f"rm -f /tmp/pid /tmp/code; {environment}; ({command} & {record}) >/dev/null 2>&1 &")
         self.pid = self.guest.run("while [ ! -s /tmp/pid ]; do sleep 0.1; done; cat /tmp/pid").strip()
         try:
             self._wait_until_started()

@@ -1,19 +1,22 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The relay owns a card of a guest, by vfio-pci behind an IOMMU or without: calls from the lab go through it, over each card."""
 
+import operator
 import socket
 import time
 
 import pytest
 
 from client import Client
-from guest import CARDS, Guest, GuestRelay
+from guest import CARDS, NOBODY, Guest, GuestRelay
 from lab import PEER, PEER4, RELAY, Lab
 from media import Media
 from streams import StreamClient
 from uclient import all_came_back, uclient
 
 CHANNEL = 0x4000
+CARD_NAME = operator.attrgetter("name")
+CAP_NET_ADMIN = 12
 IP_MTU_DISCOVER, IP_PMTUDISC_DO = 10, 2  # in no module of Python's
 # The last one is longer than the MTU: it comes and goes in fragments.
 LENGTHS = [1, 160, 1400, 1900]
@@ -25,7 +28,7 @@ def guest(tmp_path_factory):
         yield the_guest
 
 
-@pytest.fixture(scope="module", params=CARDS, ids=lambda card: card.name)
+@pytest.fixture(scope="module", params=CARDS, ids=CARD_NAME)
 def card(request):
     return request.param
 
@@ -135,6 +138,16 @@ def test_it_gives_the_card_back_and_takes_it_again(guest, lab, relay, card):
     assert relay.stop("KILL") == 128 + 9
     leave_nothing_behind(guest)
     relay.start()
+    with Client(lab) as client:
+        call(lab, client, 4)
+
+
+@pytest.mark.parametrize("card", [card for card in CARDS if card.driver == "vfio-pci"], indirect=True, ids=CARD_NAME)
+def test_it_needs_neither_root_nor_a_second_capability(guest, lab, relay):
+    assert relay.stop() == 0
+    relay.start(is_root=False)
+    status = guest.run(f"awk '/^(Uid|CapEff):/ {{print $2}}' /proc/{relay.pid}/status").split()
+    assert status == [str(NOBODY), f"{1 << CAP_NET_ADMIN:016x}"]
     with Client(lab) as client:
         call(lab, client, 4)
 
