@@ -128,8 +128,8 @@ class Guest:
             for card in CARDS:
                 self.run(f"echo {card.driver} >/sys/bus/pci/devices/{card.address}/driver_override")
                 self.run(f"echo {card.address} >/sys/bus/pci/drivers_probe")
-            # As udev's rules do.
-            self.run(f"chmod 666 /dev/vfio/vfio /dev/net/tun; chown {NOBODY} /dev/vfio/[0-9]*")
+            # For root and others alike: the relay has no more access to files than its user.
+            self.run("chmod 666 /dev/vfio/* /dev/net/tun")
             self.run(f"mkdir /run/nobody && chown {NOBODY} /run/nobody")
         except BaseException:
             self.__exit__()
