@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <mntent.h>
 #include <rte_pdump.h>
 #include <setjmp.h>
@@ -84,7 +85,7 @@ int rte_pdump_uninit(void)
 
 static int make(const char *path, const char *name)
 {
-    char file[256];
+    char file[PATH_MAX];
     int fd;
 
     snprintf(file, sizeof(file), "%s/%s", path, name);
@@ -95,7 +96,7 @@ static int make(const char *path, const char *name)
 
 static bool has(const char *path, const char *name)
 {
-    char file[256];
+    char file[PATH_MAX];
 
     snprintf(file, sizeof(file), "%s/%s", path, name);
     return access(file, F_OK) == 0;
