@@ -31,6 +31,11 @@ MODULES = [
     "drivers/uio/uio",
     "drivers/uio/uio_pci_generic",
     "drivers/net/tun",
+    "crypto/ctr",
+    "crypto/gf128mul",
+    "crypto/ghash-generic",
+    "crypto/gcm",
+    "net/tls/tls",
 ]
 DRIVERS = ["bus_pci", "bus_vdev", "mempool_ring", "net_virtio", "net_e1000", "net_vmxnet3"]
 MEMORY_MB, HUGEPAGES = 896, 160

@@ -8,8 +8,8 @@ import time
 import pytest
 
 from client import Client
-from guest import CARDS, NOBODY, Guest, GuestRelay
-from lab import PEER, PEER4, RELAY, Lab
+from guest import CARDS, NOBODY, GuestRelay
+from lab import PEER, PEER4, RELAY
 from media import Media
 from streams import StreamClient
 from uclient import all_came_back, uclient
@@ -22,12 +22,6 @@ IP_MTU_DISCOVER, IP_PMTUDISC_DO = 10, 2  # in no module of Python's
 LENGTHS = [1, 160, 1400, 1900]
 
 
-@pytest.fixture(scope="session")
-def guest(tmp_path_factory):
-    with Lab(mode="shared") as lab, Guest(lab, tmp_path_factory.mktemp("guest")) as the_guest:
-        yield the_guest
-
-
 @pytest.fixture(scope="module", params=CARDS, ids=CARD_NAME)
 def card(request):
     return request.param
@@ -37,11 +31,6 @@ def card(request):
 def relay(guest, card):
     with GuestRelay(guest, card) as the_relay:
         yield the_relay
-
-
-@pytest.fixture
-def lab(guest):
-    return guest.lab
 
 
 @pytest.fixture

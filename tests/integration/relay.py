@@ -88,9 +88,9 @@ def threads_of(pid):
 
 
 class Relay:
-    """with Relay(lab, directory, workers=2) as relay: ... under: a command that runs it."""
+    """with Relay(lab, directory, workers=2) as relay: ... under: a command that runs it; binary: another copy of it."""
 
-    def __init__(self, lab, directory, check_exit=True, under=(), **settings):
+    def __init__(self, lab, directory, check_exit=True, under=(), binary=BINARY, **settings):
         self.lab = lab
         of_mode = owned(settings.get("workers", WORKERS)) if lab.mode == "owned" else {}
         self.settings = {**DEFAULTS, **of_mode, **settings}
@@ -99,7 +99,7 @@ class Relay:
         self.log_path = self.directory / "turnpike.log"
         self.stats_path = self.directory / "turnpike.stats"
         self.check_exit = check_exit
-        self.under = under
+        self.under, self.binary = under, binary
         self.process = None
         self.runtime = runtime_of(self.directory)
         self.control_path = self.runtime / "dpdk" / "rte" / "dpdk_telemetry.v2"
@@ -118,7 +118,7 @@ class Relay:
         """Start it without waiting for it to serve. manager: the path of a service manager's socket."""
         self.config.write_text(render_config(self.settings))
         told = () if manager is None else ("env", f"NOTIFY_SOCKET={manager}")
-        command = [*told, *self.under, BINARY, "--stats", "-c", self.config]
+        command = [*told, *self.under, self.binary, "--stats", "-c", self.config]
         with open(self.log_path, "ab") as log, open(self.stats_path, "wb") as stats:
             self.process = self.lab.popen(
                 "relay",

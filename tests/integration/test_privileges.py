@@ -5,7 +5,9 @@ import json
 import os
 import pathlib
 import resource
+import shutil
 import subprocess
+import tempfile
 
 import pytest
 
@@ -112,29 +114,36 @@ def test_root_reads_no_more_at_the_start_than_later(lab, tmp_path):
 
 
 @pytest.fixture
-def homely(tmp_path):
-    """Files and directories that the user may use."""
-    for path in [tmp_path, *tmp_path.parents]:
-        if path.name.startswith("pytest-"):
-            path.chmod(0o755)
-    os.chown(tmp_path, USER, USER)
-    os.chown(runtime_of(tmp_path), USER, USER)
-    return tmp_path
+def homely():
+    """A directory of the user's with the program in it: where tests run may be closed to everybody else."""
+    with tempfile.TemporaryDirectory(prefix="turnpike-user-") as name:
+        directory = pathlib.Path(name)
+        shutil.copy(BINARY, directory)
+        for path in (directory, runtime_of(directory)):
+            os.chown(path, USER, USER)
+        yield directory
+
+
+def given(homely, pair):
+    """A certificate and its key, the user's own."""
+    copies = {name: shutil.copy(path, homely) for name, path in pair.items()}
+    for path in copies.values():
+        os.chown(path, USER, USER)
+    return copies
+
+
+def relay_of_user(lab, homely, under, **settings):
+    return Relay(lab, homely, under=under, binary=homely / BINARY.name, **settings)
 
 
 def test_runs_as_a_user_with_these_capabilities(lab, client_of, authority, homely):
-    pair = authority.issue("theirs")
-    for path in pair.values():
-        os.chown(path, USER, USER)
-    for parent in pathlib.Path(pair["certificate"]).parents:
-        if parent.name.startswith("certificates"):
-            parent.chmod(0o755)
+    pair = given(homely, authority.issue("theirs"))
     under = as_user(*CAPABILITIES[lab.mode])
     if lab.mode == "owned":
         # Of a driver that locks its own rings; for nothing else there is CAP_IPC_LOCK.
         memory = resource.getrlimit(resource.RLIMIT_MEMLOCK)[1]
         under = ("prlimit", f"--memlock={min(memory, 67108864)}", *under)
-    with Relay(lab, homely, under=under, certificates=[pair], tls_threads=1) as relay:
+    with relay_of_user(lab, homely, under, certificates=[pair], tls_threads=1) as relay:
         found = threads(relay)
         assert all(fields["Uid"].split() == [str(USER)] * 4 for fields in found.values())
         assert_privileges(relay)
@@ -144,15 +153,16 @@ def test_runs_as_a_user_with_these_capabilities(lab, client_of, authority, homel
     assert traces(lab) == (None, False, "")
 
 
-@pytest.mark.parametrize("missing", ["net_raw", "net_admin", "bpf", "perfmon"])
+@pytest.mark.parametrize(
+    "lab, missing",
+    [("shared", "net_raw"), ("shared", "net_admin"), ("shared", "bpf"), ("shared", "perfmon"), ("owned", "net_admin")],
+    indirect=["lab"],
+)
 def test_a_user_is_told_which_capability_is_missing(lab, homely, missing):
-    if missing not in ("net_admin",) and lab.mode == "owned":
-        pytest.skip("not needed with a device of its own")
     config = homely / "turnpike.conf"
-    relay = Relay(lab, homely)
-    config.write_text(render_config(relay.settings))
+    config.write_text(render_config(Relay(lab, homely).settings))
     kept = [capability for capability in CAPABILITIES[lab.mode] if capability != missing]
-    command = lab.command("relay", *as_user(*kept), BINARY, "-c", config)
+    command = lab.command("relay", *as_user(*kept), homely / BINARY.name, "-c", config)
     result = subprocess.run(command, capture_output=True, text=True, timeout=15, check=False)
     assert result.returncode == 1
     assert f"CAP_{missing.upper()} is needed" in result.stderr
@@ -160,10 +170,7 @@ def test_a_user_is_told_which_capability_is_missing(lab, homely, missing):
 
 
 def test_hugepages_need_no_rights(lab, client_of, authority, homely, huge_memory):
-    pair = authority.issue("everybodys")
-    for path in [*pair.values(), *pathlib.Path(pair["certificate"]).parents[:1]]:
-        pathlib.Path(path).chmod(0o755)
-    settings = {"hugepages": "on", "total_quota": 1000, "certificates": [pair]}
-    with Relay(lab, homely, under=as_user(*CAPABILITIES[lab.mode]), **settings) as relay:
+    settings = {"hugepages": "on", "total_quota": 1000, "certificates": [given(homely, authority.issue("theirs"))]}
+    with relay_of_user(lab, homely, as_user(*CAPABILITIES[lab.mode]), **settings) as relay:
         use(lab, client_of, authority)
         assert_privileges(relay)
