@@ -49,8 +49,8 @@ inside() {
     mount -t overlay -o lowerdir=/etc,upperdir=/run/lab/upper,workdir=/run/lab/work overlay /etc
     systemd-sysusers "$prefix/lib/sysusers.d/turnpike.conf"
     mount --bind "$root/etc" /run/lab/etc # for the test to change
-    chgrp turnpike /run/lab/etc/turnpike.conf
-    chmod 640 /run/lab/etc/turnpike.conf
+    chgrp -R turnpike /run/lab/etc
+    chmod -R u=rwX,g=rX,o= /run/lab/etc
     ln -sf /run/lab/etc/turnpike.conf /etc/turnpike.conf
     mount -t tmpfs -o mode=1777 tmpfs /tmp
     mount -t tmpfs -o mode=1777 tmpfs /var/tmp

@@ -5,6 +5,7 @@ import os
 import pathlib
 import re
 import resource
+import shutil
 import subprocess
 import time
 
@@ -12,12 +13,15 @@ import pytest
 
 from client import Client
 from lab import HERE, PEER4
+from monitor import ask, samples
 from relay import BINARY, DEFAULTS, SANITIZED, render_config
+from streams import StreamClient
 
 UNIT = "turnpike.service"
 # What is promised of the hardening, out of 10: less is better.
 EXPOSURE_MAX = 2.5
 CAP_SYS_RESOURCE = 24
+TOKEN = "0123456789abcdef0123456789abcdef"
 
 pytestmark = pytest.mark.skipif(SANITIZED, reason="sanitizers want memory and files that the unit denies")
 
@@ -108,9 +112,25 @@ class Manager:
         return self.inside("cat", f"/proc/{self.show('MainPID')}/{name}").stdout
 
 
+def put(installed, path):
+    """Beside the configuration; where the service finds it."""
+    shutil.copy(path, installed.config.parent)
+    return f"/run/lab/etc/{pathlib.Path(path).name}"
+
+
 @pytest.fixture(scope="module")
-def manager(lab, installed, tmp_path_factory):
-    settings = {**DEFAULTS, "users": [{"name": "alice", "password": "wonderland"}]}
+def manager(lab, installed, authority, tmp_path_factory):
+    token = tmp_path_factory.mktemp("token") / "token"
+    token.write_text(TOKEN + "\n")
+    pair = {name: put(installed, path) for name, path in authority.issue("service").items()}
+    settings = {
+        **DEFAULTS,
+        "users": [{"name": "alice", "password": "wonderland"}],
+        "certificates": [pair],
+        "metrics_certificate": pair["certificate"],
+        "metrics_key": pair["private_key"],
+        "metrics_token_file": put(installed, token),
+    }
     installed.config.write_text(render_config(settings))
     with Manager(lab, tmp_path_factory.mktemp("manager"), installed) as the_manager:
         the_manager.do("start")
@@ -146,6 +166,17 @@ def test_it_serves_as_a_user_of_its_own_with_no_more_than_it_needs(lab, manager)
         assert peer.recv(2048) == b"through the service"
         client.refresh(0)
     assert "49152-65535" in lab.sysctl("relay", "net.ipv4.ip_local_reserved_ports")
+
+
+def test_keys_and_tokens_are_read_by_its_user_alone(lab, manager, authority):
+    assert {path.stat().st_mode & 0o777 for path in manager.installed.config.parent.iterdir()} == {0o640}
+    context = authority.context()
+    with StreamClient(lab, context=context) as client:
+        client.allocate()
+        client.refresh(0)
+    status, page = ask(lab, "/metrics", context=context, Authorization=f"Bearer {TOKEN}")
+    assert status == 200 and samples(page)["turnpike_certificate_expiry_timestamp_seconds"] > time.time()
+    assert ask(lab, "/metrics", context=context)[0] == 401
 
 
 def test_its_limits_are_those_of_the_unit(manager):

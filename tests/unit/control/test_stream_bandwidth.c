@@ -18,6 +18,7 @@
 #define USER 3
 
 static uint64_t now_tsc;
+static uint64_t passes_tsc; // between one look at the clock and the next
 static struct plane plane;
 static struct shared_bandwidth users[USER + 1];
 static struct stream_bandwidth bandwidth;
@@ -25,7 +26,10 @@ static struct stream_account *account, *sibling, *stranger; // of one user; of u
 
 uint64_t bandwidth_now_tsc(void)
 {
-    return now_tsc;
+    uint64_t now = now_tsc;
+
+    now_tsc += passes_tsc;
+    return now;
 }
 
 void session_log_carried_tcp(struct session_log *log, struct session_record *record,
@@ -47,6 +51,7 @@ static int set_up(void **state)
 {
     (void)state;
     now_tsc = 1000 * HZ;
+    passes_tsc = 0;
     memset(&plane, 0, sizeof(plane));
     memset(users, 0, sizeof(users));
     plane.tsc_hz = HZ;
@@ -146,6 +151,21 @@ static void what_is_taken_nobody_else_has_until_it_is_given_back(void **state)
     assert_in_range(left(account, DIRECTION_TO_PEER), taken - 1002, taken - 998);
     assert_in_range(left(sibling, DIRECTION_TO_PEER), taken - 1002, taken - 998);
     assert_in_range(left(stranger, DIRECTION_TO_PEER), taken - 1002, taken - 998);
+}
+
+// As when another thread has spent the user's meanwhile: at the second look there is less of it.
+static void what_one_level_refuses_the_others_have_back(void **state)
+{
+    uint64_t total;
+
+    (void)state;
+    set_limits(0, RATE, 2 * RATE);
+    spend_all(account, DIRECTION_TO_PEER);
+    total = plane.total_bandwidth.full_tsc[DIRECTION_TO_PEER];
+    now_tsc += HZ / 1000;
+    passes_tsc = -(uint64_t)(HZ / 2000);
+    assert_int_equal(stream_bandwidth_take(&bandwidth, account, DIRECTION_TO_PEER), 0);
+    assert_int_equal(plane.total_bandwidth.full_tsc[DIRECTION_TO_PEER], total);
 }
 
 static void of_plenty_no_more_than_half_is_taken_and_no_more_than_a_read(void **state)
@@ -263,6 +283,7 @@ int main(void)
         TEST(a_users_allocations_share_the_users),
         TEST(all_share_everybodys),
         TEST(what_is_taken_nobody_else_has_until_it_is_given_back),
+        TEST(what_one_level_refuses_the_others_have_back),
         TEST(of_plenty_no_more_than_half_is_taken_and_no_more_than_a_read),
         TEST(what_workers_take_is_not_there),
         TEST(the_least_that_any_level_has_counts),
