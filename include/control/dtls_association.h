@@ -24,6 +24,7 @@ struct dtls_association {
     struct client_key client;
     bool is_complete;    // its handshake; what the client sends is authentic from here on
     uint8_t early_count; // records of the next epoch that came before its keys
+    uint8_t sealed_len;  // of an encrypted record, at least
 };
 
 // From a ClientHello that was verified. client is the caller's to set. False: no certificate, or no memory.
@@ -34,6 +35,8 @@ void dtls_association_end(struct dtls_association *association);
 // Without a word: its client has a newer one.
 void dtls_association_abandon(struct dtls_association *association);
 
+// Whether OpenSSL would end the association over that datagram, whoever sent it.
+bool dtls_association_is_harmed_by(const struct dtls_association *association, struct span datagram);
 // A datagram for dtls_association_read(), borrowed until that says DTLS_NOTHING. False: it is not to be read, for it
 // would make memory grow.
 bool dtls_association_take(struct dtls_association *association, struct span datagram);

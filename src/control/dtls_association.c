@@ -19,6 +19,9 @@
 // It also keeps ten messages that come too early or in parts, of 16 kB each. After its hello a
 // client has a key to send, and no certificate.
 #define MESSAGE_MAX_LEN 4096
+// Nonce and tag of AES-GCM (RFC 5288 section 3). The shortest record of a handshake, Finished, is
+// longer with any cipher.
+#define SEALED_LEN 24
 
 bool dtls_association_begin(struct dtls_association *association, struct dtls_thread *thread,
                             struct tls_contexts *tls, const struct dtls_way *way, struct span hello)
@@ -26,6 +29,7 @@ bool dtls_association_begin(struct dtls_association *association, struct dtls_th
     association->bio = (struct dtls_bio){.thread = thread, .way = *way, .datagram = hello};
     association->is_complete = false;
     association->early_count = 0;
+    association->sealed_len = SEALED_LEN;
     association->ssl = dtls_ssl_new(tls, &association->bio);
     if (!association->ssl)
         return false;
@@ -62,6 +66,29 @@ static struct span split_record(struct span *datagram)
 
     *datagram = (struct span){record.data + record.len, datagram->len - record.len};
     return record;
+}
+
+// OpenSSL 3.0 takes an encrypted record that is too short for nonce and tag for an error of its
+// own, and ends a session that RFC 6347 section 4.1.2.7 wants to go on.
+bool dtls_association_is_harmed_by(const struct dtls_association *association, struct span datagram)
+{
+    while (datagram.len >= RECORD_HEADER_LEN) {
+        struct span record = split_record(&datagram);
+        bool is_encrypted = load_be16(record.data + 3) > 0;
+
+        if (is_encrypted && record.len < RECORD_HEADER_LEN + (size_t)association->sealed_len)
+            return true;
+    }
+    return false;
+}
+
+// What the negotiated cipher adds to a record. Short records of other ciphers than AEADs do no
+// harm.
+static uint8_t sealed_len_of(SSL *ssl)
+{
+    if (!SSL_CIPHER_is_aead(SSL_get_current_cipher(ssl)))
+        return 0;
+    return (uint8_t)(DTLS_FLIGHT_MTU - RECORD_HEADER_LEN - DTLS_get_data_mtu(ssl));
 }
 
 static bool has_long_message(struct span record)
@@ -123,8 +150,10 @@ enum dtls_verdict dtls_association_read(struct dtls_association *association, ui
     if (SSL_read_ex(association->ssl, message, DTLS_MESSAGE_MAX_LEN, ret_len) != 1)
         error = SSL_get_error(association->ssl, 0);
     forget_errors();
-    if (!association->is_complete && SSL_is_init_finished(association->ssl))
+    if (!association->is_complete && SSL_is_init_finished(association->ssl)) {
         association->is_complete = true;
+        association->sealed_len = sealed_len_of(association->ssl);
+    }
     return error == SSL_ERROR_NONE        ? DTLS_MESSAGE
            : error == SSL_ERROR_WANT_READ ? DTLS_NOTHING
                                           : DTLS_OVER;

@@ -124,6 +124,11 @@ static bool drive(struct dtls_server *server, struct dtls_place *place, const st
 static bool receive_on(struct dtls_server *server, struct dtls_place *place,
                        const struct dtls_way *way, struct span datagram)
 {
+    if (dtls_association_is_harmed_by(&place->association, datagram)) {
+        if (place->state == DTLS_HALF_OPEN)
+            dtls_count(&counters_of(server)->dropped_refused, 1);
+        return false;
+    }
     if (dtls_association_take(&place->association, datagram))
         return drive(server, place, way);
     dtls_count(&counters_of(server)->dropped_early, 1);

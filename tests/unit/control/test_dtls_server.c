@@ -649,6 +649,56 @@ static void plain_alerts_end_nothing_that_lives(void **state)
     fixture_client_free(client);
 }
 
+// A stranger sends each kind of record in each epoch, of all lengths about that of a nonce and a
+// tag.
+static void strangers_end_nothing_that_lives_with_a(struct fixture *fixture, const char *cipher)
+{
+    struct fixture_client *client = fixture_client(CLIENT_V4, FIXTURE_V4);
+    uint8_t record[13 + 40] = {0, 0xFE, 0xFD};
+    unsigned sent = 0;
+
+    assert_int_equal(SSL_set_cipher_list(client->ssl, cipher), 1);
+    assert_true(fixture_shake_hands(fixture, client));
+    assert_string_equal(SSL_get_cipher(client->ssl), cipher);
+    for (record[4] = 0; record[4] < 3; record[4]++) {
+        for (record[0] = 20; record[0] <= 23; record[0]++) {
+            for (record[12] = 0; record[12] <= 40; record[12]++) {
+                record[10] = (uint8_t)(0x10 + sent++ % 64); // not seen before
+                fixture_deliver_one(fixture, client, record, 13u + record[12]);
+            }
+        }
+    }
+    assert_int_equal(fixture->counters->dropped_refused, sent);
+    assert_serves(fixture, client);
+    say(fixture, client, "1"); // the shortest that says something
+    assert_message(fixture, client, "1");
+    fixture_client_free(client);
+}
+
+static void short_records_end_no_session_of_aes_gcm(void **state)
+{
+    strangers_end_nothing_that_lives_with_a(*state, "ECDHE-ECDSA-AES128-GCM-SHA256");
+}
+
+static void short_records_end_no_session_of_chacha20(void **state)
+{
+    strangers_end_nothing_that_lives_with_a(*state, "ECDHE-ECDSA-CHACHA20-POLY1305");
+}
+
+static void short_records_that_come_early_end_no_handshake(void **state)
+{
+    struct fixture *fixture = *state;
+    struct fixture_client *client = fixture_client(CLIENT_V4, FIXTURE_V4);
+    const uint8_t alert[] = {21, 0xFE, 0xFD, 0, 1, 0, 0, 0, 0, 0, 9, 0, 2, 2, 40};
+
+    begin_handshake(fixture, client);
+    fixture_deliver_one(fixture, client, alert, sizeof(alert));
+    assert_int_equal(fixture->counters->dropped_refused, 1);
+    assert_true(fixture_shake_hands(fixture, client));
+    assert_serves(fixture, client);
+    fixture_client_free(client);
+}
+
 // The beginning of a handshake message that says how long it is.
 static void deliver_piece(struct fixture *fixture, const struct fixture_client *client,
                           uint8_t number)
@@ -925,7 +975,7 @@ static void records_of_the_next_epoch_are_kept_within_bounds(void **state)
 {
     struct fixture *fixture = *state;
     struct fixture_client *client = fixture_client(CLIENT_V4, FIXTURE_V4);
-    uint8_t early[] = {23, 0xFE, 0xFD, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0};
+    uint8_t early[13 + 25] = {23, 0xFE, 0xFD, 0, 1, 0, 0, 0, 0, 0, 0, 0, 25};
 
     begin_handshake(fixture, client);
     for (unsigned i = 0; i < 17; i++) {
@@ -1034,6 +1084,9 @@ int main(void)
         CLAIM(any_part_of_a_long_flight_may_be_lost),
         CLAIM(who_starts_again_in_a_handshake_is_served),
         CLAIM(plain_alerts_end_nothing_that_lives),
+        CLAIM(short_records_end_no_session_of_aes_gcm),
+        CLAIM(short_records_end_no_session_of_chacha20),
+        CLAIM(short_records_that_come_early_end_no_handshake),
         CLAIM(pieces_of_long_messages_take_little_memory),
         CLAIM(buffers_are_given_back_behind_a_burst),
         CLAIM(the_control_plane_hears_of_every_end),
