@@ -10,11 +10,11 @@
 #include "dataplane/reassembly.h"
 #include "dataplane/round_time.h"
 #include "dataplane/tables.h"
-#include "exchange/token_bucket.h"
 #include "dataplane/token_stream.h"
 #include "dataplane/worker.h"
 #include "exchange/adjacency.h"
 #include "exchange/plane.h"
+#include "exchange/token_bucket.h"
 
 #include <rte_mbuf.h>
 #include <stdbool.h>
@@ -90,7 +90,7 @@ struct worker {
     struct worker_peers peers;           // second round
     struct worker_lookups stray_lookups; // clients that are not this worker's
 
-    uint64_t icmp_due_tsc; // when the bucket of ICMP errors is full again
+    struct token_bucket icmp_answers; // ICMP errors that may be sent
 
     struct token_rate bandwidth; // of an allocation, each direction apart
     uint32_t allowance_piece_len;
@@ -123,7 +123,7 @@ struct worker {
     enum drop bandwidth_refusal; // where bandwidth is shared: of whom there was none last
 
     // And what only ICMP errors need, and what they have left.
-    uint64_t icmp_told_due_tsc[ICMP_TO_CLIENT_BUCKETS]; // when each bucket is full again
+    struct token_bucket icmp_told[ICMP_TO_CLIENT_BUCKETS]; // those that clients may be told of
     struct path_mtu_table path_mtus;
 } __attribute__((aligned(64)));
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Token buckets, eight bytes each: a bucket is the time at which it will be full again.
+// Token buckets, eight bytes each: a bucket is the time at which it will be full again. Of bytes; a
+// bucket of something else takes each for one.
 #pragma once
 
 #include <stdbool.h>
@@ -105,7 +106,8 @@ static inline uint64_t token_bucket_left_shared(uint64_t *full_tsc, const struct
 }
 
 // Of what was taken so much was not needed.
-static inline void token_bucket_give_shared(uint64_t *full_tsc, const struct token_rate *rate, uint32_t bytes)
+static inline void token_bucket_give_shared(uint64_t *full_tsc, const struct token_rate *rate,
+                                            uint32_t bytes)
 {
     __atomic_fetch_sub(full_tsc, token_rate_cycles(rate, bytes), __ATOMIC_RELAXED);
 }

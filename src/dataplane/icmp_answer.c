@@ -31,17 +31,12 @@ struct icmp_kind {
 
 static bool may_answer(struct worker *worker, const struct packet *packet)
 {
-    uint64_t interval_tsc = worker->tsc_hz / ANSWERS_PER_SECOND;
     if (packet->kind == PACKET_ICMP)
         return false; // never about an error (RFC 4443 section 2.4 (e))
     if (packet->mbuf->port == PACKET_PORT_LOCAL || stream_port_is_inner(packet->mbuf->port))
         return false; // nobody's MAC address is in it
-    if (worker->icmp_due_tsc < worker->now_tsc)
-        worker->icmp_due_tsc = worker->now_tsc;
-    if (worker->icmp_due_tsc - worker->now_tsc > interval_tsc * (ANSWERS_BURST - 1))
-        return false;
-    worker->icmp_due_tsc += interval_tsc;
-    return true;
+    struct token_rate rate = token_rate_make(ANSWERS_PER_SECOND, ANSWERS_BURST, worker->tsc_hz);
+    return token_bucket_take(&worker->icmp_answers, &rate, worker->now_tsc, 1);
 }
 
 // Everything from the IP header to the end of the UDP datagram, as far as the error may quote it.

@@ -147,14 +147,9 @@ bool icmp_error_read(const struct local_addresses *locals, const struct packet *
 
 static bool may_tell(struct worker *worker, uint32_t allocation)
 {
-    uint64_t *due_tsc = &worker->icmp_told_due_tsc[allocation % ICMP_TO_CLIENT_BUCKETS];
-    uint64_t interval_tsc = worker->tsc_hz / TOLD_PER_SECOND;
-    if (*due_tsc < worker->now_tsc)
-        *due_tsc = worker->now_tsc;
-    if (*due_tsc - worker->now_tsc > interval_tsc * (TOLD_BURST - 1))
-        return false;
-    *due_tsc += interval_tsc;
-    return true;
+    struct token_bucket *bucket = &worker->icmp_told[allocation % ICMP_TO_CLIENT_BUCKETS];
+    struct token_rate rate = token_rate_make(TOLD_PER_SECOND, TOLD_BURST, worker->tsc_hz);
+    return token_bucket_take(bucket, &rate, worker->now_tsc, 1);
 }
 
 void icmp_to_client(struct worker *worker, struct packet *packet, const struct icmp_error *error)
