@@ -52,12 +52,6 @@ static void follow_limits(struct stream_bandwidth *bandwidth)
         set_limits(bandwidth, &limits);
 }
 
-static bool is_unlimited(const struct stream_bandwidth *bandwidth)
-{
-    return token_rate_is_unlimited(&bandwidth->own) && token_rate_is_unlimited(&bandwidth->user) &&
-           token_rate_is_unlimited(&bandwidth->total);
-}
-
 // NULL: there is none, and no limit.
 static uint64_t *user_bucket(const struct stream_bandwidth *bandwidth,
                              const struct stream_account *account, enum direction direction)
@@ -67,67 +61,71 @@ static uint64_t *user_bucket(const struct stream_bandwidth *bandwidth,
     return account && users ? &users[stream_account_user(account)].full_tsc[direction] : NULL;
 }
 
-static uint64_t left_of(uint64_t *bucket, const struct token_rate *rate, uint64_t now_tsc)
+// The buckets of an allocation in one direction that have a limit, and their rates.
+struct levels {
+    unsigned count;
+    uint64_t *buckets[3];
+    const struct token_rate *rates[3];
+};
+
+static void add_level(struct levels *levels, uint64_t *bucket, const struct token_rate *rate)
 {
-    return bucket ? token_bucket_left_shared(bucket, rate, now_tsc) : UINT64_MAX;
+    if (!bucket || token_rate_is_unlimited(rate))
+        return;
+    levels->buckets[levels->count] = bucket;
+    levels->rates[levels->count++] = rate;
 }
 
-static uint64_t lesser(uint64_t one, uint64_t other)
+static struct levels levels_of(const struct stream_bandwidth *bandwidth,
+                               struct stream_account *account, enum direction direction)
 {
-    return one < other ? one : other;
+    struct levels levels = {};
+
+    add_level(&levels, &bandwidth->plane->total_bandwidth.full_tsc[direction], &bandwidth->total);
+    add_level(&levels, user_bucket(bandwidth, account, direction), &bandwidth->user);
+    add_level(&levels, stream_account_bucket(account, direction), &bandwidth->own);
+    return levels;
+}
+
+// UINT64_MAX: there is no limit.
+static uint64_t least_left(const struct levels *levels)
+{
+    uint64_t now_tsc = bandwidth_now_tsc(), least = UINT64_MAX;
+
+    for (unsigned i = 0; i < levels->count; i++) {
+        uint64_t left = token_bucket_left_shared(levels->buckets[i], levels->rates[i], now_tsc);
+
+        least = left < least ? left : least;
+    }
+    return least;
 }
 
 size_t stream_bandwidth_left(struct stream_bandwidth *bandwidth, struct stream_account *account,
                              enum direction direction)
 {
-    uint64_t now_tsc, left;
+    struct levels levels;
+    uint64_t left;
 
     follow_limits(bandwidth);
-    if (is_unlimited(bandwidth))
-        return SIZE_MAX;
-    now_tsc = bandwidth_now_tsc();
-    left =
-        left_of(&bandwidth->plane->total_bandwidth.full_tsc[direction], &bandwidth->total, now_tsc);
-    left = lesser(left,
-                  left_of(user_bucket(bandwidth, account, direction), &bandwidth->user, now_tsc));
-    left =
-        lesser(left, left_of(stream_account_bucket(account, direction), &bandwidth->own, now_tsc));
+    levels = levels_of(bandwidth, account, direction);
+    left = least_left(&levels);
     return left < bandwidth->least_len ? 0 : left;
-}
-
-// The buckets of an allocation in one direction, and their rates.
-struct levels {
-    uint64_t *buckets[3];
-    const struct token_rate *rates[3];
-};
-
-static struct levels levels_of(const struct stream_bandwidth *bandwidth,
-                               struct stream_account *account, enum direction direction)
-{
-    return (struct levels){
-        {&bandwidth->plane->total_bandwidth.full_tsc[direction],
-         user_bucket(bandwidth, account, direction), stream_account_bucket(account, direction)},
-        {&bandwidth->total, &bandwidth->user, &bandwidth->own},
-    };
 }
 
 static void give_first(const struct levels *levels, unsigned count, size_t len)
 {
-    for (unsigned i = 0; i < count; i++) {
-        if (levels->buckets[i] && !token_rate_is_unlimited(levels->rates[i]))
-            token_bucket_give_shared(levels->buckets[i], levels->rates[i], (uint32_t)len);
-    }
+    for (unsigned i = 0; i < count; i++)
+        token_bucket_give_shared(levels->buckets[i], levels->rates[i], (uint32_t)len);
 }
 
 static bool take_all(const struct levels *levels, uint64_t now_tsc, size_t len)
 {
-    for (unsigned i = 0; i < 3; i++) {
-        if (!levels->buckets[i] || token_rate_is_unlimited(levels->rates[i]) ||
-            token_bucket_take_shared(levels->buckets[i], levels->rates[i], now_tsc, (uint32_t)len,
-                                     0))
-            continue;
-        give_first(levels, i, len);
-        return false;
+    for (unsigned i = 0; i < levels->count; i++) {
+        if (!token_bucket_take_shared(levels->buckets[i], levels->rates[i], now_tsc, (uint32_t)len,
+                                      0)) {
+            give_first(levels, i, len);
+            return false;
+        }
     }
     return true;
 }
@@ -138,7 +136,7 @@ size_t stream_bandwidth_take(struct stream_bandwidth *bandwidth, struct stream_a
     size_t len = stream_bandwidth_left(bandwidth, account, direction);
     const struct levels levels = levels_of(bandwidth, account, direction);
 
-    if (len == 0 || is_unlimited(bandwidth))
+    if (len == 0 || levels.count == 0)
         return len;
     if (len > ENOUGH_LEN)
         len /= 2;
@@ -152,26 +150,17 @@ void stream_bandwidth_give(const struct stream_bandwidth *bandwidth, struct stre
 {
     const struct levels levels = levels_of(bandwidth, account, direction);
 
-    if (!is_unlimited(bandwidth))
-        give_first(&levels, 3, len);
-}
-
-static void spend(uint64_t *bucket, const struct token_rate *rate, uint64_t now_tsc, size_t len)
-{
-    if (bucket)
-        token_bucket_spend_shared(bucket, rate, now_tsc, (uint32_t)len);
+    give_first(&levels, levels.count, len);
 }
 
 void stream_bandwidth_spend(struct stream_bandwidth *bandwidth, struct stream_account *account,
                             enum direction direction, size_t len)
 {
-    uint64_t now_tsc;
+    struct levels levels;
+    uint64_t now_tsc = bandwidth_now_tsc();
 
     follow_limits(bandwidth);
-    if (is_unlimited(bandwidth))
-        return;
-    now_tsc = bandwidth_now_tsc();
-    spend(&bandwidth->plane->total_bandwidth.full_tsc[direction], &bandwidth->total, now_tsc, len);
-    spend(user_bucket(bandwidth, account, direction), &bandwidth->user, now_tsc, len);
-    spend(stream_account_bucket(account, direction), &bandwidth->own, now_tsc, len);
+    levels = levels_of(bandwidth, account, direction);
+    for (unsigned i = 0; i < levels.count; i++)
+        token_bucket_spend_shared(levels.buckets[i], levels.rates[i], now_tsc, (uint32_t)len);
 }
