@@ -5,6 +5,9 @@
 
 #include <stdint.h>
 
+struct rte_eth_conf;
+struct rte_eth_dev_info;
+
 #define PORT_FACT_TEXT_LEN 120
 #define PORT_FACTS_MAX     16
 
@@ -30,6 +33,21 @@ void port_facts_add_device(struct port_facts *facts, uint16_t port, const char *
 void port_facts_add_memory(struct port_facts *facts, int device_node, int pool_node, unsigned away);
 
 void port_facts_add_steering(struct port_facts *facts);
+
+// What a device has, by its info, and what it was configured to do.
+void port_facts_add_queues(struct port_facts *facts, const struct rte_eth_dev_info *info,
+                           uint16_t queue_count);
+// The port runs: it may say more than was asked for.
+void port_facts_add_spread(struct port_facts *facts, uint16_t port,
+                           const struct rte_eth_dev_info *info,
+                           const struct rte_eth_conf *configuration, uint16_t queue_count);
+void port_facts_add_checksums(struct port_facts *facts, const struct rte_eth_dev_info *info,
+                              const struct rte_eth_conf *configuration);
+// id: 0: none.
+void port_facts_add_vlan(struct port_facts *facts, uint16_t id, const struct rte_eth_dev_info *info,
+                         const struct rte_eth_conf *configuration);
+// Bytes. own: that it came with; limit: of the device and its driver.
+void port_facts_add_mtu(struct port_facts *facts, uint16_t own, uint16_t limit, uint16_t used);
 
 // Names of what devices spread packets by, of RTE_ETH_RSS_*. text: PORT_FACT_TEXT_LEN bytes.
 // Returns text.

@@ -22,8 +22,6 @@
 #define SPREAD_BY                                                                                  \
     (RTE_ETH_RSS_IP | RTE_ETH_RSS_NONFRAG_IPV4_UDP | RTE_ETH_RSS_NONFRAG_IPV6_UDP |                \
      RTE_ETH_RSS_IPV6_UDP_EX)
-#define SPREAD_BY_PORTS                                                                            \
-    (RTE_ETH_RSS_NONFRAG_IPV4_UDP | RTE_ETH_RSS_NONFRAG_IPV6_UDP | RTE_ETH_RSS_IPV6_UDP_EX)
 #define RX_CHECKSUMS     (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM)
 #define RX_VLAN          (RTE_ETH_RX_OFFLOAD_VLAN_STRIP | RTE_ETH_RX_OFFLOAD_VLAN_FILTER)
 #define VIRTUAL_PREFIX   "net_"
@@ -256,55 +254,6 @@ static void receive_groups(uint16_t port)
         (void)rte_eth_promiscuous_enable(port);
 }
 
-static void add_queues(const struct device *device, const struct rte_eth_dev_info *info,
-                       struct port_facts *facts)
-{
-    struct port_fact *fact = port_facts_add(facts, "queues");
-
-    snprintf(fact->found, sizeof(fact->found), "%u",
-             RTE_MIN(info->max_rx_queues, info->max_tx_queues));
-    snprintf(fact->used, sizeof(fact->used), "%u", device->queue_count);
-    snprintf(fact->why, sizeof(fact->why), "a pair for each worker");
-}
-
-// What the device says once it runs; not every driver does.
-static uint64_t spread_in_use(const struct device *device, uint64_t asked)
-{
-    struct rte_eth_rss_conf rss = {};
-
-    return rte_eth_dev_rss_hash_conf_get(device->port, &rss) == 0 ? rss.rss_hf : asked;
-}
-
-static void add_spread(const struct device *device, uint64_t offered, uint64_t asked,
-                       struct port_facts *facts)
-{
-    struct port_fact *fact = port_facts_add(facts, "rss");
-    uint64_t used = asked ? spread_in_use(device, asked) : 0;
-    const char *why = "by addresses and ports: clients behind one NAT come to different workers";
-
-    port_facts_format_rss(offered, fact->found);
-    port_facts_format_rss(used, fact->used);
-    if (device->queue_count == 1)
-        why = "there is one worker";
-    else if (!used)
-        why = "the device has its own way, or one queue gets all: workers hand on what is others'";
-    else if (!(used & SPREAD_BY_PORTS))
-        why = "the device knows no UDP: clients behind one NAT come to one worker";
-    if (!*fact->found)
-        snprintf(fact->found, sizeof(fact->found), "none");
-    if (!used)
-        snprintf(fact->used, sizeof(fact->used), "no");
-    snprintf(fact->why, sizeof(fact->why), "%s", why);
-}
-
-static void format_checksums(bool ip, bool udp, char text[PORT_FACT_TEXT_LEN])
-{
-    snprintf(text, PORT_FACT_TEXT_LEN, "%s%s%s", ip ? "ipv4" : "", ip && udp ? " " : "",
-             udp ? "udp" : "");
-    if (!ip && !udp)
-        snprintf(text, PORT_FACT_TEXT_LEN, "none");
-}
-
 // Cards of hypervisors, asked to check sums, deliver packets of their host that have none yet:
 // these could be consumed, but not relayed. Virtual devices compute them as we do, but for all
 // packets.
@@ -337,66 +286,6 @@ static uint64_t choose_tx_offloads(uint16_t vlan, const struct rte_eth_dev_info 
     return info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_VLAN_INSERT;
 }
 
-static void add_checksums(const struct device *device, const struct rte_eth_dev_info *info,
-                          struct port_facts *facts)
-{
-    struct port_fact *fact = port_facts_add(facts, "rx_checksums");
-    uint64_t found = info->rx_offload_capa;
-    uint64_t used = choose_rx_offloads(device, 0, info) & RX_CHECKSUMS;
-
-    format_checksums(found & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM, found & RTE_ETH_RX_OFFLOAD_UDP_CKSUM,
-                     fact->found);
-    format_checksums(used & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM, used & RTE_ETH_RX_OFFLOAD_UDP_CKSUM,
-                     fact->used);
-    snprintf(fact->why, sizeof(fact->why), "%s",
-             used ? "the device's verdict on IP headers and requests; media keeps its sender's sum"
-                  : "a virtual device that is asked for a verdict may leave out the sum");
-    if (!used)
-        snprintf(fact->used, sizeof(fact->used), "software");
-    fact = port_facts_add(facts, "tx_checksums");
-    found = info->tx_offload_capa;
-    format_checksums(found & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM, found & RTE_ETH_TX_OFFLOAD_UDP_CKSUM,
-                     fact->found);
-    snprintf(fact->used, sizeof(fact->used), "software");
-    snprintf(fact->why, sizeof(fact->why),
-             "sums are changed by what changes, which is less than to ask for one");
-}
-
-static void add_mtu(const struct device *device, struct port_facts *facts)
-{
-    struct port_fact *fact = port_facts_add(facts, "mtu");
-
-    snprintf(fact->found, sizeof(fact->found), "%u, at most %u", device->own_mtu,
-             device->mtu_limit);
-    snprintf(fact->used, sizeof(fact->used), "%u", device->mtu);
-    snprintf(fact->why, sizeof(fact->why), "%s",
-             device->mtu == device->mtu_limit && device->mtu != device->own_mtu
-                 ? "more does not fit"
-             : device->mtu == device->own_mtu ? "the device's"
-                                              : "as configured");
-}
-
-static void add_vlan(uint16_t id, const struct rte_eth_dev_info *info, struct port_facts *facts)
-{
-    struct port_fact *fact = port_facts_add(facts, "vlan");
-    uint64_t rx = info->rx_offload_capa, tx = info->tx_offload_capa;
-    bool inserts = choose_tx_offloads(id, info) != 0;
-
-    snprintf(fact->found, sizeof(fact->found), "%s%s%s",
-             rx & RTE_ETH_RX_OFFLOAD_VLAN_STRIP ? "strip " : "",
-             tx & RTE_ETH_TX_OFFLOAD_VLAN_INSERT ? "insert " : "",
-             rx & RTE_ETH_RX_OFFLOAD_VLAN_FILTER ? "filter" : "");
-    if (id == 0) {
-        snprintf(fact->used, sizeof(fact->used), "none");
-        snprintf(fact->why, sizeof(fact->why), "frames with a tag are the kernel's");
-        return;
-    }
-    snprintf(fact->used, sizeof(fact->used), "%u", id);
-    snprintf(fact->why, sizeof(fact->why), "as configured: tags come off by %s and on by %s",
-             rx & RTE_ETH_RX_OFFLOAD_VLAN_STRIP ? "the device" : "software",
-             inserts ? "the device" : "software");
-}
-
 // Virtual functions get a VLAN's frames only when they have asked for it; what other devices let
 // pass of other VLANs is dropped as it comes.
 static void filter_vlan(uint16_t port, uint16_t id, const struct rte_eth_dev_info *info)
@@ -406,13 +295,13 @@ static void filter_vlan(uint16_t port, uint16_t id, const struct rte_eth_dev_inf
 }
 
 static int join_vlan(const struct device_config *config, const struct rte_eth_dev_info *info,
-                     struct device *device)
+                     const struct rte_eth_conf *configuration, struct device *device)
 {
     const struct vlan_config vlan = {
         .port = device->port,
         .queue_count = device->queue_count,
         .id = config->vlan,
-        .device_inserts = choose_tx_offloads(config->vlan, info) != 0,
+        .device_inserts = configuration->txmode.offloads & RTE_ETH_TX_OFFLOAD_VLAN_INSERT,
         .counters = config->counters,
     };
 
@@ -463,20 +352,19 @@ int device_start(struct device *device, const struct device_config *config,
         error = start(device, &configuration, pool);
     }
     if (!error)
-        error = join_vlan(config, &info, device);
+        error = join_vlan(config, &info, &configuration, device);
     if (error) {
         log_message(LOG_LEVEL_ERROR, "device", "cannot start %s: %s", device->name,
                     strerror(-error));
         return error;
     }
     port_facts_add_device(facts, device->port, device->name);
-    add_queues(device, &info, facts);
-    add_spread(device, info.flow_type_rss_offloads, configuration.rx_adv_conf.rss_conf.rss_hf,
-               facts);
+    port_facts_add_queues(facts, &info, device->queue_count);
+    port_facts_add_spread(facts, device->port, &info, &configuration, device->queue_count);
     port_facts_add_steering(facts);
-    add_checksums(device, &info, facts);
-    add_vlan(config->vlan, &info, facts);
-    add_mtu(device, facts);
+    port_facts_add_checksums(facts, &info, &configuration);
+    port_facts_add_vlan(facts, config->vlan, &info, &configuration);
+    port_facts_add_mtu(facts, device->own_mtu, device->mtu_limit, device->mtu);
     return 0;
 }
 

@@ -8,6 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#define SPREAD_BY_PORTS                                                                            \
+    (RTE_ETH_RSS_NONFRAG_IPV4_UDP | RTE_ETH_RSS_NONFRAG_IPV6_UDP | RTE_ETH_RSS_IPV6_UDP_EX)
+
 struct port_fact *port_facts_add(struct port_facts *facts, const char *item)
 {
     struct port_fact *fact = &facts->at[facts->count++];
@@ -109,4 +112,119 @@ const char *port_facts_format_rss(uint64_t functions, char *text)
                                     names[i].name);
     }
     return text;
+}
+
+void port_facts_add_queues(struct port_facts *facts, const struct rte_eth_dev_info *info,
+                           uint16_t queue_count)
+{
+    struct port_fact *fact = port_facts_add(facts, "queues");
+
+    snprintf(fact->found, sizeof(fact->found), "%u",
+             RTE_MIN(info->max_rx_queues, info->max_tx_queues));
+    snprintf(fact->used, sizeof(fact->used), "%u", queue_count);
+    snprintf(fact->why, sizeof(fact->why), "a pair for each worker");
+}
+
+// What the device says once it runs; not every driver does.
+static uint64_t spread_in_use(uint16_t port, uint64_t asked)
+{
+    struct rte_eth_rss_conf rss = {};
+
+    if (!asked)
+        return 0;
+    return rte_eth_dev_rss_hash_conf_get(port, &rss) == 0 ? rss.rss_hf : asked;
+}
+
+void port_facts_add_spread(struct port_facts *facts, uint16_t port,
+                           const struct rte_eth_dev_info *info,
+                           const struct rte_eth_conf *configuration, uint16_t queue_count)
+{
+    struct port_fact *fact = port_facts_add(facts, "rss");
+    uint64_t used = spread_in_use(port, configuration->rx_adv_conf.rss_conf.rss_hf);
+    const char *why = "by addresses and ports: clients behind one NAT come to different workers";
+
+    port_facts_format_rss(info->flow_type_rss_offloads, fact->found);
+    port_facts_format_rss(used, fact->used);
+    if (queue_count == 1)
+        why = "there is one worker";
+    else if (!used)
+        why = "the device has its own way, or one queue gets all: workers hand on what is others'";
+    else if (!(used & SPREAD_BY_PORTS))
+        why = "the device knows no UDP: clients behind one NAT come to one worker";
+    if (!*fact->found)
+        snprintf(fact->found, sizeof(fact->found), "none");
+    if (!used)
+        snprintf(fact->used, sizeof(fact->used), "no");
+    snprintf(fact->why, sizeof(fact->why), "%s", why);
+}
+
+static void format_checksums(bool ip, bool udp, const char *neither, char text[PORT_FACT_TEXT_LEN])
+{
+    snprintf(text, PORT_FACT_TEXT_LEN, "%s%s%s", ip ? "ipv4" : "", ip && udp ? " " : "",
+             udp ? "udp" : "");
+    if (!ip && !udp)
+        snprintf(text, PORT_FACT_TEXT_LEN, "%s", neither);
+}
+
+static void format_rx_checksums(uint64_t offloads, const char *neither,
+                                char text[PORT_FACT_TEXT_LEN])
+{
+    format_checksums(offloads & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM,
+                     offloads & RTE_ETH_RX_OFFLOAD_UDP_CKSUM, neither, text);
+}
+
+void port_facts_add_checksums(struct port_facts *facts, const struct rte_eth_dev_info *info,
+                              const struct rte_eth_conf *configuration)
+{
+    struct port_fact *fact = port_facts_add(facts, "rx_checksums");
+    uint64_t tx = info->tx_offload_capa, used = configuration->rxmode.offloads;
+    bool asked = used & (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM);
+
+    format_rx_checksums(info->rx_offload_capa, "none", fact->found);
+    format_rx_checksums(used, "software", fact->used);
+    snprintf(fact->why, sizeof(fact->why), "%s",
+             asked ? "the device's verdict on IP headers and requests; media keeps its sender's sum"
+                   : "a virtual device that is asked for a verdict may leave out the sum");
+    fact = port_facts_add(facts, "tx_checksums");
+    format_checksums(tx & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM, tx & RTE_ETH_TX_OFFLOAD_UDP_CKSUM, "none",
+                     fact->found);
+    snprintf(fact->used, sizeof(fact->used), "software");
+    snprintf(fact->why, sizeof(fact->why),
+             "sums are changed by what changes, which is less than to ask for one");
+}
+
+void port_facts_add_vlan(struct port_facts *facts, uint16_t id, const struct rte_eth_dev_info *info,
+                         const struct rte_eth_conf *configuration)
+{
+    struct port_fact *fact = port_facts_add(facts, "vlan");
+    uint64_t rx = info->rx_offload_capa, tx = info->tx_offload_capa;
+    bool strips = configuration->rxmode.offloads & RTE_ETH_RX_OFFLOAD_VLAN_STRIP;
+    bool inserts = configuration->txmode.offloads & RTE_ETH_TX_OFFLOAD_VLAN_INSERT;
+
+    snprintf(fact->found, sizeof(fact->found), "%s%s%s",
+             rx & RTE_ETH_RX_OFFLOAD_VLAN_STRIP ? "strip " : "",
+             tx & RTE_ETH_TX_OFFLOAD_VLAN_INSERT ? "insert " : "",
+             rx & RTE_ETH_RX_OFFLOAD_VLAN_FILTER ? "filter" : "");
+    if (id == 0) {
+        snprintf(fact->used, sizeof(fact->used), "none");
+        snprintf(fact->why, sizeof(fact->why), "frames with a tag are the kernel's");
+        return;
+    }
+    snprintf(fact->used, sizeof(fact->used), "%u", id);
+    snprintf(fact->why, sizeof(fact->why), "as configured: tags come off by %s and on by %s",
+             strips ? "the device" : "software", inserts ? "the device" : "software");
+}
+
+void port_facts_add_mtu(struct port_facts *facts, uint16_t own, uint16_t limit, uint16_t used)
+{
+    struct port_fact *fact = port_facts_add(facts, "mtu");
+    const char *why = "as configured";
+
+    if (used == own)
+        why = "the device's";
+    else if (used == limit)
+        why = "more does not fit";
+    snprintf(fact->found, sizeof(fact->found), "%u, at most %u", own, limit);
+    snprintf(fact->used, sizeof(fact->used), "%u", used);
+    snprintf(fact->why, sizeof(fact->why), "%s", why);
 }

@@ -70,12 +70,90 @@ static void memory_elsewhere_than_the_device_has_a_reason(void **state)
     assert_string_equal(facts.at[5].why, "the device is on none");
 }
 
+// A card that strips and inserts tags, and checks sums.
+static const struct rte_eth_dev_info card = {
+    .max_rx_queues = 8,
+    .max_tx_queues = 4,
+    .flow_type_rss_offloads = RTE_ETH_RSS_IPV4 | RTE_ETH_RSS_NONFRAG_IPV4_UDP,
+    .rx_offload_capa = RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM |
+                       RTE_ETH_RX_OFFLOAD_VLAN_STRIP,
+    .tx_offload_capa = RTE_ETH_TX_OFFLOAD_UDP_CKSUM | RTE_ETH_TX_OFFLOAD_VLAN_INSERT,
+};
+
+static void what_a_card_has_is_not_yet_what_is_used_of_it(void **state)
+{
+    const struct rte_eth_conf nothing = {}, all = {
+                                                .rxmode.offloads = RTE_ETH_RX_OFFLOAD_UDP_CKSUM |
+                                                                   RTE_ETH_RX_OFFLOAD_VLAN_STRIP,
+                                                .txmode.offloads = RTE_ETH_TX_OFFLOAD_VLAN_INSERT,
+                                            };
+    struct port_facts facts = {};
+
+    (void)state;
+    port_facts_add_queues(&facts, &card, 3);
+    assert_string_equal(facts.at[0].found, "4");
+    assert_string_equal(facts.at[0].used, "3");
+    port_facts_add_checksums(&facts, &card, &nothing);
+    assert_string_equal(facts.at[1].found, "ipv4 udp");
+    assert_string_equal(facts.at[1].used, "software");
+    assert_string_equal(facts.at[2].found, "udp"); // of what is sent
+    assert_string_equal(facts.at[2].used, "software");
+    port_facts_add_checksums(&facts, &card, &all);
+    assert_string_equal(facts.at[3].used, "udp");
+    port_facts_add_vlan(&facts, 7, &card, &nothing);
+    assert_string_equal(facts.at[5].found, "strip insert ");
+    assert_string_equal(facts.at[5].why,
+                        "as configured: tags come off by software and on by software");
+    port_facts_add_vlan(&facts, 7, &card, &all);
+    assert_string_equal(facts.at[6].used, "7");
+    assert_string_equal(facts.at[6].why,
+                        "as configured: tags come off by the device and on by the device");
+    port_facts_add_vlan(&facts, 0, &card, &nothing);
+    assert_string_equal(facts.at[7].used, "none");
+}
+
+static void a_spread_that_knows_no_ports_says_so(void **state)
+{
+    // No such port: what was asked for is taken for what is done.
+    const struct rte_eth_conf by_address = {.rx_adv_conf.rss_conf.rss_hf = RTE_ETH_RSS_IPV4};
+    const struct rte_eth_conf none = {};
+    struct port_facts facts = {};
+
+    (void)state;
+    port_facts_add_spread(&facts, RTE_MAX_ETHPORTS, &card, &by_address, 2);
+    assert_string_equal(facts.at[0].found, "ipv4 ipv4_udp");
+    assert_string_equal(facts.at[0].used, "ipv4");
+    assert_string_equal(facts.at[0].why,
+                        "the device knows no UDP: clients behind one NAT come to one worker");
+    port_facts_add_spread(&facts, RTE_MAX_ETHPORTS, &card, &none, 1);
+    assert_string_equal(facts.at[1].used, "no");
+    assert_string_equal(facts.at[1].why, "there is one worker");
+}
+
+static void an_mtu_is_the_devices_or_configured_or_as_much_as_fits(void **state)
+{
+    struct port_facts facts = {};
+
+    (void)state;
+    port_facts_add_mtu(&facts, 1500, 9000, 1500);
+    port_facts_add_mtu(&facts, 1500, 9000, 4000);
+    port_facts_add_mtu(&facts, 1500, 9000, 9000);
+    assert_string_equal(facts.at[0].found, "1500, at most 9000");
+    assert_string_equal(facts.at[0].why, "the device's");
+    assert_string_equal(facts.at[1].used, "4000");
+    assert_string_equal(facts.at[1].why, "as configured");
+    assert_string_equal(facts.at[2].why, "more does not fit");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_row_is_empty_until_it_is_filled_in),
         cmocka_unit_test(ways_to_spread_have_names),
         cmocka_unit_test(memory_elsewhere_than_the_device_has_a_reason),
+        cmocka_unit_test(what_a_card_has_is_not_yet_what_is_used_of_it),
+        cmocka_unit_test(a_spread_that_knows_no_ports_says_so),
+        cmocka_unit_test(an_mtu_is_the_devices_or_configured_or_as_much_as_fits),
     };
 
     return cmocka_run_group_tests_name("platform/port_facts", tests, set_up, NULL);
