@@ -32,8 +32,8 @@ class Flow:
         self.client.bind(CHANNEL, self.peer_address)
         self.sniffers = {role: stack.enter_context(lab.sniffer(role)) for role in ("client", "peer")}
 
-    def frames(self, role, timeout=1.0):
-        """IP packets that arrive at that host from the relay, as scapy sees them."""
+    def arrivals(self, role, timeout=1.0):
+        """What arrives at that host from the relay, behind its Ethernet header, as scapy sees it."""
         sniffer = self.sniffers[role]
         deadline = time.monotonic() + timeout
         while (left := deadline - time.monotonic()) > 0:
@@ -42,9 +42,12 @@ class Flow:
                 data, info = sniffer.recvfrom(65536)
             except TimeoutError:
                 return
-            if info[2] == socket.PACKET_OUTGOING:
-                continue
-            packet = Ether(data).payload
+            if info[2] != socket.PACKET_OUTGOING:
+                yield Ether(data).payload
+
+    def frames(self, role, timeout=1.0):
+        """UDP datagrams, and fragments, that arrive there."""
+        for packet in self.arrivals(role, timeout):
             if packet.haslayer(UDP) or packet.haslayer(IPv6ExtHdrFragment) or (IP in packet and packet.frag):
                 yield packet
 
@@ -132,17 +135,7 @@ def fragments_of(packet, size):
 
 def icmp_error(flow, role, timeout=1.0):
     """(type, code, MTU) of the first ICMP error that arrives at that host, None when none does."""
-    sniffer = flow.sniffers[role]
-    deadline = time.monotonic() + timeout
-    while (left := deadline - time.monotonic()) > 0:
-        sniffer.settimeout(left)
-        try:
-            data, info = sniffer.recvfrom(65536)
-        except TimeoutError:
-            break
-        packet = Ether(data).payload
-        if info[2] == socket.PACKET_OUTGOING:
-            continue
+    for packet in flow.arrivals(role, timeout):
         if ICMP in packet:
             return packet[ICMP].type, packet[ICMP].code, packet[ICMP].nexthopmtu
         if IPv6 in packet and packet.nh == socket.IPPROTO_ICMPV6 and packet.payload.type < 128:
