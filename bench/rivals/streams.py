@@ -3,8 +3,9 @@
 the load generator, a veth pair between. What is on it is as on a wire: checksums are whole, and segments of TCP no longer
 than the link takes; either end's kernel puts them together again.
 
-Both are measured in turn, several times, each time from a fresh start, and what is compared is each time with the one beside
-it. Needs root (it makes two network namespaces) and coturn's turnserver.
+Both are measured in turn, several times, and what is compared is each time with the one beside it: media each time from a fresh
+start; connections, whose rate a slow spell of the machine halves, in many short pairs, while the relay whose turn it is not is
+stopped. Needs root (it makes network namespaces) and coturn's turnserver.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -33,13 +35,16 @@ REALTIME = 10  # of 1..99: before everything that has none
 # Bytes on their way, of each client: more than the relay's socket or the veth pair's ring of 256 packets holds is lost, and what
 # is lost of a stream comes again only 200 ms later.
 WINDOW = 16384
+SETTLE_S = 0.05  # until what was closed at the end of a measurement is closed in the relay, too
 GENERATOR_BOUND = 0.9  # a relay that was busy for less of the time could have done more
 
 
 def parse_arguments(words):
     parser = argparse.ArgumentParser(prog="compare streams", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeat", type=int, default=5, help="times that each relay is measured (%(default)s)")
+    parser.add_argument("--repeat", type=int, default=5, help="times that each relay is measured with media (%(default)s)")
+    parser.add_argument("--pairs", type=int, default=11, help="times that the two are measured side by side with connections "
+                        "(%(default)s)")
     parser.add_argument("--transport", action="append", choices=TRANSPORTS, help="several (all)")
     parser.add_argument("--payload", type=int, action="append", metavar="BYTES", help="several (160 and 1200)")
     parser.add_argument("--direction", action="append", choices=DIRECTIONS, help="several (all)")
@@ -68,9 +73,9 @@ def inside(namespace, *words):
 
 
 @contextlib.contextmanager
-def namespaces():
+def namespaces(of=""):
     """NAME-relay and NAME-load with a veth pair between; clients and their peer are both at its other end."""
-    name = f"streams{os.getpid()}"
+    name = f"streams{os.getpid()}{of}"
     relay, load = f"{name}-relay", f"{name}-load"
     quiet = {"check": True, "stdout": subprocess.DEVNULL}
     try:
@@ -160,20 +165,21 @@ def set_policy(pid, policy, priority):
 
 @contextlib.contextmanager
 def running(arguments, name, namespace, directory):
-    """A relay that serves."""
+    """A relay that serves: its process."""
     command = inside(namespace, *first_word(arguments.relay_cpu), *RELAYS[name][0](arguments, directory))
-    with (directory / "log").open("w") as log:
+    log_path = directory / f"{name}.log"
+    with log_path.open("w") as log:
         relay = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log)
     try:
         deadline = time.monotonic() + START_S
         while not listens(namespace):
             if relay.poll() is not None or time.monotonic() > deadline:
-                raise SystemExit(f"compare: {command} does not serve:\n{(directory / 'log').read_text()}")
+                raise SystemExit(f"compare: {command} does not serve:\n{log_path.read_text()}")
             time.sleep(0.05)
         time.sleep(0.3)
         if arguments.realtime:
             set_policy(relay.pid, os.SCHED_RR, REALTIME)
-        yield
+        yield relay
     finally:
         if arguments.realtime and relay.poll() is None:
             set_policy(relay.pid, os.SCHED_OTHER, 0)
@@ -189,11 +195,15 @@ def case_name(case):
     return " ".join(str(part) for part in case.values())
 
 
-def cases_of(arguments):
+def media_cases(arguments):
     for transport in arguments.transport:
         for payload in arguments.payload:
             for direction in arguments.direction:
                 yield {"transport": transport, "payload_bytes": payload, "direction": direction}
+
+
+def connection_cases(arguments):
+    for transport in arguments.transport:
         yield {"transport": transport, "direction": "connections"}
 
 
@@ -215,19 +225,78 @@ def measure(arguments, name, spaces, directory, case):
     return report
 
 
-def measure_all(arguments, spaces, directory):
-    results = [case | {name: [] for name in RELAYS} for case in cases_of(arguments)]
-    openssl = []
+def without_figures(cases):
+    return [case | {name: [] for name in RELAYS} for case in cases]
+
+
+def in_turn(repetition):
+    """The relays' names: neither is always the first."""
+    return sorted(RELAYS, reverse=repetition % 2 == 0)
+
+
+def say(number, count, what):
+    print(f"{number + 1} of {count}: {what}", file=sys.stderr, flush=True)
+
+
+def measure_media(arguments, spaces, directory):
+    """Results, and what OpenSSL does alone in each repetition."""
+    results, openssl = without_figures(media_cases(arguments)), []
     for repetition in range(arguments.repeat):
         openssl.append(run_streams(arguments, spaces[1], directory, "--openssl", "--duration", min(arguments.duration, 1),
                                    cpu=arguments.relay_cpu))
-        # Neither is always the first.
-        for name in sorted(RELAYS, reverse=repetition % 2 == 0):
-            print(f"{repetition + 1} of {arguments.repeat}: {name}", file=sys.stderr, flush=True)
+        for name in in_turn(repetition):
+            say(repetition, arguments.repeat, name)
             with running(arguments, name, spaces[0], directory):
-                for case, result in zip(cases_of(arguments), results):
+                for case, result in zip(media_cases(arguments), results):
                     result[name].append(measure(arguments, name, spaces, directory, case))
-    return {"repeat": arguments.repeat, "clients": arguments.clients, "openssl": openssl, "cases": results}
+    return results, openssl
+
+
+@contextlib.contextmanager
+def its_turn(relay):
+    """Of relays that are stopped otherwise."""
+    relay.send_signal(signal.SIGCONT)
+    try:
+        yield
+        time.sleep(SETTLE_S)
+    finally:
+        relay.send_signal(signal.SIGSTOP)
+
+
+@contextlib.contextmanager
+def both_running(arguments, directory):
+    """{name: (namespaces, process)} of relays that are both stopped, each on a link of its own."""
+    with contextlib.ExitStack() as stack:
+        relays = {}
+        for name in RELAYS:
+            spaces = stack.enter_context(namespaces(name[0]))
+            relays[name] = spaces, stack.enter_context(running(arguments, name, spaces[0], directory))
+            # One that is stopped does not end.
+            stack.callback(relays[name][1].send_signal, signal.SIGCONT)
+            relays[name][1].send_signal(signal.SIGSTOP)
+        yield relays
+
+
+def measure_connections(arguments, directory):
+    results = without_figures(connection_cases(arguments))
+    with both_running(arguments, directory) as relays:
+        for pair in range(arguments.pairs):
+            say(pair, arguments.pairs, "connections to both")
+            for case, result in zip(connection_cases(arguments), results):
+                for name in in_turn(pair):
+                    spaces, relay = relays[name]
+                    with its_turn(relay):
+                        result[name].append(measure(arguments, name, spaces, directory, case))
+    return results
+
+
+def measure_all(arguments, directory):
+    with namespaces() as spaces:
+        media, openssl = measure_media(arguments, spaces, directory)
+    cases = media + measure_connections(arguments, directory)
+    cases.sort(key=lambda case: list(TRANSPORTS).index(case["transport"]))  # a transport's connections behind its media
+    return {"repeat": arguments.repeat, "pairs": arguments.pairs, "clients": arguments.clients, "openssl": openssl,
+            "cases": cases}
 
 
 def spread(values, form):
@@ -261,13 +330,13 @@ def main(words):
         raise SystemExit("compare streams: needs root and turnserver (Debian's package coturn)")
     # What starts on the CPU of a relay that has a real-time priority and never sleeps waits there.
     os.sched_setaffinity(0, {arguments.load_cpu})
-    with niceness(arguments.nice), tempfile.TemporaryDirectory(prefix="streams") as folder, namespaces() as spaces:
+    with niceness(arguments.nice), tempfile.TemporaryDirectory(prefix="streams") as folder:
         directory = pathlib.Path(folder)
         make_certificate(directory)
         # coturn gives up being root.
         for path in directory, directory / "key.pem", directory / "certificate.pem":
             path.chmod(0o755)
-        figures = measure_all(arguments, spaces, directory)
+        figures = measure_all(arguments, directory)
     if arguments.json:
         arguments.json.write_text(json.dumps(figures, indent=1) + "\n")
     print_table(figures)
