@@ -107,12 +107,17 @@ static double time_drawn(const struct stand *stand, forwarding *run, uint32_t bu
     return cycles;
 }
 
+double measure_floor(const struct stand *stand, uint32_t burst, bool *rested)
+{
+    return time_drawn(stand, run_floor, burst, rested);
+}
+
 // False: the machine was slow meanwhile.
 static bool take_sample(const struct stand *stand, uint32_t burst, struct sample *ret_sample)
 {
     struct sample sample = {.cycles = 0};
     bool rested = true;
-    sample.floor = time_drawn(stand, run_floor, burst, &rested);
+    sample.floor = measure_floor(stand, burst, &rested);
     if (stand->l3fwd != NULL)
         sample.l3fwd = time_drawn(stand, run_l3fwd, burst, &rested);
     sample.cycles = time_drawn(stand, run_worker, burst, &rested);

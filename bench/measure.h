@@ -5,6 +5,7 @@
 
 #include "figure.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct l3fwd;
@@ -40,6 +41,9 @@ struct repetitions {
 };
 
 #define REPETITIONS_MAX 1000
+
+// Cycles a packet of macswap, of packets that are drawn anew. Clears *rested when the machine was slow meanwhile.
+double measure_floor(const struct stand *stand, uint32_t burst, bool *rested);
 
 // Have every flow seen once in each role, and every packet checked, before anything is timed. Returns the packets.
 uint64_t measure_warm_up(const struct stand *stand, const struct repetitions *repetitions);

@@ -22,7 +22,8 @@ static uint16_t receive(void *queue, struct rte_mbuf **ret_frames, uint16_t coun
         frame->refcnt = 1;
         frame->nb_segs = 1;
         frame->port = port->id;
-        frame->ol_flags = 0;
+        frame->ol_flags = port->rx_flags;
+        frame->vlan_tci = port->rx_tag;
         frame->packet_type = 0;
         frame->pkt_len = arrivals[i].len;
         frame->data_len = arrivals[i].len;

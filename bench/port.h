@@ -19,6 +19,8 @@ struct port {
     uint32_t arrival_count;
     uint32_t delivered;
     uint32_t burst; // frames delivered at once
+    uint64_t rx_flags; // what a device says of each frame: ol_flags
+    uint16_t rx_tag;   // the 802.1Q tag that it has taken off, if these say so
     uint16_t id;
     struct rte_mbuf **sent;
     uint32_t sent_count;

@@ -19,13 +19,13 @@ plots of what they measured. Some seventeen minutes; nothing else should run mea
   --no-build         take what has been built there
   --help
 
-forward, draws, handoff, tables, requests and setup need no root. memif needs root and Debian's dpdk-dev (testpmd); huge pages are
+forward, draws, shapes, handoff, tables, requests and setup need no root. memif needs root and Debian's dpdk-dev (testpmd); huge pages are
 reserved for it and given back. coturn and streams need root and Debian's coturn. What cannot run is skipped, and why is said
 here and on the page.
 HELP
 }
 
-STEPS=(forward draws handoff tables requests setup memif coturn streams)
+STEPS=(forward draws shapes handoff tables requests setup memif coturn streams)
 cd "$(dirname "$0")/.." || exit 1
 results='' build=build-bench only=("${STEPS[@]}") quick=false publish=false no_build=false nice=-20
 die() {
@@ -135,7 +135,7 @@ why_not() {
 failed=false
 build() {
     [ -f "$build/build.ninja" ] || meson setup "$build" --buildtype=release || return
-    ninja -C "$build" turnpike bench/forward bench/handoff/handoff bench/tables/tables bench/requests \
+    ninja -C "$build" turnpike bench/forward bench/shapes/shapes bench/handoff/handoff bench/tables/tables bench/requests \
         bench/setup bench/load/load bench/streams/streams
 }
 
@@ -151,6 +151,7 @@ if $quick; then
     forward=(--case "$media_cases" --allocations "10k,1M" --repeat 5)
     others=(--case "$other_cases" --allocations 10k --repeat 5)
     draws=(--case mixed --allocations 10k --draw zipf --payload "160,1200" --repeat 5)
+    shapes=(--repeat 3)
     handoff=(--allocations 10k --repeat 5)
     tables=(--keys "10k,1M" --repeat 3)
     requests=(--allocations 20000)
@@ -158,22 +159,23 @@ if $quick; then
     memif=(--case 24x10k --case 160x10k --case 1200x10k --repeat 3 --duration 0.3 --latency-duration 1
         --rate 100k --rate 1M --rate 3M --upkeep-duration 2)
     coturn=(--repeat 1 --duration 1)
-    streams=(--repeat 1 --duration 0.2 --warm-up 0.1 --payload 1200 --direction both)
+    streams=(--repeat 1 --pairs 2 --duration 0.2 --warm-up 0.1 --payload 1200 --direction both)
     huge=512
 else
     forward=(--case "$media_cases")
     others=(--case "$other_cases" --allocations "10k,1M")
     draws=(--case mixed --allocations "10k,1M" --draw "uniform,zipf" --payload "160,1200")
-    handoff=() tables=() requests=() setup=(--allocations 1000000)
+    shapes=() handoff=() tables=() requests=() setup=(--allocations 1000000)
     # Short runs, often in turn: virtual CPUs move.
     memif=(--repeat 20 --duration 0.3 --latency-duration 2 --upkeep-duration 6) coturn=(--repeat 10 --duration 0.6)
-    streams=(--repeat 3 --duration 0.5 --warm-up 0.2)
+    streams=(--repeat 3 --pairs 15 --duration 0.5 --warm-up 0.2)
     huge=2048
 fi
 
 wants forward && run forward "$build/bench/forward" "${forward[@]}"
 wants forward && run forward-others "$build/bench/forward" "${others[@]}"
 wants draws && run forward-draws "$build/bench/forward" "${draws[@]}"
+wants shapes && run shapes "$build/bench/shapes/shapes" "${shapes[@]}"
 wants handoff && run handoff "$build/bench/handoff/handoff" "${handoff[@]}"
 wants tables && run tables "$build/bench/tables/tables" "${tables[@]}"
 wants requests && run requests "$build/bench/requests" "${requests[@]}"

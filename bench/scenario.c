@@ -3,6 +3,9 @@
 #include "scenario.h"
 
 #include "base/bytes.h"
+#include "fail.h"
+
+#include <string.h>
 
 #define ALL_OF(role)                                                                               \
     {                                                                                              \
@@ -44,6 +47,15 @@ const struct scenario scenarios[] = {
 };
 
 const unsigned scenario_count = sizeof(scenarios) / sizeof(scenarios[0]);
+
+const struct scenario *scenario_named(const char *name)
+{
+    for (unsigned i = 0; i < scenario_count; i++) {
+        if (strcmp(scenarios[i].name, name) == 0)
+            return &scenarios[i];
+    }
+    fail("no case '%s'", name);
+}
 
 // The port of a peer that has the permission of the channel's peer, and no channel.
 #define PEER_PORT           5000

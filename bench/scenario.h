@@ -30,6 +30,8 @@ struct scenario {
 
 extern const struct scenario scenarios[];
 extern const unsigned scenario_count;
+// Ends the process when there is none.
+const struct scenario *scenario_named(const char *name);
 
 // A flow is one allocation with one channel; flows are numbered from 0. A relayed address has this many ports.
 #define FLOW_MIN_PORT      1024

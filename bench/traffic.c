@@ -228,9 +228,23 @@ static void write_udp(uint8_t *udp, const struct way *way, size_t udp_len, size_
     memcpy(udp + 6, &checksum, sizeof(checksum));
 }
 
-static uint8_t *frame_start(struct rte_mbuf *frame)
+uint8_t *traffic_frame(const struct traffic *traffic, uint32_t i)
 {
-    return (uint8_t *)frame->buf_addr + RTE_PKTMBUF_HEADROOM;
+    return (uint8_t *)traffic->arrivals[i].frame->buf_addr + RTE_PKTMBUF_HEADROOM;
+}
+
+// Returns where the IP header begins.
+static uint8_t *write_ethernet(uint8_t *ethernet, uint16_t tag, bool is_v4)
+{
+    uint8_t *type = ethernet + 12;
+    memcpy(ethernet, "\2\0\0\0\1\0\2\0\0\0\0\7", 12);
+    if (tag != 0) {
+        store_be16(type, 0x8100);
+        store_be16(type + 2, tag);
+        type += 4;
+    }
+    store_be16(type, is_v4 ? 0x0800 : 0x86DD);
+    return type + 2;
 }
 
 static void write_packet(struct traffic *traffic, uint32_t i)
@@ -243,14 +257,24 @@ static void write_packet(struct traffic *traffic, uint32_t i)
     size_t head_len = write_head(traffic, packet, head);
     size_t udp_len = 8 + head_len + traffic->payload_len;
     bool is_v4 = way.source.ip.family == IP_FAMILY_V4;
-    uint8_t *ethernet = frame_start(traffic->arrivals[i].frame);
-    memcpy(ethernet, "\2\0\0\0\1\0\2\0\0\0\0\7", 12);
-    store_be16(ethernet + 12, is_v4 ? 0x0800 : 0x86DD);
-    uint8_t *udp =
-        is_v4 ? write_ipv4(ethernet + 14, &way, udp_len) : write_ipv6(ethernet + 14, &way, udp_len);
+    uint8_t *ethernet = traffic_frame(traffic, i);
+    uint8_t *ip = write_ethernet(ethernet, traffic->tag, is_v4);
+    uint8_t *udp = is_v4 ? write_ipv4(ip, &way, udp_len) : write_ipv6(ip, &way, udp_len);
     memcpy(udp + 8, head, head_len);
     write_udp(udp, &way, udp_len, head_len, packet->payload_sum);
     traffic->arrivals[i].len = (uint16_t)(udp + udp_len - ethernet);
+}
+
+static void place_payload(struct traffic *traffic, uint32_t i)
+{
+    uint8_t *end = traffic_frame(traffic, i) + traffic->arrivals[i].len;
+    memcpy(end - traffic->payload_len, traffic->packets[i].payload, traffic->payload_len);
+}
+
+void traffic_restore(struct traffic *traffic)
+{
+    for (uint32_t i = 0; i < traffic->count; i++)
+        place_payload(traffic, i);
 }
 
 // The payload stands where it will be until the case is over: no relaying moves it.
@@ -262,8 +286,7 @@ static void write_payload(struct traffic *traffic, uint32_t i)
     packet->payload_sum = checksum_add_bytes(0, packet->payload, len);
     packet->flow = 0;
     write_packet(traffic, i);
-    uint8_t *end = frame_start(traffic->arrivals[i].frame) + traffic->arrivals[i].len;
-    memcpy(end - len, packet->payload, len);
+    place_payload(traffic, i);
 }
 
 void traffic_begin(struct traffic *traffic, const struct scenario *scenario, uint32_t flow_count,

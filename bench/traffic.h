@@ -38,6 +38,7 @@ struct traffic {
     struct port_arrival *arrivals;
     uint32_t count;
     size_t payload_len;
+    uint16_t tag; // 802.1Q, of each frame; 0: none
     const struct scenario *scenario;
     uint32_t flow_count;
     enum traffic_draw draw;
@@ -55,6 +56,10 @@ void traffic_begin(struct traffic *traffic, const struct scenario *scenario, uin
                    enum traffic_draw draw);
 // Draw a flow for each packet and write what stands in front of the payload.
 void traffic_draw(struct traffic *traffic);
+// Once they have been drawn: payloads where they belong, in buffers that have been written over or now have a tag.
+void traffic_restore(struct traffic *traffic);
+// Where a frame that has just been drawn begins.
+uint8_t *traffic_frame(const struct traffic *traffic, uint32_t i);
 // Every flow in order instead, once at least in each of the case's roles, in as many steps as it takes: write a packet
 // for each buffer. False: all have been, nothing is written.
 void traffic_walk_begin(struct traffic *traffic);

@@ -290,15 +290,6 @@ static void run(struct bench *bench, enum pair_threads threads,
     report(bench, threads, handoff_case->name, samples, &patience);
 }
 
-static const struct scenario *scenario_named(const char *name)
-{
-    for (unsigned i = 0; i < scenario_count; i++) {
-        if (strcmp(scenarios[i].name, name) == 0)
-            return &scenarios[i];
-    }
-    fail("no case '%s'", name);
-}
-
 static void run_case(struct bench *bench, const struct handoff_case *handoff_case,
                      uint32_t allocations)
 {

@@ -20,6 +20,7 @@ CASES = {
     "binding": "Binding, answered",
     "unauthenticated": "Allocate without credentials, answered 401",
 }
+TAGS = {"none": "none", "software": "in the frame, by software", "device": "by the device"}
 HANDOFFS = {
     "peer-to-channel": "peers' packets",
     "mixed": "peers' packets, clients' on the right one",
@@ -60,6 +61,10 @@ def mpps(rate):
     return f"{rate / 1e6:.2f}" if rate else ""
 
 
+def rounded(result, figure):
+    return f"{result[figure]['median']:,.0f}"
+
+
 class Page:
     def __init__(self, results):
         self.results = results
@@ -76,7 +81,8 @@ class Page:
             ("The machine and the commands", self.machine()),
             ("What is timed", (HERE / "timed.md").read_text()),
             ("What a packet costs a worker", self.forward()),
-            ("Two workers", self.handoff()),
+            ("Tags, IPv6 and fragments", self.shapes()),
+            ("Two workers: hand-off against steering", self.handoff()),
             ("The table", self.tables()),
             ("Between two processes", self.memif()),
             ("Latency against load", self.latency()),
@@ -185,11 +191,44 @@ class Page:
         return "\nOther payloads, and flows by Zipf's law:\n\n" + table(
             ["case", "allocations", "flows", "payload, bytes", "cycles", "against macswap", "Mpps"], rows)
 
+    def shapes(self):
+        shapes = self.results.get("shapes")
+        if not shapes:
+            return NOTHING
+        return self.headers(shapes) + self.fragments(shapes) + self.floods(shapes)
+
+    def headers(self, shapes):
+        rows = [
+            [f"IPv{one['family']}", TAGS[one["tag"]], rounded(one, "cycles"), f"{one['floor_ratio']['median']:.1f}x",
+             "" if one["tag"] == "none" else f"{one['ratio']['median']:.2f}x", rounded(one, "classify_cycles")]
+            for one in shapes.get("headers", [])
+        ]
+        return (HERE / "shapes.md").read_text().format(**shapes) + "\n" + table(
+            ["family", "802.1Q tag", "cycles a packet", "against macswap", "against no tag", "cycles of receiving and classifying"], rows)
+
+    def fragments(self, shapes):
+        found = shapes.get("fragments", [])
+        if not found:
+            return ""
+        rows = [
+            [f"IPv{one['family']}", one["fragments"], one["order"], one["table"], rounded(one, "datagram_cycles"),
+             rounded(one, "fragment_cycles"), rounded(one, "whole_cycles"), f"{one['ratio']['median']:.1f}x"]
+            for one in found
+        ]
+        return (HERE / "shapes-fragments.md").read_text().format(**found[0]) + "\n" + table(
+            ["family", "fragments", "order", "table", "cycles a datagram", "cycles a fragment", "cycles, the same whole", "cost"], rows)
+
+    def floods(self, shapes):
+        rows = [[f"IPv{one['family']}", f"{one['fragment_bytes']:,}", rounded(one, "cycles")] for one in shapes.get("floods", [])]
+        if not rows:
+            return ""
+        return (HERE / "shapes-floods.md").read_text() + "\n" + table(["family", "bytes of a fragment", "cycles a fragment"], rows)
+
     def handoff(self):
         handoff = self.results.get("handoff")
         if not handoff:
             return NOTHING
-        head = ["on the wrong worker", "allocations", "threads", "cycles, all right", "cycles, some wrong", "cost"]
+        head = ["on the wrong worker", "allocations", "threads", "cycles, steered", "cycles, handed over", "cost"]
         rows = [
             [HANDOFFS[one["case"]], count(one["allocations"]), one["threads"], f"{one['right_cycles']['median']:.0f}",
              f"{one['wrong_cycles']['median']:.0f}", f"{one['ratio']['median']:.2f}x"]
@@ -363,7 +402,10 @@ class Page:
         if not cases:
             return NOTHING
         streams = self.results.get("streams")
-        text = (HERE / "streams.md").read_text().format(**streams)
+        turns = f"{streams['repeat']} times"
+        if "pairs" in streams:
+            turns = f"media {turns}, connections in {streams['pairs']} short pairs with the other relay stopped meanwhile"
+        text = (HERE / "streams.md").read_text().format(**streams, turns=turns)
         rows = [self.stream_row(case) for case in cases]
         return text + "\n" + table(
             ["transport", "payload, bytes", "what", "turnpike, /s", "coturn, /s", "turnpike, Gbit/s", "lost by turnpike, by coturn",

@@ -5,7 +5,7 @@ import json
 import pathlib
 import statistics
 
-NAMES = ["run", "forward", "forward-others", "forward-draws", "handoff", "tables", "requests", "setup", "memif", "coturn",
+NAMES = ["run", "forward", "forward-others", "forward-draws", "shapes", "handoff", "tables", "requests", "setup", "memif", "coturn",
          "streams"]
 FORWARDS = ["forward", "forward-others", "forward-draws"]
 # Of a load generator's report: not told on the page.

@@ -128,6 +128,26 @@ class Report(unittest.TestCase):
             page, _ = self.page_of(handoff={"wrong_percent": 50, "results": [result]})
             self.assertIn(f"| both | 10k | 2 | 50 | 50 {row}\n", page)
 
+    def test_every_shape_has_a_row(self):
+        def figures(**medians):
+            return {name: {"median": number} for name, number in medians.items()}
+
+        shapes = {
+            "repeat": 15, "allocations": 10000,
+            "headers": [{"family": 4, "tag": tag, "payload_bytes": 160} |
+                        figures(cycles=cycles, ratio=cycles / 60, floor_ratio=cycles / 15, classify_cycles=35.4)
+                        for tag, cycles in (("none", 60), ("software", 90))],
+            "fragments": [{"family": 6, "payload_bytes": 1200, "fragments": 2, "order": "reversed", "table": "full"} |
+                          figures(datagram_cycles=1234, fragment_cycles=617, whole_cycles=100, ratio=12.34)],
+            "floods": [{"family": 4, "fragment_bytes": 640} | figures(cycles=321)],
+        }
+        page, made = self.page_of(shapes=shapes)
+        self.assertIn("| IPv4 | none | 60 | 4.0x |  | 35 |\n", page)
+        self.assertIn("| IPv4 | in the frame, by software | 90 | 6.0x | 1.50x | 35 |\n", page)
+        self.assertIn("| IPv6 | 2 | reversed | full | 1,234 | 617 | 100 | 12.3x |\n", page)
+        self.assertIn("| IPv4 | 640 | 321 |\n", page)
+        self.assertEqual(json.loads((made / "performance/shapes.json").read_text()), shapes)
+
     def test_coturn_is_compared_at_the_same(self):
         def run(both, one_way):
             media = {"received_per_second": both}
@@ -152,11 +172,12 @@ class Report(unittest.TestCase):
         cases = [case("to-peer", 3e5, 1e5, payload_bytes=1200), case("to-client", 2e5, 1e5, payload_bytes=1200),
                  case("connections", 900, 1000)]
         openssl = {"handshakes_per_second": 1800, "written_per_second": 1e6, "read_per_second": 1e6}
-        page, _ = self.page_of(streams={"repeat": 3, "clients": 64, "openssl": [openssl], "cases": cases})
+        page, _ = self.page_of(streams={"repeat": 3, "pairs": 15, "clients": 64, "openssl": [openssl], "cases": cases})
         self.assert_row(page, "TLS against coturn, one core each, packets/s delivered, the worst of its cases", "2x", "yes")
         self.assert_row(page, "TLS against coturn, one core each, handshakes/s", "0.9x", "no")
         self.assert_row(page, "DTLS against coturn, one core each, handshakes/s", "", "not measured")
         self.assertIn("| TLS | 1200 | packets to clients | 200,000 | 100,000 | 1.92 | 1.0 %, 1.0 % | 2.00 (2.00..2.00) | no |", page)
+        self.assertIn("connections in 15 short pairs", page)
         self.assertIn("TLS handshakes 0.50, records to clients over TLS 0.20.", page)
 
     def test_what_is_on_paper_follows_from_what_was_measured(self):
