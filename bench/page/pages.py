@@ -418,7 +418,8 @@ class Page:
         bits = median([run.get("gbit_per_second") for run in runs[0]])
         bound = [name for name in ("turnpike", "coturn") if any(run["is_generator_bound"] for run in case[name])]
         ratio = self.results.stream_ratio(case)
-        return [case["transport"].upper(), case.get("payload_bytes", ""), STREAM_DIRECTIONS[case["direction"]],
+        transport = " ".join([case["transport"].upper(), case.get("version", "")]).rstrip()
+        return [transport, case.get("payload_bytes", ""), STREAM_DIRECTIONS[case["direction"]],
                 *(f"{rate:,.0f}" for rate in rates), f"{bits:.2f}" if bits else "", self.lost_of(runs) if bits else "",
                 f"{ratio:.2f} ({min(ratios):.2f}..{max(ratios):.2f})" if ratios else "", ", ".join(bound) or "no"]
 
@@ -430,7 +431,7 @@ class Page:
         alone = {name: median([run[name] for run in streams["openssl"]])
                  for name in ("handshakes_per_second", "written_per_second", "read_per_second")}
         ours = {(case["transport"], case.get("payload_bytes"), case["direction"]): case["turnpike"]
-                for case in streams["cases"]}
+                for case in streams["cases"] if "version" not in case}
         near = []
         for what, name, key in (
             ("TLS handshakes", "handshakes_per_second", ("tls", None, "connections")),

@@ -21,6 +21,7 @@ ASSUMED = {
     "lines": 12,  # cache lines of 64 bytes that a packet moves from or to memory beside its bytes: entries, buffers
     "memory_gbps": {16: 200, 64: 400},  # bytes/s x 10^9 of a server of that many cores, half of it usable is taken
     "ports": {16: 1, 64: 4},  # of 100 Gbit/s, in that server
+    "rss_entries": 512,  # of the table by which a card spreads what it does not steer over its queues: 128 to 512 are common
     "relay_ports": 64_512,  # of an address: 1024 to 65535
     "relay_addresses": 64,  # most that one process takes
 }
@@ -67,14 +68,34 @@ def control_share(results):
     return sum(rate / costs[name] for name, rate in request_rates().items())
 
 
+def busiest_queue(cores):
+    """What the queue with the most entries of the card's table has, over its share."""
+    workers = cores - 1
+    return math.ceil(ASSUMED["rss_entries"] / workers) * workers / ASSUMED["rss_entries"]
+
+
+def handing_over(results, cores):
+    """What a packet costs with nothing steered, over one that is; None when hand-off was not measured. Measured is the cost of some
+    percent of peers' packets on the wrong one of two workers; of n, all but one in n are."""
+    found, workers = results.handoff("mixed", 1_000_000), cores - 1
+    if not found:
+        return None
+    wrong = (workers - 1) / workers / (results.get("handoff")["wrong_percent"] / 100)
+    return 1 + (found["ratio"]["median"] - 1) * wrong
+
+
 def limits(results, cores, kind):
     """{what: calls at which it is used up}."""
     pps, frame = media_pps(kind), frame_len(kind)
     bits = pps / 2 * (frame + ASSUMED["wire"]) * 8 * 2  # in, and the same out
     moved = pps * (2 * frame + 64 * ASSUMED["lines"])
     share = control_share(results)
+    workers, crossing = (cores - 1) * core_pps(results) / pps, handing_over(results, cores)
     return {
-        "workers' cycles": (cores - 1) * core_pps(results) / pps,
+        "workers' cycles": workers,
+        # Half of the packets are clients', which the card spreads; peers' are steered.
+        "cycles of the worker with the busiest queue": workers / ((busiest_queue(cores) + 1) / 2),
+        **({"workers' cycles, nothing steered": workers / crossing} if crossing else {}),
         "card": ASSUMED["ports"][cores] * ASSUMED["port_gbps"] * 1e9 / bits,
         "memory bandwidth": ASSUMED["memory_gbps"][cores] / 2 * 1e9 / moved,
         "control thread": ASSUMED["calls"] / share,
@@ -120,6 +141,9 @@ def figures(results):
         "video_port_cores": math.ceil(port_pps("video") / core),
         "audio_port_calls": port_pps("audio") / audio,
         "video_port_calls": port_pps("video") / video,
+        "queues": {cores: cores - 1 for cores in ASSUMED["ports"]},
+        "busiest": {cores: 100 * (busiest_queue(cores) - 1) for cores in ASSUMED["ports"]},
+        "wrong": {cores: 100 * (cores - 2) / (cores - 1) for cores in ASSUMED["ports"]},
         "audio_mpps": million * audio / 1e6,
         "video_mpps": million * video / 1e6,
         "audio_cores": math.ceil(million * audio / core),

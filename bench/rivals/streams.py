@@ -205,6 +205,8 @@ def media_cases(arguments):
 def connection_cases(arguments):
     for transport in arguments.transport:
         yield {"transport": transport, "direction": "connections"}
+        if transport == "tls":  # and with what both relays have
+            yield {"transport": transport, "version": "1.2", "direction": "connections"}
 
 
 def measure(arguments, name, spaces, directory, case):
@@ -212,7 +214,8 @@ def measure(arguments, name, spaces, directory, case):
                "--clients", arguments.clients, "--duration", arguments.duration, "--warm-up", arguments.warm_up,
                "--relay-cpu", arguments.relay_cpu, "--window", WINDOW]
     if case["direction"] == "connections":
-        report = run_streams(arguments, spaces[1], directory, *options, "--connections")
+        version = ["--only-tls-1.2"] if "version" in case else []
+        report = run_streams(arguments, spaces[1], directory, *options, *version, "--connections")
     else:
         report = run_streams(arguments, spaces[1], directory, *options, "--peer", PEER, "--user", f"{USER}:{PASSWORD}",
                              "--payload", case["payload_bytes"], "--direction", case["direction"])
@@ -315,7 +318,7 @@ def print_table(figures):
         ours, theirs = ([run["per_second"] for run in one] for one in runs)
         ratios = [one / other if other else float("inf") for one, other in zip(ours, theirs)]
         bound = [name for name in RELAYS if any(run["is_generator_bound"] for run in case[name])]
-        name = case_name({key: case[key] for key in ("transport", "payload_bytes", "direction") if key in case})
+        name = case_name({key: case[key] for key in ("transport", "version", "payload_bytes", "direction") if key in case})
         busy = " ".join(f"{statistics.median(run.get('relay_busy', 0) for run in one):.2f}" for one in runs)
         print(f"{name:<28}  {spread(ours, '.0f'):>30}  {spread(theirs, '.0f'):>30}  {spread(ratios, '.2f'):>20}  "
               f"{lost_share(runs[0]):5.2f} {lost_share(runs[1]):5.2f}  {busy}"

@@ -162,7 +162,7 @@ void connections_run(const struct options *options, struct connections_figures *
     connections->places = calloc(options->clients, sizeof(*connections->places));
     if (!connections->places || connections->epoll < 0)
         fail("no memory");
-    wires_init(&connections->wires, options->transport, &options->relay);
+    wires_init(&connections->wires, options->transport, options->only_tls12, &options->relay);
     for (uint32_t i = 0; i < options->clients; i++)
         begin(connections, &connections->places[i]);
     run_until(connections, clock_seconds() + options->warm_up_s, true);

@@ -32,7 +32,7 @@ double held_run(const struct options *options)
 
     if (!clients)
         fail("no memory");
-    wires_init(&wires, options->transport, &options->relay);
+    wires_init(&wires, options->transport, options->only_tls12, &options->relay);
     for (uint32_t i = 0; i < options->clients; i++)
         client_connect(&clients[i], i, &config);
     seconds = clock_seconds() - began;

@@ -234,7 +234,7 @@ void media_run(const struct options *options, struct media_figures *ret_figures)
     if (media.window == 0)
         fail("--window is less than one payload");
     *ret_figures = (struct media_figures){0};
-    wires_init(&wires, options->transport, &options->relay);
+    wires_init(&wires, options->transport, options->only_tls12, &options->relay);
     open_media(&media, &wires);
     media.moved_at = clock_seconds();
     run_until(&media, media.moved_at + options->warm_up_s, true);

@@ -24,6 +24,7 @@ static const char *const help =
     "\n"
     "  --relay ADDRESS:PORT   of the relay, for the transport\n"
     "  --transport WHICH      tcp, tls or dtls (tcp)\n"
+    "  --only-tls-1.2         offer no TLS 1.3\n"
     "  --peer ADDRESS         of this host, for the peer's socket\n"
     "  --user NAME:PASSWORD   long-term credentials\n"
     "  --clients N            connections at once (64)\n"
@@ -80,6 +81,7 @@ static void read_direction(const char *text, struct options *options)
 static const struct option long_options[] = {
     {"relay", required_argument, NULL, 'r'},
     {"transport", required_argument, NULL, 't'},
+    {"only-tls-1.2", no_argument, NULL, '2'},
     {"peer", required_argument, NULL, 'p'},
     {"user", required_argument, NULL, 'u'},
     {"clients", required_argument, NULL, 'c'},
@@ -106,6 +108,9 @@ static void read_option(int name, const char *value, struct options *options)
         break;
     case 't':
         options->transport = read_transport(value);
+        break;
+    case '2':
+        options->only_tls12 = true;
         break;
     case 'p':
         if (ip_address_parse(value, &options->peer) < 0)

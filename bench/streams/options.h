@@ -10,6 +10,7 @@
 struct options {
     bool only_openssl, has_relay;
     bool counts_connections, holds_clients;
+    bool only_tls12;
     enum transport transport;
     struct transport_address relay;
     struct ip_address peer;

@@ -56,7 +56,7 @@ static SSL_CTX *make_context(enum transport transport)
     return tls;
 }
 
-void wires_init(struct wires *wires, enum transport transport,
+void wires_init(struct wires *wires, enum transport transport, bool only_tls12,
                 const struct transport_address *relay)
 {
     *wires = (struct wires){.transport = transport};
@@ -65,6 +65,8 @@ void wires_init(struct wires *wires, enum transport transport,
         return;
     handshake_savings_take();
     wires->tls = make_context(transport);
+    if (transport == TRANSPORT_TLS && only_tls12)
+        SSL_CTX_set_max_proto_version(wires->tls, TLS1_2_VERSION);
 }
 
 void wires_done(struct wires *wires)

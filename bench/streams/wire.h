@@ -39,7 +39,8 @@ struct wires {
     socklen_t relay_len;
 };
 
-void wires_init(struct wires *wires, enum transport transport,
+// only_tls12: TLS 1.3 is not offered.
+void wires_init(struct wires *wires, enum transport transport, bool only_tls12,
                 const struct transport_address *relay);
 void wires_done(struct wires *wires);
 

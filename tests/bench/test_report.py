@@ -170,7 +170,7 @@ class Report(unittest.TestCase):
             return {"transport": "tls", "direction": direction, "turnpike": [run(ours)] * 3, "coturn": [run(theirs)] * 3} | more
 
         cases = [case("to-peer", 3e5, 1e5, payload_bytes=1200), case("to-client", 2e5, 1e5, payload_bytes=1200),
-                 case("connections", 900, 1000)]
+                 case("connections", 900, 1000), case("connections", 1200, 1000, version="1.2")]
         openssl = {"handshakes_per_second": 1800, "written_per_second": 1e6, "read_per_second": 1e6}
         page, _ = self.page_of(streams={"repeat": 3, "pairs": 15, "clients": 64, "openssl": [openssl], "cases": cases})
         self.assert_row(page, "TLS against coturn, one core each, packets/s delivered, the worst of its cases", "2x", "yes")
@@ -178,6 +178,7 @@ class Report(unittest.TestCase):
         self.assert_row(page, "DTLS against coturn, one core each, handshakes/s", "", "not measured")
         self.assertIn("| TLS | 1200 | packets to clients | 200,000 | 100,000 | 1.92 | 1.0 %, 1.0 % | 2.00 (2.00..2.00) | no |", page)
         self.assertIn("connections in 15 short pairs", page)
+        self.assertIn("| TLS 1.2 |  | connections with a Binding | 1,200 | 1,000 | 0.01 | 1.0 %, 1.0 % | 1.20 (1.20..1.20) | no |", page)
         self.assertIn("TLS handshakes 0.50, records to clients over TLS 0.20.", page)
 
     def test_what_is_on_paper_follows_from_what_was_measured(self):
@@ -188,6 +189,19 @@ class Report(unittest.TestCase):
         self.assertIn("550 MB in both planes", page)
         page, _ = self.page_of(forward=FORWARD | {"results": results})
         self.assertIn("lacks what it is computed from", page)
+
+    def test_on_paper_queues_and_hand_off_take_their_share(self):
+        figure = {"median": 50.0}
+        handoff = {"wrong_percent": 50, "results": [
+            {"case": "mixed", "allocations": 1_000_000, "threads": 2, "right_cycles": figure, "wrong_cycles": figure,
+             "ratio": {"median": 1.25}}]}
+        page, _ = self.page_of(forward=FORWARD | {"results": [forward("mixed", 1_000_000, 4.0)]}, setup=SETUP, handoff=handoff)
+        # 15 workers of 16.25 Mpps, 100 packets/s a call; half of 35 / 512 * 15 of its share; 1 + 0.25 * 14 / 15 / 0.5.
+        self.assertIn("| workers' cycles | 2.44M |", page)
+        self.assertIn("| cycles of the worker with the busiest queue | 2.41M |", page)
+        self.assertIn("| workers' cycles, nothing steered | 1.66M |", page)
+        page, _ = self.page_of(forward=FORWARD | {"results": [forward("mixed", 1_000_000, 4.0)]}, setup=SETUP)
+        self.assertNotIn("nothing steered", page)
 
     def test_nothing_measured_makes_no_page(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -56,7 +56,7 @@ class Streams(unittest.TestCase):
     def test_help_names_every_option(self):
         done = self.run_it("--help")
         self.assertEqual(done.returncode, 0)
-        for option in ("relay", "transport", "peer", "user", "clients", "payload", "direction", "duration", "warm-up", "window",
+        for option in ("relay", "transport", "peer", "user", "clients", "payload", "direction", "duration", "warm-up", "window", "only-tls-1.2",
                        "connections", "hold", "openssl", "relay-cpu", "quiet", "json"):
             self.assertIn(f"\n  --{option} ", done.stdout)
 
