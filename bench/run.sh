@@ -148,9 +148,9 @@ go_first
 media_cases=channel-to-peer,peer-to-channel,mixed,send-to-peer,peer-to-data,mixed-v6
 other_cases=mixed-v4-v6,hairpin,binding,unauthenticated
 if $quick; then
-    forward=(--case "$media_cases" --allocations "10k,1M" --repeat 5)
+    forward=(--case "$media_cases" --allocations 10k --repeat 5)
     others=(--case "$other_cases" --allocations 10k --repeat 5)
-    draws=(--case mixed --allocations 10k --draw zipf --payload "160,1200" --repeat 5)
+    draws=(--case mixed --allocations 1M --draw "uniform,zipf" --repeat 5)
     shapes=(--repeat 3)
     handoff=(--allocations 10k --repeat 5)
     tables=(--keys "10k,1M" --repeat 3)
@@ -158,7 +158,7 @@ if $quick; then
     setup=(--allocations 100000)
     memif=(--case 24x10k --case 160x10k --case 1200x10k --repeat 3 --duration 0.3 --latency-duration 1
         --rate 100k --rate 1M --rate 3M --upkeep-duration 2)
-    coturn=(--repeat 1 --duration 1)
+    coturn=(--repeat 1 --duration 0.5)
     streams=(--repeat 1 --pairs 2 --duration 0.2 --warm-up 0.1 --payload 1200 --direction both)
     huge=512
 else
@@ -168,7 +168,7 @@ else
     shapes=() handoff=() tables=() requests=() setup=(--allocations 1000000)
     # Short runs, often in turn: virtual CPUs move.
     memif=(--repeat 20 --duration 0.3 --latency-duration 2 --upkeep-duration 6) coturn=(--repeat 10 --duration 0.6)
-    streams=(--repeat 3 --pairs 15 --duration 0.5 --warm-up 0.2)
+    streams=(--repeat 3 --pairs 11 --duration 0.5 --warm-up 0.2)
     huge=2048
 fi
 
