@@ -8,9 +8,28 @@ import pathlib
 import pytest
 
 from client import Client
-from lab import Lab
+from lab import MODE, Lab
 from relay import Relay
 from streams import Authority, StreamClient
+
+
+MARKS = {
+    "shared": "only an interface that the kernel keeps has what this is about",
+    "ipv4_fragments": "as they come: for net_af_packet Linux joins them, and test_fragments.py has another device",
+}
+
+
+def pytest_configure(config):
+    for mark, meaning in MARKS.items():
+        config.addinivalue_line("markers", f"{mark}: {meaning}")
+
+
+def pytest_collection_modifyitems(config, items):
+    """Nothing is skipped for its mode: what has no meaning there is no test of it."""
+    others = [item for item in items if MODE != "shared" and any(item.get_closest_marker(mark) for mark in MARKS)]
+    if others:
+        items[:] = [item for item in items if item not in others]
+        config.hook.pytest_deselected(items=others)
 
 
 @pytest.fixture(scope="session")

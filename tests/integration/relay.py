@@ -36,11 +36,23 @@ DEFAULTS = {
 }
 
 
-def owned(workers=WORKERS):
+# Of a queue, more than net_af_packet has by itself: what comes while a worker waits for a CPU beside the test is there then.
+FRAMES = 4096
+
+
+def owned(queues=WORKERS):
     """What a relay with a device of its own is told beside."""
     addresses = [{"address": RELAY4}, {"address": RELAY6}]
-    device = f"net_af_packet0,iface=relay0,qpairs={workers}"
+    device = f"net_af_packet0,iface=relay0,qpairs={queues},framecnt={FRAMES}"
     return {"interface": "twin0", "device": device, "listen": addresses, "relay": addresses}
+
+
+def usual(lab, **settings):
+    """What a relay of that lab is told, where a test does not say."""
+    # What comes by a queue that nobody reads is lost.
+    queues = min(settings.get("workers", WORKERS), lab.queues)
+    of_mode = owned(queues) if lab.mode == "owned" else {}
+    return {**DEFAULTS, **of_mode, **settings}
 
 
 class Group(dict):
@@ -92,8 +104,7 @@ class Relay:
 
     def __init__(self, lab, directory, check_exit=True, under=(), binary=BINARY, **settings):
         self.lab = lab
-        of_mode = owned(settings.get("workers", WORKERS)) if lab.mode == "owned" else {}
-        self.settings = {**DEFAULTS, **of_mode, **settings}
+        self.settings = usual(lab, **settings)
         self.directory = pathlib.Path(directory)
         self.config = self.directory / "turnpike.conf"
         self.log_path = self.directory / "turnpike.log"

@@ -16,18 +16,39 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 import stun
 from lab import CLIENT4, PEER4, RELAY4, WORKERS
-from relay import BINARY, DEFAULTS, PORT, Relay, render_config
+from relay import BINARY, DEFAULTS, PORT, Relay, render_config, usual
 
 RESERVED = "net.ipv4.ip_local_reserved_ports"
 
 
+def link_of(lab):
+    return json.loads(lab.run("relay", "ip", "-j", "link", "show", "dev", lab.interface).stdout)[0]
+
+
 def xdp_of(lab):
-    link = json.loads(lab.run("relay", "ip", "-j", "link", "show", "dev", "relay0").stdout)[0]
-    return link.get("xdp")
+    return link_of(lab).get("xdp")
+
+
+def is_taken(lab):
+    """By a relay: with its XDP program, or as the TAP that somebody holds open."""
+    if lab.mode == "shared":
+        return xdp_of(lab) is not None
+    return "LOWER_UP" in link_of(lab)["flags"]
+
+
+def assert_the_host_has_it_back(lab):
+    """Who owned a device leaves nobody to carry the host's frames; what the kernel kept is the host's at once."""
+    assert not is_taken(lab)
+    if lab.mode == "shared":
+        assert_it_answers(lab)
+
+
+def assert_it_answers(lab):
+    assert " 0% packet loss" in lab.run("client", "ping", "-c", 2, "-i", 0.1, RELAY4).stdout
 
 
 def managed_neighbours(lab):
-    output = lab.run("relay", "ip", "neigh", "show", "dev", "relay0").stdout
+    output = lab.run("relay", "ip", "neigh", "show", "dev", lab.interface).stdout
     return [line for line in output.splitlines() if "managed" in line or "extern_learn" in line]
 
 
@@ -53,16 +74,16 @@ def test_stops_cleanly_and_leaves_nothing(lab, tmp_path, client_of, number):
     before = lab.sysctl("relay", RESERVED)
     relay = Relay(lab, tmp_path)
     relay.start()
-    assert xdp_of(lab) is not None
+    assert is_taken(lab)
     assert "49152-65535" in lab.sysctl("relay", RESERVED)
+    assert_it_answers(lab)
     client = use(client_of, lab)
     client.relayed = None
     relay.process.send_signal(number)
     assert relay.process.wait(10) == 0, relay.log_tail()
-    assert xdp_of(lab) is None
     assert lab.sysctl("relay", RESERVED) == before
     assert managed_neighbours(lab) == []
-    assert " 0% packet loss" in lab.run("client", "ping", "-c", 2, "-i", 0.1, RELAY4).stdout
+    assert_the_host_has_it_back(lab)
 
 
 def test_keeps_ports_that_others_reserved(lab, tmp_path):
@@ -92,16 +113,18 @@ def test_starts_again_after_it_was_killed(lab, tmp_path, client_of):
     relay.start()
     use(client_of, lab).relayed = None
     relay.kill()
-    # The XDP program may live on, but what it has no socket for is the kernel's.
-    assert " 0% packet loss" in lab.run("client", "ping", "-c", 2, "-i", 0.1, RELAY4).stdout
-    with lab.udp("client", CLIENT4) as client:
-        client.connect((RELAY4, PORT))
-        client.send(stun.Message(stun.BINDING).encode())
-        with pytest.raises(ConnectionRefusedError):
-            client.recv(2048)
+    if lab.mode == "shared":
+        # The XDP program may live on, but what it has no socket for is the kernel's.
+        assert_it_answers(lab)
+        with lab.udp("client", CLIENT4) as client:
+            client.connect((RELAY4, PORT))
+            client.send(stun.Message(stun.BINDING).encode())
+            with pytest.raises(ConnectionRefusedError):
+                client.recv(2048)
     with Relay(lab, tmp_path):
         use(client_of, lab).relayed = None
-    assert xdp_of(lab) is None
+        assert_it_answers(lab)
+    assert not is_taken(lab)
     assert lab.sysctl("relay", RESERVED) == ""
 
 
@@ -113,10 +136,10 @@ def test_starts_twenty_times_in_a_row(lab, tmp_path):
 
 def test_a_second_one_on_the_same_interface_says_so_and_harms_nothing(lab, fresh, tmp_path, client_of):
     second = tmp_path / "second.conf"
-    second.write_text(render_config(DEFAULTS))
+    second.write_text(render_config(usual(lab)))
     result = lab.run("relay", BINARY, "-c", second, check=False, timeout=15)
     assert result.returncode not in (0, -signal.SIGSEGV, -signal.SIGABRT)
-    assert "relay0" in result.stderr
+    assert lab.interface in result.stderr
     assert fresh.is_running
     use(client_of, lab)
 
@@ -227,6 +250,7 @@ def test_names_a_file_that_is_not_there(tmp_path):
     assert str(path) in result.stderr
 
 
+@pytest.mark.shared
 def test_names_an_interface_that_is_not_there(lab, tmp_path):
     relay = Relay(lab, tmp_path, interface="relay9")
     relay.launch()
@@ -234,6 +258,7 @@ def test_names_an_interface_that_is_not_there(lab, tmp_path):
     assert "relay9" in relay.log()
 
 
+@pytest.mark.shared
 def test_names_an_address_that_is_not_the_hosts(lab, tmp_path):
     relay = Relay(lab, tmp_path, listen=[{"address": "192.0.2.200", "port": PORT}])
     relay.launch()
@@ -264,6 +289,7 @@ def test_runs_on_hugepages_alone(lab, tmp_path, client_of, huge_memory):
 
 
 # 1 and 2 are what `ip` calls the native and the generic mode.
+@pytest.mark.shared
 @pytest.mark.parametrize("xdp_mode, attached", [("auto", 1), ("native", 1), ("generic", 2)])
 def test_relays_in_every_mode_of_xdp(lab, tmp_path, client_of, xdp_mode, attached):
     with Relay(lab, tmp_path, xdp_mode=xdp_mode):
@@ -286,7 +312,7 @@ def test_logs_json_when_it_is_told(lab, tmp_path):
 def assert_untouched(lab, result, said):
     assert result.returncode == 1, result.stderr
     assert said in result.stderr, result.stderr
-    assert xdp_of(lab) is None
+    assert not is_taken(lab)
     assert lab.sysctl("relay", RESERVED) == ""
 
 
@@ -297,18 +323,23 @@ def assert_untouched(lab, result, said):
         ({"cpus": ",".join(map(str, range(1023, 1023 - WORKERS, -1)))}, "cpus: this process may not run on CPU 1023"),
         ({"memory_mb": 1}, "memory_mb"),
         ({"hugepages": "on", "memory_mb": 1048576}, "1048576 MB of hugepages are needed"),
-        ({"relay": [{"address": "192.0.2.200"}]}, "192.0.2.200 is no address of this host"),
-        ({"interface": "lo"}, "lo is no Ethernet interface"),
+        pytest.param(
+            {"relay": [{"address": "192.0.2.200"}]},
+            "192.0.2.200 is no address of this host",
+            marks=pytest.mark.shared,
+        ),
+        pytest.param({"interface": "lo"}, "lo is no Ethernet interface", marks=pytest.mark.shared),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
 def test_says_why_it_cannot_start_and_touches_nothing(lab, tmp_path, settings, said):
     config = tmp_path / "turnpike.conf"
-    config.write_text(render_config({**DEFAULTS, **settings}))
+    config.write_text(render_config(usual(lab, **settings)))
     result = lab.run("relay", BINARY, "-c", config, check=False, timeout=15)
     assert_untouched(lab, result, said)
 
 
+@pytest.mark.shared
 @pytest.mark.parametrize("capability", ["net_raw", "net_admin", "bpf", "perfmon"])
 def test_names_a_capability_that_is_missing(lab, tmp_path, capability):
     config = tmp_path / "turnpike.conf"
@@ -318,6 +349,7 @@ def test_names_a_capability_that_is_missing(lab, tmp_path, capability):
     assert_untouched(lab, result, f"AmbientCapabilities=CAP_{capability.upper()} (plus")
 
 
+@pytest.mark.shared
 def test_leaves_an_interface_that_is_down_alone(lab, tmp_path):
     config = tmp_path / "turnpike.conf"
     config.write_text(render_config({**DEFAULTS, "interface": "idle0"}))
@@ -329,6 +361,7 @@ def test_leaves_an_interface_that_is_down_alone(lab, tmp_path):
     assert_untouched(lab, result, "ip link set dev idle0 up")
 
 
+@pytest.mark.shared
 def test_ends_when_its_interface_goes(lab, tmp_path):
     queues = ["numrxqueues", WORKERS, "numtxqueues", WORKERS]
     lab.run("relay", "ip", "link", "add", "spare0", *queues, "type", "veth", "peer", "name", "spare1", *queues)

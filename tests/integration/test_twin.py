@@ -121,26 +121,35 @@ def test_addresses_come_and_go_while_media_flows(lab, relay, flows, address, len
         assert not answers(lab, address, count=1)
 
 
+SECOND = {4: "192.0.2.253", 6: "2001:db8:2::fd"}
+
+
+def route_by(lab, gateway):
+    """Whatever the relay's host sends to other networks."""
+    ip(lab, "-6" if ":" in gateway else "-4", "route", "replace", "default", "via", gateway)
+
+
 @contextlib.contextmanager
-def second_gateway(lab):
+def second_gateway(lab, family=4):
     """Another way out of the relay's network, by a MAC address of its own; a function that counts what came by it."""
     ip(lab, "link", "add", "link", "relay", "name", "second", "type", "macvlan", "mode", "private", role="core")
     ip(lab, "link", "set", "second", "up", role="core")
-    ip(lab, "address", "add", "192.0.2.253/32", "dev", "second", role="core")
+    ip(lab, "address", "add", f"{SECOND[family]}/{32 if family == 4 else 128}", "dev", "second", role="core")
     try:
         yield lambda: int(lab.run("core", "cat", "/sys/class/net/second/statistics/rx_packets").stdout)
     finally:
-        ip(lab, "route", "replace", "default", "via", GATEWAY[4])
+        route_by(lab, GATEWAY[family])
         ip(lab, "link", "delete", "second", role="core")
 
 
-def test_no_packet_is_lost_to_a_changed_route(lab, relay, flows):
-    with second_gateway(lab) as count, lossless(relay, *flows):
-        for gateway, is_second in [("192.0.2.253", True), (GATEWAY[4], False)] * 3:
+@pytest.mark.parametrize("family", [4, 6])
+def test_no_packet_is_lost_to_a_changed_route(lab, relay, flows, family):
+    with second_gateway(lab, family) as count, lossless(relay, *flows):
+        for gateway, is_second in [(SECOND[family], True), (GATEWAY[family], False)] * 3:
             # Known before it is needed: the relay asks for a MAC address when a route leads there.
             lab.run("relay", "ping", "-c", 1, "-W", 2, gateway)
             before = count()
-            ip(lab, "route", "replace", "default", "via", gateway)
+            route_by(lab, gateway)
             time.sleep(0.1)
             began = count()
             time.sleep(0.3)
@@ -216,7 +225,7 @@ def test_lost_news_are_made_good(lab, relay, client_of, tmp_path):
         resumes_within(media, 2)
         with second_gateway(lab) as count, deaf(relay):
             flood_with_news(lab, tmp_path)
-            ip(lab, "route", "replace", "default", "via", "192.0.2.253")
+            route_by(lab, SECOND[4])
             relay.process.send_signal(signal.SIGCONT)
             resumes_within(media, 3)
             began = count()

@@ -124,6 +124,7 @@ def test_both_families_of_one_allocation_are_served(lab, relay):
         client.refresh(0)
 
 
+@pytest.mark.ipv4_fragments
 def test_fragments_that_land_on_different_workers_come_together(lab, clients):
     client = clients[0]
     data = bytes(i * 11 & 0xFF for i in range(4000))
@@ -135,7 +136,7 @@ def test_fragments_that_land_on_different_workers_come_together(lab, clients):
             assert client.receive() == (None, peer.getsockname(), data), f"peer {peer_number}"
 
 
-@pytest.mark.parametrize("version", [4, 6])
+@pytest.mark.parametrize("version", [pytest.param(4, marks=pytest.mark.ipv4_fragments), 6])
 def test_a_clients_fragments_find_its_allocation(lab, relay, version):
     # Fragments are spread by their addresses alone, for want of ports: not to where the rest of the flow goes.
     data = bytes(i * 17 & 0xFF for i in range(4000))
@@ -262,4 +263,6 @@ def test_every_port_of_the_range_is_given_before_anyone_is_refused(few_ports):
     first, second = figures_of_workers(relay)
     assert (first["to peers"], first["to clients"]) == (2 * FIRST_HAS, 2 * FIRST_HAS)
     assert (second["to peers"], second["to clients"]) == (2 * SECOND_HAS, 2 * SECOND_HAS)
-    assert first["handed on"] >= 2 * SECOND_HAS
+    # net_af_packet's queues are Linux's choice, whatever queue of the interface a packet came by.
+    if lab.mode == "shared":
+        assert first["handed on"] >= 2 * SECOND_HAS
