@@ -36,23 +36,22 @@ DEFAULTS = {
 }
 
 
-# Of a queue, more than net_af_packet has by itself: what comes while a worker waits for a CPU beside the test is there then.
-FRAMES = 4096
-
-
-def owned(queues=WORKERS):
-    """What a relay with a device of its own is told beside."""
+def owned(queues=WORKERS, frame_count=4096):
+    """What a relay with a device of its own is told beside. frame_count: of a queue, more than net_af_packet has by itself, so
+    that what comes while a worker waits for a CPU beside the test is there then."""
     addresses = [{"address": RELAY4}, {"address": RELAY6}]
-    device = f"net_af_packet0,iface=relay0,qpairs={queues},framecnt={FRAMES}"
+    device = f"net_af_packet0,iface=relay0,qpairs={queues},framecnt={frame_count}"
     return {"interface": "twin0", "device": device, "listen": addresses, "relay": addresses}
+
+
+OF_MODE = {"shared": lambda queues: {}, "owned": owned}
 
 
 def usual(lab, **settings):
     """What a relay of that lab is told, where a test does not say."""
     # What comes by a queue that nobody reads is lost.
     queues = min(settings.get("workers", WORKERS), lab.queues)
-    of_mode = owned(queues) if lab.mode == "owned" else {}
-    return {**DEFAULTS, **of_mode, **settings}
+    return {**DEFAULTS, **OF_MODE[lab.mode](queues), **settings}
 
 
 class Group(dict):

@@ -147,7 +147,7 @@ def test_says_why_it_cannot_start(lab, tmp_path, settings, said):
 def test_needs_no_more_privileges_than_the_device_asks_for(lab, tmp_path):
     # The driver locks its own rings; the packet buffers would be much more.
     little = ["prlimit", "--memlock=8388608:8388608", "setpriv", "--bounding-set=-all,+net_admin,+net_raw"]
-    with Relay(lab, tmp_path, under=little):
+    with Relay(lab, tmp_path, under=little, device=owned(frame_count=512)["device"]):
         assert " 0% packet loss" in ping(lab, RELAY4)
 
 

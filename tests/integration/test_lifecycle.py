@@ -319,7 +319,7 @@ def assert_untouched(lab, result, said):
 @pytest.mark.parametrize(
     "settings, said",
     [
-        ({"workers": 9}, "workers is 9"),
+        pytest.param({"workers": 9}, "workers is 9", marks=pytest.mark.shared),
         ({"cpus": ",".join(map(str, range(1023, 1023 - WORKERS, -1)))}, "cpus: this process may not run on CPU 1023"),
         ({"memory_mb": 1}, "memory_mb"),
         ({"hugepages": "on", "memory_mb": 1048576}, "1048576 MB of hugepages are needed"),

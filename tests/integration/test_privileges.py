@@ -13,7 +13,7 @@ import pytest
 
 import telemetry
 from lab import PEER4, Lab
-from relay import BINARY, DEFAULTS, Relay, render_config, runtime_of
+from relay import BINARY, DEFAULTS, Relay, owned, render_config, runtime_of
 from streams import StreamClient
 
 NET_ADMIN = 1 << 12
@@ -133,6 +133,9 @@ def given(homely, pair):
 
 
 def relay_of_user(lab, homely, under, **settings):
+    if lab.mode == "owned":
+        # Not everybody may lock more.
+        settings = {"device": owned(frame_count=512)["device"], **settings}
     return Relay(lab, homely, under=under, binary=homely / BINARY.name, **settings)
 
 
