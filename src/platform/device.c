@@ -62,6 +62,32 @@ static const char *split(const char *device, char name[RTE_ETH_NAME_MAX_LEN])
     return device[len] == ',' ? device + len + 1 : "";
 }
 
+// Drivers for cards without an IOMMU need memory whose own address the kernel tells: hugepages.
+static bool is_bound_to_uio(const char *name)
+{
+    char path[128], target[128] = "";
+    const char *driver;
+
+    snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/driver", name);
+    if (readlink(path, target, sizeof(target) - 1) < 0)
+        return false;
+    driver = strrchr(target, '/');
+    return driver && strstr(driver, "uio");
+}
+
+static void log_missing(const char *device, const char *name, int error)
+{
+    const char *hint = "";
+
+    if (device_is_pci(device))
+        hint = "; is it bound to vfio-pci (dpdk-devbind.py)?";
+    if (device_is_pci(device) && !rte_eal_has_hugepages() && is_bound_to_uio(name))
+        hint = "; bound to uio, it is there for a relay with hugepages alone: set hugepages = "
+               "\"on\", which says how many it needs";
+    log_message(LOG_LEVEL_ERROR, "device", "DPDK has no device %s: %s%s", device, strerror(-error),
+                hint);
+}
+
 // A card was found when the EAL started.
 static int attach(const char *device, uint16_t *ret_port)
 {
@@ -74,9 +100,7 @@ static int attach(const char *device, uint16_t *ret_port)
     if (!error)
         error = rte_eth_dev_get_port_by_name(name, ret_port);
     if (error)
-        log_message(LOG_LEVEL_ERROR, "device", "DPDK has no device %s: %s%s", device,
-                    strerror(-error),
-                    device_is_pci(device) ? "; is it bound to vfio-pci (dpdk-devbind.py)?" : "");
+        log_missing(device, name, error);
     return error;
 }
 
