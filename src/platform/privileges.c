@@ -25,6 +25,9 @@
 // Devices, rings, hugepages, logs, libraries: with room to spare.
 #define OWN_FILES 1024
 
+// As /proc has it; the kernel's headers for programs do not.
+#define PF_USER_WORKER 0x4000
+
 // For threads to give up their capabilities, and how often they are asked.
 #define DROP_TRIES   200
 #define DROP_WAIT_US 10000
@@ -118,6 +121,28 @@ static void give_up_all(int signal)
     errno = saved;
 }
 
+// A thread of ours by name, that never leaves the kernel: vhost-net's, since Linux 6.4. It takes no
+// signals, and what it does needs no capability.
+static bool is_kernels(const char *tid)
+{
+    char path[64], line[512] = "";
+    const char *rest;
+    unsigned flags = 0;
+    FILE *file;
+
+    snprintf(path, sizeof(path), "/proc/self/task/%.20s/stat", tid);
+    file = fopen(path, "re");
+    if (!file)
+        return false;
+    if (!fgets(line, sizeof(line), file))
+        line[0] = '\0';
+    fclose(file);
+    rest = strrchr(line, ')'); // of the name, which may have anything in it
+    if (rest)
+        (void)sscanf(rest + 1, " %*c %*d %*d %*d %*d %*d %u", &flags);
+    return flags & PF_USER_WORKER;
+}
+
 static bool thread_has_any(const char *tid)
 {
     char path[64], line[128];
@@ -146,7 +171,8 @@ static int tell_others(void)
     while ((entry = readdir(threads))) {
         pid_t tid = (pid_t)atoi(entry->d_name);
 
-        if (tid == 0 || tid == gettid() || !thread_has_any(entry->d_name))
+        if (tid == 0 || tid == gettid() || is_kernels(entry->d_name) ||
+            !thread_has_any(entry->d_name))
             continue;
         (void)tgkill(getpid(), tid, THREAD_SIGNAL);
         count++;

@@ -6,16 +6,19 @@
 
 #include <errno.h>
 #include <linux/capability.h>
+#include <linux/io_uring.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -281,6 +284,39 @@ static void a_thread_that_keeps_its_own_is_an_error(void **state)
     assert_int_equal(run(drop_beside_the_deaf), 7);
 }
 
+// As vhost-net's: the kernel's own, by name a thread of ours. False: none is made for us here.
+static bool make_kernels_thread(void)
+{
+    struct io_uring_params parameters = {.flags = IORING_SETUP_SQPOLL};
+
+    return syscall(SYS_io_uring_setup, 1, &parameters) >= 0;
+}
+
+static int drop_beside_the_kernels(void)
+{
+    uint64_t before = permitted_of(0);
+
+    if (!make_kernels_thread())
+        return 7;
+    if (privileges_drop() != 0)
+        return 1;
+    return permitted_of(0) == (before & UINT64_C(1) << CAP_NET_ADMIN) ? 7 : 2;
+}
+
+// Since Linux 6.4; before, its thread of this kind is told from ours by nothing.
+static void a_thread_of_the_kernels_keeps_its_own(void **state)
+{
+    struct utsname system;
+    int major = 0, minor = 0;
+
+    (void)state;
+    assert_int_equal(uname(&system), 0);
+    (void)sscanf(system.release, "%d.%d", &major, &minor);
+    if (major < 6 || (major == 6 && minor < 4))
+        skip();
+    assert_int_equal(run(drop_beside_the_kernels), 7);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -292,6 +328,7 @@ int main(void)
         cmocka_unit_test(files_are_those_of_the_user_from_the_beginning),
         cmocka_unit_test(every_other_thread_gives_up_all_and_this_one_most),
         cmocka_unit_test(a_thread_that_keeps_its_own_is_an_error),
+        cmocka_unit_test(a_thread_of_the_kernels_keeps_its_own),
     };
 
     return cmocka_run_group_tests_name("platform/privileges", tests, NULL, NULL);
