@@ -38,6 +38,7 @@
 #include "platform/privileges.h"
 #include "platform/reserved_ports.h"
 #include "platform/twin.h"
+#include "platform/vhost_net.h"
 #include "platform/xdp_filter.h"
 
 #include <errno.h>
@@ -216,6 +217,8 @@ static int make_twin(void *context)
         .pool = relay->ports.pool,
         .name = relay->settings.interface,
         .mtu = device->mtu,
+        .vhost_net = VHOST_NET_PATH,
+        .facts = &relay->ports.facts,
     };
     int error;
 

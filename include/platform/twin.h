@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The kernel's twin of a device that the relay owns whole: a TAP with the device's MAC address and
-// MTU. Addresses, routes and neighbours are on it, so ARP, ping, SSH and the host's own sockets go
-// on as ever.
+// MTU, whose frames vhost-net carries where it can be had. Addresses, routes and neighbours are on
+// it, so ARP, ping, SSH and the host's own sockets go on as ever.
 #pragma once
 
 #include "exchange/plane.h"
@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct port_facts;
 struct rte_mempool;
 struct twin;
 
@@ -17,7 +18,9 @@ struct twin_config {
     struct rte_mempool *pool;
     const char *name; // of the interface: a new one, or a TAP that nobody holds open
     uint8_t mac[6];
-    uint16_t mtu; // bytes
+    uint16_t mtu;             // bytes
+    const char *vhost_net;    // VHOST_NET_PATH; what cannot be opened is done without
+    struct port_facts *facts; // a row is added: which way frames go, and why; NULL: none
 };
 
 // The interface is up, and a thread of its own carries frames between it and the plane's rings.

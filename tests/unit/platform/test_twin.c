@@ -5,6 +5,8 @@
 
 #include "../exchange/eal_fixture.h"
 #include "platform/interface.h"
+#include "platform/port_facts.h"
+#include "platform/vhost_net.h"
 
 #include <errno.h>
 #include <linux/if_packet.h>
@@ -31,14 +33,19 @@
 #define FRAME_LEN 60
 #define ETHERTYPE 0x88B5 // for experiments: nobody else sends it
 
+// Nothing is there.
+#define NO_VHOST_NET "/nonexistent/vhost-net"
+
 static struct rte_mempool *pool;
 static bool permitted;
+static const char *vhost_net; // what the twins of a group are told of
 
 struct fixture {
     struct plane *plane;
     struct twin *twin;
     unsigned buffers; // free when nothing is under way
     int socket;       // sees what passes the interface
+    struct port_facts facts;
 };
 
 static const uint8_t mac[6] = {2, 0, 0, 0, 0x12, 0x34};
@@ -54,21 +61,43 @@ static void silence_the_kernel(void)
     fclose(file);
 }
 
-static int group_set_up(void **state)
+static int program_set_up(void)
 {
-    (void)state;
     permitted = unshare(CLONE_NEWNET) == 0 && access("/dev/net/tun", R_OK | W_OK) == 0;
     if (permitted)
         silence_the_kernel();
     if (eal_start() != 0)
         return -1;
-    pool = rte_pktmbuf_pool_create("twin", 255, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+    pool = rte_pktmbuf_pool_create("twin", 1023, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
     return pool ? 0 : -1;
 }
 
-static int make_twin(struct plane *plane, const char *name, struct twin **ret_twin)
+static int without_vhost_net(void **state)
 {
-    struct twin_config config = {.plane = plane, .pool = pool, .name = name, .mtu = 1400};
+    (void)state;
+    vhost_net = NO_VHOST_NET;
+    return 0;
+}
+
+static int with_vhost_net(void **state)
+{
+    (void)state;
+    vhost_net = VHOST_NET_PATH;
+    permitted = permitted && access(vhost_net, R_OK | W_OK) == 0;
+    return 0;
+}
+
+static int make_twin(struct plane *plane, const char *name, struct port_facts *facts,
+                     struct twin **ret_twin)
+{
+    struct twin_config config = {
+        .plane = plane,
+        .pool = pool,
+        .name = name,
+        .mtu = 1400,
+        .vhost_net = vhost_net,
+        .facts = facts,
+    };
 
     memcpy(config.mac, mac, sizeof(mac));
     return twin_create(&config, ret_twin);
@@ -94,8 +123,9 @@ static int set_up(void **state)
     if (!permitted)
         return 0;
     fixture.buffers = rte_mempool_avail_count(pool);
+    fixture.facts.count = 0;
     if (plane_create(&config, &fixture.plane) != 0 ||
-        make_twin(fixture.plane, NAME, &fixture.twin) != 0)
+        make_twin(fixture.plane, NAME, &fixture.facts, &fixture.twin) != 0)
         return -1;
     address.sll_ifindex = (int)if_nametoindex(NAME);
     fixture.socket = socket(AF_PACKET, SOCK_RAW, htons(ETHERTYPE));
@@ -167,6 +197,25 @@ static void the_interface_is_up_with_the_devices_mac_and_mtu(void **state)
     assert_true(interface.up);
     assert_int_equal(interface.mtu, 1400);
     assert_memory_equal(interface.mac, mac, sizeof(mac));
+}
+
+static void says_which_way_frames_go_and_why(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct port_fact *fact;
+
+    SKIP_UNLESS(fixture);
+    assert_int_equal(fixture->facts.count, 1);
+    fact = &fixture->facts.at[0];
+    assert_string_equal(fact->item, "twin");
+    assert_string_equal(fact->found, NAME);
+    if (strcmp(vhost_net, NO_VHOST_NET) == 0) {
+        assert_string_equal(fact->used, "tap");
+        assert_string_equal(fact->why,
+                            "a system call a frame: " NO_VHOST_NET ": No such file or directory");
+    } else {
+        assert_string_equal(fact->used, "vhost-net");
+    }
 }
 
 static void the_kernel_receives_what_any_worker_passes(void **state)
@@ -286,11 +335,14 @@ static void ends_whenever_it_is_told_to(void **state)
 {
     struct fixture *fixture = *state;
 
+    // With vhost-net the kernel makes a thread each time.
+    unsigned times = strcmp(vhost_net, NO_VHOST_NET) == 0 ? 200 : 20;
+
     SKIP_UNLESS(fixture);
-    for (unsigned i = 0; i < 200; i++) {
+    for (unsigned i = 0; i < times; i++) {
         twin_destroy(fixture->twin);
         fixture->twin = NULL;
-        assert_int_equal(make_twin(fixture->plane, NAME, &fixture->twin), 0);
+        assert_int_equal(make_twin(fixture->plane, NAME, NULL, &fixture->twin), 0);
         usleep(i / 2);
     }
 }
@@ -301,8 +353,8 @@ static void a_name_that_is_taken_is_refused(void **state)
     struct twin *twin = NULL;
 
     SKIP_UNLESS(fixture);
-    assert_int_equal(make_twin(fixture->plane, "lo", &twin), -EINVAL);
-    assert_int_equal(make_twin(fixture->plane, NAME, &twin), -EBUSY);
+    assert_int_equal(make_twin(fixture->plane, "lo", NULL, &twin), -EINVAL);
+    assert_int_equal(make_twin(fixture->plane, NAME, NULL, &twin), -EBUSY);
     assert_null(twin);
 }
 
@@ -324,6 +376,7 @@ int main(void)
 #define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(the_interface_is_up_with_the_devices_mac_and_mtu),
+        TEST(says_which_way_frames_go_and_why),
         TEST(the_kernel_receives_what_any_worker_passes),
         TEST(what_the_kernel_sends_is_there_to_be_transmitted),
         TEST(what_finds_no_room_waits_in_the_kernel),
@@ -334,5 +387,11 @@ int main(void)
         TEST(survives_the_loss_of_its_interface),
     };
 
-    return cmocka_run_group_tests_name("platform/twin", tests, group_set_up, NULL);
+    int failed;
+
+    if (program_set_up() != 0)
+        return EXIT_FAILURE;
+    failed = cmocka_run_group_tests_name("platform/twin", tests, without_vhost_net, NULL);
+    return failed +
+           cmocka_run_group_tests_name("platform/twin, vhost-net", tests, with_vhost_net, NULL);
 }
