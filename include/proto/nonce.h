@@ -57,8 +57,16 @@ void nonce_stamp_init(const struct nonce_policy *policy, uint32_t now_s, uint16_
 // padding: as words in memory. What comes before it is nonce_mint()'s.
 #define NONCE_END_OFFSET (NONCE_PREFIX_LEN - 1)
 #define NONCE_END_WORDS  3
-void nonce_end(const struct nonce_stamp *stamp, const struct transport_address *client,
-               uint64_t ret_words[NONCE_END_WORDS]);
+// mac: of the client that it is for.
+void nonce_end(const struct nonce_stamp *stamp, uint64_t mac, uint64_t ret_words[NONCE_END_WORDS]);
+
+uint64_t nonce_mac(const struct nonce_stamp *stamp, const struct transport_address *client);
+// And of many clients over IPv4, which takes less. ip: as in memory, in network order.
+static inline uint64_t nonce_ipv4_client(uint32_t ip, uint16_t port)
+{
+    return ip | (uint64_t)port << 32;
+}
+void nonce_macs(const struct nonce_stamp *stamp, const uint64_t *ipv4_clients, size_t count, uint64_t *ret_macs);
 
 enum nonce_verdict nonce_verify(const struct nonce_policy *policy, const struct transport_address *client,
                                 uint32_t now_s, struct span nonce);

@@ -107,10 +107,11 @@ static bool has_integrity(const struct stun_message *message)
     return message->integrity_offset != 0 || message->integrity_sha256_offset != 0;
 }
 
-// is_plain: over IPv4, as the wire had it. A constant where this is inlined.
+// is_plain: over IPv4, as the wire had it. A constant where this is inlined. mac: of the nonce that
+// this client would get, NULL: not made yet.
 static __rte_always_inline void process(struct worker *worker, const struct packet *packet,
-                                        const struct nonce_stamp *stamp, struct answer_list *list,
-                                        bool is_plain)
+                                        const struct nonce_stamp *stamp, const uint64_t *mac,
+                                        struct answer_list *list, bool is_plain)
 {
     enum ip_family family = is_plain ? IP_FAMILY_V4 : (enum ip_family)packet->family;
     struct answer *answer = &list->at[list->count];
@@ -141,8 +142,9 @@ static __rte_always_inline void process(struct worker *worker, const struct pack
         worker_drop(worker, packet->mbuf, DROP_NO_BUFFER);
         return;
     }
-    enum stateless_verdict verdict = stateless_reply(&worker->stateless, &message, &client, stamp,
-                                                     packet_payload(packet), room, &answer->reply);
+    enum stateless_verdict verdict =
+        stateless_reply(&worker->stateless, &message, &client, stamp, mac, packet_payload(packet),
+                        room, &answer->reply);
     if (verdict == STATELESS_PASS) {
         punt_message(worker, packet, &client, message.method, (uint16_t)message.bytes.len);
     } else if (!stateless_is_answer(verdict)) {
@@ -156,24 +158,44 @@ static __rte_always_inline void process(struct worker *worker, const struct pack
     }
 }
 
+// Of nonces that IPv4 clients may get, side by side.
+static void make_macs(const struct nonce_stamp *stamp, const struct worker_packets *list,
+                      uint64_t ret_macs[WORKER_BURST])
+{
+    uint64_t clients[WORKER_BURST];
+    for (unsigned i = 0; i < list->count; i++) {
+        const struct packet *packet = list->packets[i];
+        clients[i] =
+            nonce_ipv4_client(plain_load_u32(packet->source_ip), ntohs(packet->source_port_be));
+    }
+    nonce_macs(stamp, clients, list->count, ret_macs);
+}
+
+// wants_macs: they are made for all beforehand, which is less work when most get a nonce. Only what
+// is plain.
 static __rte_always_inline void begin_answers(struct worker *worker,
                                               const struct worker_packets *list,
-                                              struct answer_list *ret_answers, bool is_plain)
+                                              struct answer_list *ret_answers, bool is_plain,
+                                              bool wants_macs)
 {
     struct nonce_stamp stamp;
+    uint64_t macs[WORKER_BURST];
     ret_answers->count = 0;
     if (list->count == 0)
         return;
     nonce_stamp_init(&worker->stateless.policy.nonce, worker->now_s,
                      (uint16_t)token_stream_next(&worker->tokens), &stamp);
+    if (wants_macs)
+        make_macs(&stamp, list, macs);
     for (unsigned i = 0; i < list->count; i++)
-        process(worker, list->packets[i], &stamp, ret_answers, is_plain);
+        process(worker, list->packets[i], &stamp, wants_macs ? &macs[i] : NULL, ret_answers,
+                is_plain);
 }
 
 void stateless_answer(struct worker *worker, const struct worker_packets *list)
 {
     struct answer_list answers;
-    begin_answers(worker, list, &answers, false);
+    begin_answers(worker, list, &answers, false, false);
     for (unsigned i = 0; i < answers.count; i++) {
         const struct answer *answer = &answers.at[i];
         const struct packet *packet = answer->packet;
@@ -232,15 +254,18 @@ void stateless_answer_plain(struct worker *worker, const struct plain_list *requ
     struct worker_packets *list = &worker->by_kind[PACKET_STUN];
     struct answer_list answers;
     struct destination last = {0, NULL}; // nobody's
+    unsigned binding_count = 0;
     list->count = 0;
     for (unsigned i = 0; i < requests->count; i++) {
         struct packet *packet = &worker->packets[i];
-        if (read_plain(worker, requests->frames[i], &last, packet))
-            list->packets[list->count++] = packet;
-        else
+        if (unlikely(!read_plain(worker, requests->frames[i], &last, packet))) {
             plain_list_add(rest, requests->frames[i]);
+            continue;
+        }
+        list->packets[list->count++] = packet;
+        binding_count += packet_payload(packet)[1] == STUN_METHOD_BINDING;
     }
-    begin_answers(worker, list, &answers, true);
+    begin_answers(worker, list, &answers, true, 2 * binding_count < list->count);
     for (unsigned i = 0; i < answers.count; i++) {
         const struct answer *answer = &answers.at[i];
         reply_to_plain(answer->packet->mbuf, answer->reply.len, answer->reply.sum);

@@ -3,6 +3,8 @@
 // key id (1) | time (4) | salt (2) | MAC (8), 15 bytes, so that neither part needs padding.
 #include "proto/nonce.h"
 
+#include "base/siphash_lanes.h"
+
 #ifdef __SSSE3__
 #include <immintrin.h>
 #endif
@@ -47,7 +49,7 @@ static inline uint64_t mac_end(const struct siphash_state *state,
 
     if (client->ip.family == IP_FAMILY_V4) {
         memcpy(&v4, client->ip.bytes, sizeof(v4));
-        return siphash_end(state, NULL, 0, v4 | (uint64_t)client->port << 32);
+        return siphash_end(state, NULL, 0, nonce_ipv4_client(v4, client->port));
     }
     memcpy(words, client->ip.bytes, sizeof(client->ip.bytes));
     return siphash_end(state, words, 2, client->port);
@@ -159,15 +161,24 @@ void nonce_stamp_init(const struct nonce_policy *policy, uint32_t now_s, uint16_
 
 // The second word begins with the eighth of those characters; then come the salt's second byte and
 // the MAC, twelve in all.
-void nonce_end(const struct nonce_stamp *stamp, const struct transport_address *client,
-               uint64_t ret_words[NONCE_END_WORDS])
+void nonce_end(const struct nonce_stamp *stamp, uint64_t mac, uint64_t ret_words[NONCE_END_WORDS])
 {
-    uint64_t mac = mac_end(&stamp->mac, client);
     halves text = (halves)encode_base64(stamp->next_bits | mac >> 30, (mac << 18) & HALF_MASK);
 
     ret_words[0] = stamp->first_word;
     ret_words[1] = text[0];
     ret_words[2] = text[1] & 0xFFFFFFFFFF; // the rest is padding
+}
+
+uint64_t nonce_mac(const struct nonce_stamp *stamp, const struct transport_address *client)
+{
+    return mac_end(&stamp->mac, client);
+}
+
+void nonce_macs(const struct nonce_stamp *stamp, const uint64_t *ipv4_clients, size_t count,
+                uint64_t *ret_macs)
+{
+    siphash_end_all(&stamp->mac, ipv4_clients, count, ret_macs);
 }
 
 void nonce_mint(const struct nonce_policy *policy, const struct transport_address *client,
@@ -178,7 +189,7 @@ void nonce_mint(const struct nonce_policy *policy, const struct transport_addres
     struct nonce_stamp stamp;
 
     nonce_stamp_init(policy, now_s, salt, &stamp);
-    nonce_end(&stamp, client, end);
+    nonce_end(&stamp, nonce_mac(&stamp, client), end);
     memcpy(ret_nonce, COOKIE, COOKIE_LEN);
     memcpy(ret_nonce + COOKIE_LEN, &features, FEATURES_LEN);
     memcpy(ret_nonce + NONCE_END_OFFSET, end, NONCE_LEN - NONCE_END_OFFSET);

@@ -162,7 +162,19 @@ static size_t request_of(unsigned i, uint8_t *message)
     return stun_builder_finish(&builder);
 }
 
-// With a FINGERPRINT who sent one, nothing who sent an indication.
+static void assert_nonce_is_of(const struct rig *rig, const char *client,
+                               const struct stun_message *answer)
+{
+    struct transport_address address;
+    struct span nonce;
+    assert_int_equal(transport_address_parse(client, &address), 0);
+    assert_int_equal(stun_message_string(answer, STUN_ATTRIBUTE_NONCE, &nonce), STUN_VALUE_OK);
+    assert_int_equal(nonce_verify(&rig->plane->config.stateless.nonce, &address,
+                                  (uint32_t)(clock_monotonic_ms() / 1000), nonce),
+                     NONCE_VALID);
+}
+
+// With a FINGERPRINT who sent one, nothing who sent an indication, and a nonce of one's own.
 static void answers_each_of_a_burst_as_it_asked(void **state)
 {
     struct rig *rig = *state;
@@ -188,6 +200,8 @@ static void answers_each_of_a_burst_as_it_asked(void **state)
         assert_int_equal(answer.has_fingerprint, i % 3 == 0);
         assert_int_equal(answer.method, i % 2 == 0 ? STUN_METHOD_BINDING : STUN_METHOD_ALLOCATE);
         assert_int_equal(answer.message_class, i % 2 == 0 ? STUN_CLASS_SUCCESS : STUN_CLASS_ERROR);
+        if (i % 2 == 1)
+            assert_nonce_is_of(rig, client, &answer);
     }
     rig_sent_nothing(rig);
 }

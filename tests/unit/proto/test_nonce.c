@@ -350,6 +350,36 @@ static void reads_no_features_from_what_has_no_cookie(void **state)
     assert_int_equal(features, 7);
 }
 
+// As a worker does it for a burst.
+static void mints_for_many_clients_at_once_what_each_would_get(void **state)
+{
+    const char *clients[] = {"192.0.2.1:5000", "192.0.2.1:5001", "192.0.2.2:5000",
+                             "10.0.0.255:65535", "255.255.255.255:1"};
+    enum { COUNT = sizeof(clients) / sizeof(clients[0]) };
+    struct nonce_stamp stamp;
+    uint64_t words[COUNT], macs[COUNT];
+
+    (void)state;
+    nonce_stamp_init(&policy, NOW_S, 77, &stamp);
+    for (unsigned i = 0; i < COUNT; i++) {
+        struct transport_address address = address_of(clients[i]);
+        uint32_t ip;
+
+        memcpy(&ip, address.ip.bytes, sizeof(ip));
+        words[i] = nonce_ipv4_client(ip, address.port);
+    }
+    nonce_macs(&stamp, words, COUNT, macs);
+    for (unsigned i = 0; i < COUNT; i++) {
+        struct transport_address address = address_of(clients[i]);
+        uint64_t end[NONCE_END_WORDS];
+        struct minted nonce;
+
+        nonce_mint(&policy, &address, NOW_S, 77, nonce.bytes);
+        nonce_end(&stamp, macs[i], end);
+        assert_memory_equal(nonce.bytes + NONCE_END_OFFSET, end, NONCE_LEN - NONCE_END_OFFSET);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -371,6 +401,7 @@ int main(void)
         cmocka_unit_test(gives_another_nonce_for_another_salt),
         cmocka_unit_test(refuses_a_port_of_which_one_bit_is_another),
         cmocka_unit_test(takes_its_own_nonce_of_any_time_salt_and_key),
+        cmocka_unit_test(mints_for_many_clients_at_once_what_each_would_get),
         cmocka_unit_test(starts_with_the_cookie_and_its_features_in_base64),
         cmocka_unit_test(is_made_of_base64_characters_only),
         cmocka_unit_test(reads_the_features_of_the_nonce_of_rfc_8489_appendix_b_1),

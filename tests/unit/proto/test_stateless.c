@@ -328,6 +328,7 @@ static void answers_byte_for_byte_as_the_builder_does(void **state)
         struct stateless_answers answers;
         struct stateless_reply reply;
         struct nonce_stamp stamp;
+        uint64_t mac;
         size_t len;
 
         make(&request, buffer, sizeof(buffer));
@@ -337,8 +338,10 @@ static void answers_byte_for_byte_as_the_builder_does(void **state)
         len = build_expected(&policy, &message, &from, error, expected);
         stateless_answers_init(&answers, &policy);
         nonce_stamp_init(&policy.nonce, NOW_S, SALT, &stamp);
-        assert_true(stateless_is_answer(
-            stateless_reply(&answers, &message, &from, &stamp, buffer, sizeof(buffer), &reply)));
+        mac = nonce_mac(&stamp, &from);
+        assert_true(stateless_is_answer(stateless_reply(&answers, &message, &from, &stamp,
+                                                        rand() % 2 == 0 ? &mac : NULL, buffer,
+                                                        sizeof(buffer), &reply)));
         assert_int_equal(reply.len, len);
         assert_memory_equal(buffer, expected, len);
         assert_int_equal(checksum_fold(reply.sum),
