@@ -46,7 +46,7 @@ enum metric_type {
       "fragments, the first of each apart, that a datagram was sent as")                                               \
     X(ICMP_ANSWERS, "turnpike_icmp_answers", COUNTER, "", "worker, reason", "datagrams answered with an ICMP error")   \
     X(PATH_MTUS_LEARNED, "turnpike_path_mtus_learned", COUNTER, "", "worker",                                          \
-      "ICMP errors by which the path to a peer has a smaller MTU than was known")                                      \
+      "ICMP errors by which the path to a peer or client has a smaller MTU than known")                                \
     X(COMMANDS, "turnpike_commands", COUNTER, "", "worker", "commands of the control plane applied")                   \
     X(COMMAND_FAILURES, "turnpike_command_failures", COUNTER, "", "worker", "commands that could not be applied")      \
     X(POLLS, "turnpike_polls", COUNTER, "", "worker, result", "rounds of a worker that found work (busy), or none")    \

@@ -35,7 +35,8 @@ static inline bool table_relayed_is_there(const struct table_relayed *relayed)
 struct allocation {
     uint32_t client_ipv4; // as in memory; an IPv6 address has another place
     uint16_t client_port_be;
-    uint8_t client_family;
+    uint8_t client_family : 7;
+    uint8_t is_narrow : 1; // the path to the client: see dataplane/path_mtu.h
     uint8_t listener;
     uint32_t adjacency; // towards the client
     uint32_t guess;     // the permission that an indication needed last, TABLE_NONE
@@ -107,6 +108,8 @@ static inline uint32_t allocation_table_find(const struct allocation_table *tabl
     return id < table->id_count ? table->by_id[id] - 1 : TABLE_NONE;
 }
 
+// The MTU of the path to its client is known, or no longer is; of all its channels alike.
+void allocation_table_set_narrow(struct tables *tables, uint32_t index, bool is_narrow);
 // Its relay port of that family leads nowhere from here on; it is kept for a report, or not.
 void allocation_table_clear_relayed(struct tables *tables, uint32_t index, enum table_family family,
                                     bool is_reported);

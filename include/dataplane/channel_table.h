@@ -40,11 +40,12 @@ struct channel {
     uint16_t udp_change_to_peer;
     uint16_t udp_change_to_client;
     uint8_t relay;
-    uint8_t hairpin;     // index of the relay that has the peer's address, TABLE_RELAY_NONE
-    uint8_t peer_family; // enum ip_family; IP_FAMILY_NONE: the channel is gone
-    bool permitted : 1;  // its permission is live
-    bool is_narrow : 1;  // its permission's
-    bool is_plain : 1;   // permitted, and nothing about it is special: see dataplane/media.h
+    uint8_t hairpin;           // index of the relay that has the peer's address, TABLE_RELAY_NONE
+    uint8_t peer_family;       // enum ip_family; IP_FAMILY_NONE: the channel is gone
+    bool permitted : 1;        // its permission is live
+    bool is_narrow : 1;        // its permission's
+    bool is_client_narrow : 1; // its allocation's
+    bool is_plain : 1;         // permitted, and nothing about it is special: see dataplane/media.h
 } __attribute__((aligned(64)));
 
 static_assert(sizeof(struct channel) == 64, "one cache line a channel");
@@ -176,5 +177,7 @@ void channel_table_drop(struct tables *tables, uint32_t index);
 // Of all of a permission, whose root it is.
 void channel_table_set_client_adjacency(const struct channel_table *table, uint32_t root,
                                         uint32_t adjacency);
+void channel_table_set_client_narrow(const struct channel_table *table, uint32_t root,
+                                     bool is_narrow);
 void channel_table_set_permitted(const struct channel_table *table, uint32_t root, bool permitted);
 void channel_table_set_narrow(const struct channel_table *table, uint32_t root, bool is_narrow);

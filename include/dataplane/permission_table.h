@@ -61,6 +61,7 @@ int permission_table_reach(struct tables *tables, uint32_t allocation,
 // Of all channels of all in a tree, whose root it is.
 void permission_table_set_client_adjacency(struct tables *tables, uint32_t root,
                                            uint32_t adjacency);
+void permission_table_set_client_narrow(struct tables *tables, uint32_t root, bool is_narrow);
 // The MTU of the path to its peer is known, or no longer is; of all its channels alike.
 void permission_table_set_narrow(struct tables *tables, uint32_t index, bool is_narrow);
 // Gone, unless it is live or has channels.

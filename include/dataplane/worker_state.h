@@ -124,7 +124,8 @@ struct worker {
 
     // And what only ICMP errors need, and what they have left.
     struct token_bucket icmp_told[ICMP_TO_CLIENT_BUCKETS]; // those that clients may be told of
-    struct path_mtu_table path_mtus;
+    struct path_mtu_table path_mtus_of_peers;
+    struct path_mtu_table path_mtus_of_clients;
 } __attribute__((aligned(64)));
 
 static inline void worker_count(struct worker *worker, enum counter counter)

@@ -39,7 +39,7 @@
     X(FRAGMENTS_MADE, fragments_made, "fragments, the first of each apart, that a datagram was sent as")               \
     X(PACKET_TOO_BIG, packet_too_big_answers, "datagrams too big for their path, answered with an ICMP error")         \
     X(TIME_EXCEEDED, time_exceeded_answers, "datagrams with their TTL used up, answered with an ICMP error")           \
-    X(PATH_MTU, path_mtus_learned, "ICMP errors by which the path to a peer has a smaller MTU than was known")         \
+    X(PATH_MTU, path_mtus_learned, "ICMP errors by which the path to a peer or client has a smaller MTU than known")   \
     X(COMMANDS, commands, "commands applied")                                                                          \
     X(COMMAND_FAILURES, command_failures, "commands that could not be applied: a full table, an unknown id")
 
@@ -77,6 +77,7 @@
     X(NO_NEIGHBOUR, no_neighbour, "next hop not resolved")                                                             \
     X(BAD_ICMP, bad_icmp, "ICMP that is not relayed, or about no live relayed address")                                \
     X(ICMP_RATE, icmp_rate, "ICMP error above the rate that an allocation is told of them at")                         \
+    X(ICMP_OF_CLIENT, icmp_of_client, "ICMP error about what a client was sent: the path is learned, and nobody told") \
     X(TX_FULL, tx_full, "transmit queue full")
 
 enum counter {

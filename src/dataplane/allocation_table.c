@@ -71,6 +71,16 @@ static void set_adjacency(struct tables *tables, struct allocation *entry, uint3
         permission_table_set_client_adjacency(tables, entry->permissions[family], adjacency);
 }
 
+void allocation_table_set_narrow(struct tables *tables, uint32_t index, bool is_narrow)
+{
+    struct allocation *entry = &tables->allocations.at[index];
+    if (entry->is_narrow == is_narrow)
+        return;
+    entry->is_narrow = is_narrow;
+    for (int family = TABLE_V4; family < TABLE_FAMILIES; family++)
+        permission_table_set_client_narrow(tables, entry->permissions[family], is_narrow);
+}
+
 static void set_client_ip(struct tables *tables, uint32_t index, const struct ip_address *ip)
 {
     struct allocation *entry = &tables->allocations.at[index];
@@ -91,7 +101,7 @@ static int add(struct tables *tables, const struct command *command, uint32_t *r
     memset(entry, 0, sizeof(*entry));
     set_client_ip(tables, index, &client->address.ip);
     entry->client_port_be = __builtin_bswap16(client->address.port);
-    entry->client_family = (uint8_t)client->address.ip.family;
+    entry->client_family = (uint8_t)client->address.ip.family & 0x7F;
     entry->listener = (uint8_t)client->listener;
     for (int family = TABLE_V4; family < TABLE_FAMILIES; family++) {
         entry->permissions[family] = TABLE_NONE;

@@ -268,6 +268,48 @@ static void start_peer(struct worker *worker, const struct worker_packets *list)
     }
 }
 
+static uint32_t allocation_of(const struct worker *worker, const struct icmp_error *error,
+                              unsigned listener)
+{
+    struct flow_key key;
+    tables_client_key(&worker->tables, &key, (uint8_t)listener, error->family, error->peer_ip,
+                      htons(error->peer_port), 0);
+    uint32_t value = tables_lookup(&worker->tables, &key);
+    return value == FLOW_NONE ? TABLE_NONE : table_value_index(value);
+}
+
+// What it was sent by: the listener, or, at the same address, a thread that has DTLS clients.
+static uint32_t allocation_of_client(const struct worker *worker, const struct icmp_error *error)
+{
+    const struct plane_config *config = worker->config;
+    const struct transport_address *listener = &config->listeners[error->relay];
+    uint32_t allocation = allocation_of(worker, error, error->relay);
+    for (unsigned i = config->listener_count;
+         allocation == TABLE_NONE && i < plane_listener_total(config); i++) {
+        if (plane_stream_listener(config, i)->transport == STREAM_DTLS &&
+            transport_address_equal(&config->listeners[i], listener))
+            allocation = allocation_of(worker, error, i);
+    }
+    return allocation;
+}
+
+// Where it is not known it goes the way of its client's own packets.
+static void learn_of_client(struct worker *worker, struct packet *packet,
+                            const struct icmp_error *error)
+{
+    uint32_t allocation = allocation_of_client(worker, error);
+    if (allocation == TABLE_NONE) {
+        packet->local = error->relay;
+        packet->source_ip = error->peer_ip;
+        packet->source_port_be = htons(error->peer_port);
+        stray_client(worker, packet, DROP_BAD_ICMP);
+        return;
+    }
+    if (error->path_mtu != 0)
+        path_mtu_learn_client(worker, allocation, error->path_mtu);
+    worker_drop(worker, packet->mbuf, DROP_ICMP_OF_CLIENT);
+}
+
 static void start_icmp(struct worker *worker, struct packet *packet)
 {
     const struct local_addresses *locals =
@@ -275,6 +317,10 @@ static void start_icmp(struct worker *worker, struct packet *packet)
     struct icmp_error error;
     if (!icmp_error_read(locals, packet, &error)) {
         kernel_path_send(worker, packet->mbuf, DROP_BAD_ICMP);
+        return;
+    }
+    if (error.is_to_client) {
+        learn_of_client(worker, packet, &error);
         return;
     }
     if (hand_to_port_owner(worker, packet->mbuf, error.relay_port))
@@ -292,7 +338,7 @@ static void start_icmp(struct worker *worker, struct packet *packet)
         return;
     }
     if (error.path_mtu != 0)
-        path_mtu_learn(worker, permission, error.path_mtu);
+        path_mtu_learn_peer(worker, permission, error.path_mtu);
     icmp_to_client(worker, packet, &error);
 }
 

@@ -89,8 +89,8 @@ void channel_table_set_client_adjacency(const struct channel_table *table, uint3
 // After any change to what it depends on.
 static void set_plain(struct channel *entry)
 {
-    entry->is_plain = entry->permitted && !entry->is_narrow && entry->hairpin == TABLE_RELAY_NONE &&
-                      !channel_is_of_stream(entry) &&
+    entry->is_plain = entry->permitted && !entry->is_narrow && !entry->is_client_narrow &&
+                      entry->hairpin == TABLE_RELAY_NONE && !channel_is_of_stream(entry) &&
                       channel_client_family(entry) == entry->peer_family;
 }
 
@@ -110,6 +110,17 @@ void channel_table_set_narrow(const struct channel_table *table, uint32_t root, 
     index_tree_walk_begin(&walk, root);
     for (uint32_t at; (at = index_tree_walk_next(&walk, nodes_of(table))) != TABLE_NONE;) {
         table->at[at].is_narrow = is_narrow;
+        set_plain(&table->at[at]);
+    }
+}
+
+void channel_table_set_client_narrow(const struct channel_table *table, uint32_t root,
+                                     bool is_narrow)
+{
+    struct index_tree_walk walk;
+    index_tree_walk_begin(&walk, root);
+    for (uint32_t at; (at = index_tree_walk_next(&walk, nodes_of(table))) != TABLE_NONE;) {
+        table->at[at].is_client_narrow = is_narrow;
         set_plain(&table->at[at]);
     }
 }
@@ -202,6 +213,7 @@ static int add(struct tables *tables, uint32_t allocation, const struct command 
     entry->to_client.adjacency = owner->adjacency;
     entry->permitted = tables->permissions.at[permission].is_live;
     entry->is_narrow = tables->permissions.at[permission].is_narrow;
+    entry->is_client_narrow = owner->is_narrow;
     set_changes(tables, entry, owner->listener);
     error = insert(tables, index, permission);
     if (error != 0) {

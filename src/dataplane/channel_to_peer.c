@@ -35,7 +35,7 @@ void channel_to_peer(struct worker *worker, const struct packet *packet, struct 
     struct leg leg = leg_to_peer(worker, channel);
     if (unlikely(channel->is_narrow)) {
         const struct channel_table *table = &worker->tables.channels;
-        leg.path_mtu = path_mtu_of(worker, table->places[channel - table->at].permission);
+        leg.path_mtu = path_mtu_of_peer(worker, table->places[channel - table->at].permission);
     }
     if (!forward(worker, packet, &leg, NULL, 0, 0)) {
         allowance_give_back(channel, DIRECTION_TO_PEER, packet->data_len);

@@ -196,7 +196,7 @@ static void to_stream(struct worker *worker, struct rte_mbuf *frame, const struc
     const struct adjacency *adjacency = &worker->adjacencies[leg->adjacency];
     if (leg->is_dtls) { // as read_hop() in exchange/stream.c reads it
         memcpy(ip - PACKET_ETHERNET_LEN, adjacency, 12);
-        frame->hash.usr = adjacency->mtu;
+        frame->hash.usr = mtu_of(leg, adjacency);
     }
     stream_path_send(worker, frame, leg->listener);
 }

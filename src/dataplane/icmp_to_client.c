@@ -128,13 +128,14 @@ bool icmp_error_read(const struct local_addresses *locals, const struct packet *
     uint16_t relay_port = load_be16(quoted.udp);
     const struct local_address *local =
         local_addresses_find(locals, quoted.source_ip, is_v4 ? 4 : 16, relay_port);
-    if (local == NULL || local->kind != LOCAL_RELAY)
+    if (local == NULL || (local->kind != LOCAL_RELAY && !is_too_big(packet)))
         return false;
     *ret_error = (struct icmp_error){
         .peer_ip = quoted.destination_ip,
         .peer_port = load_be16(quoted.udp + 2),
         .relay_port = relay_port,
         .relay = local->index,
+        .is_to_client = local->kind == LOCAL_LISTENER,
         .family = packet->family,
         .type = packet->l4[0],
         .code = packet->l4[1],

@@ -291,7 +291,7 @@ static bool wrap_one(struct worker *worker, struct rte_mbuf *frame, uint32_t ind
     uint32_t peer_ip = (uint32_t)old_addresses;
     uint16_t peer_port_be = (uint16_t)old_ports;
     if (!permits(permission, index, peer_ip) || has_channel(tables, permission, peer_port_be) ||
-        allocation->client_family != IP_FAMILY_V4 || peer_port_be == 0 ||
+        allocation->client_family != IP_FAMILY_V4 || allocation->is_narrow || peer_port_be == 0 ||
         plane_listener_is_stream(worker->config, allocation->listener))
         return false;
     const struct indication_leg leg = {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What routers have said of the ways to peers (RFC 1191, RFC 8201).
+// What routers have said of the ways to peers and clients (RFC 1191, RFC 8201).
 #include "dataplane/path_mtu.h"
 
 #include "dataplane/worker_state.h"
@@ -29,57 +29,77 @@ uint16_t path_mtu_told(uint8_t family, uint32_t mtu, uint16_t sent_len)
     return mtu < sent_len ? (uint16_t)mtu : 0;
 }
 
-static unsigned set_of(uint32_t permission)
+static unsigned set_of(uint32_t index)
 {
-    return permission * 0x9E3779B1u >> 22;
+    return index * 0x9E3779B1u >> 22;
 }
 
 static_assert(PATH_MTU_SETS == 1 << (32 - 22), "a hash is a set's number");
 
-void path_mtu_table_set(struct path_mtu_table *table, uint32_t permission, uint16_t mtu,
-                        uint32_t now_s)
+void path_mtu_table_set(struct path_mtu_table *table, uint32_t index, uint16_t mtu, uint32_t now_s)
 {
-    struct path_mtu *set = table->at[set_of(permission)];
+    struct path_mtu *set = table->at[set_of(index)];
     struct path_mtu *place = &set[0];
     for (unsigned i = 0; i < PATH_MTU_SET_SIZE; i++) {
-        if (set[i].expires_s != 0 && set[i].permission == permission) {
+        if (set[i].expires_s != 0 && set[i].index == index) {
             place = &set[i];
             break;
         }
         if (set[i].expires_s < place->expires_s)
             place = &set[i];
     }
-    *place = (struct path_mtu){permission, now_s + PATH_MTU_LIFETIME_S, mtu};
+    *place = (struct path_mtu){index, now_s + PATH_MTU_LIFETIME_S, mtu};
 }
 
-uint16_t path_mtu_table_get(const struct path_mtu_table *table, uint32_t permission, uint32_t now_s)
+uint16_t path_mtu_table_get(const struct path_mtu_table *table, uint32_t index, uint32_t now_s)
 {
-    const struct path_mtu *set = table->at[set_of(permission)];
+    const struct path_mtu *set = table->at[set_of(index)];
     for (unsigned i = 0; i < PATH_MTU_SET_SIZE; i++) {
-        if (set[i].permission == permission && set[i].expires_s > now_s)
+        if (set[i].index == index && set[i].expires_s > now_s)
             return set[i].mtu;
     }
     return 0;
 }
 
-// What the table has of a permission that is not narrow was of another one, which had its place.
-void path_mtu_learn(struct worker *worker, uint32_t permission, uint16_t mtu)
+// False: that much is known already. What the table has of one that is not narrow was of another,
+// which had its place.
+static bool learn(struct worker *worker, struct path_mtu_table *table, uint32_t index,
+                  bool is_narrow, uint16_t mtu)
 {
-    struct path_mtu_table *table = &worker->path_mtus;
-    uint16_t known = worker->tables.permissions.at[permission].is_narrow
-                         ? path_mtu_table_get(table, permission, worker->now_s)
-                         : 0;
+    uint16_t known = is_narrow ? path_mtu_table_get(table, index, worker->now_s) : 0;
     if (known != 0 && known <= mtu)
-        return;
-    path_mtu_table_set(table, permission, mtu, worker->now_s);
-    permission_table_set_narrow(&worker->tables, permission, true);
+        return false;
+    path_mtu_table_set(table, index, mtu, worker->now_s);
     worker_count(worker, COUNTER_PATH_MTU);
+    return true;
 }
 
-uint16_t path_mtu_of(struct worker *worker, uint32_t permission)
+void path_mtu_learn_peer(struct worker *worker, uint32_t permission, uint16_t mtu)
 {
-    uint16_t mtu = path_mtu_table_get(&worker->path_mtus, permission, worker->now_s);
+    bool is_narrow = worker->tables.permissions.at[permission].is_narrow;
+    if (learn(worker, &worker->path_mtus_of_peers, permission, is_narrow, mtu))
+        permission_table_set_narrow(&worker->tables, permission, true);
+}
+
+void path_mtu_learn_client(struct worker *worker, uint32_t allocation, uint16_t mtu)
+{
+    bool is_narrow = worker->tables.allocations.at[allocation].is_narrow;
+    if (learn(worker, &worker->path_mtus_of_clients, allocation, is_narrow, mtu))
+        allocation_table_set_narrow(&worker->tables, allocation, true);
+}
+
+uint16_t path_mtu_of_peer(struct worker *worker, uint32_t permission)
+{
+    uint16_t mtu = path_mtu_table_get(&worker->path_mtus_of_peers, permission, worker->now_s);
     if (mtu == 0)
         permission_table_set_narrow(&worker->tables, permission, false);
+    return mtu;
+}
+
+uint16_t path_mtu_of_client(struct worker *worker, uint32_t allocation)
+{
+    uint16_t mtu = path_mtu_table_get(&worker->path_mtus_of_clients, allocation, worker->now_s);
+    if (mtu == 0)
+        allocation_table_set_narrow(&worker->tables, allocation, false);
     return mtu;
 }

@@ -19,6 +19,8 @@ void peer_to_channel(struct worker *worker, const struct packet *packet, struct 
         return;
     }
     struct leg leg = client_leg_of_channel(worker, channel);
+    if (channel->is_client_narrow)
+        leg.path_mtu = path_mtu_of_client(worker, channel_allocation(channel));
     uint8_t header[CHANNEL_DATA_HEADER_LEN];
     channel_data_write_header(header, channel_number(channel), packet->data_len);
     if (!forward(worker, packet, &leg, header, sizeof(header), 0)) {
@@ -32,7 +34,9 @@ void peer_to_channel(struct worker *worker, const struct packet *packet, struct 
 void peer_to_data(struct worker *worker, const struct packet *packet)
 {
     struct allocation *allocation = &worker->tables.allocations.at[packet->allocation];
-    const struct leg leg = client_leg_of_allocation(worker, allocation);
+    struct leg leg = client_leg_of_allocation(worker, allocation);
+    if (allocation->is_narrow)
+        leg.path_mtu = path_mtu_of_client(worker, packet->allocation);
     uint8_t head[DATA_INDICATION_HEAD_MAX_LEN];
     if (!allowance_spend_direct(worker, allocation, DIRECTION_TO_CLIENT, packet->data_len)) {
         allowance_drop(worker, packet->mbuf);

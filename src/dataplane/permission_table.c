@@ -121,6 +121,15 @@ void permission_table_set_client_adjacency(struct tables *tables, uint32_t root,
         channel_table_set_client_adjacency(&tables->channels, table->at[at].channels, adjacency);
 }
 
+void permission_table_set_client_narrow(struct tables *tables, uint32_t root, bool is_narrow)
+{
+    const struct permission_table *table = &tables->permissions;
+    struct index_tree_walk walk;
+    index_tree_walk_begin(&walk, root);
+    for (uint32_t at; (at = index_tree_walk_next(&walk, nodes_of(table))) != TABLE_NONE;)
+        channel_table_set_client_narrow(&tables->channels, table->at[at].channels, is_narrow);
+}
+
 static void set_live(struct tables *tables, uint32_t index, bool live)
 {
     struct permission *entry = &tables->permissions.at[index];

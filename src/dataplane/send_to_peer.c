@@ -79,7 +79,7 @@ void send_to_peer(struct worker *worker, const struct packet *packet,
         leg.adjacency = permission->adjacency;
         if (permission->is_narrow)
             leg.path_mtu =
-                path_mtu_of(worker, (uint32_t)(permission - worker->tables.permissions.at));
+                path_mtu_of_peer(worker, (uint32_t)(permission - worker->tables.permissions.at));
     }
     if (!allowance_spend_direct(worker, allocation, DIRECTION_TO_PEER, packet->data_len)) {
         allowance_drop(worker, packet->mbuf);

@@ -218,7 +218,13 @@ static __always_inline int icmp_type_is_relayed(int family, __u8 type)
     return type >= 1 && type <= 3;
 }
 
-// An ICMP error about a datagram that was sent from a relay port.
+static __always_inline int icmp_is_too_big(int family, const struct icmp_header *icmp)
+{
+    return family == 4 ? icmp->type == 3 && icmp->code == 4 : icmp->type == 2;
+}
+
+// An ICMP error about a datagram that was sent from a relay port, or one that says how much the
+// path to a client has.
 static __always_inline int icmp_is_ours(const struct flow *flow, void *end, int family)
 {
     struct icmp_header *icmp = flow->upper;
@@ -235,7 +241,8 @@ static __always_inline int icmp_is_ours(const struct flow *flow, void *end, int 
     // Four bytes are enough, and an old router may quote no more than eight.
     if ((void *)udp + 4 > end)
         return 0;
-    return is_our_port(embedded.datagram.source, family, bpf_ntohs(udp->source), 1);
+    return is_our_port(embedded.datagram.source, family, bpf_ntohs(udp->source),
+                       !icmp_is_too_big(family, icmp));
 }
 
 static __always_inline int packet_is_ours(void *ip, void *end, int family)

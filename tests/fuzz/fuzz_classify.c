@@ -102,7 +102,8 @@ static void check_icmp(const struct within *frame, struct packet *packet)
     require_within(frame, error.peer_ip, packet->family == IP_FAMILY_V4 ? 4 : 16);
     REQUIRE(error.family == packet->family);
     REQUIRE(error.relay == (packet->family == IP_FAMILY_V4 ? 0 : 1));
-    REQUIRE(error.relay_port >= 50000 && error.relay_port <= 50255);
+    REQUIRE(error.is_to_client || (error.relay_port >= 50000 && error.relay_port <= 50255));
+    REQUIRE(!error.is_to_client || error.relay_port == 3478);
     REQUIRE(error.path_mtu == 0 || error.path_mtu >= (packet->family == IP_FAMILY_V4 ? 576 : 1280));
     REQUIRE(error.path_mtu == 0 || error.data <= error.path_mtu);
 }

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What routers say of the way to a peer (RFC 8656 section 11.5, RFC 1191, RFC 8201): clients of every transport are told,
-and the relay goes by it."""
+"""What routers say of the ways to peers and clients (RFC 8656 section 11.5, RFC 1191, RFC 8201): clients of every
+transport are told of their peers', and the relay goes by both."""
 
 import contextlib
 
@@ -13,7 +13,7 @@ import stun
 import telemetry
 from flow import Flow, drain, fragments_of, icmp_error, icmp_indication
 from lab import GATEWAY, PEER, RELAY
-from relay import Relay
+from relay import PORT, Relay
 from streams import DtlsClient, StreamClient
 
 NARROW = 1400
@@ -45,25 +45,26 @@ def connected_of(request, lab, relay, authority):
 
 
 @contextlib.contextmanager
-def narrow_path(lab):
-    """The last link to the peer."""
-    lab.run("core", "ip", "link", "set", "peer", "mtu", NARROW)
+def narrow_path(lab, role="peer"):
+    """The last link to that host."""
+    lab.run("core", "ip", "link", "set", role, "mtu", NARROW)
     try:
         yield
     finally:
-        lab.run("core", "ip", "link", "set", "peer", "mtu", 1500)
+        lab.run("core", "ip", "link", "set", role, "mtu", 1500)
 
 
-def inject_whole(flow, length):
-    """A packet of that length to the peer, whatever the client's kernel has been told: four bytes more to the relay."""
-    flow.lab.run("client", "sh", "-c", "ip route flush cache; ip -6 route flush cache")
-    flow.inject("client", whole(flow, length))
+def inject_whole(flow, length, role="client"):
+    """A packet to the relay whose data make one of that length to the peer, whatever the sender's kernel has been told:
+    four bytes more of the client's, and of the peer's four less than the client gets."""
+    flow.lab.run(role, "sh", "-c", "ip route flush cache; ip -6 route flush cache")
+    flow.inject(role, whole(flow, length, role))
 
 
-def whole(flow, length):
-    """A packet of that length to the peer, not to be cut up on any way."""
-    family = flow.families["client"]
-    return flow.packet("client", bytes(length - HEADERS[family]), **({"flags": "DF"} if family == 4 else {}))
+def whole(flow, length, role="client"):
+    """Such a packet, not to be cut up on any way."""
+    family = flow.families[role]
+    return flow.packet(role, bytes(length - HEADERS[family]), **({"flags": "DF"} if family == 4 else {}))
 
 
 def learn(lab, flow):
@@ -145,6 +146,79 @@ def test_clients_with_connections_are_told_of_errors(connected_of, family):
     closed = (PEER[family], 9)
     client.send_indication(closed, b"anyone there?")
     assert icmp_indication(client) == (closed, (3, 3, 0) if family == 4 else (1, 4, 0))
+
+
+# The way to a client
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_what_is_too_long_for_the_clients_path_is_answered_to_the_peer(lab, relay, flow_of, family):
+    flow, other_flow = flow_of(family), flow_of(family)
+    before = heeded_of_clients(relay)
+    with narrow_path(lab, "client"):
+        inject_whole(flow, 1440, "peer")
+        assert flow.arrived("client", 0.3) is None
+        assert icmp_error(flow, "peer", 0.2) is None
+    assert heeded_of_clients(relay) == before + 1
+    # The relay says it now, and to a peer of 48 bytes less (RFC 8656 section 13.2).
+    inject_whole(flow, NARROW - 4 + 1, "peer")
+    assert icmp_error(flow, "peer") == (*TOO_BIG[family], NARROW - 48)
+    assert flow.arrived("client", 0.2) is None
+    inject_whole(flow, NARROW - 4, "peer")
+    assert flow.arrived("client") == bytes(NARROW - 4 - HEADERS[family])
+    # The other way is another, and so is the other client's.
+    inject_whole(flow, 1440)
+    assert flow.arrived("peer") == bytes(1440 - HEADERS[family])
+    inject_whole(other_flow, 1440, "peer")
+    assert other_flow.arrived("client") == bytes(1440 - HEADERS[family])
+
+
+def heeded_of_clients(relay):
+    return telemetry.ask(relay, "/turnpike/drops")["drops"].get("icmp_of_client", 0)
+
+
+def test_what_peers_send_without_df_is_cut_to_the_clients_path(lab, flow_of):
+    flow = flow_of(4)
+    data = bytes(i * 13 & 0xFF for i in range(1430))
+    flow.inject("core", error_about_client(flow, NARROW))
+    flow.inject("peer", flow.packet("peer", data, flags=0, id=4711))
+    assert flow.arrived("client") == data
+    flow.inject("peer", flow.packet("peer", data, flags=0, id=4712))
+    lengths = [len(packet) for packet in flow.frames("client", 0.3)]
+    assert len(lengths) == 2 and NARROW - 8 < max(lengths) <= NARROW
+
+
+def error_about_client(flow, mtu, length=1444, port=None, flags="DF"):
+    """That of a router, of the first bytes of a packet from the listener to the client."""
+    family = flow.families["client"]
+    host, client_port = flow.client.address
+    udp = UDP(sport=PORT, dport=port or client_port, len=length - HEADERS[family] + 8) / Raw(bytes(20))
+    if family == 4:
+        quoted = IP(src=RELAY[4], dst=host, len=length, flags=flags) / udp
+        return IP(src=GATEWAY[4], dst=RELAY[4]) / ICMP(type=3, code=4, nexthopmtu=mtu) / quoted
+    return IPv6(src=GATEWAY[6], dst=RELAY[6]) / ICMPv6PacketTooBig(mtu=mtu) / (
+        IPv6(src=RELAY[6], dst=host, plen=length - 40) / udp)
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_forged_errors_about_clients_change_nothing(flow_of, family):
+    flow = flow_of(family)
+    forged = {
+        "about a client that nobody is": error_about_client(flow, 1300, port=flow.client.address[1] ^ 1),
+        "that says what got through": error_about_client(flow, 1444),
+        "about what was never sent so": error_about_client(flow, 1300, flags=0) if family == 4 else
+        error_about_client(flow, 1279),
+    }
+    for what, packet in forged.items():
+        flow.inject("core", packet)
+        assert reaches_client(flow, 1440), what
+    flow.inject("core", error_about_client(flow, 1300))
+    assert not reaches_client(flow, 1440)
+
+
+def reaches_client(flow, length):
+    inject_whole(flow, length, "peer")
+    return flow.arrived("client", 0.5) is not None
 
 
 # What anybody may send

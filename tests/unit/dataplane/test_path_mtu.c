@@ -2,6 +2,8 @@
 #include "dataplane/path_mtu.h"
 
 #include "dataplane/worker_state.h"
+#include "exchange/client_home.h"
+#include "exchange/stream.h"
 #include "rig.h"
 
 static uint8_t payload[3000];
@@ -124,6 +126,7 @@ struct too_big {
     size_t len;
     uint32_t mtu;
     uint16_t flags;
+    unsigned worker; // that gets it
 };
 
 static void receive_too_big(struct rig *rig, const struct too_big *error)
@@ -155,17 +158,17 @@ static void receive_too_big(struct rig *rig, const struct too_big *error)
         pseudo = (pseudo & 0xFFFF) + (pseudo >> 16);
     }
     store_be16(icmp + 2, wire_checksum(icmp, 108, pseudo));
-    rig_receive(rig, 0, frame, len);
+    rig_receive(rig, error->worker, frame, len);
     rig_poll(rig);
 }
 
 #define OF_FIRST_V4                                                                                \
     {                                                                                              \
-        RELAY_V4_LOCAL ":50001", PEER_V4, 1472, 1400, 0x4000                                       \
+        RELAY_V4_LOCAL ":50001", PEER_V4, 1472, 1400, 0x4000, 0                                    \
     }
 #define OF_FIRST_V6                                                                                \
     {                                                                                              \
-        "[" RELAY_V6 "]:50002", PEER_V6, 1452, 1400, 0                                             \
+        "[" RELAY_V6 "]:50002", PEER_V6, 1452, 1400, 0, 0                                          \
     }
 
 // And the client has been told.
@@ -363,8 +366,8 @@ static void a_larger_packet_is_tried_when_it_is_long_ago(void **state)
     assert_true(first_is_narrow(worker));
     for (unsigned set = 0; set < PATH_MTU_SETS; set++) {
         for (unsigned i = 0; i < PATH_MTU_SET_SIZE; i++) {
-            if (worker->path_mtus.at[set][i].expires_s > 0)
-                worker->path_mtus.at[set][i].expires_s = worker->now_s;
+            if (worker->path_mtus_of_peers.at[set][i].expires_s > 0)
+                worker->path_mtus_of_peers.at[set][i].expires_s = worker->now_s;
         }
     }
     send_channel_data(rig, &(struct sent){CLIENT_V4, 0x4000, 1440, false});
@@ -412,6 +415,266 @@ static void the_next_owner_of_a_permissions_place_knows_nothing(void **state)
     assert_answered(rig, true, 1400);
 }
 
+// The way to a client
+
+#define OF_CLIENT_V4                                                                               \
+    {                                                                                              \
+        LISTENER_V4, CLIENT_V4, 1472, 1400, 0x4000, 0                                              \
+    }
+#define OF_CLIENT_V6                                                                               \
+    {                                                                                              \
+        LISTENER_V6, CLIENT_V6, 1452, 1400, 0, 0                                                   \
+    }
+
+// And nobody is told.
+static void learn_of_client(struct rig *rig, const struct too_big *error)
+{
+    uint64_t learned = rig_counter(rig, COUNTER_PATH_MTU);
+    uint64_t dropped = rig_drops(rig, DROP_ICMP_OF_CLIENT);
+    receive_too_big(rig, error);
+    rig_sent_nothing(rig);
+    assert_int_equal(rig_counter(rig, COUNTER_PATH_MTU), learned + 1);
+    assert_int_equal(rig_drops(rig, DROP_ICMP_OF_CLIENT), dropped + 1);
+}
+
+// A peer's datagram to a relayed address.
+static void send_from_peer(struct rig *rig, const char *peer, const char *relayed, size_t len,
+                           bool may_be_cut)
+{
+    struct wire wire = {.source = peer,
+                        .destination = relayed,
+                        .payload = payload,
+                        .len = len,
+                        .dont_fragment = !may_be_cut};
+    rig_process_wire(rig, 0, &wire);
+}
+
+#define TO_FIRST_V4  RELAY_V4_LOCAL ":50001"
+#define TO_SECOND_V6 "[" RELAY_V6 "]:50004"
+
+// A peer is told of 48 bytes less (RFC 8656 section 13.2).
+static void what_peers_send_is_answered_by_what_the_clients_path_has(void **state)
+{
+    struct rig *rig = *state;
+    learn_of_client(rig, &(struct too_big)OF_CLIENT_V4);
+    send_from_peer(rig, PEER_V4, TO_FIRST_V4, 1400 - 28 - 4, false);
+    assert_passes(rig, CLIENT_V4, 1400 - 28);
+    send_from_peer(rig, PEER_V4, TO_FIRST_V4, 1400 - 28 - 3, false);
+    assert_answered(rig, true, 1400 - 48);
+    learn_of_client(rig, &(struct too_big)OF_CLIENT_V6);
+    send_from_peer(rig, PEER_V6, TO_SECOND_V6, 1400 - 48 - 4, false);
+    assert_passes(rig, CLIENT_V6, 1400 - 48);
+    send_from_peer(rig, PEER_V6, TO_SECOND_V6, 1400 - 48 - 3, false);
+    assert_answered(rig, false, 1400 - 48);
+}
+
+static void what_may_be_cut_is_cut_to_what_the_clients_path_has(void **state)
+{
+    struct rig *rig = *state;
+    learn_of_client(rig, &(struct too_big)OF_CLIENT_V4);
+    send_from_peer(rig, PEER_V4, TO_FIRST_V4, 1440, true);
+    assert_int_equal(assert_cut(rig, 2), 1396); // in blocks of eight
+}
+
+// 36 bytes of a Data indication are not the peer's.
+static void data_indications_go_by_it_as_well(void **state)
+{
+    struct rig *rig = *state;
+    const char *peer = "192.0.2.200:7";
+    send_from_peer(rig, peer, TO_FIRST_V4, 1400, false);
+    assert_passes(rig, CLIENT_V4, 1436);
+    learn_of_client(rig, &(struct too_big)OF_CLIENT_V4);
+    send_from_peer(rig, peer, TO_FIRST_V4, 1400 - 28 - 36, false);
+    assert_passes(rig, CLIENT_V4, 1400 - 28);
+    send_from_peer(rig, peer, TO_FIRST_V4, 1400 - 28 - 36 + 4, false);
+    assert_answered(rig, true, 1400 - 48);
+}
+
+static void what_the_client_sends_is_not_held_to_it(void **state)
+{
+    struct rig *rig = *state;
+    learn_of_client(rig, &(struct too_big)OF_CLIENT_V4);
+    send_channel_data(rig, &(struct sent){CLIENT_V4, 0x4000, 1440, false});
+    assert_passes(rig, PEER_V4, 1440);
+    send_indication(rig, CLIENT_V4, PEER_V4, 1420, false, true);
+    assert_passes(rig, PEER_V4, 1420);
+}
+
+static void one_clients_path_is_not_anothers(void **state)
+{
+    struct rig *rig = *state;
+    learn_of_client(rig, &(struct too_big)OF_CLIENT_V4);
+    send_from_peer(rig, PEER_V4, RELAY_V4_LOCAL ":50003", 1440, false);
+    assert_passes(rig, CLIENT_V6, 1444);
+}
+
+static void of_a_client_nothing_is_learned_from_what_cannot_be(void **state)
+{
+    struct rig *rig = *state;
+    struct too_big error = OF_CLIENT_V4;
+    error.mtu = 1500;
+    receive_in_vain(rig, &error); // it had passed
+    error = (struct too_big)OF_CLIENT_V4;
+    error.flags = 0;
+    receive_in_vain(rig, &error); // it would have been cut
+    error = (struct too_big)OF_CLIENT_V6;
+    error.mtu = 1279;
+    receive_in_vain(rig, &error);
+    assert_int_equal(rig_drops(rig, DROP_ICMP_OF_CLIENT), 3);
+    error = (struct too_big)OF_CLIENT_V4;
+    error.peer = "192.0.2.7:40001";
+    receive_in_vain(rig, &error); // nobody's address
+    error = (struct too_big)OF_CLIENT_V4;
+    error.relay = "203.0.113.1:3479";
+    receive_in_vain(rig, &error); // nor a listener's
+    assert_int_equal(rig_drops(rig, DROP_BAD_ICMP), 2);
+    send_from_peer(rig, PEER_V4, TO_FIRST_V4, 1440, false);
+    assert_passes(rig, CLIENT_V4, 1444);
+}
+
+static void no_error_makes_a_clients_path_too_narrow_for_media(void **state)
+{
+    struct rig *rig = *state;
+    struct too_big error = OF_CLIENT_V4;
+    error.mtu = 68;
+    learn_of_client(rig, &error);
+    send_from_peer(rig, PEER_V4, TO_FIRST_V4, 576 - 28 - 4, false);
+    assert_passes(rig, CLIENT_V4, 576 - 28);
+    send_from_peer(rig, PEER_V4, TO_FIRST_V4, 576 - 28 - 3, false);
+    assert_answered(rig, true, 576 - 48);
+}
+
+static bool channel_is_plain(const struct worker *worker, uint16_t relay_port)
+{
+    const struct tables *tables = &worker->tables;
+    uint32_t channel = tables_relay_slot(tables, RIG_RELAY_V4, relay_port)->guess;
+    assert_int_not_equal(channel, TABLE_NONE);
+    return tables->channels.at[channel].is_plain;
+}
+
+static void a_larger_one_is_tried_on_a_client_when_it_is_long_ago(void **state)
+{
+    struct rig *rig = *state;
+    struct worker *worker = rig->workers[0];
+    assert_true(channel_is_plain(worker, 50001));
+    learn_of_client(rig, &(struct too_big)OF_CLIENT_V4);
+    assert_false(channel_is_plain(worker, 50001));
+    for (unsigned set = 0; set < PATH_MTU_SETS; set++) {
+        for (unsigned i = 0; i < PATH_MTU_SET_SIZE; i++) {
+            if (worker->path_mtus_of_clients.at[set][i].expires_s > 0)
+                worker->path_mtus_of_clients.at[set][i].expires_s = worker->now_s;
+        }
+    }
+    send_from_peer(rig, PEER_V4, TO_FIRST_V4, 1440, false);
+    assert_passes(rig, CLIENT_V4, 1444);
+    assert_true(channel_is_plain(worker, 50001));
+    learn_of_client(rig, &(struct too_big)OF_CLIENT_V4);
+    send_from_peer(rig, PEER_V4, TO_FIRST_V4, 1440, false);
+    assert_answered(rig, true, 1400 - 48);
+}
+
+static void a_channel_that_comes_later_has_it_from_its_allocation(void **state)
+{
+    struct rig *rig = *state;
+    learn_of_client(rig, &(struct too_big)OF_CLIENT_V4);
+    rig_channel(rig, 0, 1, 0x4005, "192.0.2.200:50005");
+    rig_poll(rig);
+    send_from_peer(rig, "192.0.2.200:50005", TO_FIRST_V4, 1440, false);
+    assert_answered(rig, true, 1400 - 48);
+}
+
+static void the_next_owner_of_an_allocations_place_knows_nothing(void **state)
+{
+    struct rig *rig = *state;
+    learn_of_client(rig, &(struct too_big)OF_CLIENT_V4);
+    rig_remove(rig, 0, 1);
+    rig_poll(rig);
+    rig_allocation(rig, 0, 1, CLIENT_V4, 50001, 50002);
+    rig_permission(rig, 0, 1, "192.0.2.200");
+    rig_channel(rig, 0, 1, 0x4000, PEER_V4);
+    rig_poll(rig);
+    send_from_peer(rig, PEER_V4, TO_FIRST_V4, 1440, false);
+    assert_passes(rig, CLIENT_V4, 1444);
+}
+
+// Its records have the listener's address and port.
+static int set_up_dtls(void **state)
+{
+    struct plane_config config;
+    rig_config(&config, 1);
+    unsigned listener = config.listener_count;
+    config.stream_thread_count = 1;
+    config.stream_ring_len = 64;
+    config.dtls = true;
+    config.stream_listeners[config.stream_listener_count++] =
+        (struct plane_stream_listener){STREAM_DTLS, 0};
+    assert_int_equal(transport_address_parse(LISTENER_V6, &config.listeners[listener]), 0);
+    struct rig *rig = rig_create(&config);
+    struct client_key client = rig_client(CLIENT_V6);
+    client.listener = (uint16_t)listener;
+    struct command command = {
+        .kind = COMMAND_INSTALL_ALLOCATION,
+        .allocation = 1,
+        .install_allocation = {.client = client,
+                               .adjacency = RIG_TO_CLIENTS,
+                               .relay_v4 = RIG_RELAY_V4,
+                               .relay_v4_port = 50001,
+                               .relay_v6 = RELAY_NONE},
+    };
+    rig_command(rig, 0, &command);
+    rig_channel(rig, 0, 1, 0x4000, PEER_V4);
+    rig_permission(rig, 0, 1, "192.0.2.200");
+    rig_poll(rig);
+    *state = rig;
+    return 0;
+}
+
+static void a_record_for_a_client_of_dtls_goes_by_it(void **state)
+{
+    struct rig *rig = *state;
+    struct rte_mbuf *frames[2];
+    const size_t most = 1400 - 48 - STREAM_DTLS_RECORD_LEN - 4;
+    learn_of_client(rig, &(struct too_big)OF_CLIENT_V6);
+    send_from_peer(rig, PEER_V4, TO_FIRST_V4, most, false);
+    assert_int_equal(stream_receive(rig->plane, 0, 0, frames, 2), 1);
+    struct stream_packet packet;
+    assert_true(stream_packet_read(frames[0], &packet));
+    assert_int_equal(packet.hop.mtu, 1400); // by which its thread cuts what comes out longer
+    stream_packet_free(frames[0]);
+    send_from_peer(rig, PEER_V4, TO_FIRST_V4, most + 1, false);
+    assert_int_equal(stream_receive(rig->plane, 0, 0, frames, 2), 0);
+    static uint8_t frame[RIG_FRAME_MAX];
+    assert_true(rig_sent(rig, 0, frame) > 0);
+    assert_int_equal(load_be16(frame + 34), 3 << 8 | 4);
+}
+
+static int set_up_three(void **state)
+{
+    struct plane_config config;
+    rig_config(&config, 3);
+    *state = rig_create(&config);
+    return 0;
+}
+
+// Errors are spread by their routers' addresses: the client's home knows whose it is.
+static void an_error_on_the_wrong_worker_finds_its_clients_owner(void **state)
+{
+    struct rig *rig = *state;
+    const struct client_key client = rig_client(CLIENT_V4);
+    uint16_t home = client_home(client.address.ip.bytes, client.address.port, 3);
+    unsigned owner = (home + 1u) % 3, other = (home + 2u) % 3;
+    struct command command = {.kind = COMMAND_INSTALL_STEERING,
+                              .steering = {.client = client, .owner = (uint16_t)owner}};
+    rig_allocation(rig, owner, 1, CLIENT_V4, 0, 0);
+    rig_command(rig, home, &command);
+    rig_poll(rig);
+    struct too_big error = OF_CLIENT_V4;
+    error.worker = other;
+    learn_of_client(rig, &error);
+    assert_int_equal(rig->plane->counters[owner].drops[DROP_ICMP_OF_CLIENT], 1);
+    assert_int_equal(rig_counter(rig, COUNTER_HANDOFF_OUT), 2);
+}
+
 int main(void)
 {
 #define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, rig_tear_down)
@@ -432,6 +695,20 @@ int main(void)
         TEST(a_larger_packet_is_tried_when_it_is_long_ago),
         TEST(a_channel_that_comes_later_has_it_from_its_permission),
         TEST(the_next_owner_of_a_permissions_place_knows_nothing),
+        TEST(what_peers_send_is_answered_by_what_the_clients_path_has),
+        TEST(what_may_be_cut_is_cut_to_what_the_clients_path_has),
+        TEST(data_indications_go_by_it_as_well),
+        TEST(what_the_client_sends_is_not_held_to_it),
+        TEST(one_clients_path_is_not_anothers),
+        TEST(of_a_client_nothing_is_learned_from_what_cannot_be),
+        TEST(no_error_makes_a_clients_path_too_narrow_for_media),
+        TEST(a_larger_one_is_tried_on_a_client_when_it_is_long_ago),
+        TEST(a_channel_that_comes_later_has_it_from_its_allocation),
+        TEST(the_next_owner_of_an_allocations_place_knows_nothing),
+        cmocka_unit_test_setup_teardown(a_record_for_a_client_of_dtls_goes_by_it, set_up_dtls,
+                                        rig_tear_down),
+        cmocka_unit_test_setup_teardown(an_error_on_the_wrong_worker_finds_its_clients_owner,
+                                        set_up_three, rig_tear_down),
     };
     return cmocka_run_group_tests(tests, rig_group_set_up, NULL);
 }

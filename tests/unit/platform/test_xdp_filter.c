@@ -417,8 +417,15 @@ static void takes_icmp_errors_about_relayed_datagrams_only(void **state)
     make_icmp_v4(&packet, 3, 49152);
     store_be16(packet.bytes + 14 + 20 + 8 + 6, 0x0010);
     assert_false(is_taken(state, &packet));
-    make_icmp_v4(&packet, 3, LISTEN_PORT);
-    assert_false(is_taken(state, &packet));
+    // Of what is sent from a listener, those alone that say how much a path has.
+    for (unsigned type = 0; type < 256; type++) {
+        make_icmp_v4(&packet, (uint8_t)type, LISTEN_PORT);
+        assert_false(is_taken(state, &packet));
+        packet.bytes[14 + 20 + 1] = 4;
+        assert_int_equal(is_taken(state, &packet), type == 3);
+        make_icmp_v6(&packet, (uint8_t)type, LISTEN_PORT);
+        assert_int_equal(is_taken(state, &packet), type == 2);
+    }
     make_icmp_v4(&packet, 3, 33000);
     assert_false(is_taken(state, &packet));
     make_icmp_v6(&packet, 2, 33000);
