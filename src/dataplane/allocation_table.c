@@ -62,15 +62,6 @@ static void set_relayed(struct tables *tables, uint32_t index, enum table_family
     relay_port_set(tables, relayed, index);
 }
 
-static void set_adjacency(struct tables *tables, struct allocation *entry, uint32_t adjacency)
-{
-    if (entry->adjacency == adjacency)
-        return;
-    entry->adjacency = adjacency;
-    for (int family = TABLE_V4; family < TABLE_FAMILIES; family++)
-        permission_table_set_client_adjacency(tables, entry->permissions[family], adjacency);
-}
-
 void allocation_table_set_narrow(struct tables *tables, uint32_t index, bool is_narrow)
 {
     struct allocation *entry = &tables->allocations.at[index];
@@ -79,6 +70,18 @@ void allocation_table_set_narrow(struct tables *tables, uint32_t index, bool is_
     entry->is_narrow = is_narrow;
     for (int family = TABLE_V4; family < TABLE_FAMILIES; family++)
         permission_table_set_client_narrow(tables, entry->permissions[family], is_narrow);
+}
+
+// Another next hop is another path: what was known of the old one says nothing of it.
+static void set_adjacency(struct tables *tables, uint32_t index, uint32_t adjacency)
+{
+    struct allocation *entry = &tables->allocations.at[index];
+    if (entry->adjacency == adjacency)
+        return;
+    entry->adjacency = adjacency;
+    for (int family = TABLE_V4; family < TABLE_FAMILIES; family++)
+        permission_table_set_client_adjacency(tables, entry->permissions[family], adjacency);
+    allocation_table_set_narrow(tables, index, false);
 }
 
 static void set_client_ip(struct tables *tables, uint32_t index, const struct ip_address *ip)
@@ -178,6 +181,6 @@ int allocation_table_install(struct tables *tables, const struct command *comman
     }
     set_relayed(tables, index, TABLE_V4, wanted[TABLE_V4]);
     set_relayed(tables, index, TABLE_V6, wanted[TABLE_V6]);
-    set_adjacency(tables, &tables->allocations.at[index], command->install_allocation.adjacency);
+    set_adjacency(tables, index, command->install_allocation.adjacency);
     return 0;
 }

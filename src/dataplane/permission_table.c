@@ -164,6 +164,21 @@ void permission_table_drop(struct tables *tables, uint32_t index)
     permission_table_release(tables, index);
 }
 
+// Another way is another path: what was known of the old one says nothing of it.
+static void set_path(struct tables *tables, uint32_t index, const struct peer_path *path)
+{
+    struct permission *entry = &tables->permissions.at[index];
+    bool is_hairpin = path->relay != RELAY_NONE;
+    uint32_t way = is_hairpin ? path->relay : path->adjacency;
+    if (entry->is_hairpin != is_hairpin || entry->adjacency != way)
+        permission_table_set_narrow(tables, index, false);
+    entry->is_hairpin = is_hairpin;
+    if (is_hairpin)
+        entry->relay = way;
+    else
+        entry->adjacency = way;
+}
+
 int permission_table_install(struct tables *tables, const struct command *command)
 {
     const struct ip_address *peer = &command->permission.peer;
@@ -177,12 +192,7 @@ int permission_table_install(struct tables *tables, const struct command *comman
     int error = permission_table_reach(tables, allocation, peer, &index);
     if (error != 0)
         return error;
-    struct permission *entry = &tables->permissions.at[index];
-    entry->is_hairpin = path->relay != RELAY_NONE;
-    if (entry->is_hairpin)
-        entry->relay = path->relay;
-    else
-        entry->adjacency = path->adjacency;
+    set_path(tables, index, path);
     set_live(tables, index, true);
     return 0;
 }

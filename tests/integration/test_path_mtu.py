@@ -12,7 +12,8 @@ from scapy.packet import Raw
 import stun
 import telemetry
 from flow import Flow, drain, fragments_of, icmp_error, icmp_indication
-from lab import GATEWAY, PEER, RELAY
+from lab import CLIENT, GATEWAY, PEER, RELAY
+from logs import wait_for
 from relay import PORT, Relay
 from streams import DtlsClient, StreamClient
 
@@ -219,6 +220,43 @@ def test_forged_errors_about_clients_change_nothing(flow_of, family):
 def reaches_client(flow, length):
     inject_whole(flow, length, "peer")
     return flow.arrived("client", 0.5) is not None
+
+
+# Another way
+
+
+OTHER_GATEWAY = {4: "192.0.2.252", 6: "2001:db8:2::fc"}
+
+
+@pytest.fixture
+def other_gateway(lab):
+    """Another address of the router's."""
+    addresses = [f"{OTHER_GATEWAY[4]}/24", f"{OTHER_GATEWAY[6]}/64"]
+    for address in addresses:
+        lab.run("core", "ip", "address", "add", address, "dev", "relay")
+    yield
+    for address in addresses:
+        lab.run("core", "ip", "address", "del", address, "dev", "relay")
+
+
+@contextlib.contextmanager
+def route_by(lab, host, gateway):
+    family = f"-{6 if ':' in host else 4}"
+    lab.run("relay", "ip", family, "route", "add", host, "via", gateway)
+    try:
+        yield
+    finally:
+        lab.run("relay", "ip", family, "route", "del", host)
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_a_route_by_another_gateway_is_another_path(lab, other_gateway, flow_of, family):
+    flow = flow_of(family)
+    flow.inject("core", error_about(flow, 1300), error_about_client(flow, 1300))
+    assert not passes(flow, 1440) and not reaches_client(flow, 1440)
+    for host, arrives in ((PEER[family], passes), (CLIENT[family], reaches_client)):
+        with route_by(lab, host, OTHER_GATEWAY[family]):
+            assert wait_for(lambda arrives=arrives: arrives(flow, 1440)), f"the new way to {host} is as narrow as the old"
 
 
 # What anybody may send

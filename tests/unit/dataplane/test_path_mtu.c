@@ -597,6 +597,56 @@ static void the_next_owner_of_an_allocations_place_knows_nothing(void **state)
     assert_passes(rig, CLIENT_V4, 1444);
 }
 
+// By way of that next hop.
+static void install_peer_by(struct rig *rig, uint32_t adjacency)
+{
+    struct command command = {
+        .kind = COMMAND_INSTALL_PERMISSION,
+        .allocation = 1,
+        .permission = {.path = {.adjacency = adjacency, .relay = RELAY_NONE}},
+    };
+    assert_int_equal(ip_address_parse("192.0.2.200", &command.permission.peer), 0);
+    rig_command(rig, 0, &command);
+    rig_poll(rig);
+}
+
+static void install_client_by(struct rig *rig, uint32_t adjacency)
+{
+    struct command command = {
+        .kind = COMMAND_INSTALL_ALLOCATION,
+        .allocation = 1,
+        .install_allocation = {.client = rig_client(CLIENT_V4),
+                               .adjacency = adjacency,
+                               .relay_v4 = RIG_RELAY_V4,
+                               .relay_v4_port = 50001,
+                               .relay_v6 = RIG_RELAY_V6,
+                               .relay_v6_port = 50002},
+    };
+    rig_command(rig, 0, &command);
+    rig_poll(rig);
+    assert_int_equal(rig_counter(rig, COUNTER_COMMAND_FAILURES), 0);
+}
+
+static void another_next_hop_is_another_path(void **state)
+{
+    struct rig *rig = *state;
+    learn(rig, &(struct too_big)OF_FIRST_V4);
+    install_peer_by(rig, RIG_TO_PEERS);
+    send_channel_data(rig, &(struct sent){CLIENT_V4, 0x4000, 1440, false});
+    assert_answered(rig, true, 1400);
+    install_peer_by(rig, RIG_TO_CLIENTS);
+    send_channel_data(rig, &(struct sent){CLIENT_V4, 0x4000, 1440, false});
+    assert_passes(rig, PEER_V4, 1440);
+
+    learn_of_client(rig, &(struct too_big)OF_CLIENT_V4);
+    install_client_by(rig, RIG_TO_CLIENTS);
+    send_from_peer(rig, PEER_V4, TO_FIRST_V4, 1440, false);
+    assert_answered(rig, true, 1400 - 48);
+    install_client_by(rig, RIG_TO_PEERS);
+    send_from_peer(rig, PEER_V4, TO_FIRST_V4, 1440, false);
+    assert_passes(rig, CLIENT_V4, 1444);
+}
+
 // Its records have the listener's address and port.
 static int set_up_dtls(void **state)
 {
@@ -705,6 +755,7 @@ int main(void)
         TEST(a_larger_one_is_tried_on_a_client_when_it_is_long_ago),
         TEST(a_channel_that_comes_later_has_it_from_its_allocation),
         TEST(the_next_owner_of_an_allocations_place_knows_nothing),
+        TEST(another_next_hop_is_another_path),
         cmocka_unit_test_setup_teardown(a_record_for_a_client_of_dtls_goes_by_it, set_up_dtls,
                                         rig_tear_down),
         cmocka_unit_test_setup_teardown(an_error_on_the_wrong_worker_finds_its_clients_owner,
