@@ -22,9 +22,22 @@
 #define IPV6_OFFSET_MASK    0xfff8
 #define IPV6_MORE_FRAGMENTS 0x0001
 
-// Read only once loaded: the verifier takes it for constant and removes what this run does not
-// need.
-const volatile struct xdp_filter_rules rules SEC(".rodata.rules");
+// Written before the program is attached, and never again; the loader says how many there are.
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(map_flags, BPF_F_RDONLY_PROG);
+    __uint(max_entries, 1);
+    __type(key, struct xdp_filter_address);
+    __type(value, __u32);
+} addresses SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(map_flags, BPF_F_RDONLY_PROG);
+    __uint(max_entries, XDP_FILTER_WORDS_AN_ADDRESS);
+    __type(key, __u32);
+    __type(value, __u64);
+} ports SEC(".maps");
 
 // One AF_XDP socket a queue. A queue without one, or whose relay has died, falls back to the
 // kernel.
@@ -80,39 +93,33 @@ struct flow {
     __u8 more_fragments;
 };
 
-static __always_inline int address_matches(const volatile struct xdp_filter_range *range,
-                                           const __u32 address[4], __u16 family)
+// Where its ports begin; NULL: not ours.
+static __always_inline const __u32 *find_address(const __u32 address[4], __u16 family)
 {
-    return range->family == family && range->address[0] == address[0] &&
-           range->address[1] == address[1] && range->address[2] == address[2] &&
-           range->address[3] == address[3];
+    struct xdp_filter_address key = {.family = family};
+
+    __builtin_memcpy(key.words, address, sizeof(key.words));
+    return bpf_map_lookup_elem(&addresses, &key);
 }
 
 static __always_inline int is_our_address(const __u32 address[4], __u16 family)
 {
-    for (__u32 i = 0; i < XDP_FILTER_RANGES_MAX; i++) {
-        if (i >= rules.range_count)
-            break;
-        if (address_matches(&rules.ranges[i], address, family))
-            return 1;
-    }
-    return 0;
+    return find_address(address, family) != 0;
 }
 
 static __always_inline int is_our_port(const __u32 address[4], __u16 family, __u16 port,
                                        int relayed_only)
 {
-    for (__u32 i = 0; i < XDP_FILTER_RANGES_MAX; i++) {
-        const volatile struct xdp_filter_range *range = &rules.ranges[i];
+    const __u32 *first = find_address(address, family);
+    const __u64 *word;
+    __u32 place;
 
-        if (i >= rules.range_count)
-            break;
-        if (port < range->min_port || port > range->max_port || (relayed_only && !range->relayed))
-            continue;
-        if (address_matches(range, address, family))
-            return 1;
-    }
-    return 0;
+    if (!first)
+        return 0;
+    place = *first + port / XDP_FILTER_PORTS_A_WORD;
+    word = bpf_map_lookup_elem(&ports, &place);
+    return word && (*word >> port % XDP_FILTER_PORTS_A_WORD * 2 &
+                    (relayed_only ? XDP_FILTER_RELAYED : XDP_FILTER_OURS));
 }
 
 // The IP headers at ip. Returns 0 when ret_flow is filled in, -1 when this is nothing that we know.

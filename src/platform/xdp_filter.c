@@ -80,22 +80,95 @@ static int print_nothing(enum libbpf_print_level level, const char *format, va_l
     return 0;
 }
 
+static struct xdp_filter_address address_of(const struct xdp_filter_range *range)
+{
+    struct xdp_filter_address address = {.family = range->family};
+
+    memcpy(address.words, range->address, sizeof(address.words));
+    return address;
+}
+
+// The address of a range, once: several may have it. Its place in the order of addresses.
+static int address_add(int addresses_fd, const struct xdp_filter_range *range,
+                       uint32_t *address_count, uint32_t *ret_first)
+{
+    const struct xdp_filter_address address = address_of(range);
+
+    if (bpf_map_lookup_elem(addresses_fd, &address, ret_first) == 0)
+        return 0;
+    *ret_first = *address_count * XDP_FILTER_WORDS_AN_ADDRESS;
+    (*address_count)++;
+    return bpf_map_update_elem(addresses_fd, &address, ret_first, BPF_NOEXIST);
+}
+
+static uint64_t bits_of_word(const struct xdp_filter_range *range, uint32_t word)
+{
+    uint64_t kind = range->relayed ? XDP_FILTER_OURS | XDP_FILTER_RELAYED : XDP_FILTER_OURS;
+    uint64_t bits = 0;
+
+    for (uint32_t i = 0; i < XDP_FILTER_PORTS_A_WORD; i++) {
+        uint32_t port = word * XDP_FILTER_PORTS_A_WORD + i;
+
+        if (port >= range->min_port && port <= range->max_port)
+            bits |= kind << i * 2;
+    }
+    return bits;
+}
+
+static int ports_add(int ports_fd, const struct xdp_filter_range *range, uint32_t first)
+{
+    int error = 0;
+
+    for (uint32_t word = range->min_port / XDP_FILTER_PORTS_A_WORD;
+         !error && word <= range->max_port / XDP_FILTER_PORTS_A_WORD; word++) {
+        uint32_t place = first + word;
+        uint64_t bits;
+
+        error = bpf_map_lookup_elem(ports_fd, &place, &bits);
+        if (error)
+            break;
+        bits |= bits_of_word(range, word);
+        error = bpf_map_update_elem(ports_fd, &place, &bits, BPF_ANY);
+    }
+    return error;
+}
+
+// Before anything is attached.
+static int rules_tell(const struct xdp_filter_rules *rules, int addresses_fd, int ports_fd)
+{
+    uint32_t address_count = 0, first = 0;
+    int error = 0;
+
+    for (uint32_t i = 0; !error && i < rules->range_count; i++) {
+        error = address_add(addresses_fd, &rules->ranges[i], &address_count, &first);
+        if (!error)
+            error = ports_add(ports_fd, &rules->ranges[i], first);
+    }
+    return error;
+}
+
 // 0, or -errno with nothing left behind.
 static int object_load(const struct xdp_filter_rules *rules, struct bpf_object **ret_object)
 {
     LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = PROGRAM_NAME);
     struct bpf_object *object;
-    struct bpf_map *map;
+    struct bpf_map *addresses, *ports;
+    uint32_t most = rules->range_count > 0 ? rules->range_count : 1; // addresses
     int error;
 
     object = bpf_object__open_mem(xdp_filter_object,
                                   (size_t)(xdp_filter_object_end - xdp_filter_object), &options);
     if (!object)
         return -errno;
-    map = bpf_object__find_map_by_name(object, ".rodata.rules");
-    error = map ? bpf_map__set_initial_value(map, rules, sizeof(*rules)) : -ENOENT;
+    addresses = bpf_object__find_map_by_name(object, "addresses");
+    ports = bpf_object__find_map_by_name(object, "ports");
+    error = addresses && ports ? bpf_map__set_max_entries(addresses, most) : -ENOENT;
+    if (!error)
+        error = bpf_map__set_max_entries(ports, most * XDP_FILTER_WORDS_AN_ADDRESS);
     if (!error)
         error = bpf_object__load(object);
+    if (!error)
+        error = rules_tell(rules, bpf_map__fd(addresses), bpf_map__fd(ports));
     if (error) {
         bpf_object__close(object);
         return error;
