@@ -202,14 +202,22 @@ static __always_inline void remember_first_fragment(const struct flow *flow, int
         bpf_map_update_elem(&host_datagrams, &flow->datagram, &host, BPF_ANY);
 }
 
+// Whether what is cut up is UDP a later piece does not say where destination options come first: it
+// names the options. What is not UDP is the host's by its first piece.
+static __always_inline int later_fragment_is_ours(const struct flow *flow)
+{
+    int may_be_udp = flow->protocol == IPPROTO_UDP ||
+                     (flow->datagram.family == 6 && flow->protocol == IPPROTO_DSTOPTS);
+
+    return may_be_udp && is_our_address(flow->datagram.destination, flow->datagram.family) &&
+           !bpf_map_lookup_elem(&host_datagrams, &flow->datagram);
+}
+
 static __always_inline int udp_is_ours(const struct flow *flow, void *end)
 {
     struct udphdr *udp = flow->upper;
     int ours;
 
-    if (flow->later_fragment)
-        return is_our_address(flow->datagram.destination, flow->datagram.family) &&
-               !bpf_map_lookup_elem(&host_datagrams, &flow->datagram);
     if ((void *)(udp + 1) > end)
         return 0;
     ours = is_our_port(flow->datagram.destination, flow->datagram.family, bpf_ntohs(udp->dest), 0);
@@ -238,8 +246,7 @@ static __always_inline int icmp_is_ours(const struct flow *flow, void *end, int 
     struct flow embedded = {};
     struct udphdr *udp;
 
-    if (flow->later_fragment || (void *)(icmp + 1) > end ||
-        !icmp_type_is_relayed(family, icmp->type))
+    if ((void *)(icmp + 1) > end || !icmp_type_is_relayed(family, icmp->type))
         return 0;
     if (parse_ip(icmp + 1, end, family, &embedded) < 0 || embedded.protocol != IPPROTO_UDP ||
         embedded.later_fragment)
@@ -258,8 +265,12 @@ static __always_inline int packet_is_ours(void *ip, void *end, int family)
 
     if (parse_ip(ip, end, family, &flow) < 0)
         return 0;
+    if (flow.later_fragment)
+        return later_fragment_is_ours(&flow);
     if (flow.protocol == IPPROTO_UDP)
         return udp_is_ours(&flow, end);
+    if (flow.more_fragments)
+        remember_first_fragment(&flow, 0);
     if (flow.protocol == (family == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6))
         return icmp_is_ours(&flow, end, family);
     return 0;

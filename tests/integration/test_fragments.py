@@ -192,7 +192,7 @@ def test_an_atomic_fragment_is_a_datagram(flow_of, sender):
 
 
 @pytest.mark.parametrize("sender", ["client", "peer"])
-def test_a_first_piece_without_the_udp_header_is_dropped(lab, flow_of, sender):
+def test_a_first_piece_without_the_udp_header_is_dropped(flow_of, sender):
     # RFC 8200 section 4.5: whoever looks at ports shall find them in the first piece.
     flow = flow_of(6)
     pieces = Pieces(flow, sender, pattern(300))
@@ -201,11 +201,24 @@ def test_a_first_piece_without_the_udp_header_is_dropped(lab, flow_of, sender):
     pieces.bytes = options + pieces.bytes
     flow.inject(sender, pieces.piece(0, 8, protocol=60), pieces.piece(8, len(pieces.bytes), protocol=60))
     assert_silence(flow, sender)
-    # The XDP program takes no later piece whose options are in the first.
-    if lab.mode == "owned":
-        pieces.id = next(Pieces.ids)
-        flow.inject(sender, pieces.piece(0, 16, protocol=60), pieces.piece(16, len(pieces.bytes), protocol=60))
-        assert_arrives(flow, sender, pieces.data)
+    pieces.id = next(Pieces.ids)
+    flow.inject(sender, pieces.piece(0, 16, protocol=60), pieces.piece(16, len(pieces.bytes), protocol=60))
+    assert_arrives(flow, sender, pieces.data)
+
+
+@pytest.mark.parametrize("sender", ["client", "peer"])
+def test_destination_options_may_be_in_the_first_piece(flow_of, sender):
+    # Later pieces say that options follow the Fragment header (RFC 8200 section 4.5), not what follows those.
+    flow = flow_of(6)
+    for length in (8, 256):
+        pieces = Pieces(flow, sender, pattern(900))
+        options = bytes([17, length // 8 - 1, 1, length - 4]) + bytes(length - 4)  # PadN
+        pieces.bytes = options + pieces.bytes
+        cuts = [0, length + 8, length + 200, len(pieces.bytes)]
+        parts = [pieces.piece(begin, end, protocol=60) for begin, end in itertools.pairwise(cuts)]
+        for order in (parts, parts[::-1]):
+            flow.inject(sender, *order)
+            assert_arrives(flow, sender, pieces.data)
 
 
 # What does not fit together

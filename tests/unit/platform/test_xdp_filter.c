@@ -306,6 +306,55 @@ static void takes_all_fragments_of_its_datagrams(void **state)
     assert_true(is_taken(state, &packet));
 }
 
+static void make_piece_v6(struct packet *packet, uint8_t next_header, uint16_t offset_and_more,
+                          uint32_t id)
+{
+    add_ethernet(packet, 0x86dd);
+    add_ipv6(packet, other_v6, ours_v6, FRAGMENT);
+    add_fragment(packet, next_header, offset_and_more, id);
+}
+
+// Later pieces say what follows the Fragment header, not what follows that.
+static void takes_fragments_of_datagrams_behind_destination_options(void **state)
+{
+    struct packet packet;
+
+    SKIP_WITHOUT_FILTER(state);
+    make_piece_v6(&packet, DESTINATION, 1, 21);
+    add_extension(&packet, UDP, 1);
+    add_udp(&packet, 1000, 49200);
+    assert_true(is_taken(state, &packet));
+    make_piece_v6(&packet, DESTINATION, 1232, 21);
+    append(&packet, 64);
+    assert_true(is_taken(state, &packet));
+    // As with options in front of it, which are no part of what is cut up.
+    add_ethernet(&packet, 0x86dd);
+    add_ipv6(&packet, other_v6, ours_v6, DESTINATION);
+    add_extension(&packet, FRAGMENT, 0);
+    add_fragment(&packet, DESTINATION, 1232, 22);
+    append(&packet, 64);
+    assert_true(is_taken(state, &packet));
+    // The host's own: UDP to another port, and what is not UDP.
+    make_piece_v6(&packet, DESTINATION, 1, 23);
+    add_extension(&packet, UDP, 1);
+    add_udp(&packet, 1000, OTHER_PORT);
+    assert_false(is_taken(state, &packet));
+    make_piece_v6(&packet, DESTINATION, 1232, 23);
+    append(&packet, 64);
+    assert_false(is_taken(state, &packet));
+    make_piece_v6(&packet, DESTINATION, 1, 24);
+    add_extension(&packet, TCP, 0);
+    add_udp(&packet, 1000, LISTEN_PORT);
+    assert_false(is_taken(state, &packet));
+    make_piece_v6(&packet, DESTINATION, 1232, 24);
+    append(&packet, 64);
+    assert_false(is_taken(state, &packet));
+    // Of others.
+    make_piece_v6(&packet, HOP_BY_HOP, 1232, 25);
+    append(&packet, 64);
+    assert_false(is_taken(state, &packet));
+}
+
 static void leaves_the_hosts_own_fragmented_datagrams_to_the_kernel(void **state)
 {
     static const uint8_t resolver_v4[16] = {192, 0, 2, 53};
@@ -502,6 +551,7 @@ int main(void)
         cmocka_unit_test(walks_ipv4_options),
         cmocka_unit_test(walks_ipv6_extension_headers_up_to_a_bound),
         cmocka_unit_test(takes_all_fragments_of_its_datagrams),
+        cmocka_unit_test(takes_fragments_of_datagrams_behind_destination_options),
         cmocka_unit_test(leaves_the_hosts_own_fragmented_datagrams_to_the_kernel),
         cmocka_unit_test(takes_fragments_whose_id_was_the_hosts_before),
         cmocka_unit_test(fragments_for_others_do_not_push_out_the_hosts),
