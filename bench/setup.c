@@ -97,15 +97,14 @@ static void make_control(struct bench *bench, const struct turn_config *turn)
     static const uint16_t ports[] = {PORT_ID};
     const struct plane_config *plane = &bench->plane->config;
     const struct next_hops_config hops = {
-        .interface = 1,
-        .mac = {2, 0, 0, 0, 0, 1},
-        .mtu = MTU,
+        .interfaces = {{1, {2, 0, 0, 0, 0, 1}, MTU}},
+        .interface_count = 1,
         .adjacencies = plane->adjacencies,
         .destinations = sizing_destinations(plane),
     };
     require(turn_server_create(turn, &bench->server) == 0, "no server");
     require(next_hops_create(&hops, &bench->hops) == 0, "no next hops");
-    const struct forwarder_config forwarder = {bench->plane, bench->hops, ports};
+    const struct forwarder_config forwarder = {bench->plane, bench->hops, {ports}};
     require(forwarder_create(&forwarder, &bench->forwarder) == 0, "no forwarder");
 }
 

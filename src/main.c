@@ -37,8 +37,7 @@
 #include "platform/port.h"
 #include "platform/privileges.h"
 #include "platform/reserved_ports.h"
-#include "platform/twin.h"
-#include "platform/vhost_net.h"
+#include "platform/twins.h"
 #include "platform/xdp_filter.h"
 
 #include <errno.h>
@@ -58,7 +57,7 @@ enum {
 struct relay {
     struct options options;
     struct settings settings;
-    struct interface interface;
+    struct interface interface; // of several twins the first, with the addresses of all
     gid_t control_group;
     struct turn_limits limits;
     struct plane_config plane_config;
@@ -67,10 +66,10 @@ struct relay {
     bool hugepages;
     struct plane *plane;
     struct xdp_filter *filter;
-    struct netns *netns; // of a device's twin; NULL: ours
+    struct netns *netns; // of devices' twins; NULL: ours
     struct reserved_ports *reserved_ports;
     struct ports ports;
-    struct twin *twin;
+    struct twins twins;
     struct worker *workers[PLANE_WORKERS_MAX];
     bool workers_run;
     struct next_hops *hops;
@@ -160,21 +159,38 @@ static int prepare(struct relay *relay)
     return error;
 }
 
-static uint64_t buffers_len_of(const struct relay *relay)
+static struct port_config port_config_of(const struct relay *relay)
 {
     const struct settings *settings = &relay->settings;
-    uint32_t count = sizing_buffer_count(settings);
-    const struct device_config device = {.name = settings->device, .mtu = (uint16_t)settings->mtu};
 
-    return settings_own_device(settings)
-               ? ports_device_memory_len(device_expect_frame_len(&device), count)
-               : ports_memory_len(relay->interface.mtu, count);
+    return (struct port_config){
+        .interface = settings->interface,
+        .mtu = relay->interface.mtu,
+        .queue_count = (uint16_t)settings->workers,
+        .buffer_count = sizing_buffer_count(settings),
+        .devices =
+            {
+                {
+                    .name = settings->device,
+                    .mtu = (uint16_t)settings->mtu,
+                    .vlan = (uint16_t)settings->vlan,
+                },
+                {
+                    .name = settings->relay_device,
+                    .mtu = (uint16_t)settings->relay_mtu,
+                    .vlan = (uint16_t)settings->relay_vlan,
+                },
+            },
+        .device_count =
+            (unsigned)settings_own_device(settings) + (unsigned)settings_own_relay_device(settings),
+    };
 }
 
 static int start_eal(struct relay *relay)
 {
     const struct settings *settings = &relay->settings;
-    uint64_t buffers_len = buffers_len_of(relay);
+    const struct port_config ports = port_config_of(relay);
+    uint64_t buffers_len = ports_expect_memory_len(&ports);
     struct eal_config config = {
         .worker_count = (uint16_t)settings->workers,
         .cpu_count = settings->cpus.count,
@@ -182,13 +198,17 @@ static int start_eal(struct relay *relay)
         .memory_mb = sizing_memory_mb(settings, buffers_len),
         .capture = settings->capture,
         .control_group = relay->control_group,
-        .card = device_is_pci(settings->device) ? settings->device : NULL,
     };
+    unsigned cards = 0;
     int error = 0;
 
     memcpy(config.cpus, settings->cpus.cpus, sizeof(config.cpus));
+    for (unsigned i = 0; i < ports.device_count; i++) {
+        if (device_is_pci(ports.devices[i].name))
+            config.cards[cards++] = ports.devices[i].name;
+    }
     // Neither the kernel nor a card reaches into the buffers of a virtual device.
-    if (config.card || !settings_own_device(settings))
+    if (cards > 0 || !settings_own_device(settings))
         error = privileges_lock_memory(buffers_len * settings->workers);
     if (!error)
         error = eal_start(&config, &relay->hugepages);
@@ -208,23 +228,19 @@ static int filter_interface(struct relay *relay)
 }
 
 // What follows with a context is done in the network namespace of the interface.
-static int make_twin(void *context)
+static int make_twins(void *context)
 {
     struct relay *relay = context;
-    const struct device *device = &relay->ports.device;
-    struct twin_config config = {
+    const struct twins_config config = {
         .plane = relay->plane,
-        .pool = relay->ports.pool,
-        .name = relay->settings.interface,
-        .mtu = device->mtu,
-        .vhost_net = VHOST_NET_PATH,
-        .facts = &relay->ports.facts,
+        .ports = &relay->ports,
+        .names = {relay->settings.interface, relay->settings.relay_interface},
     };
-    int error;
+    int error = twins_create(&config, &relay->twins);
 
-    memcpy(config.mac, device->mac, sizeof(config.mac));
-    error = twin_create(&config, &relay->twin);
-    return error ? error : interface_query(relay->settings.interface, &relay->interface);
+    if (!error)
+        twins_get_interface(&relay->twins, &relay->interface);
+    return error;
 }
 
 static void add_xdp(const struct xdp_filter *filter, struct port_facts *facts)
@@ -261,27 +277,19 @@ static int enter_netns(struct relay *relay)
 // From here on packets arrive.
 static int open_ports(struct relay *relay)
 {
-    const struct settings *settings = &relay->settings;
-    bool owns_device = settings_own_device(settings);
-    const struct port_config config = {
-        .interface = settings->interface,
-        .device = settings->device,
-        .queue_count = (uint16_t)settings->workers,
-        .mtu = owns_device ? (uint16_t)settings->mtu : relay->interface.mtu,
-        .vlan = (uint16_t)settings->vlan,
-        .counters = relay->plane->counters,
-        .buffer_count = sizing_buffer_count(settings),
-    };
+    bool owns_device = settings_own_device(&relay->settings);
+    struct port_config config = port_config_of(relay);
     int error = owns_device ? enter_netns(relay) : filter_interface(relay);
 
     if (error)
         return error;
     netns_call(relay->netns, reserve_ports, relay);
+    config.counters = relay->plane->counters;
     error = ports_open(&config, &relay->ports);
     if (!error && relay->filter)
-        add_xdp(relay->filter, &relay->ports.facts);
+        add_xdp(relay->filter, &relay->ports.facts[0]);
     if (!error && owns_device)
-        error = netns_call(relay->netns, make_twin, relay);
+        error = netns_call(relay->netns, make_twins, relay);
     return error;
 }
 
@@ -315,7 +323,8 @@ static int start_workers(struct relay *relay)
         struct worker_config config = {
             .plane = relay->plane,
             .id = i,
-            .port = relay->ports.ids[i],
+            .port = relay->ports.ids[0][i],
+            .relay_port = relay->ports.ids[1][i],
             .queue = relay->ports.queues[i],
             .socket = eal_worker_node(i),
             .pool = relay->ports.pool,
@@ -414,21 +423,38 @@ static int make_drain(struct relay *relay)
     return drain_create(&config, &relay->drain);
 }
 
-static int start_control(struct relay *relay)
+static void add_next_hops(const struct interface *interface, uint16_t mtu,
+                          struct next_hops_config *config)
 {
-    struct next_hops_config hops_config = {
+    struct next_hops_interface *added = &config->interfaces[config->interface_count++];
+
+    added->index = interface->index;
+    added->mtu = mtu;
+    memcpy(added->mac, interface->mac, sizeof(added->mac));
+}
+
+static int make_next_hops(struct relay *relay)
+{
+    struct next_hops_config config = {
         .netns = relay->netns,
-        .interface = relay->interface.index,
-        .mtu = relay->ports.mtu,
         .adjacencies = relay->plane_config.adjacencies,
         .destinations = sizing_destinations(&relay->plane_config),
     };
-    int error;
 
-    memcpy(hops_config.mac, relay->interface.mac, sizeof(hops_config.mac));
-    error = next_hops_create(&hops_config, &relay->hops);
+    if (relay->twins.count == 0)
+        add_next_hops(&relay->interface, relay->ports.mtu, &config);
+    for (unsigned i = 0; i < relay->twins.count; i++)
+        add_next_hops(&relay->twins.interfaces[i], relay->ports.devices[i].mtu, &config);
+    return next_hops_create(&config, &relay->hops);
+}
+
+static int start_control(struct relay *relay)
+{
+    int error = make_next_hops(relay);
+
     if (!error) {
-        const struct forwarder_config config = {relay->plane, relay->hops, relay->ports.ids};
+        const struct forwarder_config config = {
+            relay->plane, relay->hops, {relay->ports.ids[0], relay->ports.ids[1]}};
 
         error = forwarder_create(&config, &relay->forwarder);
         if (error)
@@ -534,9 +560,9 @@ static int start_watchdog(struct relay *relay)
 
 static int start_link_watch(struct relay *relay)
 {
-    const struct link_watch_config config = {loop_base(relay->loop), &relay->ports, relay->twin};
+    const struct link_watch_config config = {loop_base(relay->loop), &relay->ports, &relay->twins};
 
-    return relay->twin ? link_watch_create(&config, &relay->link_watch) : 0;
+    return relay->twins.count > 0 ? link_watch_create(&config, &relay->link_watch) : 0;
 }
 
 // Whoever asks, over HTTP or over the control socket, when all is there that is told of.
@@ -682,8 +708,7 @@ static void stop(struct relay *relay)
         loop_destroy(relay->loop);
     if (relay->filter)
         xdp_filter_destroy(relay->filter);
-    if (relay->twin)
-        twin_destroy(relay->twin);
+    twins_destroy(&relay->twins);
     stop_workers(relay);
     capture_stop();
     if (relay->sessions)
@@ -720,7 +745,8 @@ static int run(struct relay *relay)
     loop_hold_signals();
     error = start(relay);
     if (!error) {
-        summary_log_facts(&relay->ports.facts);
+        for (unsigned i = 0; i < PORT_DEVICES_MAX; i++)
+            summary_log_facts(&relay->ports.facts[i]);
         summary_log(&relay->plane_config, &relay->interface, relay->settings.device, relay->filter,
                     relay->hugepages);
         statistics_init(&relay->statistics, relay->plane, relay->turn.server, stdout,

@@ -16,7 +16,8 @@ struct forwarder;
 struct forwarder_config {
     struct plane *plane;    // borrowed
     struct next_hops *hops; // borrowed
-    const uint16_t *ports;  // ethdev port of each worker; copied
+    // Ethdev ports of each worker, by the place of the interface that next hops are behind; copied.
+    const uint16_t *ports[NEXT_HOPS_INTERFACES_MAX]; // NULL: there is none
 };
 
 // 0 or -ENOMEM.
@@ -30,8 +31,8 @@ void forwarder_flush(struct forwarder *forwarder);
 // called, each once.
 bool forwarder_is_ready(struct forwarder *forwarder);
 
-// The results of one event, but for its commands about TCP. punt: the message that it answers, whose
-// frame is used up; NULL: none.
+// The results of one event, but for its commands about TCP. punt: the message that it answers,
+// whose frame is used up; NULL: none.
 void forwarder_carry_out(struct forwarder *forwarder, const struct turn_output *output,
                          const struct punt *punt);
 

@@ -13,13 +13,21 @@
 struct netns;
 struct next_hops;
 
+#define NEXT_HOPS_INTERFACES_MAX 2
+
+// One that packets may leave through.
+struct next_hops_interface {
+    uint32_t index;
+    uint8_t mac[6];
+    uint16_t mtu; // bytes
+};
+
 struct next_hops_config {
-    struct netns *netns;   // borrowed; of the interface, NULL: ours
-    uint32_t interface;    // index
-    uint8_t mac[6];        // of the interface
-    uint16_t mtu;          // bytes
-    uint32_t adjacencies;  // at most, index 0 included
-    uint32_t destinations; // at most
+    struct netns *netns; // borrowed; of the interfaces, NULL: ours
+    struct next_hops_interface interfaces[NEXT_HOPS_INTERFACES_MAX];
+    unsigned interface_count; // 1 at least
+    uint32_t adjacencies;     // at most, index 0 included
+    uint32_t destinations;    // at most
 };
 
 // Neighbour entries that a killed relay left are taken back first. Logs what went wrong. 0 or
@@ -28,14 +36,14 @@ int next_hops_create(const struct next_hops_config *config, struct next_hops **r
 // The kernel is left as it was found.
 void next_hops_destroy(struct next_hops *hops);
 
-// The adjacency towards a destination, ADJACENCY_NONE when there is no way through our interface.
+// The adjacency towards a destination, ADJACENCY_NONE when there is no way through our interfaces.
 // *ret_changed: it is another one than before the routes changed, so whatever uses it has to be
 // installed again.
 uint32_t next_hops_resolve(struct next_hops *hops, const struct ip_address *destination,
                            const struct ip_address *source, bool *ret_changed);
 
-// The next adjacency that workers have not been told of. The port is left to the caller. False:
-// there is none.
+// The next adjacency that workers have not been told of. Its port is the place of its interface
+// among ours: the ethdev's is the caller's to know. False: there is none.
 bool next_hops_take_changed(struct next_hops *hops, uint32_t *ret_index,
                             struct adjacency *ret_adjacency);
 bool next_hops_have_changed(const struct next_hops *hops);
@@ -44,7 +52,8 @@ bool next_hops_have_changed(const struct next_hops *hops);
 // everything in use.
 int next_hops_fd(const struct next_hops *hops);
 bool next_hops_receive(struct next_hops *hops);
-// The interface has been deleted, or moved to another network namespace: nothing will work again.
+// One of the interfaces has been deleted, or moved to another network namespace: it will not work
+// again.
 bool next_hops_interface_is_gone(const struct next_hops *hops);
 
 // What is not resolved between begin and end is no longer in use, and is forgotten. Routes are

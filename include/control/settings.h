@@ -66,10 +66,14 @@ struct settings_session_log {
 
 struct settings {
     char *interface;
-    char *device;      // empty: none
-    uint32_t mtu;      // of the device; 0: its own
-    uint32_t vlan;     // that the device is on; 0: none
-    char *netns;       // of the twin; empty: the relay's own
+    char *device;       // empty: none
+    uint32_t mtu;       // of the device; 0: its own
+    uint32_t vlan;      // that the device is on; 0: none
+    char *relay_device; // a second one; empty: none
+    char *relay_interface;
+    uint32_t relay_mtu;
+    uint32_t relay_vlan;
+    char *netns;       // of the twins; empty: the relay's own
     uint32_t xdp_mode; // enum xdp_filter_mode
     uint32_t workers;
     struct setting_cpus cpus;
@@ -147,4 +151,10 @@ void settings_done(struct settings *settings);
 static inline bool settings_own_device(const struct settings *settings)
 {
     return settings->device && *settings->device;
+}
+
+// And a second one; relay_interface is that one's.
+static inline bool settings_own_relay_device(const struct settings *settings)
+{
+    return settings->relay_device && *settings->relay_device;
 }

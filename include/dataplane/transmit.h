@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Frames on their way out, gathered and sent together; what the port refuses is dropped and
-// counted.
+// counted. Of two ports a frame leaves by the one that its mbuf->port says: that of its adjacency,
+// or, of an answer made of what came, the one that it came by.
 #pragma once
 
 #include "dataplane/worker_state.h"

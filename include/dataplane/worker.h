@@ -14,14 +14,16 @@ struct worker_config {
     struct plane *plane;      // borrowed
     uint16_t id;              // 0..worker_count-1
     uint16_t port;            // ethdev port
-    uint16_t queue;           // its rx and tx queue there
+    uint16_t relay_port;      // the second, where the plane has two sides
+    uint16_t queue;           // its rx and tx queue there, of both
     int socket;               // NUMA node of its memory, or SOCKET_ID_ANY
     struct rte_mempool *pool; // buffers for fragments
-    int wait_fd; // readable when its port has a packet, to wait for when idle; 0: none
-    bool shares_cpu; // with the control thread, a thread of streams or another worker
+    int wait_fd;              // readable when its port has a packet, to wait for when idle; 0: none
+    bool shares_cpu;          // with the control thread, a thread of streams or another worker
 };
 
-// Allocates every table at its full size. 0, -ENOMEM, -EINVAL. Control thread, before the worker runs.
+// Allocates every table at its full size. 0, -ENOMEM, -EINVAL. Control thread, before the worker
+// runs.
 int worker_create(const struct worker_config *config, struct worker **ret_worker);
 // No worker of the plane runs. Frames in the rings of any of them are given back.
 void worker_destroy(struct worker *worker);

@@ -71,15 +71,16 @@ struct worker {
     uint16_t ipv4_id;
     int wait_fd; // of an idle worker; negative: none
     bool shares_cpu;
-    bool may_hand_on; // the burst in work came from the wire
+    bool may_hand_on;    // the burst in work came from the wire
+    uint16_t relay_port; // of a second device; without one the same as port
     struct adjacency *adjacencies;
     struct local_addresses local_v4;
     struct local_addresses local_v6;
     struct tables tables;
 
-    struct worker_queue tx;
-    uint64_t tx_bytes; // in it
-    struct worker_queue to_kernel;
+    struct worker_queue tx;          // where there are two ports, each frame says its own
+    uint64_t tx_bytes;               // in it
+    struct worker_queue to_kernel;   // the same
     struct worker_queue turned;      // came through the hairpin, to be looked up as peer packets
     struct worker_queue reassembled; // to be classified again
     struct packet packets[WORKER_BURST];
@@ -127,6 +128,11 @@ struct worker {
     struct path_mtu_table path_mtus_of_peers;
     struct path_mtu_table path_mtus_of_clients;
 } __attribute__((aligned(64)));
+
+static inline bool worker_has_two_ports(const struct worker *worker)
+{
+    return worker->relay_port != worker->port;
+}
 
 static inline void worker_count(struct worker *worker, enum counter counter)
 {

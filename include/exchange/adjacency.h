@@ -11,6 +11,6 @@ struct adjacency {
     uint8_t destination_mac[6];
     uint8_t source_mac[6];
     uint16_t mtu;     // of the IP packet, bytes
-    uint8_t port;     // ethdev port id
+    uint8_t port;     // ethdev port id; from the next hops to the forwarder, the place of the interface
     uint8_t resolved; // 0: the neighbour is unknown or has failed
 };

@@ -28,6 +28,9 @@ struct rte_ring;
 
 #define PLANE_HASH_SECRET_LEN 160
 
+// Where the relay owns devices: the first is `device`, the second, if there is one, `relay_device`. Each has a twin.
+#define PLANE_SIDES_MAX 2
+
 #define PLANE_STREAM_LISTENERS_MAX 192
 #define PLANE_STREAM_THREADS_MAX   32
 
@@ -80,6 +83,7 @@ struct plane_config {
     uint32_t punt_ring_len;
     uint32_t handoff_ring_len;
     uint32_t kernel_ring_len; // a power of two; 0: the kernel keeps the interface, and there is no twin
+    bool has_relay_side;      // there are two devices
     uint32_t stream_ring_len; // a power of two, where there are stream threads
     struct plane_rate_limit rate_limit;
     // Bytes a second, each direction apart; 0: unlimited.
@@ -96,10 +100,10 @@ struct plane {
     struct rte_ring *punts[PLANE_WORKERS_MAX];     // elements: struct punt
     // [from][to]: struct handoff; NULL on the diagonal
     struct rte_ring *handoffs[PLANE_WORKERS_MAX][PLANE_WORKERS_MAX];
-    // Where the relay owns the device whole: frames that are the kernel's, of each worker, and the kernel's own, which
-    // worker 0 transmits. struct rte_mbuf *; NULL without a twin.
-    struct rte_ring *to_kernel[PLANE_WORKERS_MAX];
-    struct rte_ring *from_kernel;
+    // Where the relay owns devices whole, by their side: frames that are the kernel's, of each worker, and the kernel's
+    // own, which worker 0 transmits. struct rte_mbuf *; NULL without a twin.
+    struct rte_ring *to_kernel[PLANE_SIDES_MAX][PLANE_WORKERS_MAX];
+    struct rte_ring *from_kernel[PLANE_SIDES_MAX];
     // struct rte_mbuf *; see exchange/stream.h
     struct rte_ring *to_streams[PLANE_WORKERS_MAX][PLANE_STREAM_THREADS_MAX];
     struct rte_ring *from_streams[PLANE_STREAM_THREADS_MAX][PLANE_WORKERS_MAX];
@@ -108,7 +112,7 @@ struct plane {
     struct rte_mempool *stream_pool;                          // borrowed: what streams' frames are made of
     struct doorbell stream_doorbells[PLANE_STREAM_THREADS_MAX];
     struct doorbell doorbell;      // the control plane's
-    struct doorbell twin_doorbell; // the twin's; fd -1 without one
+    struct doorbell twin_doorbells[PLANE_SIDES_MAX]; // the twins'; fd -1 without one
     struct doorbell worker_doorbells[PLANE_WORKERS_MAX];
     struct worker_counters *counters; // one block a worker
     struct shared_bandwidth *user_bandwidth; // by user; NULL without a limit in the configuration
@@ -119,6 +123,12 @@ struct plane {
     uint32_t policies_applied[PLANE_WORKERS_MAX]; // SET_STATELESS commands, each its worker's count; atomic
     uint32_t running; // cleared by the control plane to stop the workers; atomic
 };
+
+// As many as each worker has ports.
+static inline unsigned plane_side_count(const struct plane_config *config)
+{
+    return config->has_relay_side ? PLANE_SIDES_MAX : 1;
+}
 
 // Has this listener clients with connections?
 static inline bool plane_listener_is_stream(const struct plane_config *config, unsigned listener)
@@ -183,15 +193,17 @@ bool plane_worker_doorbell_arm(struct plane *plane, uint16_t worker);
 int plane_punt_send(struct plane *plane, uint16_t worker, const struct punt *punt);
 uint32_t plane_punt_room(const struct plane *plane, uint16_t worker);
 
-// There is a twin. Worker only: how many of the frames the twin takes; it owns those. Rings when it waits.
-unsigned plane_to_kernel_send(struct plane *plane, uint16_t worker, struct rte_mbuf **frames, unsigned count);
+// There is a twin of that side. Worker only: how many of the frames the twin takes; it owns those. Rings when it waits.
+unsigned plane_to_kernel_send(struct plane *plane, unsigned side, uint16_t worker, struct rte_mbuf **frames,
+                              unsigned count);
 // Worker 0 only: number of frames taken, at most max.
-unsigned plane_from_kernel_receive(struct plane *plane, struct rte_mbuf **ret_frames, unsigned max);
+unsigned plane_from_kernel_receive(struct plane *plane, unsigned side, struct rte_mbuf **ret_frames, unsigned max);
 
-// The twin's thread only.
-unsigned plane_to_kernel_receive(struct plane *plane, uint16_t worker, struct rte_mbuf **ret_frames, unsigned max);
-uint32_t plane_from_kernel_room(const struct plane *plane);
+// That twin's thread only.
+unsigned plane_to_kernel_receive(struct plane *plane, unsigned side, uint16_t worker, struct rte_mbuf **ret_frames,
+                                 unsigned max);
+uint32_t plane_from_kernel_room(const struct plane *plane, unsigned side);
 // 0 or -ENOBUFS.
-int plane_from_kernel_send(struct plane *plane, struct rte_mbuf *frame);
+int plane_from_kernel_send(struct plane *plane, unsigned side, struct rte_mbuf *frame);
 // About to wait for the doorbell. False: frames are waiting already, do not wait.
-bool plane_twin_doorbell_arm(struct plane *plane);
+bool plane_twin_doorbell_arm(struct plane *plane, unsigned side);

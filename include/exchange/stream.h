@@ -24,8 +24,6 @@ enum stream_transport {
 
 // mbuf->port of a frame of the inner wire, less its listener; above any port of a device's.
 #define STREAM_PORT_BASE 0x8000u
-// And of one that a thread has made for the wire.
-#define STREAM_PORT_WIRE 0x7FFFu
 
 // The longest message: with the headers of the inner wire it fits into a worker's largest buffer.
 #define STREAM_MESSAGE_MAX_LEN 65280
@@ -37,6 +35,7 @@ enum stream_transport {
 // How datagrams to a client of DTLS leave.
 struct stream_hop {
     uint8_t macs[12]; // destination and source
+    uint16_t port;    // ethdev's; where workers have one, it is theirs that is meant
     uint16_t mtu;     // of IP packets, bytes; longer ones leave in fragments
 };
 

@@ -20,6 +20,8 @@ struct rte_mempool;
 bool device_is_pci(const char *device);
 // A PCI address, or the name of a virtual network device, whatever its arguments.
 bool device_is_valid(const char *device);
+// One device, however it is written and with whatever arguments. Both are valid.
+bool device_is_same(const char *device, const char *other);
 
 struct device_config {
     const char *name; // as configured

@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#define EAL_CARDS_MAX 2
+
 enum eal_hugepages {
     EAL_HUGEPAGES_AUTO, // when the system has enough free ones
     EAL_HUGEPAGES_ON,
@@ -23,7 +25,8 @@ struct eal_config {
     uint32_t memory_mb;  // all that tables and packet buffers need
     bool capture;        // DPDK's tools may join; hugepages are needed then
     gid_t control_group; // may connect to the control socket
-    const char *card;    // the one PCI address that DPDK may touch; NULL: none
+    // The PCI addresses that DPDK may touch; NULL: none.
+    const char *cards[EAL_CARDS_MAX];
 };
 
 struct cpu_list {

@@ -21,7 +21,7 @@ struct port_counters {
     uint64_t no_buffer; // not received for want of a packet buffer
 };
 
-// How many ports there are: one for each worker, or a device that all of them share.
+// How many ports there are: one for each worker, or devices that all of them share.
 unsigned ports_device_count(const struct ports *ports);
 
 // index < ports_device_count(). Asks the driver; any thread. False: it does not say.

@@ -15,6 +15,8 @@ struct twin;
 
 struct twin_config {
     struct plane *plane; // borrowed; has rings to and from the kernel
+    unsigned side;       // which of them: the first device's, or the second's
+    const char *setting; // that names it, for who reads the log
     struct rte_mempool *pool;
     const char *name; // of the interface: a new one, or a TAP that nobody holds open
     uint8_t mac[6];

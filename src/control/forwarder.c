@@ -26,7 +26,7 @@ struct known_allocation {
 struct forwarder {
     struct plane *plane;
     struct next_hops *hops;
-    uint16_t ports[PLANE_WORKERS_MAX];
+    uint16_t ports[NEXT_HOPS_INTERFACES_MAX][PLANE_WORKERS_MAX];
     struct known_allocation *allocations;
 };
 
@@ -41,7 +41,9 @@ int forwarder_create(const struct forwarder_config *config, struct forwarder **r
         return -ENOMEM;
     forwarder->plane = config->plane;
     forwarder->hops = config->hops;
-    memcpy(forwarder->ports, config->ports, plane->worker_count * sizeof(config->ports[0]));
+    for (unsigned place = 0; place < NEXT_HOPS_INTERFACES_MAX && config->ports[place]; place++)
+        memcpy(forwarder->ports[place], config->ports[place],
+               plane->worker_count * sizeof(config->ports[place][0]));
     forwarder->allocations = malloc(plane->allocations * sizeof(*forwarder->allocations));
     if (!forwarder->allocations) {
         free(forwarder);
@@ -87,13 +89,16 @@ static void send(struct forwarder *forwarder, uint16_t worker, const struct comm
 void forwarder_flush(struct forwarder *forwarder)
 {
     struct command command = {.kind = COMMAND_SET_ADJACENCY};
+    struct adjacency *adjacency = &command.set_adjacency.adjacency;
 
     while (next_hops_have_changed(forwarder->hops) && rings_have_room(forwarder, 1)) {
-        next_hops_take_changed(forwarder->hops, &command.set_adjacency.index,
-                               &command.set_adjacency.adjacency);
+        const uint16_t *ports;
+
+        next_hops_take_changed(forwarder->hops, &command.set_adjacency.index, adjacency);
+        ports = forwarder->ports[adjacency->port];
         for (uint16_t worker = 0; worker < forwarder->plane->config.worker_count; worker++) {
             // Each worker transmits on a port of its own.
-            command.set_adjacency.adjacency.port = (uint8_t)forwarder->ports[worker];
+            adjacency->port = (uint8_t)ports[worker];
             send(forwarder, worker, &command);
         }
     }

@@ -33,7 +33,8 @@
 
 struct neighbour_key {
     struct ip_address ip;
-    uint16_t mtu; // of the route: it may be smaller than the interface's
+    uint16_t mtu;   // of the route: it may be smaller than the interface's
+    uint16_t place; // of the interface among ours
 };
 
 struct neighbour {
@@ -68,8 +69,14 @@ struct destination {
     bool used;
 };
 
-static_assert(sizeof(struct neighbour_key) == 20, "no padding: hashed as bytes");
+static_assert(sizeof(struct neighbour_key) == 22, "no padding: hashed as bytes");
 static_assert(sizeof(struct destination_key) == 40, "no padding: hashed as bytes");
+
+// Of an interface of ours.
+struct link {
+    bool is_running;
+    uint32_t eager_turns; // left
+};
 
 struct next_hops {
     struct next_hops_config config;
@@ -88,17 +95,37 @@ struct next_hops {
     uint32_t failed_count;
     uint32_t insisted; // the last one that was asked again
     uint32_t turn;
-    uint32_t eager_turns; // left
+    struct link links[NEXT_HOPS_INTERFACES_MAX]; // by place
     uint32_t walk;
     uint32_t route; // generation: counts changes of routes
     bool walking;
     bool rerouting; // the walk is for changed routes
     bool kernel_manages;
-    bool link_is_running;
     bool routes_changed;
     bool interface_gone;
     bool said_full;
 };
+
+// Of the place of an interface: ours end there.
+static unsigned find_interface(const struct next_hops *hops, uint32_t interface)
+{
+    unsigned place = 0;
+
+    while (place < hops->config.interface_count &&
+           hops->config.interfaces[place].index != interface)
+        place++;
+    return place;
+}
+
+static bool is_ours(const struct next_hops *hops, unsigned place)
+{
+    return place < hops->config.interface_count;
+}
+
+static uint32_t interface_of(const struct next_hops *hops, const struct neighbour *neighbour)
+{
+    return hops->config.interfaces[neighbour->key.place].index;
+}
 
 static void mark_changed(struct next_hops *hops, uint32_t index)
 {
@@ -150,25 +177,26 @@ static void manage_neighbour(struct next_hops *hops, uint32_t index)
 {
     struct neighbour *neighbour = &hops->neighbours[index];
     const struct ip_address *ip = &neighbour->key.ip;
+    uint32_t interface = interface_of(hops, neighbour);
     struct netlink_neighbour said = {};
     char text[IP_ADDRESS_TEXT_LEN];
     int error;
 
     // What others keep is used as it is.
-    if (netlink_get_neighbour(&hops->questions, hops->config.interface, ip, &said) == 0 &&
+    if (netlink_get_neighbour(&hops->questions, interface, ip, &said) == 0 &&
         is_kept_by_others(&said)) {
         neighbour->ours = false;
         update_neighbour(hops, index, &said);
         return;
     }
-    error = netlink_manage_neighbour(&hops->questions, hops->config.interface, ip);
+    error = netlink_manage_neighbour(&hops->questions, interface, ip);
     if (error) {
         log_message(LOG_LEVEL_WARNING, "neighbour", "the kernel does not resolve %s: %s",
                     ip_address_format(ip, text), strerror(-error));
         return;
     }
     neighbour->ours = true;
-    if (netlink_get_neighbour(&hops->questions, hops->config.interface, ip, &said) == 0) {
+    if (netlink_get_neighbour(&hops->questions, interface, ip, &said) == 0) {
         hops->kernel_manages = said.managed;
         update_neighbour(hops, index, &said);
     }
@@ -224,15 +252,17 @@ static uint32_t take_neighbour(struct next_hops *hops, const struct neighbour_ke
     return index;
 }
 
-// With another MTU.
+// On the same interface, with another MTU.
 static bool is_needed_elsewhere(const struct next_hops *hops, uint32_t index)
 {
-    const struct ip_address *ip = &hops->neighbours[index].key.ip;
+    const struct neighbour_key *key = &hops->neighbours[index].key;
+    const struct ip_address *ip = &key->ip;
     struct index_map_walk walk;
     uint32_t other = index_map_first(&hops->neighbour_map, neighbour_hash(hops, ip), &walk);
 
     while (other != INDEX_NONE &&
-           (other == index || !ip_address_equal(&hops->neighbours[other].key.ip, ip)))
+           (other == index || !ip_address_equal(&hops->neighbours[other].key.ip, ip) ||
+            hops->neighbours[other].key.place != key->place))
         other = index_map_next(&hops->neighbour_map, &walk);
     return other != INDEX_NONE;
 }
@@ -242,7 +272,8 @@ static void forget_neighbour(struct next_hops *hops, uint32_t index)
     struct neighbour *neighbour = &hops->neighbours[index];
 
     if (neighbour->ours && !is_needed_elsewhere(hops, index))
-        netlink_delete_neighbour(&hops->questions, hops->config.interface, &neighbour->key.ip);
+        netlink_delete_neighbour(&hops->questions, interface_of(hops, neighbour),
+                                 &neighbour->key.ip);
     index_map_remove(&hops->neighbour_map, neighbour_hash(hops, &neighbour->key.ip), index);
     index_pool_give(&hops->neighbour_pool, index);
     set_failed(hops, neighbour, false);
@@ -279,21 +310,25 @@ static uint32_t take_route(struct next_hops *hops, const struct destination_key 
     struct netlink_route route;
     struct neighbour_key neighbour = {};
     char text[IP_ADDRESS_TEXT_LEN];
+    unsigned place;
+    uint16_t mtu;
     int error = netlink_get_route(&hops->questions, asked, &key->source, &route);
 
     // The source may be an address that is no local one, but routed to us.
     if (error == -EINVAL)
         error = netlink_get_route(&hops->questions, asked, NULL, &route);
-    if (error || route.interface != hops->config.interface) {
+    place = error ? hops->config.interface_count : find_interface(hops, route.interface);
+    if (!is_ours(hops, place)) {
         log_message(LOG_LEVEL_DEBUG, "no_route", "%s: %s", ip_address_format(asked, text),
-                    error ? strerror(-error) : "the route leaves through another interface");
+                    error ? strerror(-error) : "the route leaves through no interface of ours");
         return ADJACENCY_NONE;
     }
     if (route.gateway.family == IP_FAMILY_NONE && key->is_range)
         return ADJACENCY_ON_LINK;
     neighbour.ip = route.gateway.family == IP_FAMILY_NONE ? *asked : route.gateway;
-    neighbour.mtu =
-        route.mtu > 0 && route.mtu < hops->config.mtu ? (uint16_t)route.mtu : hops->config.mtu;
+    mtu = hops->config.interfaces[place].mtu;
+    neighbour.mtu = route.mtu > 0 && route.mtu < mtu ? (uint16_t)route.mtu : mtu;
+    neighbour.place = (uint16_t)place;
     return take_neighbour(hops, &neighbour);
 }
 
@@ -421,8 +456,10 @@ bool next_hops_take_changed(struct next_hops *hops, uint32_t *ret_index,
     hops->first_changed = neighbour->next_changed;
     neighbour->changed = false;
     memcpy(adjacency.destination_mac, neighbour->mac, sizeof(adjacency.destination_mac));
-    memcpy(adjacency.source_mac, hops->config.mac, sizeof(adjacency.source_mac));
+    memcpy(adjacency.source_mac, hops->config.interfaces[neighbour->key.place].mac,
+           sizeof(adjacency.source_mac));
     adjacency.mtu = neighbour->key.mtu;
+    adjacency.port = (uint8_t)neighbour->key.place;
     adjacency.resolved = neighbour->resolved;
     *ret_index = index;
     *ret_adjacency = adjacency;
@@ -432,15 +469,17 @@ bool next_hops_take_changed(struct next_hops *hops, uint32_t *ret_index,
 static void take_news(const struct netlink_neighbour *said, void *context)
 {
     struct next_hops *hops = context;
-
+    unsigned place = find_interface(hops, said->interface);
     struct index_map_walk walk;
 
-    if (said->interface != hops->config.interface)
+    if (!is_ours(hops, place))
         return;
     for (uint32_t index =
              index_map_first(&hops->neighbour_map, neighbour_hash(hops, &said->ip), &walk);
          index != INDEX_NONE; index = index_map_next(&hops->neighbour_map, &walk)) {
-        if (!ip_address_equal(&hops->neighbours[index].key.ip, &said->ip))
+        const struct neighbour_key *key = &hops->neighbours[index].key;
+
+        if (!ip_address_equal(&key->ip, &said->ip) || key->place != place)
             continue;
         update_neighbour(hops, index, said);
         if (is_kept_by_others(said))
@@ -456,34 +495,53 @@ static void take_news(const struct netlink_neighbour *said, void *context)
 static void ask_again(struct next_hops *hops, uint32_t index)
 {
     const struct ip_address *ip = &hops->neighbours[index].key.ip;
+    uint32_t interface = interface_of(hops, &hops->neighbours[index]);
     struct netlink_neighbour said;
 
     if (hops->neighbours[index].ours &&
-        netlink_get_neighbour(&hops->questions, hops->config.interface, ip, &said) == 0 &&
+        netlink_get_neighbour(&hops->questions, interface, ip, &said) == 0 &&
         !(said.state & NUD_USABLE))
-        netlink_delete_neighbour(&hops->questions, hops->config.interface, ip);
+        netlink_delete_neighbour(&hops->questions, interface, ip);
     manage_neighbour(hops, index);
     set_failed(hops, &hops->neighbours[index], !hops->neighbours[index].resolved);
 }
 
-static bool is_to_be_asked(const struct neighbour *neighbour, bool is_eager)
+// Whose links are eager in this turn, a bit each.
+static uint32_t take_eager_turns(struct next_hops *hops)
 {
-    return neighbour->failed || (is_eager && neighbour->used && !neighbour->resolved);
+    uint32_t eager = 0;
+
+    for (unsigned place = 0; place < hops->config.interface_count; place++) {
+        struct link *link = &hops->links[place];
+
+        if (link->eager_turns == 0)
+            continue;
+        link->eager_turns--;
+        eager |= UINT32_C(1) << place;
+    }
+    return eager;
+}
+
+static bool is_to_be_asked(const struct next_hops *hops, const struct neighbour *neighbour,
+                           uint32_t eager, bool is_due)
+{
+    if (!neighbour->used || neighbour->resolved || !hops->links[neighbour->key.place].is_running)
+        return false;
+    return (eager >> neighbour->key.place & 1) || (is_due && neighbour->failed);
 }
 
 void next_hops_insist(struct next_hops *hops)
 {
-    bool is_eager = hops->eager_turns > 0;
+    uint32_t eager = take_eager_turns(hops);
+    bool is_due = hops->failed_count > 0 && ++hops->turn % INSIST_TURNS == 0;
     unsigned asked = 0;
 
-    hops->eager_turns -= is_eager;
-    if (!hops->link_is_running ||
-        (!is_eager && (hops->failed_count == 0 || ++hops->turn % INSIST_TURNS != 0)))
+    if (eager == 0 && !is_due)
         return;
     for (uint32_t i = 1; i < hops->neighbour_pool.fresh && asked < INSIST_MAX; i++) {
         if (++hops->insisted >= hops->neighbour_pool.fresh)
             hops->insisted = 1;
-        if (!is_to_be_asked(&hops->neighbours[hops->insisted], is_eager))
+        if (!is_to_be_asked(hops, &hops->neighbours[hops->insisted], eager, is_due))
             continue;
         ask_again(hops, hops->insisted);
         asked++;
@@ -491,31 +549,35 @@ void next_hops_insist(struct next_hops *hops)
 }
 
 // What was asked without a carrier nobody has heard.
-static void ask_all_again(struct next_hops *hops)
+static void ask_all_again(struct next_hops *hops, unsigned place)
 {
     for (uint32_t index = 1; index < hops->neighbour_pool.fresh; index++) {
-        if (hops->neighbours[index].used && !hops->neighbours[index].resolved)
+        const struct neighbour *neighbour = &hops->neighbours[index];
+
+        if (neighbour->used && !neighbour->resolved && neighbour->key.place == place)
             ask_again(hops, index);
     }
 }
 
-static void set_link(struct next_hops *hops, bool is_running)
+static void set_link(struct next_hops *hops, unsigned place, bool is_running)
 {
-    bool came_up = is_running && !hops->link_is_running;
+    struct link *link = &hops->links[place];
+    bool came_up = is_running && !link->is_running;
 
-    hops->link_is_running = is_running;
+    link->is_running = is_running;
     if (!came_up)
         return;
-    hops->eager_turns = EAGER_TURNS;
-    ask_all_again(hops);
+    link->eager_turns = EAGER_TURNS;
+    ask_all_again(hops, place);
 }
 
 static void note_link(uint32_t interface, bool is_running, void *context)
 {
     struct next_hops *hops = context;
+    unsigned place = find_interface(hops, interface);
 
-    if (interface == hops->config.interface)
-        set_link(hops, is_running);
+    if (is_ours(hops, place))
+        set_link(hops, place, is_running);
 }
 
 static void manage_all(struct next_hops *hops)
@@ -526,17 +588,24 @@ static void manage_all(struct next_hops *hops)
     }
 }
 
+static void read_link(struct next_hops *hops, unsigned place)
+{
+    bool is_running;
+    int error =
+        netlink_get_link(&hops->questions, hops->config.interfaces[place].index, &is_running);
+
+    hops->interface_gone |= error == -ENODEV;
+    if (!error)
+        set_link(hops, place, is_running);
+}
+
 // Anything may have happened. Routes are asked for by the walk that follows.
 static void read_anew(struct next_hops *hops)
 {
-    bool is_running;
-    int error = netlink_get_link(&hops->questions, hops->config.interface, &is_running);
-
     manage_all(hops);
     hops->routes_changed = true;
-    hops->interface_gone |= error == -ENODEV;
-    if (!error)
-        set_link(hops, is_running);
+    for (unsigned place = 0; place < hops->config.interface_count; place++)
+        read_link(hops, place);
 }
 
 static void note_route_change(void *context)
@@ -550,7 +619,7 @@ static void note_link_gone(uint32_t interface, void *context)
 {
     struct next_hops *hops = context;
 
-    hops->interface_gone |= interface == hops->config.interface;
+    hops->interface_gone |= is_ours(hops, find_interface(hops, interface));
 }
 
 int next_hops_fd(const struct next_hops *hops)
@@ -704,14 +773,23 @@ static void delete_leftover(const struct netlink_neighbour *said, void *context)
         netlink_delete_neighbour(&leftovers->netlink, leftovers->interface, &said->ip);
 }
 
-static void delete_leftovers(struct next_hops *hops)
+static void delete_leftovers(struct next_hops *hops, uint32_t interface)
 {
-    struct leftovers leftovers = {.interface = hops->config.interface};
+    struct leftovers leftovers = {.interface = interface};
 
     if (open_questions(hops, &leftovers.netlink) < 0)
         return;
-    netlink_list_neighbours(&hops->questions, hops->config.interface, delete_leftover, &leftovers);
+    netlink_list_neighbours(&hops->questions, interface, delete_leftover, &leftovers);
     netlink_close(&leftovers.netlink);
+}
+
+static void begin_interface(struct next_hops *hops, unsigned place)
+{
+    uint32_t interface = hops->config.interfaces[place].index;
+
+    if (netlink_get_link(&hops->questions, interface, &hops->links[place].is_running) != 0)
+        hops->links[place].is_running = true;
+    delete_leftovers(hops, interface);
 }
 
 static int tables_init(struct next_hops *hops)
@@ -788,9 +866,8 @@ int next_hops_create(const struct next_hops_config *config, struct next_hops **r
         free(hops);
         return error;
     }
-    if (netlink_get_link(&hops->questions, config->interface, &hops->link_is_running) != 0)
-        hops->link_is_running = true;
-    delete_leftovers(hops);
+    for (unsigned place = 0; place < config->interface_count; place++)
+        begin_interface(hops, place);
     list_ranges(hops);
     *ret_hops = hops;
     return 0;
@@ -802,7 +879,8 @@ void next_hops_destroy(struct next_hops *hops)
         const struct neighbour *neighbour = &hops->neighbours[index];
 
         if (neighbour->used && neighbour->ours)
-            netlink_delete_neighbour(&hops->questions, hops->config.interface, &neighbour->key.ip);
+            netlink_delete_neighbour(&hops->questions, interface_of(hops, neighbour),
+                                     &neighbour->key.ip);
     }
     netlink_close(&hops->news);
     netlink_close(&hops->questions);

@@ -162,11 +162,12 @@ static void add_text(struct telemetry_answer *answer, const char *name, const ch
 }
 
 // Behind what ports have counted, where many leave room for it.
-static void add_facts(struct telemetry_answer *answer, const struct port_facts *facts)
+static void add_facts(struct telemetry_answer *answer, const char *name,
+                      const struct port_facts *facts)
 {
     struct telemetry_answer_state mark = telemetry_answer_mark(answer);
 
-    telemetry_answer_open(answer, "uses");
+    telemetry_answer_open(answer, name);
     for (unsigned i = 0; i < facts->count; i++) {
         telemetry_answer_open(answer, facts->at[i].item);
         add_text(answer, "found", facts->at[i].found);
@@ -191,7 +192,9 @@ bool overview_ports(struct question *question)
         telemetry_answer_close(answer);
     }
     telemetry_answer_close(answer);
-    add_facts(answer, &ports->facts);
+    add_facts(answer, "uses", &ports->facts[0]);
+    if (ports->device_count > 1)
+        add_facts(answer, "relay_uses", &ports->facts[1]);
     return false;
 }
 

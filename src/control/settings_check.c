@@ -283,6 +283,13 @@ static void check_workers(const struct check *check)
                       settings->packet_buffers, settings->workers);
 }
 
+static void check_mtu_len(const struct check *check, const char *setting, uint32_t mtu)
+{
+    if (mtu > 0 && mtu < MTU_MIN && !setting_report_has(check->report, setting))
+        setting_error(check->report, find(check, setting), setting,
+                      "%u is too little for IPv6; allowed: %u or more, or 0", mtu, MTU_MIN);
+}
+
 static void check_mtu(const struct check *check)
 {
     uint32_t mtu = check->settings->mtu;
@@ -293,9 +300,73 @@ static void check_mtu(const struct check *check)
         setting_error(check->report, find(check, "mtu"), "mtu",
                       "is of a device, and there is none: an interface is set up by 'ip link'; "
                       "allowed: 0");
-    else if (mtu < MTU_MIN)
-        setting_error(check->report, find(check, "mtu"), "mtu",
-                      "%u is too little for IPv6; allowed: %u or more, or 0", mtu, MTU_MIN);
+    else
+        check_mtu_len(check, "mtu", mtu);
+}
+
+static void check_device_name(const struct check *check, const char *setting, const char *device)
+{
+    if (!device_is_valid(device))
+        setting_error(check->report, find(check, setting), setting,
+                      "\"%s\" is no device; allowed: a PCI address such as 0000:03:00.0, or a "
+                      "virtual device and its arguments such as net_memif0,role=server",
+                      device);
+}
+
+static void refuse_without_relay_device(const struct check *check, const char *setting,
+                                        const char *allowed)
+{
+    setting_error(check->report, find(check, setting), setting,
+                  "is of relay_device, and there is none; allowed: %s", allowed);
+}
+
+static void check_without_relay_device(const struct check *check)
+{
+    const struct settings *settings = check->settings;
+
+    if (settings->relay_interface && *settings->relay_interface)
+        refuse_without_relay_device(check, "relay_interface", "\"\"");
+    if (settings->relay_mtu > 0)
+        refuse_without_relay_device(check, "relay_mtu", "0");
+    if (settings->relay_vlan > 0)
+        refuse_without_relay_device(check, "relay_vlan", "0");
+}
+
+static void check_relay_interface(const struct check *check)
+{
+    const struct settings *settings = check->settings;
+    const char *name = settings->relay_interface;
+
+    if (!name || setting_report_has(check->report, "relay_interface"))
+        return;
+    if (!*name)
+        setting_error(check->report, find(check, "relay_device"), "relay_device",
+                      "has no twin; allowed: a device together with relay_interface");
+    else if (settings->interface && strcmp(name, settings->interface) == 0)
+        setting_error(check->report, find(check, "relay_interface"), "relay_interface",
+                      "\"%s\" is the interface of device; allowed: another name", name);
+}
+
+// Of two devices, what the second may be.
+static void check_relay_device(const struct check *check)
+{
+    const struct settings *settings = check->settings;
+
+    if (!settings_own_relay_device(settings)) {
+        check_without_relay_device(check);
+        return;
+    }
+    check_device_name(check, "relay_device", settings->relay_device);
+    check_mtu_len(check, "relay_mtu", settings->relay_mtu);
+    check_relay_interface(check);
+    if (!settings_own_device(settings))
+        setting_error(check->report, find(check, "relay_device"), "relay_device",
+                      "is a second device, and there is no first; allowed: one beside device, or "
+                      "\"\"");
+    else if (device_is_valid(settings->relay_device) && device_is_valid(settings->device) &&
+             device_is_same(settings->relay_device, settings->device))
+        setting_error(check->report, find(check, "relay_device"), "relay_device",
+                      "\"%s\" is device; allowed: another one", settings->relay_device);
 }
 
 static void check_netns(const struct check *check)
@@ -319,13 +390,10 @@ static void check_device(const struct check *check)
                       "is of a device, and there is none: for an interface 'ip link' makes one "
                       "of type vlan; allowed: 0");
     check_netns(check);
+    check_relay_device(check);
     if (!settings_own_device(settings))
         return;
-    if (!device_is_valid(settings->device))
-        setting_error(check->report, find(check, "device"), "device",
-                      "\"%s\" is no device; allowed: a PCI address such as 0000:03:00.0, or a "
-                      "virtual device and its arguments such as net_memif0,role=server",
-                      settings->device);
+    check_device_name(check, "device", settings->device);
     // The interface comes with the relay, and has no address before.
     if ((settings->listen.count == 0 && !setting_report_has(check->report, "listen")) ||
         (settings->relay.count == 0 && !setting_report_has(check->report, "relay")))

@@ -178,17 +178,26 @@ static bool print_list(const struct form *form, const json_t *body, FILE *output
     return rows;
 }
 
-// Of ports as the rows are of any list, and of an older relay no more than that.
-static bool print_ports(const struct form *form, const json_t *body, FILE *output)
+static void print_uses(const char *name, const json_t *body, FILE *output)
 {
-    bool is_there = print_list(form, body, output);
-    json_t *uses = is_there ? answer_rows(body, "uses", uses_view.columns[0].name) : NULL;
+    json_t *uses = answer_rows(body, name, uses_view.columns[0].name);
 
     if (json_array_size(uses) > 0) {
         fputs("\n", output);
         view_print_rows(&uses_view, uses, output);
     }
     json_decref(uses);
+}
+
+// Of ports as the rows are of any list, and of an older relay no more than that.
+static bool print_ports(const struct form *form, const json_t *body, FILE *output)
+{
+    bool is_there = print_list(form, body, output);
+
+    if (is_there) {
+        print_uses("uses", body, output);
+        print_uses("relay_uses", body, output);
+    }
     return is_there;
 }
 

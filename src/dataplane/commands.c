@@ -35,8 +35,9 @@ static int set_adjacency(struct worker *worker, const struct command *command)
     *adjacency = command->set_adjacency.adjacency;
     if (adjacency->mtu > mtu_of_buffers(worker))
         adjacency->mtu = mtu_of_buffers(worker);
-    // A worker sends through its own port: what lies behind another is out of its reach.
-    if (command->set_adjacency.adjacency.port != worker->port)
+    // A worker sends through its own ports: what lies behind another is out of its reach.
+    if (command->set_adjacency.adjacency.port != worker->port &&
+        command->set_adjacency.adjacency.port != worker->relay_port)
         adjacency->resolved = 0;
     if (!adjacency->resolved)
         adjacency->mtu = 0; // lets nothing pass, whoever forgets to ask

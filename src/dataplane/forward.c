@@ -184,6 +184,7 @@ static void to_wire(struct worker *worker, struct rte_mbuf *frame, const struct 
     const struct adjacency *adjacency = &worker->adjacencies[leg->adjacency];
     uint16_t mtu = mtu_of(leg, adjacency);
     memcpy(ip - PACKET_ETHERNET_LEN, adjacency, 12); // destination, source
+    frame->port = adjacency->port;
     if (likely(packet_len <= mtu))
         transmit(worker, frame);
     else
@@ -196,7 +197,7 @@ static void to_stream(struct worker *worker, struct rte_mbuf *frame, const struc
     const struct adjacency *adjacency = &worker->adjacencies[leg->adjacency];
     if (leg->is_dtls) { // as read_hop() in exchange/stream.c reads it
         memcpy(ip - PACKET_ETHERNET_LEN, adjacency, 12);
-        frame->hash.usr = mtu_of(leg, adjacency);
+        frame->hash.usr = (uint32_t)adjacency->port << 16 | mtu_of(leg, adjacency);
     }
     stream_path_send(worker, frame, leg->listener);
 }

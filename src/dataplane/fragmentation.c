@@ -100,6 +100,7 @@ void fragment_and_transmit(struct worker *worker, struct rte_mbuf *frame, uint16
     }
     for (uint32_t i = 0; i < count; i++) {
         write_fragment(fragments[i], &cut, i * cut.chunk_len);
+        fragments[i]->port = frame->port;
         transmit(worker, fragments[i]);
     }
     worker_count(worker, COUNTER_FRAGMENTED);

@@ -79,6 +79,7 @@ static void write_headers(struct worker *worker, struct rte_mbuf *frame, const u
     frame->data_off = (uint16_t)(ip - PACKET_ETHERNET_LEN - (uint8_t *)frame->buf_addr);
     frame->data_len = (uint16_t)(PACKET_ETHERNET_LEN + packet_len);
     frame->pkt_len = frame->data_len;
+    frame->port = leg->adjacency->port;
     frame->ol_flags = 0;
 }
 

@@ -634,6 +634,7 @@ static __rte_always_inline bool turn(struct worker *worker, struct rte_mbuf *fra
     frame->data_off = (uint16_t)(frame->data_off - grows);
     frame->data_len = (uint16_t)frame_len;
     frame->pkt_len = frame_len;
+    frame->port = adjacency->port;
     // Nothing is left to the port, so it reads no tx_offload; that is in the mbuf's second line,
     // which is not touched.
     frame->ol_flags = 0;

@@ -91,6 +91,7 @@ int worker_create(const struct worker_config *config, struct worker **ret_worker
     worker->counters = &config->plane->counters[config->id];
     worker->id = config->id;
     worker->port = config->port;
+    worker->relay_port = config->plane->config.has_relay_side ? config->relay_port : config->port;
     worker->queue = config->queue;
     worker->wait_fd = config->wait_fd > 0 ? config->wait_fd : -1;
     worker->shares_cpu = config->shares_cpu;
@@ -150,7 +151,8 @@ static void rings_drain(const struct plane *plane)
     for (unsigned to = 0; to < plane->config.worker_count; to++) {
         commands_drain(plane->commands[to]);
         punts_drain(plane->punts[to]);
-        frames_drain(plane->to_kernel[to]);
+        for (unsigned side = 0; side < PLANE_SIDES_MAX; side++)
+            frames_drain(plane->to_kernel[side][to]);
         for (unsigned from = 0; from < plane->config.worker_count; from++)
             handoffs_drain(plane->handoffs[from][to]);
         for (unsigned thread = 0; thread < plane->config.stream_thread_count; thread++) {
@@ -158,7 +160,8 @@ static void rings_drain(const struct plane *plane)
             frames_drain(plane->from_streams[thread][to]);
         }
     }
-    frames_drain(plane->from_kernel);
+    for (unsigned side = 0; side < PLANE_SIDES_MAX; side++)
+        frames_drain(plane->from_kernel[side]);
 }
 
 void worker_destroy(struct worker *worker)
@@ -278,12 +281,10 @@ static void process_both(struct worker *worker, struct rte_mbuf **frames, unsign
     settle_all(worker, false);
 }
 
-// And the first burst of what was handed over.
-static unsigned poll_port(struct worker *worker, const struct handoff *handed,
-                          unsigned handed_count)
+static __rte_always_inline unsigned receive(struct worker *worker, uint16_t port,
+                                            struct rte_mbuf **ret_frames)
 {
-    struct rte_mbuf *frames[WORKER_BURST];
-    const uint16_t port = worker->port;
+    struct rte_mbuf **frames = ret_frames;
     unsigned count = rte_eth_rx_burst(port, worker->queue, frames, WORKER_BURST);
     uint64_t bytes = 0;
     for (unsigned i = 0; i < count; i++) {
@@ -294,6 +295,15 @@ static unsigned poll_port(struct worker *worker, const struct handoff *handed,
     worker_count_add(worker, COUNTER_RX_PACKETS, count);
     worker_count_add(worker, COUNTER_RX_BYTES, bytes);
     worker->counters->bursts[count]++;
+    return count;
+}
+
+// And the first burst of what was handed over.
+static unsigned poll_port(struct worker *worker, const struct handoff *handed,
+                          unsigned handed_count)
+{
+    struct rte_mbuf *frames[WORKER_BURST];
+    unsigned count = receive(worker, worker->port, frames);
     worker->round.received = count;
     if (unlikely(count > 0 && handed_count > 0)) {
         process_both(worker, frames, count, handed, handed_count);
@@ -302,6 +312,16 @@ static unsigned poll_port(struct worker *worker, const struct handoff *handed,
         process_handed(worker, handed, handed_count);
     }
     return count + handed_count;
+}
+
+// The same of the second port: once a round, like the first, so that neither waits for the other.
+static __rte_noinline unsigned poll_relay_port(struct worker *worker)
+{
+    struct rte_mbuf *frames[WORKER_BURST];
+    unsigned count = receive(worker, worker->relay_port, frames);
+    worker->round.received += count;
+    process_all(worker, frames, count, worker->config->worker_count > 1);
+    return count;
 }
 
 static unsigned process_streams(struct worker *worker)
@@ -325,6 +345,8 @@ unsigned worker_poll(struct worker *worker)
     punt_reports(worker); // before requests take the room
     handoff_fetch(handed, handed_count);
     work += poll_port(worker, handed, handed_count);
+    if (unlikely(worker_has_two_ports(worker)))
+        work += poll_relay_port(worker);
     work += process_more(worker, handed, handed_count);
     work += kernel_path_receive(worker);
     work += process_streams(worker);

@@ -96,20 +96,36 @@ static int plane_create_rings(struct plane *plane)
     return 0;
 }
 
-static int plane_create_twin(struct plane *plane)
+static int plane_create_twin(struct plane *plane, unsigned side)
 {
     uint32_t len = plane->config.kernel_ring_len;
-    if (len == 0)
-        return 0;
-    plane->from_kernel = ring_create(sizeof(void *), len);
-    if (doorbell_init(&plane->twin_doorbell) != 0 || plane->from_kernel == NULL)
+    plane->from_kernel[side] = ring_create(sizeof(void *), len);
+    if (doorbell_init(&plane->twin_doorbells[side]) != 0 || plane->from_kernel[side] == NULL)
         return -ENOMEM;
     for (uint16_t worker = 0; worker < plane->config.worker_count; worker++) {
-        plane->to_kernel[worker] = ring_create(sizeof(void *), len);
-        if (plane->to_kernel[worker] == NULL)
+        plane->to_kernel[side][worker] = ring_create(sizeof(void *), len);
+        if (plane->to_kernel[side][worker] == NULL)
             return -ENOMEM;
     }
     return 0;
+}
+
+static int plane_create_twins(struct plane *plane)
+{
+    bool has_twins = plane->config.kernel_ring_len > 0;
+    int error = 0;
+    for (unsigned side = 0; error == 0 && has_twins && side < plane_side_count(&plane->config);
+         side++)
+        error = plane_create_twin(plane, side);
+    return error;
+}
+
+static void plane_destroy_twin(struct plane *plane, unsigned side)
+{
+    doorbell_done(&plane->twin_doorbells[side]);
+    free(plane->from_kernel[side]);
+    for (uint16_t worker = 0; worker < plane->config.worker_count; worker++)
+        free(plane->to_kernel[side][worker]);
 }
 
 static int plane_create_stream(struct plane *plane, uint16_t thread)
@@ -179,7 +195,8 @@ int plane_create(const struct plane_config *config, struct plane **ret_plane)
         .total_max_bps = config->total_max_bps,
     };
     random_fill(&random_system, plane->hash_secret, sizeof(plane->hash_secret));
-    plane->twin_doorbell.fd = -1;
+    for (unsigned side = 0; side < PLANE_SIDES_MAX; side++)
+        plane->twin_doorbells[side].fd = -1;
     plane->doorbell.fd = -1;
     for (uint16_t i = 0; i < config->stream_thread_count; i++)
         plane->stream_doorbells[i].fd = -1;
@@ -188,7 +205,7 @@ int plane_create(const struct plane_config *config, struct plane **ret_plane)
     plane->counters = take_zeroed(alignof(struct worker_counters),
                                   config->worker_count * sizeof(struct worker_counters));
     if (doorbell_init(&plane->doorbell) != 0 || plane->counters == NULL ||
-        plane_create_rings(plane) != 0 || plane_create_twin(plane) != 0 ||
+        plane_create_rings(plane) != 0 || plane_create_twins(plane) != 0 ||
         plane_create_streams(plane) != 0 || plane_create_users(plane) != 0) {
         plane_destroy(plane);
         return -ENOMEM;
@@ -205,15 +222,14 @@ void plane_destroy(struct plane *plane)
         doorbell_done(&plane->worker_doorbells[worker]);
         free(plane->commands[worker]);
         free(plane->punts[worker]);
-        free(plane->to_kernel[worker]);
         for (uint16_t to = 0; to < plane->config.worker_count; to++)
             free(plane->handoffs[worker][to]);
     }
     for (uint16_t i = 0; i < plane->config.stream_thread_count; i++)
         plane_destroy_stream(plane, i);
-    free(plane->from_kernel);
+    for (unsigned side = 0; side < PLANE_SIDES_MAX; side++)
+        plane_destroy_twin(plane, side);
     doorbell_done(&plane->doorbell);
-    doorbell_done(&plane->twin_doorbell);
     free(plane->counters);
     if (plane->user_bandwidth != NULL)
         munmap(plane->user_bandwidth, users_len(&plane->config));
@@ -252,9 +268,10 @@ bool plane_doorbell_arm(struct plane *plane)
     return doorbell_arm(&plane->doorbell, rings, count);
 }
 
-bool plane_twin_doorbell_arm(struct plane *plane)
+bool plane_twin_doorbell_arm(struct plane *plane, unsigned side)
 {
-    return doorbell_arm(&plane->twin_doorbell, plane->to_kernel, plane->config.worker_count);
+    return doorbell_arm(&plane->twin_doorbells[side], plane->to_kernel[side],
+                        plane->config.worker_count);
 }
 
 bool plane_worker_doorbell_arm(struct plane *plane, uint16_t worker)
@@ -280,33 +297,35 @@ uint32_t plane_punt_room(const struct plane *plane, uint16_t worker)
     return rte_ring_free_count(plane->punts[worker]);
 }
 
-unsigned plane_to_kernel_send(struct plane *plane, uint16_t worker, struct rte_mbuf **frames,
-                              unsigned count)
+unsigned plane_to_kernel_send(struct plane *plane, unsigned side, uint16_t worker,
+                              struct rte_mbuf **frames, unsigned count)
 {
     unsigned sent =
-        rte_ring_sp_enqueue_burst(plane->to_kernel[worker], (void **)frames, count, NULL);
+        rte_ring_sp_enqueue_burst(plane->to_kernel[side][worker], (void **)frames, count, NULL);
     if (sent > 0)
-        doorbell_ring(&plane->twin_doorbell);
+        doorbell_ring(&plane->twin_doorbells[side]);
     return sent;
 }
 
-unsigned plane_to_kernel_receive(struct plane *plane, uint16_t worker, struct rte_mbuf **ret_frames,
-                                 unsigned max)
+unsigned plane_to_kernel_receive(struct plane *plane, unsigned side, uint16_t worker,
+                                 struct rte_mbuf **ret_frames, unsigned max)
 {
-    return rte_ring_sc_dequeue_burst(plane->to_kernel[worker], (void **)ret_frames, max, NULL);
+    return rte_ring_sc_dequeue_burst(plane->to_kernel[side][worker], (void **)ret_frames, max,
+                                     NULL);
 }
 
-int plane_from_kernel_send(struct plane *plane, struct rte_mbuf *frame)
+int plane_from_kernel_send(struct plane *plane, unsigned side, struct rte_mbuf *frame)
 {
-    return rte_ring_sp_enqueue(plane->from_kernel, frame);
+    return rte_ring_sp_enqueue(plane->from_kernel[side], frame);
 }
 
-uint32_t plane_from_kernel_room(const struct plane *plane)
+uint32_t plane_from_kernel_room(const struct plane *plane, unsigned side)
 {
-    return rte_ring_free_count(plane->from_kernel);
+    return rte_ring_free_count(plane->from_kernel[side]);
 }
 
-unsigned plane_from_kernel_receive(struct plane *plane, struct rte_mbuf **ret_frames, unsigned max)
+unsigned plane_from_kernel_receive(struct plane *plane, unsigned side, struct rte_mbuf **ret_frames,
+                                   unsigned max)
 {
-    return rte_ring_sc_dequeue_burst(plane->from_kernel, (void **)ret_frames, max, NULL);
+    return rte_ring_sc_dequeue_burst(plane->from_kernel[side], (void **)ret_frames, max, NULL);
 }

@@ -42,10 +42,12 @@ bool ring_usage_get(const struct plane *plane, enum plane_ring ring, uint16_t wo
             add(plane->handoffs[from][worker], &usage);
         break;
     case PLANE_RING_TO_KERNEL:
-        add(plane->to_kernel[worker], &usage);
+        for (unsigned side = 0; side < PLANE_SIDES_MAX; side++)
+            add(plane->to_kernel[side][worker], &usage);
         break;
     case PLANE_RING_FROM_KERNEL:
-        add(worker == 0 ? plane->from_kernel : NULL, &usage);
+        for (unsigned side = 0; side < PLANE_SIDES_MAX && worker == 0; side++)
+            add(plane->from_kernel[side], &usage);
         break;
     case PLANE_RING_TO_STREAMS:
         for (uint16_t thread = 0; thread < plane->config.stream_thread_count; thread++)

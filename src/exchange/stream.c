@@ -77,6 +77,7 @@ static void read_hop(const struct rte_mbuf *frame, struct stream_hop *ret_hop)
     if (memcmp(ethernet, nobody, sizeof(nobody)) == 0)
         return;
     memcpy(ret_hop->macs, ethernet, sizeof(ret_hop->macs));
+    ret_hop->port = (uint16_t)(frame->hash.usr >> 16);
     ret_hop->mtu = (uint16_t)frame->hash.usr;
 }
 
@@ -116,6 +117,7 @@ static void read_datagram(const struct rte_mbuf *frame, struct stream_packet *re
     ret_frame->server.port = load_be16(udp + offsetof(struct rte_udp_hdr, dst_port));
     memcpy(ret_frame->hop.macs, ethernet + RTE_ETHER_ADDR_LEN, RTE_ETHER_ADDR_LEN);
     memcpy(ret_frame->hop.macs + RTE_ETHER_ADDR_LEN, ethernet, RTE_ETHER_ADDR_LEN);
+    ret_frame->hop.port = frame->port;
 }
 
 bool stream_packet_read(const struct rte_mbuf *frame, struct stream_packet *ret_frame)
@@ -284,7 +286,7 @@ int stream_send_datagram(struct plane *plane, uint16_t thread, uint16_t worker,
 {
     const struct way way = {&wire->server.ip, &wire->client.ip, wire->server.port,
                             wire->client.port};
-    return send_frame(plane, thread, worker, &way, payload, STREAM_PORT_WIRE, &wire->hop);
+    return send_frame(plane, thread, worker, &way, payload, wire->hop.port, &wire->hop);
 }
 
 // Waking up.

@@ -88,6 +88,15 @@ static void log_missing(const char *device, const char *name, int error)
                 hint);
 }
 
+bool device_is_same(const char *device, const char *other)
+{
+    char name[RTE_ETH_NAME_MAX_LEN], other_name[RTE_ETH_NAME_MAX_LEN];
+
+    (void)split(device, name);
+    (void)split(other, other_name);
+    return strcmp(name, other_name) == 0;
+}
+
 // A card was found when the EAL started.
 static int attach(const char *device, uint16_t *ret_port)
 {

@@ -22,6 +22,7 @@
 #include <sys/stat.h>
 
 #define HUGEPAGES_PATH "/sys/kernel/mm/hugepages"
+#define ARGUMENTS_MAX  18
 
 static bool cleans; // the runtime directory is good
 static bool worker_shares_cpu[PORT_SLICE_COUNT];
@@ -232,12 +233,31 @@ static int prepare_capture(const struct eal_config *config, bool has_directory, 
     return capture_prepare(ret_directory);
 }
 
+// False: there are none.
+static bool add_cards(const struct eal_config *config, char **arguments, int *count)
+{
+    static char cards[EAL_CARDS_MAX][64];
+    bool has_card = false;
+
+    for (unsigned i = 0; i < EAL_CARDS_MAX; i++) {
+        if (!config->cards[i])
+            continue;
+        has_card = true;
+        snprintf(cards[i], sizeof(cards[i]), "%s", config->cards[i]);
+        arguments[(*count)++] = "-a";
+        arguments[(*count)++] = cards[i];
+    }
+    if (!has_card)
+        arguments[(*count)++] = "--no-pci";
+    return has_card;
+}
+
 int eal_start(const struct eal_config *config, bool *ret_hugepages)
 {
     static char lcores[LCORE_MAP_TEXT_LEN], memory[16];
-    static char *arguments[16], card[64], directory[CAPTURE_PATH_LEN]; // the EAL keeps pointers
+    static char *arguments[ARGUMENTS_MAX], directory[CAPTURE_PATH_LEN]; // the EAL keeps pointers
     struct cpu_list allowed;
-    bool hugepages = false, has_socket;
+    bool hugepages = false, has_card, has_socket;
     int count = 0, error;
 
     read_allowed_cpus(&allowed);
@@ -247,13 +267,7 @@ int eal_start(const struct eal_config *config, bool *ret_hugepages)
     if (error)
         return error;
     arguments[count++] = "turnpike";
-    if (config->card) {
-        snprintf(card, sizeof(card), "%s", config->card);
-        arguments[count++] = "-a";
-        arguments[count++] = card;
-    } else {
-        arguments[count++] = "--no-pci";
-    }
+    has_card = add_cards(config, arguments, &count);
     has_socket = control_socket_prepare();
     if (!has_socket)
         arguments[count++] = "--no-telemetry";
@@ -262,7 +276,7 @@ int eal_start(const struct eal_config *config, bool *ret_hugepages)
         return error;
     // Packet buffers have to lie in one piece of memory, without gaps at page borders.
     // What addresses a card takes says its driver: without an IOMMU, those of the memory itself.
-    if (!config->card)
+    if (!has_card)
         arguments[count++] = "--iova-mode=va";
     arguments[count++] = "--log-level=*:warning";
     arguments[count++] = "--lcores";

@@ -77,6 +77,17 @@ uint64_t ports_device_memory_len(uint16_t frame_len, uint32_t buffer_count)
     return memory_len(device_frame_len(frame_len), buffer_count);
 }
 
+uint64_t ports_expect_memory_len(const struct port_config *config)
+{
+    uint16_t frame_len = 0;
+
+    if (config->device_count == 0)
+        return ports_memory_len(config->mtu, config->buffer_count);
+    for (unsigned i = 0; i < config->device_count; i++)
+        frame_len = RTE_MAX(frame_len, device_expect_frame_len(&config->devices[i]));
+    return ports_device_memory_len(frame_len, config->buffer_count);
+}
+
 // The PMD tells the kernel of as much memory as the buffers' lengths add up to. Where pages are
 // small, DPDK lets no buffer lie across two of them, and the gaps would leave the last third
 // outside of what the kernel knows: packets are lost for good that should go there. So each buffer
@@ -200,42 +211,86 @@ static unsigned count_away(uint16_t worker_count, int node)
     return away;
 }
 
-// All workers share the port of a device. Buffers of a virtual one may lie across pages; they have
-// no addresses for a card then.
-static int open_device(const struct port_config *config, struct ports *ports)
+static struct device_config device_config_of(const struct port_config *config, unsigned index)
 {
-    const struct device_config device = {
-        .name = config->device,
-        .queue_count = config->queue_count,
-        .mtu = config->mtu,
-        .vlan = config->vlan,
-        .counters = config->counters,
-    };
+    struct device_config device = config->devices[index];
+
+    device.queue_count = config->queue_count;
+    device.counters = config->counters;
+    return device;
+}
+
+static int find_devices(const struct port_config *config, struct ports *ports)
+{
+    int error = 0;
+
+    while (!error && ports->device_count < config->device_count) {
+        const struct device_config device = device_config_of(config, ports->device_count);
+
+        error = device_find(&device, &ports->devices[ports->device_count]);
+        if (!error)
+            ports->device_count++;
+    }
+    return error;
+}
+
+// As long as the frames of any of them, and on the node of the first. Buffers of virtual devices
+// may lie across pages; they have no addresses for a card then.
+static struct buffers buffers_for(const struct port_config *config, const struct ports *ports)
+{
     struct buffers buffers = {
         .count = config->buffer_count,
-        .flags = device_is_pci(config->device) ? 0 : RTE_MEMPOOL_F_NO_IOVA_CONTIG,
+        .flags = RTE_MEMPOOL_F_NO_IOVA_CONTIG,
+        .node = ports->devices[0].node,
     };
-    int error = device_find(&device, &ports->device);
+    uint16_t frame_len = 0;
+
+    for (unsigned i = 0; i < ports->device_count; i++) {
+        frame_len = RTE_MAX(frame_len, ports->devices[i].frame_len);
+        if (device_is_pci(ports->devices[i].name))
+            buffers.flags = 0;
+    }
+    buffers.len = element_len(device_frame_len(frame_len));
+    return buffers;
+}
+
+// All workers share the port of a device.
+static int start_device(const struct port_config *config, struct ports *ports, unsigned index,
+                        int pool_node)
+{
+    struct device *device = &ports->devices[index];
+    struct port_facts *facts = &ports->facts[index];
+    const struct device_config wanted = device_config_of(config, index);
+    int error = device_start(device, &wanted, ports->pool, facts);
 
     if (error)
         return error;
-    buffers.len = element_len(device_frame_len(ports->device.frame_len));
-    buffers.node = ports->device.node;
-    error = pool_create(&buffers, &ports->pool);
-    if (!error)
-        error = device_start(&ports->device, &device, ports->pool, &ports->facts);
+    for (uint16_t worker = 0; worker < config->queue_count; worker++)
+        ports->ids[index][worker] = device->port;
+    ports->mtu = index == 0 ? device->mtu : RTE_MIN(ports->mtu, device->mtu);
+    snprintf(port_facts_add(facts, "mode")->used, PORT_FACT_TEXT_LEN,
+             "owned: the kernel is behind a twin");
+    port_facts_add_memory(facts, device->node, pool_node,
+                          count_away(config->queue_count, device->node));
+    return 0;
+}
+
+static int open_devices(const struct port_config *config, struct ports *ports)
+{
+    struct buffers buffers;
+    int error = find_devices(config, ports);
+
     if (error)
         return error;
-    for (ports->count = 0; ports->count < config->queue_count; ports->count++) {
-        ports->ids[ports->count] = ports->device.port;
+    buffers = buffers_for(config, ports);
+    error = pool_create(&buffers, &ports->pool);
+    for (unsigned i = 0; !error && i < ports->device_count; i++)
+        error = start_device(config, ports, i, buffers.node);
+    if (error)
+        return error;
+    for (ports->count = 0; ports->count < config->queue_count; ports->count++)
         ports->queues[ports->count] = ports->count;
-    }
-    ports->mtu = ports->device.mtu;
     ports->waiting = rte_mempool_in_use_count(ports->pool);
-    snprintf(port_facts_add(&ports->facts, "mode")->used, PORT_FACT_TEXT_LEN,
-             "owned: the kernel is behind a twin");
-    port_facts_add_memory(&ports->facts, ports->device.node, buffers.node,
-                          count_away(config->queue_count, ports->device.node));
     return 0;
 }
 
@@ -288,11 +343,11 @@ static int create_frames(const struct port_config *config, struct buffers *buffe
 static void add_interface(const struct port_config *config, const struct buffers *buffers,
                           struct ports *ports)
 {
-    struct port_facts *facts = &ports->facts;
+    struct port_facts *facts = &ports->facts[0];
     struct port_fact *fact;
     int node;
 
-    port_facts_add_device(facts, ports->ids[0], config->interface);
+    port_facts_add_device(facts, ports->ids[0][0], config->interface);
     fact = port_facts_add(facts, "queues");
     snprintf(fact->used, sizeof(fact->used), "%u", config->queue_count);
     snprintf(fact->why, sizeof(fact->why), "one for each worker");
@@ -324,7 +379,7 @@ static int open_queues(const struct port_config *config, struct ports *ports)
                     "%s has an MTU of %u: packets of more than %u bytes are not relayed",
                     config->interface, config->mtu, ports->mtu);
     while (!error && ports->count < config->queue_count) {
-        error = port_open(config, ports->count, ports->pool, &ports->ids[ports->count]);
+        error = port_open(config, ports->count, ports->pool, &ports->ids[0][ports->count]);
         if (!error)
             ports->count++;
     }
@@ -341,13 +396,14 @@ static int open_queues(const struct port_config *config, struct ports *ports)
 int ports_open(const struct port_config *config, struct ports *ret_ports)
 {
     struct ports ports = {};
-    int error = *config->device ? open_device(config, &ports) : open_queues(config, &ports);
+    int error =
+        config->device_count > 0 ? open_devices(config, &ports) : open_queues(config, &ports);
 
     if (error) {
         ports_close(&ports);
         return error;
     }
-    add_buffers(ports.pool, &ports.facts);
+    add_buffers(ports.pool, &ports.facts[0]);
     *ret_ports = ports;
     return 0;
 }
@@ -356,11 +412,11 @@ void ports_close(struct ports *ports)
 {
     char name[RTE_ETH_NAME_MAX_LEN];
 
-    if (ports->device.name)
-        device_close(&ports->device);
-    while (!ports->device.name && ports->count > 0) {
+    for (unsigned i = 0; i < ports->device_count; i++)
+        device_close(&ports->devices[i]);
+    while (ports->device_count == 0 && ports->count > 0) {
         ports->count--;
-        rte_eth_dev_stop(ports->ids[ports->count]);
+        rte_eth_dev_stop(ports->ids[0][ports->count]);
         port_name(name, sizeof(name), ports->count);
         rte_eal_hotplug_remove("vdev", name);
     }

@@ -13,7 +13,12 @@ static_assert(PORT_COUNTERS_NAME_LEN >= RTE_ETH_NAME_MAX_LEN, "DPDK's names fit"
 
 unsigned ports_device_count(const struct ports *ports)
 {
-    return ports->device.name ? 1 : ports->count;
+    return ports->device_count > 0 ? ports->device_count : ports->count;
+}
+
+static uint16_t id_of(const struct ports *ports, unsigned index)
+{
+    return ports->device_count > 0 ? ports->ids[index][0] : ports->ids[0][index];
 }
 
 bool ports_get_counters(const struct ports *ports, unsigned index,
@@ -22,8 +27,8 @@ bool ports_get_counters(const struct ports *ports, unsigned index,
     struct port_counters counters = {};
     struct rte_eth_stats stats;
 
-    if (rte_eth_dev_get_name_by_port(ports->ids[index], counters.name) != 0 ||
-        rte_eth_stats_get(ports->ids[index], &stats) != 0)
+    if (rte_eth_dev_get_name_by_port(id_of(ports, index), counters.name) != 0 ||
+        rte_eth_stats_get(id_of(ports, index), &stats) != 0)
         return false;
     counters.received_packets = stats.ipackets;
     counters.received_bytes = stats.ibytes;
@@ -43,8 +48,8 @@ bool ports_get_link(const struct ports *ports, unsigned index, struct port_link 
     struct rte_eth_link link;
     struct port_link answer;
 
-    if (rte_eth_dev_info_get(ports->ids[index], &info) != 0 ||
-        rte_eth_link_get_nowait(ports->ids[index], &link) != 0)
+    if (rte_eth_dev_info_get(id_of(ports, index), &info) != 0 ||
+        rte_eth_link_get_nowait(id_of(ports, index), &link) != 0)
         return false;
     snprintf(answer.driver, sizeof(answer.driver), "%s", info.driver_name);
     answer.is_up = link.link_status == RTE_ETH_LINK_UP;
@@ -90,7 +95,7 @@ static unsigned read_statistics(uint16_t port, struct rte_eth_xstat_name *names,
 unsigned ports_get_statistics(const struct ports *ports, unsigned index,
                               struct port_statistic ret_statistics[PORT_STATISTICS_MAX])
 {
-    uint16_t port = ports->ids[index];
+    uint16_t port = id_of(ports, index);
     int count = rte_eth_xstats_get_names(port, NULL, 0);
     struct rte_eth_xstat_name *names;
     struct rte_eth_xstat *values;

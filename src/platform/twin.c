@@ -28,6 +28,7 @@
 
 struct twin {
     struct plane *plane;
+    unsigned side;
     int vhost_error; // 0: frames go by vhost-net, else by the TAP
     struct tap tap;
     struct vhost_net vhost_net;
@@ -64,8 +65,8 @@ static unsigned carry_to_kernel(struct twin *twin)
     if (twin->waiting_count > 0)
         send_waiting(twin);
     for (uint16_t i = 0; twin->waiting_count == 0 && i < workers; i++) {
-        twin->waiting_count =
-            plane_to_kernel_receive(twin->plane, twin->next_worker, twin->waiting, BURST);
+        twin->waiting_count = plane_to_kernel_receive(twin->plane, twin->side, twin->next_worker,
+                                                      twin->waiting, BURST);
         twin->next_worker = (uint16_t)((twin->next_worker + 1u) % workers);
         work += twin->waiting_count;
         if (twin->waiting_count > 0)
@@ -83,11 +84,11 @@ static unsigned receive(struct twin *twin, struct rte_mbuf **ret_frames, unsigne
 static unsigned carry_from_kernel(struct twin *twin)
 {
     struct rte_mbuf *frames[BURST];
-    unsigned room = RTE_MIN(plane_from_kernel_room(twin->plane), (uint32_t)BURST);
+    unsigned room = RTE_MIN(plane_from_kernel_room(twin->plane, twin->side), (uint32_t)BURST);
     unsigned count = receive(twin, frames, room);
 
     for (unsigned i = 0; i < count; i++) {
-        if (plane_from_kernel_send(twin->plane, frames[i]) != 0)
+        if (plane_from_kernel_send(twin->plane, twin->side, frames[i]) != 0)
             rte_pktmbuf_free(frames[i]); // never: there was room, and nobody else fills the ring
     }
     return count;
@@ -108,14 +109,14 @@ static bool is_stopping(const struct twin *twin)
 static void wait_for_work(struct twin *twin)
 {
     bool sends = twin->waiting_count == 0;
-    bool receives = has_buffers(twin) && plane_from_kernel_room(twin->plane) > 0;
+    bool receives = has_buffers(twin) && plane_from_kernel_room(twin->plane, twin->side) > 0;
     int from_kernel = is_by_vhost_net(twin) ? twin->vhost_net.fd : twin->tap.fd;
     struct pollfd fds[2] = {
-        {.fd = sends ? twin->plane->twin_doorbell.fd : -1, .events = POLLIN},
+        {.fd = sends ? twin->plane->twin_doorbells[twin->side].fd : -1, .events = POLLIN},
         {.fd = receives ? from_kernel : -1, .events = POLLIN},
     };
 
-    if (sends && !plane_twin_doorbell_arm(twin->plane))
+    if (sends && !plane_twin_doorbell_arm(twin->plane, twin->side))
         return;
     if (!is_stopping(twin))
         poll(fds, 2, sends && receives ? -1 : RETRY_MS);
@@ -238,12 +239,13 @@ int twin_create(const struct twin_config *config, struct twin **ret_twin)
 
     if (twin) {
         twin->plane = config->plane;
+        twin->side = config->side;
         error = start(config, twin);
     }
     if (error == -EINVAL || error == -EBUSY)
         log_message(LOG_LEVEL_ERROR, "twin",
-                    "%s is there already, and is no TAP that is free: give interface another name",
-                    config->name);
+                    "%s is there already, and is no TAP that is free: give %s another name",
+                    config->name, config->setting);
     else if (error)
         log_message(LOG_LEVEL_ERROR, "twin", "cannot make the interface %s with /dev/net/tun: %s",
                     config->name, strerror(-error));
@@ -271,7 +273,7 @@ void twin_destroy(struct twin *twin)
     ssize_t ignored;
 
     __atomic_store_n(&twin->stopping, 1, __ATOMIC_RELEASE);
-    ignored = write(twin->plane->twin_doorbell.fd, &one, sizeof(one));
+    ignored = write(twin->plane->twin_doorbells[twin->side].fd, &one, sizeof(one));
     (void)ignored;
     pthread_join(twin->thread, NULL);
     rte_pktmbuf_free_bulk(twin->waiting, twin->waiting_count);

@@ -13,7 +13,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 PREFIX = "turnpike-test"
 # Of the relay, and as many queues of its interface, where a test does not say.
 WORKERS = int(os.environ.get("TURNPIKE_WORKERS", "1"))
-# Whose the relay's interface is: the kernel's ("shared"), or the relay's whole as a DPDK device ("owned").
+# Whose the relay's interface is: the kernel's ("shared"), or the relay's whole as a DPDK device ("owned"); with a second
+# device that peers are behind ("two-ports").
 MODE = os.environ.get("TURNPIKE_MODE", "shared")
 CLONE_NEWNET = 0x40000000
 ETH_P_ALL = 3
@@ -22,6 +23,9 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 RELAY4, RELAY6 = "192.0.2.1", "2001:db8:2::1"
 GATEWAY = {4: "192.0.2.254", 6: "2001:db8:2::fe"}
+# Of the second device, where there is one.
+RELAY_SIDE = {4: "10.3.0.1", 6: "2001:db8:3::1"}
+RELAY_SIDE_GATEWAY = {4: "10.3.0.254", 6: "2001:db8:3::fe"}
 CLIENT4, CLIENT4_OTHER, CLIENT6 = "198.51.100.2", "198.51.100.3", "2001:db8:100::2"
 PEER4, PEER4_OTHER, PEER6 = "203.0.113.2", "203.0.113.3", "2001:db8:203::2"
 ANY = {4: "0.0.0.0", 6: "::"}
@@ -52,12 +56,13 @@ class Lab:
         self.load = load
         self.mode = mode
         # What the relay host's addresses and neighbours are on.
-        self.interface = {"shared": "relay0", "owned": "twin0"}[mode]
+        self.interface = {"shared": "relay0", "owned": "twin0", "two-ports": "twin0"}[mode]
 
     def __enter__(self):
         subprocess.run([HERE / "lab.sh", "sweep", PREFIX], check=True)
         command = [HERE / "lab.sh", "up", self.name, "--queues", str(self.queues)]
-        command += ["--nat"] * self.nat + ["--load"] * self.load + ["--twin"] * (self.mode == "owned")
+        command += ["--nat"] * self.nat + ["--load"] * self.load
+        command += {"shared": [], "owned": ["--twin"], "two-ports": ["--twins"]}[self.mode]
         subprocess.run(command, check=True)
         return self
 

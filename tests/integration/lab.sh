@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # The lab: network namespaces with a router between a relay, a client and a peer, made for the tests and for quickstart.
 #
-#   lab.sh up NAME [--queues N] [--nat] [--load] [--twin]
+#   lab.sh up NAME [--queues N] [--nat] [--load] [--twin | --twins]
 #                                         make it; N queues on the relay's interface, --nat adds two hosts behind NATs,
 #                                         --load the wire of a load generator; --twin leaves relay0 to the relay whole
-#                                         and makes a TAP twin0 for the kernel
+#                                         and makes a TAP twin0 for the kernel; --twins leaves it relay1, too, the way
+#                                         to NAME-peer and from there, and makes a TAP twin1 beside
 #   lab.sh down NAME                      end every process in it and take it away
 #   lab.sh sweep PREFIX                   take away the labs PREFIX<pid>... whose process <pid> is gone
 #
@@ -16,6 +17,9 @@
 #   NAME-load  100.64.0.1  2001:db8:64::1 ────────────┘
 #
 # Behind NAME-load's addresses, which its kernel knows nothing of, are 198.18.0.0/15 and 2001:2::/48.
+#
+# With --twins NAME-relay has 10.3.0.1 and 2001:db8:3::1 on twin1 besides, and what comes from NAME-peer for its other
+# addresses goes there.
 #
 # The core routes: whatever crosses the lab goes through a gateway. Each NAT gives every flow a random port of its own: a
 # symmetric NAT.
@@ -53,18 +57,33 @@ connect() {
     ip -n "$router" link set "$router_ifname" up
 }
 
-# make_twin NS: relay0 is a wire that the kernel sees and hears nothing of; a TAP stands in for it.
+# make_twin NS NUMBER: relay<NUMBER> is a wire that the kernel sees and hears nothing of; a TAP stands in for it.
 make_twin() {
-    in_ns "$1" sysctl -qw net.ipv6.conf.relay0.disable_ipv6=1
+    in_ns "$1" sysctl -qw "net.ipv6.conf.relay$2.disable_ipv6=1"
     in_ns "$1" nft -f - <<RULES
-table netdev wire {
+table netdev wire$2 {
     chain ingress {
-        type filter hook ingress device "relay0" priority 0; policy drop;
+        type filter hook ingress device "relay$2" priority 0; policy drop;
     }
 }
 RULES
-    ip -n "$1" tuntap add dev twin0 mode tap
-    ip -n "$1" link set twin0 up
+    ip -n "$1" tuntap add dev "twin$2" mode tap
+    ip -n "$1" link set "twin$2" up
+}
+
+# make_peer_side NAME QUEUES: a second wire between relay and core, which everything between relay and peers takes.
+make_peer_side() {
+    local name=$1
+    connect "$name-relay" relay1 "$name-core" relay1 "$2"
+    make_twin "$name-relay" 1
+    address "$name-core" relay1 10.3.0.254/24 2001:db8:3::fe/64
+    address "$name-relay" twin1 10.3.0.1/24 2001:db8:3::1/64
+    ip -n "$name-relay" route add 203.0.113.0/24 via 10.3.0.254
+    ip -n "$name-relay" route add 2001:db8:203::/64 via 2001:db8:3::fe
+    ip -n "$name-core" route add 192.0.2.0/24 via 10.3.0.1 table 3
+    ip -n "$name-core" route add 2001:db8:2::/64 via 2001:db8:3::1 table 3
+    ip -n "$name-core" rule add iif peer lookup 3 priority 100
+    ip -n "$name-core" -6 rule add iif peer lookup 3 priority 100
 }
 
 # address NS IFNAME ADDRESS/LEN...
@@ -118,7 +137,7 @@ make_load() {
 }
 
 up() {
-    local name=$1 queues=1 nat=false load=false interface=relay0
+    local name=$1 queues=1 nat=false load=false interface=relay0 twins=false
     shift
     while [ $# -gt 0 ]; do
         case $1 in
@@ -126,6 +145,7 @@ up() {
         --nat) nat=true && shift ;;
         --load) load=true && shift ;;
         --twin) interface=twin0 && shift ;;
+        --twins) interface=twin0 twins=true && shift ;;
         *) die "unknown option $1" ;;
         esac
     done
@@ -144,7 +164,7 @@ up() {
     address "$name-core" relay 192.0.2.254/24 2001:db8:2::fe/64
     address "$name-core" client 198.51.100.126/25 2001:db8:100::fe/64
     address "$name-core" peer 203.0.113.254/24 2001:db8:203::fe/64
-    [ $interface = relay0 ] || make_twin "$name-relay"
+    [ $interface = relay0 ] || make_twin "$name-relay" 0
     address "$name-relay" $interface 192.0.2.1/24 2001:db8:2::1/64
     address "$name-client" eth0 198.51.100.2/25 198.51.100.3/25 2001:db8:100::2/64
     address "$name-peer" eth0 203.0.113.2/24 203.0.113.3/24 2001:db8:203::2/64
@@ -155,6 +175,9 @@ up() {
     ip -n "$name-peer" route add default via 203.0.113.254
     ip -n "$name-peer" route add default via 2001:db8:203::fe
 
+    if $twins; then
+        make_peer_side "$name" "$queues"
+    fi
     if $nat; then
         make_nat "$name" a 10.1.0 198.51.100.130 198.51.100.190 26 $((queues + 1))
         make_nat "$name" b 10.2.0 198.51.100.194 198.51.100.254 26 $((queues + 1))
@@ -196,7 +219,7 @@ sweep() {
     done
 }
 
-[ $# -ge 2 ] || die "usage: lab.sh up|down|sweep NAME [--queues N] [--nat] [--load] [--twin]"
+[ $# -ge 2 ] || die "usage: lab.sh up|down|sweep NAME [--queues N] [--nat] [--load] [--twin | --twins]"
 [ "$(id -u)" -eq 0 ] || die "network namespaces need root"
 verb=$1
 shift

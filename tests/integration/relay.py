@@ -14,7 +14,7 @@ import tempfile
 import time
 
 import stun
-from lab import CLIENT4, GATEWAY, HERE, RELAY4, RELAY6, WORKERS
+from lab import CLIENT4, GATEWAY, HERE, RELAY4, RELAY6, RELAY_SIDE_GATEWAY, WORKERS
 
 BINARY = pathlib.Path(os.environ.get("TURNPIKE", HERE.parent.parent / "build" / "turnpike"))
 # Its memory is then no measure of what it keeps, nor its speed.
@@ -44,7 +44,13 @@ def owned(queues=WORKERS, frame_count=4096):
     return {"interface": "twin0", "device": device, "listen": addresses, "relay": addresses}
 
 
-OF_MODE = {"shared": lambda queues: {}, "owned": owned}
+def two_ports(queues=WORKERS):
+    """And one with two."""
+    device = f"net_af_packet1,iface=relay1,qpairs={queues}"
+    return {**owned(queues), "relay_device": device, "relay_interface": "twin1"}
+
+
+OF_MODE = {"shared": lambda queues: {}, "owned": owned, "two-ports": two_ports}
 
 
 def usual(lab, **settings):
@@ -211,9 +217,10 @@ class Relay:
 
     def find_gateways(self):
         """Through a TAP it takes longer than a client needs to go on, whose first packet would then be lost."""
-        if self.lab.mode == "owned":
-            for gateway in GATEWAY.values():
-                self.lab.run("relay", "ping", "-c", 1, "-W", 2, gateway)
+        gateways = list(GATEWAY.values()) if self.lab.mode != "shared" else []
+        gateways += RELAY_SIDE_GATEWAY.values() if self.lab.mode == "two-ports" else []
+        for gateway in gateways:
+            self.lab.run("relay", "ping", "-c", 1, "-W", 2, gateway)
 
     def stop(self, timeout=20):
         """SIGTERM; the exit code."""

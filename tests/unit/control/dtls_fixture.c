@@ -300,7 +300,7 @@ static struct rte_mbuf *next_for_wire(struct fixture *fixture, uint16_t worker)
     struct rte_mbuf *frame;
 
     while (stream_from_thread(fixture->plane, worker, 1, &frame, 1) == 1) {
-        if (frame->port == STREAM_PORT_WIRE)
+        if (!stream_port_is_inner(frame->port))
             return frame;
         assert_true(messages[worker].count < FIXTURE_RING_LEN);
         messages[worker].frames[messages[worker].count++] = frame;
@@ -373,7 +373,7 @@ static struct rte_mbuf *next_message(struct fixture *fixture, uint16_t worker)
     }
     if (stream_from_thread(fixture->plane, worker, 1, &frame, 1) == 0)
         return NULL;
-    assert_int_not_equal(frame->port, STREAM_PORT_WIRE);
+    assert_true(stream_port_is_inner(frame->port));
     return frame;
 }
 

@@ -26,6 +26,7 @@ static struct {
     uint32_t room[3];
     uint32_t next_adjacency;
     bool moved;
+    uint8_t place;    // of the interface that next hops are behind
     unsigned changed; // adjacencies to be told
     struct ip_address last_source;
     unsigned replies, discards;
@@ -97,7 +98,7 @@ bool next_hops_take_changed(struct next_hops *hops, uint32_t *ret_index,
         return false;
     fake.changed--;
     *ret_index = fake.next_adjacency - fake.changed;
-    *ret_adjacency = (struct adjacency){.mtu = 1500};
+    *ret_adjacency = (struct adjacency){.mtu = 1500, .port = fake.place};
     return true;
 }
 
@@ -130,10 +131,12 @@ struct rte_mbuf *stream_make_answer(struct plane *plane, const struct client_key
 
 static struct plane plane;
 static const uint16_t ports[] = {10, 11, 12};
+static const uint16_t relay_ports[] = {20, 21, 22};
 
 static int set_up(void **state)
 {
-    const struct forwarder_config config = {.plane = &plane, .hops = NULL, .ports = ports};
+    const struct forwarder_config config = {
+        .plane = &plane, .hops = NULL, .ports = {ports, relay_ports}};
 
     memset(&fake, 0, sizeof(fake));
     memset(&plane, 0, sizeof(plane));
@@ -236,6 +239,18 @@ static void an_allocation_is_installed_with_indices_for_addresses(void **state)
     assert_int_equal(command->install_allocation.relay_v4, 1);
     assert_int_equal(command->install_allocation.relay_v4_port, 50000);
     assert_int_equal(command->install_allocation.relay_v6, RELAY_NONE);
+}
+
+static void a_next_hop_behind_the_second_interface_is_behind_the_second_ports(void **state)
+{
+    begin();
+    fake.place = 1;
+    add_allocation(TURN_COMMAND_INSTALL_ALLOCATION, 1, 1);
+    carry_out(*state);
+    for (uint16_t worker = 0; worker < 3; worker++) {
+        assert_sent(worker, COMMAND_SET_ADJACENCY, worker);
+        assert_int_equal(sent[worker].command.set_adjacency.adjacency.port, relay_ports[worker]);
+    }
 }
 
 static void steering_comes_before_what_it_steers_to(void **state)
@@ -583,6 +598,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_FORWARDER(a_late_response_goes_to_its_client_and_not_to_the_sender),
         WITH_FORWARDER(an_allocation_is_installed_with_indices_for_addresses),
+        WITH_FORWARDER(a_next_hop_behind_the_second_interface_is_behind_the_second_ports),
         WITH_FORWARDER(steering_comes_before_what_it_steers_to),
         WITH_FORWARDER(steering_follows_the_client_and_goes_with_the_allocation),
         WITH_FORWARDER(the_home_of_a_client_is_told_whose_it_is),

@@ -41,7 +41,10 @@ static struct {
     int list_error;       // 0: the prefixes are told
     unsigned interrupted; // so many listings are, before one is not
     bool spreads;
-    bool has_other_gateway; // to 198.51.100.0/24
+    bool has_other_gateway;   // to 198.51.100.0/24
+    bool is_other_ours;       // there are two interfaces
+    const char *behind_other; // what routes lead to through the second
+    bool other_link_is_down;
 } kernel;
 
 static struct ip_address ip(const char *text)
@@ -88,6 +91,11 @@ int netlink_get_route(struct netlink *netlink, const struct ip_address *destinat
     assert_int_equal(ip_prefix_parse("198.51.100.0/24", &link), 0);
     if (kernel.has_other_gateway && ip_prefix_contains(&link, destination))
         ret_route->gateway = ip("192.0.2.253");
+    if (kernel.behind_other) {
+        assert_int_equal(ip_prefix_parse(kernel.behind_other, &link), 0);
+        if (ip_prefix_contains(&link, destination))
+            ret_route->interface = OTHER_INTERFACE;
+    }
     return 0;
 }
 
@@ -112,10 +120,16 @@ int netlink_list_prefixes(struct netlink *netlink,
     return 0;
 }
 
-static struct netlink_neighbour *find(const struct ip_address *address)
+static bool is_ours(uint32_t interface)
+{
+    return interface == INTERFACE || (kernel.is_other_ours && interface == OTHER_INTERFACE);
+}
+
+static struct netlink_neighbour *find(uint32_t interface, const struct ip_address *address)
 {
     for (unsigned i = 0; i < kernel.neighbour_count; i++) {
-        if (ip_address_equal(&kernel.neighbours[i].ip, address))
+        if (ip_address_equal(&kernel.neighbours[i].ip, address) &&
+            kernel.neighbours[i].interface == interface)
             return &kernel.neighbours[i];
     }
     return NULL;
@@ -125,10 +139,10 @@ int netlink_get_neighbour(struct netlink *netlink, uint32_t interface,
                           const struct ip_address *address, struct netlink_neighbour *ret_neighbour)
 {
     (void)netlink;
-    assert_int_equal(interface, INTERFACE);
-    if (!find(address))
+    assert_true(is_ours(interface));
+    if (!find(interface, address))
         return -ENOENT;
-    *ret_neighbour = *find(address);
+    *ret_neighbour = *find(interface, address);
     return 0;
 }
 
@@ -136,13 +150,13 @@ int netlink_manage_neighbour(struct netlink *netlink, uint32_t interface,
                              const struct ip_address *address)
 {
     (void)netlink;
-    if (!find(address)) {
+    if (!find(interface, address)) {
         kernel.fresh_questions++;
         kernel.neighbours[kernel.neighbour_count++] = (struct netlink_neighbour){
             .ip = *address, .interface = interface, .state = NUD_INCOMPLETE};
     }
-    find(address)->protocol = NETLINK_PROTOCOL;
-    find(address)->managed = kernel.manages;
+    find(interface, address)->protocol = NETLINK_PROTOCOL;
+    find(interface, address)->managed = kernel.manages;
     return 0;
 }
 
@@ -150,8 +164,7 @@ int netlink_delete_neighbour(struct netlink *netlink, uint32_t interface,
                              const struct ip_address *address)
 {
     (void)netlink;
-    (void)interface;
-    struct netlink_neighbour *found = find(address);
+    struct netlink_neighbour *found = find(interface, address);
 
     if (!found)
         return -ENOENT;
@@ -163,10 +176,10 @@ int netlink_delete_neighbour(struct netlink *netlink, uint32_t interface,
 int netlink_get_link(struct netlink *netlink, uint32_t interface, bool *ret_is_running)
 {
     (void)netlink;
-    assert_int_equal(interface, INTERFACE);
-    if (kernel.deleted)
+    assert_true(is_ours(interface));
+    if (kernel.deleted == interface)
         return -ENODEV;
-    *ret_is_running = !kernel.link_is_down;
+    *ret_is_running = !(interface == INTERFACE ? kernel.link_is_down : kernel.other_link_is_down);
     return 0;
 }
 
@@ -195,7 +208,9 @@ int netlink_receive(struct netlink *netlink, const struct netlink_news *news)
     if (kernel.deleted)
         news->link_gone(kernel.deleted, news->context);
     if (kernel.link_news) {
-        news->link(OTHER_INTERFACE, kernel.link_is_down, news->context);
+        news->link(OTHER_INTERFACE,
+                   kernel.is_other_ours ? !kernel.other_link_is_down : kernel.link_is_down,
+                   news->context);
         news->link(INTERFACE, !kernel.link_is_down, news->context);
     }
     kernel.news = NULL;
@@ -205,9 +220,8 @@ int netlink_receive(struct netlink *netlink, const struct netlink_news *news)
 }
 
 static const struct next_hops_config config = {
-    .interface = INTERFACE,
-    .mac = {2, 0, 0, 0, 0, 1},
-    .mtu = 1500,
+    .interfaces = {{INTERFACE, {2, 0, 0, 0, 0, 1}, 1500}},
+    .interface_count = 1,
     .adjacencies = 8,
     .destinations = 16,
 };
@@ -324,7 +338,7 @@ static void workers_are_told_of_each_change_once(void **state)
     assert_int_equal(told, index);
     assert_true(adjacency.resolved);
     assert_int_equal(adjacency.destination_mac[5], 9);
-    assert_memory_equal(adjacency.source_mac, config.mac, 6);
+    assert_memory_equal(adjacency.source_mac, config.interfaces[0].mac, 6);
     assert_int_equal(adjacency.mtu, 1500);
 
     say(*state, "192.0.2.7", NUD_STALE, 9);     // as good as before
@@ -358,6 +372,129 @@ static void there_is_no_way_through_another_interface(void **state)
     assert_int_equal(resolve(*state, "198.51.100.2"), ADJACENCY_NONE);
     assert_int_equal(kernel.neighbour_count, 0);
     assert_false(next_hops_have_changed(*state));
+}
+
+// Of two interfaces.
+
+static const struct next_hops_config both = {
+    .interfaces = {{INTERFACE, {2, 0, 0, 0, 0, 1}, 1500},
+                   {OTHER_INTERFACE, {2, 0, 0, 0, 0, 2}, 9000}},
+    .interface_count = 2,
+    .adjacencies = 8,
+    .destinations = 16,
+};
+
+static int set_up_both(void **state)
+{
+    memset(&kernel, 0, sizeof(kernel));
+    kernel.gateway = ip("192.0.2.254");
+    kernel.interface = INTERFACE;
+    kernel.manages = true;
+    kernel.list_error = -EPERM;
+    kernel.is_other_ours = true;
+    kernel.behind_other = "203.0.113.0/24";
+    return next_hops_create(&both, (struct next_hops **)state);
+}
+
+static void say_by(struct next_hops *hops, uint32_t interface, const char *address, uint16_t nud,
+                   uint8_t mac)
+{
+    struct netlink_neighbour said = {
+        .ip = ip(address), .interface = interface, .state = nud, .mac = {2, 0, 0, 0, 0, mac}};
+
+    kernel.news = &said;
+    assert_false(next_hops_receive(hops));
+}
+
+// On both, gateways may have one address.
+static void each_of_two_interfaces_has_next_hops_of_its_own(void **state)
+{
+    uint32_t first = resolve(*state, "198.51.100.1"), second = resolve(*state, "203.0.113.1");
+    struct adjacency adjacency;
+    uint32_t told;
+
+    assert_int_not_equal(first, ADJACENCY_NONE);
+    assert_int_not_equal(second, ADJACENCY_NONE);
+    assert_int_not_equal(first, second);
+    assert_int_equal(kernel.neighbour_count, 2);
+    assert_int_equal(kernel.neighbours[0].interface, INTERFACE);
+    assert_int_equal(kernel.neighbours[1].interface, OTHER_INTERFACE);
+    forget_changes(*state);
+    say_by(*state, OTHER_INTERFACE, "192.0.2.254", NUD_REACHABLE, 5);
+    assert_true(next_hops_take_changed(*state, &told, &adjacency));
+    assert_int_equal(told, second);
+    assert_int_equal(adjacency.port, 1);
+    assert_int_equal(adjacency.mtu, 9000);
+    assert_int_equal(adjacency.source_mac[5], 2);
+    assert_int_equal(adjacency.destination_mac[5], 5);
+    assert_false(next_hops_have_changed(*state));
+    say_by(*state, INTERFACE, "192.0.2.254", NUD_REACHABLE, 6);
+    assert_true(next_hops_take_changed(*state, &told, &adjacency));
+    assert_int_equal(told, first);
+    assert_int_equal(adjacency.port, 0);
+    assert_int_equal(adjacency.mtu, 1500);
+    assert_int_equal(adjacency.source_mac[5], 1);
+    assert_int_equal(adjacency.destination_mac[5], 6);
+}
+
+static void a_route_that_moves_to_the_other_interface_is_said_anew(void **state)
+{
+    uint32_t before = resolve(*state, "203.0.113.1");
+
+    kernel.behind_other = NULL;
+    next_hops_begin_walk(*state, true);
+    assert_true(resolve_says_moved(*state, "203.0.113.1"));
+    assert_int_not_equal(resolve(*state, "203.0.113.1"), before);
+    next_hops_end_walk(*state);
+    // And the kernel is left without the neighbour that nobody needs.
+    assert_int_equal(kernel.neighbour_count, 1);
+    assert_int_equal(kernel.neighbours[0].interface, INTERFACE);
+}
+
+static void a_link_that_comes_up_has_its_own_neighbours_asked(void **state)
+{
+    resolve(*state, "198.51.100.1");
+    resolve(*state, "203.0.113.1");
+    kernel.other_link_is_down = true;
+    kernel.link_news = true;
+    next_hops_receive(*state);
+    assert_int_equal(kernel.fresh_questions, 2);
+    kernel.other_link_is_down = false;
+    kernel.link_news = true;
+    next_hops_receive(*state);
+    assert_int_equal(kernel.fresh_questions, 3);
+    next_hops_insist(*state);
+    assert_int_equal(kernel.fresh_questions, 4);
+    assert_int_equal(kernel.neighbours[1].interface, OTHER_INTERFACE);
+}
+
+static void who_is_silent_is_asked_while_the_other_link_is_down(void **state)
+{
+    resolve(*state, "198.51.100.1");
+    say_by(*state, INTERFACE, "192.0.2.254", NUD_FAILED, 0);
+    kernel.neighbours[0].state = NUD_FAILED;
+    kernel.other_link_is_down = true;
+    kernel.link_news = true;
+    next_hops_receive(*state);
+    for (unsigned i = 0; i < 10; i++)
+        next_hops_insist(*state);
+    assert_int_equal(kernel.fresh_questions, 2);
+}
+
+static void either_interface_may_be_gone(void **state)
+{
+    kernel.deleted = OTHER_INTERFACE;
+    next_hops_receive(*state);
+    assert_true(next_hops_interface_is_gone(*state));
+}
+
+static void nothing_is_left_on_either_interface(void **state)
+{
+    resolve(*state, "198.51.100.1");
+    resolve(*state, "203.0.113.1");
+    next_hops_destroy(*state);
+    *state = NULL;
+    assert_int_equal(kernel.neighbour_count, 0);
 }
 
 static void a_route_may_have_a_smaller_mtu(void **state)
@@ -446,7 +583,7 @@ static void a_walk_for_routes_says_what_has_moved(void **state)
     assert_int_not_equal(resolve(*state, "192.0.2.8"), before);
     next_hops_end_walk(*state);
     assert_false(resolve_says_moved(*state, "198.51.100.1"));
-    assert_null(find(&(struct ip_address){{192, 0, 2, 254}, IP_FAMILY_V4}));
+    assert_null(find(INTERFACE, &(struct ip_address){{192, 0, 2, 254}, IP_FAMILY_V4}));
     assert_int_equal(resolve(*state, "192.0.2.9"), before);
 }
 
@@ -651,7 +788,7 @@ static void a_flushed_neighbour_is_resolved_again(void **state)
     resolve(*state, "192.0.2.7");
     kernel.neighbour_count = 0;
     say(*state, "192.0.2.7", NUD_NONE, 0);
-    assert_non_null(find(&address));
+    assert_non_null(find(INTERFACE, &address));
 }
 
 static void kernels_that_do_not_manage_are_asked_over_and_over(void **state)
@@ -661,11 +798,11 @@ static void kernels_that_do_not_manage_are_asked_over_and_over(void **state)
     resolve(*state, "192.0.2.7");
     kernel.neighbour_count = 0;
     next_hops_refresh(*state);
-    assert_null(find(&address));
+    assert_null(find(INTERFACE, &address));
     kernel.manages = false;
     resolve(*state, "192.0.2.8");
     next_hops_refresh(*state);
-    assert_non_null(find(&address));
+    assert_non_null(find(INTERFACE, &address));
 }
 
 static void a_neighbour_that_others_give_up_is_resolved(void **state)
@@ -678,8 +815,8 @@ static void a_neighbour_that_others_give_up_is_resolved(void **state)
     resolve(*state, "192.0.2.7");
     kernel.neighbour_count = 0;
     say(*state, "192.0.2.7", NUD_NONE, 0);
-    assert_non_null(find(&address));
-    assert_int_equal(find(&address)->protocol, NETLINK_PROTOCOL);
+    assert_non_null(find(INTERFACE, &address));
+    assert_int_equal(find(INTERFACE, &address)->protocol, NETLINK_PROTOCOL);
 }
 
 static void a_neighbour_that_others_take_over_is_theirs(void **state)
@@ -687,12 +824,12 @@ static void a_neighbour_that_others_take_over_is_theirs(void **state)
     const struct ip_address address = ip("192.0.2.7");
 
     resolve(*state, "192.0.2.7");
-    find(&address)->state = NUD_PERMANENT; // who made it first stays written in it
+    find(INTERFACE, &address)->state = NUD_PERMANENT; // who made it first stays written in it
     say(*state, "192.0.2.7", NUD_PERMANENT, 5);
     assert_int_equal(usage_of(*state).resolved, 1);
     next_hops_destroy(*state);
     *state = NULL;
-    assert_non_null(find(&address));
+    assert_non_null(find(INTERFACE, &address));
 }
 
 // Sixteen destinations that nobody asks for again, and one that comes too late.
@@ -744,7 +881,7 @@ static void on_the_link_each_address_is_a_neighbour(void **state)
     assert_int_not_equal(index, ADJACENCY_NONE);
     assert_int_not_equal(resolve(*state, "192.0.2.8"), index);
     assert_int_equal(resolve(*state, "192.0.2.7"), index);
-    assert_non_null(find(&(struct ip_address){{192, 0, 2, 7}, IP_FAMILY_V4}));
+    assert_non_null(find(INTERFACE, &(struct ip_address){{192, 0, 2, 7}, IP_FAMILY_V4}));
     assert_int_equal(kernel.neighbour_count, 2);
     // The range, and the two.
     assert_int_equal(kernel.route_questions, 3);
@@ -884,6 +1021,17 @@ int main(void)
 #define WITH_HOPS(test)   cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 #define WITH_RANGES(test) cmocka_unit_test_setup_teardown(test, set_up_ranges, tear_down)
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(each_of_two_interfaces_has_next_hops_of_its_own,
+                                        set_up_both, tear_down),
+        cmocka_unit_test_setup_teardown(a_route_that_moves_to_the_other_interface_is_said_anew,
+                                        set_up_both, tear_down),
+        cmocka_unit_test_setup_teardown(a_link_that_comes_up_has_its_own_neighbours_asked,
+                                        set_up_both, tear_down),
+        cmocka_unit_test_setup_teardown(who_is_silent_is_asked_while_the_other_link_is_down,
+                                        set_up_both, tear_down),
+        cmocka_unit_test_setup_teardown(either_interface_may_be_gone, set_up_both, tear_down),
+        cmocka_unit_test_setup_teardown(nothing_is_left_on_either_interface, set_up_both,
+                                        tear_down),
         WITH_HOPS(what_is_behind_one_gateway_has_one_adjacency),
         WITH_HOPS(the_kernel_is_asked_once_for_a_destination),
         WITH_HOPS(workers_are_told_of_each_change_once),

@@ -201,7 +201,7 @@ static void each_worker_has_its_own_counts(void **state)
 static void a_port_that_says_nothing_is_there_all_the_same(void **state)
 {
     (void)state;
-    ports.facts =
+    ports.facts[0] =
         (struct port_facts){.count = 1, .at = {{.item = "mtu", .found = "9000", .why = "so"}}};
     assert_false(overview_ports(&question));
     assert_string_equal(answer_text(&question.answer),
@@ -209,13 +209,13 @@ static void a_port_that_says_nothing_is_there_all_the_same(void **state)
                         "rx_packets=1;rx_bytes=2;tx_packets=3;tx_bytes=4;missed=5;rx_errors=6;"
                         "tx_errors=7;no_buffer=8;}1={}}"
                         "uses={mtu={found=9000;why=so;}}");
-    ports.facts.count = 0;
+    ports.facts[0].count = 0;
 }
 
 static void what_ports_have_counted_comes_before_what_was_found(void **state)
 {
     (void)state;
-    ports.facts = (struct port_facts){.count = 1, .at = {{.item = "mtu", .found = "9000"}}};
+    ports.facts[0] = (struct port_facts){.count = 1, .at = {{.item = "mtu", .found = "9000"}}};
     // Entries of sets have bounds, too.
     telemetry_answer_open(&question.answer, "filler");
     while (telemetry_answer_has_room(&question.answer, 220))
@@ -227,7 +227,7 @@ static void what_ports_have_counted_comes_before_what_was_found(void **state)
     overview_ports(&question);
     assert_non_null(strstr(answer_text(&question.answer), "1={}}"));
     assert_null(strstr(answer_text(&question.answer), "mtu"));
-    ports.facts.count = 0;
+    ports.facts[0].count = 0;
 }
 
 static void only_what_was_dropped_is_said(void **state)

@@ -150,6 +150,52 @@ static void contradictions_are_refused(void **state)
          "vlan = 4094; device = \"net_memif0\"; listen = ({address = \"192.0.2.1\";});relay = "
          "({address = \"192.0.2.1\";});",
          NULL},
+        {SETTINGS_GOOD "device = \"net_memif0\"; listen = ({address = \"192.0.2.1\";}); relay = "
+                       "({address = \"192.0.2.1\";}); relay_device = \"net_memif1\"; "
+                       "relay_interface = \"core0\"; relay_mtu = 9000; relay_vlan = 7;",
+         NULL},
+        {SETTINGS_GOOD "relay_device = \"net_memif1\"; relay_interface = \"core0\";",
+         "conf:" SETTINGS_NEXT ": relay_device: is a second device, and there is no first; "
+         "allowed: one beside device, or \"\"\n"},
+        {SETTINGS_GOOD "device = \"net_memif0\"; listen = ({address = \"192.0.2.1\";}); relay = "
+                       "({address = \"192.0.2.1\";}); relay_device = \"net_memif1\";",
+         "conf:" SETTINGS_NEXT
+         ": relay_device: has no twin; allowed: a device together with relay_interface\n"},
+        {SETTINGS_GOOD
+         "device = \"net_memif0\"; listen = ({address = \"192.0.2.1\";}); relay = ({address = "
+         "\"192.0.2.1\";}); relay_device = \"net_memif0,id=7\"; relay_interface = \"core0\";",
+         "conf:" SETTINGS_NEXT
+         ": relay_device: \"net_memif0,id=7\" is device; allowed: another one\n"},
+        {SETTINGS_GOOD
+         "device = \"0000:03:00.0\"; listen = ({address = \"192.0.2.1\";}); relay = ({address = "
+         "\"192.0.2.1\";}); relay_device = \"03:00.0\"; relay_interface = \"core0\";",
+         "conf:" SETTINGS_NEXT ": relay_device: \"03:00.0\" is device; allowed: another one\n"},
+        {SETTINGS_GOOD
+         "device = \"net_memif0\"; listen = ({address = \"192.0.2.1\";}); relay = ({address = "
+         "\"192.0.2.1\";}); relay_device = \"eth1\"; relay_interface = \"core0\";",
+         "conf:" SETTINGS_NEXT
+         ": relay_device: \"eth1\" is no device; allowed: a PCI address such as 0000:03:00.0, or a "
+         "virtual device and its arguments such as net_memif0,role=server\n"},
+        {SETTINGS_GOOD
+         "device = \"net_memif0\"; listen = ({address = \"192.0.2.1\";}); relay = ({address = "
+         "\"192.0.2.1\";}); relay_device = \"net_memif1\"; relay_interface = \"eth0\";",
+         "conf:" SETTINGS_NEXT
+         ": relay_interface: \"eth0\" is the interface of device; allowed: another name\n"},
+        {SETTINGS_GOOD "device = \"net_memif0\"; listen = ({address = \"192.0.2.1\";}); relay = "
+                       "({address = \"192.0.2.1\";}); relay_interface = \"core0\";",
+         "conf:" SETTINGS_NEXT
+         ": relay_interface: is of relay_device, and there is none; allowed: \"\"\n"},
+        {SETTINGS_GOOD "device = \"net_memif0\"; listen = ({address = \"192.0.2.1\";}); relay = "
+                       "({address = \"192.0.2.1\";}); relay_mtu = 9000;",
+         "conf:" SETTINGS_NEXT ": relay_mtu: is of relay_device, and there is none; allowed: 0\n"},
+        {SETTINGS_GOOD "device = \"net_memif0\"; listen = ({address = \"192.0.2.1\";}); relay = "
+                       "({address = \"192.0.2.1\";}); relay_vlan = 7;",
+         "conf:" SETTINGS_NEXT ": relay_vlan: is of relay_device, and there is none; allowed: 0\n"},
+        {SETTINGS_GOOD "device = \"net_memif0\"; listen = ({address = \"192.0.2.1\";}); relay = "
+                       "({address = \"192.0.2.1\";}); relay_mtu = 1279; relay_device = "
+                       "\"net_memif1\"; relay_interface = \"core0\";",
+         "conf:" SETTINGS_NEXT
+         ": relay_mtu: 1279 is too little for IPv6; allowed: 1280 or more, or 0\n"},
         {SETTINGS_GOOD "device = \"net_memif0\"; listen = ({address = \"192.0.2.1\";});",
          "conf:" SETTINGS_NEXT
          ": device: leaves the addresses to listen on and to relay from open; "

@@ -96,14 +96,15 @@ void rig_config(struct plane_config *ret_config, uint16_t worker_count)
     *ret_config = config;
 }
 
-static void set_adjacency(struct rig *rig, unsigned worker, uint32_t index, uint8_t mac)
+static void set_adjacency(struct rig *rig, unsigned worker, unsigned port, uint32_t index,
+                          uint8_t mac)
 {
     struct command command;
     memset(&command, 0, sizeof(command));
     command.kind = COMMAND_SET_ADJACENCY;
     command.set_adjacency.index = index;
     command.set_adjacency.adjacency = (struct adjacency){
-        {2, 0, 0, 0, 0, mac}, {2, 0, 0, 0, 0xFF, (uint8_t)worker}, 1500, (uint8_t)ports[worker], 1};
+        {2, 0, 0, 0, 0, mac}, {2, 0, 0, 0, 0xFF, (uint8_t)worker}, 1500, (uint8_t)ports[port], 1};
     rig_command(rig, worker, &command);
 }
 
@@ -120,13 +121,15 @@ struct rig *rig_create(const struct plane_config *config)
             .plane = rig->plane,
             .id = (uint16_t)worker,
             .port = ports[worker],
+            .relay_port = config->has_relay_side ? ports[RIG_RELAY_PORT(worker)] : 0,
             .queue = 0,
             .socket = SOCKET_ID_ANY,
             .pool = rig_pool,
         };
         assert_int_equal(worker_create(&worker_config, &rig->workers[worker]), 0);
-        set_adjacency(rig, worker, RIG_TO_CLIENTS, 0xC1);
-        set_adjacency(rig, worker, RIG_TO_PEERS, 0xEE);
+        set_adjacency(rig, worker, worker, RIG_TO_CLIENTS, 0xC1);
+        set_adjacency(rig, worker, config->has_relay_side ? RIG_RELAY_PORT(worker) : worker,
+                      RIG_TO_PEERS, 0xEE);
     }
     rig_poll(rig);
     return rig;
@@ -154,8 +157,12 @@ static void take_all(struct rig *rig, unsigned worker)
     static uint8_t frame[RIG_FRAME_MAX];
     while (rig_sent(rig, worker, frame) > 0)
         ;
-    while (rig_to_kernel(rig, worker, frame) > 0)
+    while (rig->plane->config.has_relay_side && rig_sent(rig, RIG_RELAY_PORT(worker), frame) > 0)
         ;
+    for (unsigned side = 0; side < PLANE_SIDES_MAX; side++) {
+        while (rig_to_kernel_of(rig, side, worker, frame) > 0)
+            ;
+    }
     struct rte_mbuf *message;
     for (uint16_t thread = 0; thread < rig->plane->config.stream_thread_count; thread++) {
         while (stream_receive(rig->plane, thread, (uint16_t)worker, &message, 1) == 1)
@@ -206,6 +213,26 @@ int rig_set_up(void **state)
 int rig_set_up_two(void **state)
 {
     return set_up(state, 2);
+}
+
+static int set_up_sides(void **state, uint16_t worker_count)
+{
+    struct plane_config config;
+    rig_config(&config, worker_count);
+    config.kernel_ring_len = 64;
+    config.has_relay_side = true;
+    *state = rig_create(&config);
+    return 0;
+}
+
+int rig_set_up_sides(void **state)
+{
+    return set_up_sides(state, 1);
+}
+
+int rig_set_up_two_with_sides(void **state)
+{
+    return set_up_sides(state, 2);
 }
 
 static void install_clients(struct rig *rig)
@@ -482,22 +509,33 @@ size_t rig_sent(struct rig *rig, unsigned worker, uint8_t ret_frame[RIG_FRAME_MA
     return frame_take(taken, ret_frame);
 }
 
-size_t rig_to_kernel(struct rig *rig, unsigned worker, uint8_t ret_frame[RIG_FRAME_MAX])
+size_t rig_to_kernel_of(struct rig *rig, unsigned side, unsigned worker,
+                        uint8_t ret_frame[RIG_FRAME_MAX])
 {
     struct rte_mbuf *frame;
-    if (rig->plane->to_kernel[worker] == NULL ||
-        plane_to_kernel_receive(rig->plane, (uint16_t)worker, &frame, 1) == 0)
+    if (rig->plane->to_kernel[side][worker] == NULL ||
+        plane_to_kernel_receive(rig->plane, side, (uint16_t)worker, &frame, 1) == 0)
         return 0;
     return frame_take(frame, ret_frame);
 }
 
-bool rig_from_kernel(struct rig *rig, const uint8_t *frame, size_t len)
+size_t rig_to_kernel(struct rig *rig, unsigned worker, uint8_t ret_frame[RIG_FRAME_MAX])
+{
+    return rig_to_kernel_of(rig, 0, worker, ret_frame);
+}
+
+bool rig_from_kernel_of(struct rig *rig, unsigned side, const uint8_t *frame, size_t len)
 {
     struct rte_mbuf *sent = frame_make(frame, len);
-    if (plane_from_kernel_send(rig->plane, sent) == 0)
+    if (plane_from_kernel_send(rig->plane, side, sent) == 0)
         return true;
     rte_pktmbuf_free(sent);
     return false;
+}
+
+bool rig_from_kernel(struct rig *rig, const uint8_t *frame, size_t len)
+{
+    return rig_from_kernel_of(rig, 0, frame, len);
 }
 
 void rig_sent_wire(struct rig *rig, unsigned worker, struct wire_seen *ret_seen)

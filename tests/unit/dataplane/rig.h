@@ -23,6 +23,9 @@
 
 #define RIG_WORKERS_MAX 4
 #define RIG_FRAME_MAX   65600
+// Where workers have two ports, the second of each, for whom a worker's first has its number: of
+// two workers at most. Peers are behind it.
+#define RIG_RELAY_PORT(worker) ((worker) + RIG_WORKERS_MAX / 2)
 
 #define LISTENER_V4 "203.0.113.1:3478"
 #define LISTENER_V6 "[2001:db8::1]:3478"
@@ -70,6 +73,9 @@ void rig_destroy(struct rig *rig);
 // channels 0x4000 to PEER_V4 and 0x4001 to PEER_V6 of each.
 int rig_set_up(void **state);
 int rig_set_up_two(void **state);
+// One worker with two ports and twins; the same of two workers.
+int rig_set_up_sides(void **state);
+int rig_set_up_two_with_sides(void **state);
 int rig_set_up_clients(void **state);
 int rig_set_up_channels(void **state);
 // The same with a limit to bandwidth.
@@ -116,8 +122,8 @@ void wire_read(const uint8_t *frame, size_t len, struct wire_seen *ret_seen);
 // Put a frame into a worker's port; take one that it sent. 0: none.
 void rig_receive(struct rig *rig, unsigned worker, const uint8_t *frame, size_t len);
 void rig_receive_wire(struct rig *rig, unsigned worker, const struct wire *wire);
-// A frame that comes from no port. in_two: its last bytes are in a second buffer, so that it goes the
-// long way.
+// A frame that comes from no port. in_two: its last bytes are in a second buffer, so that it goes
+// the long way.
 struct rte_mbuf *rig_frame(const struct wire *wire, bool in_two);
 // As rig_receive_wire(), and poll.
 void rig_process_wire(struct rig *rig, unsigned worker, const struct wire *wire);
@@ -129,6 +135,10 @@ void rig_sent_nothing(struct rig *rig);
 size_t rig_to_kernel(struct rig *rig, unsigned worker, uint8_t ret_frame[RIG_FRAME_MAX]);
 // The kernel sends a frame; false when the ring is full.
 bool rig_from_kernel(struct rig *rig, const uint8_t *frame, size_t len);
+// The same of one of two sides.
+size_t rig_to_kernel_of(struct rig *rig, unsigned side, unsigned worker,
+                        uint8_t ret_frame[RIG_FRAME_MAX]);
+bool rig_from_kernel_of(struct rig *rig, unsigned side, const uint8_t *frame, size_t len);
 // Poll all workers until none has anything to do.
 void rig_poll(struct rig *rig);
 

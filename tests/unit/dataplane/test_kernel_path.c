@@ -258,6 +258,50 @@ static void the_kernel_gets_its_share_of_a_poll_and_no_more(void **state)
     assert_int_equal(worker_poll(rig->workers[0]), 0);
 }
 
+static void of_two_twins_each_has_what_came_by_its_port(void **state)
+{
+    struct rig *rig = *state;
+    static uint8_t frame[RIG_FRAME_MAX];
+    size_t len = udp(frame, FAR_V4, HOST_V4);
+    for (unsigned i = 0; i < 5; i++)
+        rig_receive(rig, i < 2 ? 0 : RIG_RELAY_PORT(0), frame, len);
+    rig_poll(rig);
+    for (unsigned i = 0; i < 5; i++)
+        assert_int_equal(rig_to_kernel_of(rig, i < 2 ? 0 : 1, 0, frame), len);
+    assert_int_equal(rig_to_kernel_of(rig, 0, 0, frame), 0);
+    assert_int_equal(rig_to_kernel_of(rig, 1, 0, frame), 0);
+    assert_int_equal(rig_counter(rig, COUNTER_TO_KERNEL), 5);
+}
+
+static void what_a_twin_sends_leaves_by_its_port(void **state)
+{
+    struct rig *rig = *state;
+    static uint8_t frame[256], sent[RIG_FRAME_MAX];
+    size_t len = udp(frame, HOST_V4, FAR_V4);
+    for (unsigned side = 0; side < 2; side++) {
+        assert_true(rig_from_kernel_of(rig, side, frame, len));
+        rig_poll(rig);
+        assert_int_equal(rig_sent(rig, side == 0 ? 0 : RIG_RELAY_PORT(0), sent), len);
+        assert_int_equal(rig_sent(rig, side == 0 ? RIG_RELAY_PORT(0) : 0, sent), 0);
+    }
+    assert_int_equal(rig_counter(rig, COUNTER_FROM_KERNEL), 2);
+}
+
+static void a_twin_that_is_flooded_costs_the_other_nothing(void **state)
+{
+    struct rig *rig = *state;
+    static uint8_t frame[RIG_FRAME_MAX];
+    size_t len = udp(frame, FAR_V4, HOST_V4);
+    for (unsigned i = 0; i < 200; i++)
+        rig_receive(rig, RIG_RELAY_PORT(0), frame, len);
+    rig_poll(rig);
+    rig_receive(rig, 0, frame, len);
+    rig_poll(rig);
+    assert_int_equal(rig_to_kernel_of(rig, 0, 0, frame), len);
+    assert_int_equal(rig_counter(rig, COUNTER_TO_KERNEL), 63 + 1);
+    assert_int_equal(rig_drops(rig, DROP_KERNEL_FULL), 200 - 63);
+}
+
 // Without a twin the kernel sees what is its own before the relay does.
 static void without_a_twin_everything_has_its_reason_to_be_dropped(void **state)
 {
@@ -271,7 +315,8 @@ static void without_a_twin_everything_has_its_reason_to_be_dropped(void **state)
 
 int main(void)
 {
-#define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, rig_tear_down)
+#define TEST(test)       cmocka_unit_test_setup_teardown(test, set_up, rig_tear_down)
+#define TEST_SIDES(test) cmocka_unit_test_setup_teardown(test, rig_set_up_sides, rig_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(passes_what_is_no_ip_or_for_a_group),
         TEST(passes_other_protocols_and_other_ports),
@@ -286,6 +331,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_first_worker_transmits_what_the_kernel_sends,
                                         set_up_two, rig_tear_down),
         TEST(the_kernel_gets_its_share_of_a_poll_and_no_more),
+        TEST_SIDES(of_two_twins_each_has_what_came_by_its_port),
+        TEST_SIDES(what_a_twin_sends_leaves_by_its_port),
+        TEST_SIDES(a_twin_that_is_flooded_costs_the_other_nothing),
         cmocka_unit_test_setup_teardown(without_a_twin_everything_has_its_reason_to_be_dropped,
                                         rig_set_up, rig_tear_down),
     };

@@ -340,8 +340,8 @@ static void destroys_with_frames_under_way(void **state)
     assert_int_equal(plane_command_send(plane, 1, &command), 0);
     hand(plane, rte_pktmbuf_alloc(rig_pool));
     struct rte_mbuf *frame = rte_pktmbuf_alloc(rig_pool);
-    assert_int_equal(plane_to_kernel_send(plane, 0, &frame, 1), 1);
-    assert_int_equal(plane_from_kernel_send(plane, rte_pktmbuf_alloc(rig_pool)), 0);
+    assert_int_equal(plane_to_kernel_send(plane, 0, 0, &frame, 1), 1);
+    assert_int_equal(plane_from_kernel_send(plane, 0, rte_pktmbuf_alloc(rig_pool)), 0);
     struct punt punt;
     memset(&punt, 0, sizeof(punt));
     punt.kind = PUNT_MESSAGE;

@@ -126,8 +126,8 @@ static void starts_running_with_a_handoff_ring_between_each_two_workers(void **s
         }
     }
     assert_int_equal((uintptr_t)plane->counters % 128, 0);
-    assert_null(plane->from_kernel);
-    assert_null(plane->to_kernel[0]);
+    assert_null(plane->from_kernel[0]);
+    assert_null(plane->to_kernel[0][0]);
 }
 
 static void room_says_how_many_sends_cannot_fail(void **state)
@@ -268,16 +268,16 @@ static void frames_reach_the_kernel_and_come_from_it_as_far_as_there_is_room(voi
 {
     struct plane *plane = *state;
     struct rte_mbuf *frames[4] = {frame_of(1), frame_of(2), frame_of(3), frame_of(4)};
-    assert_int_equal(plane_to_kernel_send(plane, 2, frames, 4), 3);
-    assert_int_equal(plane_to_kernel_receive(plane, 1, frames, 4), 0);
-    assert_int_equal(plane_to_kernel_receive(plane, 2, frames, 2), 2);
+    assert_int_equal(plane_to_kernel_send(plane, 0, 2, frames, 4), 3);
+    assert_int_equal(plane_to_kernel_receive(plane, 0, 1, frames, 4), 0);
+    assert_int_equal(plane_to_kernel_receive(plane, 0, 2, frames, 2), 2);
     assert_ptr_equal(frames[1], frame_of(2));
-    assert_int_equal(plane_from_kernel_room(plane), 3);
+    assert_int_equal(plane_from_kernel_room(plane, 0), 3);
     for (uintptr_t i = 1; i <= 3; i++)
-        assert_int_equal(plane_from_kernel_send(plane, frame_of(i)), 0);
-    assert_int_equal(plane_from_kernel_room(plane), 0);
-    assert_int_equal(plane_from_kernel_send(plane, frame_of(4)), -ENOBUFS);
-    assert_int_equal(plane_from_kernel_receive(plane, frames, 4), 3);
+        assert_int_equal(plane_from_kernel_send(plane, 0, frame_of(i)), 0);
+    assert_int_equal(plane_from_kernel_room(plane, 0), 0);
+    assert_int_equal(plane_from_kernel_send(plane, 0, frame_of(4)), -ENOBUFS);
+    assert_int_equal(plane_from_kernel_receive(plane, 0, frames, 4), 3);
     assert_ptr_equal(frames[2], frame_of(3));
 }
 
@@ -285,14 +285,39 @@ static void the_twin_is_rung_for_when_it_waits(void **state)
 {
     struct plane *plane = *state;
     struct rte_mbuf *frame = frame_of(1);
-    assert_int_equal(plane_to_kernel_send(plane, 2, &frame, 1), 1);
-    assert_false(fd_is_readable(plane->twin_doorbell.fd)); // it did not wait
-    assert_false(plane_twin_doorbell_arm(plane));
-    assert_int_equal(plane_to_kernel_receive(plane, 2, &frame, 1), 1);
-    assert_true(plane_twin_doorbell_arm(plane));
-    assert_int_equal(plane_to_kernel_send(plane, 2, &frame, 1), 1);
-    assert_true(fd_is_readable(plane->twin_doorbell.fd));
+    assert_int_equal(plane_to_kernel_send(plane, 0, 2, &frame, 1), 1);
+    assert_false(fd_is_readable(plane->twin_doorbells[0].fd)); // it did not wait
+    assert_false(plane_twin_doorbell_arm(plane, 0));
+    assert_int_equal(plane_to_kernel_receive(plane, 0, 2, &frame, 1), 1);
+    assert_true(plane_twin_doorbell_arm(plane, 0));
+    assert_int_equal(plane_to_kernel_send(plane, 0, 2, &frame, 1), 1);
+    assert_true(fd_is_readable(plane->twin_doorbells[0].fd));
     assert_false(fd_is_readable(plane->doorbell.fd)); // the control plane sleeps on
+}
+
+static void each_of_two_twins_has_rings_of_its_own(void **state)
+{
+    struct plane *one = *state, *plane;
+    struct plane_config config = one->config;
+    struct rte_mbuf *frames[3] = {frame_of(1), frame_of(2), frame_of(3)}, *taken[3];
+    config.has_relay_side = true;
+    assert_int_equal(plane_create(&config, &plane), 0);
+    assert_null(one->from_kernel[1]);
+    assert_null(one->to_kernel[1][0]);
+    assert_int_equal(plane_to_kernel_send(plane, 1, 2, frames, 3), 3);
+    assert_int_equal(plane_to_kernel_receive(plane, 0, 2, taken, 3), 0);
+    assert_true(plane_twin_doorbell_arm(plane, 0));
+    assert_false(plane_twin_doorbell_arm(plane, 1));
+    assert_int_equal(plane_to_kernel_send(plane, 0, 2, frames, 1), 1);
+    assert_true(fd_is_readable(plane->twin_doorbells[0].fd));
+    assert_false(fd_is_readable(plane->twin_doorbells[1].fd));
+    assert_int_equal(plane_to_kernel_receive(plane, 1, 2, taken, 3), 3);
+    assert_ptr_equal(taken[0], frame_of(1));
+    assert_int_equal(plane_from_kernel_send(plane, 1, frame_of(9)), 0);
+    assert_int_equal(plane_from_kernel_receive(plane, 0, taken, 1), 0);
+    assert_int_equal(plane_from_kernel_receive(plane, 1, taken, 1), 1);
+    assert_ptr_equal(taken[0], frame_of(9));
+    plane_destroy(plane);
 }
 
 int main(void)
@@ -312,6 +337,7 @@ int main(void)
     cmocka_unit_test_setup_teardown(test, plane_with_twin_set_up, plane_tear_down)
         WITH_TWIN(frames_reach_the_kernel_and_come_from_it_as_far_as_there_is_room),
         WITH_TWIN(the_twin_is_rung_for_when_it_waits),
+        WITH_TWIN(each_of_two_twins_has_rings_of_its_own),
         WITH_PLANE(no_punt_is_left_lying_while_the_control_plane_waits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

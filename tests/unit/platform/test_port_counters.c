@@ -65,7 +65,7 @@ unsigned int rte_mempool_in_use_count(const struct rte_mempool *mp)
 
 static void every_count_of_a_port_is_passed_on(void **state)
 {
-    struct ports ports = {.count = 2, .ids = {7, 8}};
+    struct ports ports = {.count = 2, .ids = {{7, 8}}};
     struct port_counters counters;
 
     (void)state;
@@ -84,16 +84,29 @@ static void every_count_of_a_port_is_passed_on(void **state)
 
 static void a_device_that_workers_share_is_one(void **state)
 {
-    struct ports ports = {.count = 4, .device = {.name = "net_memif0"}};
+    struct ports ports = {.count = 4, .device_count = 1, .ids = {{8, 8, 8, 8}}};
 
     (void)state;
     assert_int_equal(ports_device_count(&ports), 1);
 }
 
+static void two_devices_are_counted_apart(void **state)
+{
+    struct ports ports = {.count = 3, .device_count = 2, .ids = {{7, 7, 7}, {8, 8, 8}}};
+    struct port_counters counters;
+
+    (void)state;
+    assert_int_equal(ports_device_count(&ports), 2);
+    assert_true(ports_get_counters(&ports, 0, &counters));
+    assert_string_equal(counters.name, "net_fake7");
+    assert_true(ports_get_counters(&ports, 1, &counters));
+    assert_string_equal(counters.name, "net_fake8");
+}
+
 static void what_a_driver_counts_has_its_name(void **state)
 {
     static struct port_statistic statistics[PORT_STATISTICS_MAX];
-    struct ports ports = {.count = 2, .ids = {7, 8}};
+    struct ports ports = {.count = 2, .ids = {{7, 8}}};
 
     (void)state;
     statistic_count = 3;
@@ -110,7 +123,7 @@ static void what_a_driver_counts_has_its_name(void **state)
 
 static void a_port_that_does_not_say_leaves_the_answer_as_it_was(void **state)
 {
-    struct ports ports = {.count = 1, .ids = {9}};
+    struct ports ports = {.count = 1, .ids = {{9}}};
     struct port_counters counters = {.missed = 77};
 
     (void)state;
@@ -135,6 +148,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_count_of_a_port_is_passed_on),
         cmocka_unit_test(a_device_that_workers_share_is_one),
+        cmocka_unit_test(two_devices_are_counted_apart),
         cmocka_unit_test(what_a_driver_counts_has_its_name),
         cmocka_unit_test(a_port_that_does_not_say_leaves_the_answer_as_it_was),
         cmocka_unit_test(buffers_have_a_use_and_a_number),

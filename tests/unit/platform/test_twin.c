@@ -141,10 +141,10 @@ static void drain(struct fixture *fixture)
 {
     struct rte_mbuf *frame;
 
-    while (plane_from_kernel_receive(fixture->plane, &frame, 1) == 1)
+    while (plane_from_kernel_receive(fixture->plane, 0, &frame, 1) == 1)
         rte_pktmbuf_free(frame);
     for (uint16_t worker = 0; worker < 2; worker++) {
-        while (plane_to_kernel_receive(fixture->plane, worker, &frame, 1) == 1)
+        while (plane_to_kernel_receive(fixture->plane, 0, worker, &frame, 1) == 1)
             rte_pktmbuf_free(frame);
     }
 }
@@ -185,7 +185,7 @@ static void pass_to_kernel(struct fixture *fixture, uint16_t worker, uint8_t mar
     frame->data_len = FRAME_LEN;
     frame->pkt_len = FRAME_LEN;
     write_frame(rte_pktmbuf_mtod(frame, uint8_t *), mark);
-    assert_int_equal(plane_to_kernel_send(fixture->plane, worker, &frame, 1), 1);
+    assert_int_equal(plane_to_kernel_send(fixture->plane, 0, worker, &frame, 1), 1);
 }
 
 static void the_interface_is_up_with_the_devices_mac_and_mtu(void **state)
@@ -238,7 +238,7 @@ static bool take_from_kernel(struct fixture *fixture, struct rte_mbuf **ret_fram
 {
     // Nobody rings here: workers look by themselves.
     for (unsigned i = 0; i < 5000; i++) {
-        if (plane_from_kernel_receive(fixture->plane, ret_frame, 1) == 1)
+        if (plane_from_kernel_receive(fixture->plane, 0, ret_frame, 1) == 1)
             return true;
         usleep(1000);
     }
@@ -366,9 +366,9 @@ static void survives_the_loss_of_its_interface(void **state)
     SKIP_UNLESS(fixture);
     assert_int_equal(system("ip link delete " NAME), 0);
     pass_to_kernel(fixture, 0, 0xC0);
-    for (unsigned i = 0; i < 5000 && rte_ring_count(fixture->plane->to_kernel[0]) > 0; i++)
+    for (unsigned i = 0; i < 5000 && rte_ring_count(fixture->plane->to_kernel[0][0]) > 0; i++)
         usleep(1000);
-    assert_int_equal(rte_ring_count(fixture->plane->to_kernel[0]), 0);
+    assert_int_equal(rte_ring_count(fixture->plane->to_kernel[0][0]), 0);
 }
 
 int main(void)
