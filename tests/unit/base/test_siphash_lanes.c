@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// SipHash-2-4 of many inputs side by side against one after the other, which is held to its authors' outputs.
+// SipHash-2-4 of many inputs side by side against one after the other, which is held to its
+// authors' outputs.
 #include "base/siphash_lanes.h"
 
 #include "support.h"
