@@ -409,7 +409,24 @@ class Page:
         rows = [self.stream_row(case) for case in cases]
         return text + "\n" + table(
             ["transport", "payload, bytes", "what", "turnpike, /s", "coturn, /s", "turnpike, Gbit/s", "lost by turnpike, by coturn",
-             "turnpike / coturn (least..most)", "generator-bound"], rows) + self.openssl_alone(streams)
+             "turnpike / coturn (least..most)", "generator-bound"], rows) + self.generator_share(cases) + self.openssl_alone(streams)
+
+    def stream_name(self, case):
+        return " ".join([case["transport"].upper(), case.get("version", "")]).rstrip()
+
+    def generator_share(self, cases):
+        """A client's part of a handshake is work, too: whether it was what ended first."""
+        shares = []
+        for case in cases:
+            busy = [median([run.get("busy") for run in case[relay]]) for relay in ("turnpike", "coturn")]
+            if case["direction"] == "connections" and None not in busy:
+                shares.append(f"{self.stream_name(case)} {busy[0]:.2f} and {busy[1]:.2f}")
+        if not shares:
+            return ""
+        return (
+            f"\nOf the time in which connections were made, the generator's CPU was busy, with turnpike and with coturn: {'; '.join(shares)}. "
+            "Below 1 it waited for the relay.\n"
+        )
 
     def stream_row(self, case):
         runs = case["turnpike"], case["coturn"]
@@ -418,8 +435,7 @@ class Page:
         bits = median([run.get("gbit_per_second") for run in runs[0]])
         bound = [name for name in ("turnpike", "coturn") if any(run["is_generator_bound"] for run in case[name])]
         ratio = self.results.stream_ratio(case)
-        transport = " ".join([case["transport"].upper(), case.get("version", "")]).rstrip()
-        return [transport, case.get("payload_bytes", ""), STREAM_DIRECTIONS[case["direction"]],
+        return [self.stream_name(case), case.get("payload_bytes", ""), STREAM_DIRECTIONS[case["direction"]],
                 *(f"{rate:,.0f}" for rate in rates), f"{bits:.2f}" if bits else "", self.lost_of(runs) if bits else "",
                 f"{ratio:.2f} ({min(ratios):.2f}..{max(ratios):.2f})" if ratios else "", ", ".join(bound) or "no"]
 

@@ -164,7 +164,8 @@ class Report(unittest.TestCase):
 
     def test_streams_are_compared_at_their_worst(self):
         def run(rate):
-            return {"per_second": rate, "gbit_per_second": rate * 9.6e-6, "sent": 1000, "lost": 10, "is_generator_bound": False}
+            return {"per_second": rate, "gbit_per_second": rate * 9.6e-6, "sent": 1000, "lost": 10, "is_generator_bound": False,
+                    "busy": rate / 2000}
 
         def case(direction, ours, theirs, **more):
             return {"transport": "tls", "direction": direction, "turnpike": [run(ours)] * 3, "coturn": [run(theirs)] * 3} | more
@@ -179,6 +180,7 @@ class Report(unittest.TestCase):
         self.assertIn("| TLS | 1200 | packets to clients | 200,000 | 100,000 | 1.92 | 1.0 %, 1.0 % | 2.00 (2.00..2.00) | no |", page)
         self.assertIn("connections in 15 short pairs", page)
         self.assertIn("| TLS 1.2 |  | connections with a Binding | 1,200 | 1,000 | 0.01 | 1.0 %, 1.0 % | 1.20 (1.20..1.20) | no |", page)
+        self.assertIn("with turnpike and with coturn: TLS 0.45 and 0.50; TLS 1.2 0.60 and 0.50. Below 1", page)
         self.assertIn("TLS handshakes 0.50, records to clients over TLS 0.20.", page)
 
     def test_what_is_on_paper_follows_from_what_was_measured(self):
