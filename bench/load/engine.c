@@ -178,13 +178,23 @@ static size_t write_flood(struct engine *engine, uint8_t *frame)
     return flood_write(&engine->flood, frame, rte_rdtsc());
 }
 
+// With what is queued.
+static uint64_t sent(const struct engine *engine)
+{
+    return engine->device.sent + engine->device.queued_count;
+}
+
+static unsigned room(const struct engine *engine, unsigned most)
+{
+    return transit_room(&engine->transit, sent(engine), engine->device.received,
+                        RTE_MIN(device_room(&engine->device), most));
+}
+
 // Each frame is stamped when it is written, not when the burst began.
 static void send_due(struct engine *engine, struct pacer *pacer,
                      size_t (*write_frame)(struct engine *engine, uint8_t *frame), uint64_t now)
 {
-    unsigned room = RTE_MIN(device_room(&engine->device), (unsigned)WRITE_BURST);
-
-    for (unsigned n = pacer_take(pacer, now, room); n > 0; n--) {
+    for (unsigned n = pacer_take(pacer, now, room(engine, WRITE_BURST)); n > 0; n--) {
         struct rte_mbuf *frame = device_take(&engine->device);
 
         if (!frame)
@@ -196,10 +206,8 @@ static void send_due(struct engine *engine, struct pacer *pacer,
 
 static void send_prepared(struct engine *engine, uint64_t now)
 {
-    unsigned room = RTE_MIN(device_room(&engine->device), (unsigned)DEVICE_BURST);
-
     prepared_send(&engine->prepared, &engine->media, &engine->device,
-                  pacer_take(&engine->media_pacer, now, room));
+                  pacer_take(&engine->media_pacer, now, room(engine, DEVICE_BURST)));
 }
 
 // Phases
@@ -212,6 +220,15 @@ static uint64_t poll_once(struct engine *engine)
     receive(engine);
     now = rte_rdtsc();
     sessions_poll(&engine->sessions, now);
+    return now;
+}
+
+// While media is on its way. Returns the time.
+static uint64_t poll_media(struct engine *engine)
+{
+    uint64_t now = poll_once(engine);
+
+    transit_note(&engine->transit, sent(engine), engine->device.received, now);
     return now;
 }
 
@@ -351,7 +368,7 @@ static void drain(struct engine *engine)
     uint64_t end = rte_rdtsc() + ticks_of_ms(engine, engine->options->drain_ms);
 
     while ((rte_rdtsc() < end || !sessions_is_over(&engine->sessions)) && engine_stop < 2) {
-        poll_once(engine);
+        poll_media(engine);
         device_flush(&engine->device);
         rest(engine);
     }
@@ -366,9 +383,11 @@ static void send_for_the_duration(struct engine *engine)
 
     pacer_init(&engine->media_pacer, engine->hz, options->rate, PACER_BACKLOG_MS, now);
     pacer_init(&engine->flood_pacer, engine->hz, options->flood_rate, PACER_BACKLOG_MS, now);
+    transit_begin(&engine->transit, options->on_the_way, sent(engine), engine->device.received,
+                  now);
     report_ticker_start(&ticker, engine);
     while (now < end && !engine_stop) {
-        now = poll_once(engine);
+        now = poll_media(engine);
         if (engine->has_media) {
             if (options->prepared)
                 send_prepared(engine, now);

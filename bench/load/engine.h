@@ -12,6 +12,7 @@
 #include "pacer.h"
 #include "prepared.h"
 #include "session.h"
+#include "transit.h"
 
 #include <signal.h>
 #include <stdbool.h>
@@ -41,6 +42,7 @@ struct engine {
     struct pacer media_pacer, flood_pacer;
     struct nap nap;
     uint64_t media_ticks; // how long it was sent
+    struct transit transit;
     struct engine_strays strays;
     struct session_round setup, refresh, deletion; // as they ended
     struct session_round upkeep;                   // all rounds beside the media together

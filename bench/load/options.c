@@ -296,6 +296,8 @@ static const struct option_spec specs[] = {
      "one wrong byte in one of N payloads: shows that the checks work; 0: none (0)"},
     {"prepared", NULL, parse_flag, FIELD(prepared),
      "send frames made ahead, for fast relays: no times, and one of 63 is checked"},
+    {"on-the-way", "N", parse_u32, FIELD(on_the_way),
+     "frames that have left and not come back, at most; 0: no bound (0)"},
     {"floor", "KIND", parse_floor, FIELD(floor),
      "macswap: no relay, but what returns frames with their MAC addresses swapped"},
     {"drain", "MS", parse_u32, FIELD(drain_ms), "wait for the last packets, milliseconds (500)"},

@@ -57,8 +57,9 @@ struct options {
     bool no_checksum;
     uint32_t damage_every;
     uint32_t drain_ms;
-    bool prepared; // made ahead
-    bool floor;    // no relay: frames come back with their MAC addresses swapped
+    uint32_t on_the_way; // frames, at most; 0: as many as there is room for
+    bool prepared;       // made ahead
+    bool floor;          // no relay: frames come back with their MAC addresses swapped
     // Strangers
     enum flood_kind flood;
     uint64_t flood_rate;

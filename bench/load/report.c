@@ -338,6 +338,8 @@ static void write_media(struct json *json, const struct engine *engine)
     json_number(json, "seconds", seconds(engine, engine->media_ticks));
     json_count(json, "rate", engine->options->rate);
     json_count(json, "not_due_in_time", engine->media_pacer.skipped);
+    json_count(json, "most_on_the_way", engine->transit.most);
+    json_number(json, "longest_away_us", microseconds(engine, engine->transit.longest_away));
     for (unsigned i = 0; i < DIRECTION_COUNT; i++) {
         if (engine->options->directions[i])
             write_direction(json, engine, i);
