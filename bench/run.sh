@@ -141,7 +141,7 @@ build() {
 
 if ! $no_build; then
     echo "== build in $build"
-    build >"$results/build.log" 2>&1 || { tail -30 "$results/build.log"; exit 1; }
+    { build && ninja -C "$build" bench/distance; } >"$results/build.log" 2>&1 || { tail -30 "$results/build.log"; exit 1; }
 fi
 
 go_first

@@ -45,6 +45,7 @@ STREAM_DIRECTIONS = {
     "both": "packets, both ways",
     "connections": "connections with a Binding",
 }
+NEAR_NS = 80  # one way from CPU to CPU: less where they share a cache, twice as much and more where they do not
 NOTHING = "This run has none: it was not measured.\n"
 
 
@@ -268,10 +269,27 @@ class Page:
             bound = any(run["is_generator_bound"] for run in case["turnpike"] + case["testpmd"])
             rows.append([payload, payload + 46, count(size), *map(mpps, rates), f"{rates[0] * payload * 8e-9:.1f}",
                          f"{ratio:.2f} ({min(ratios):.2f}..{max(ratios):.2f})", "yes" if bound else "no"])
-        text = (HERE / "memif.md").read_text() + "\n" + table(
-            ["payload, bytes", "ChannelData frame", "allocations", "turnpike, Mpps", "testpmd macswap, Mpps",
-             "payload relayed, Gbit/s", "turnpike / testpmd (least..most)", "generator-bound"], rows)
-        return text + self.rate_plot()
+        head = ["payload, bytes", "ChannelData frame", "allocations", "turnpike, Mpps", "testpmd macswap, Mpps",
+                "payload relayed, Gbit/s", "turnpike / testpmd (least..most)", "generator-bound"]
+        text = (HERE / "memif.md").read_text()
+        distances = [self.by_distance(case) for case in cases]
+        if any(distances):
+            text += (HERE / "memif-distance.md").read_text()
+            head.append("by distance")
+            rows = [[*row, distance] for row, distance in zip(rows, distances)]
+        return text + "\n" + table(head, rows) + self.rate_plot()
+
+    def by_distance(self, case):
+        """The ratio of pairs whose CPUs were near to each other, and of those whose were not."""
+        groups = {}
+        for pair in zip(case["turnpike"], case["testpmd"]):
+            ratio = pair[0]["received_per_second"] / pair[1]["received_per_second"]
+            distances = [distance for run in pair for distance in run.get("distance_ns", [])]
+            if distances:
+                groups.setdefault(max(distances) > NEAR_NS, []).append((ratio, median(distances)))
+        return ", ".join(
+            f"{median([ratio for ratio, _ in group]):.2f} at {median([distance for _, distance in group]):.0f} ns ({len(group)})"
+            for _, group in sorted(groups.items()))
 
     def rate_plot(self):
         sizes = sorted({case["payload_bytes"] for case in self.results.memif_cases() if case["allocations"] == 10_000})
@@ -314,10 +332,23 @@ class Page:
             ["of them refused", upkeep["kept_up_failed"]],
             ["requests a second without credentials that were answered 401", f"{upkeep['strangers_answered_per_second']:,.0f}"],
             ["packets of media that the generator did not send in time", upkeep["not_due_in_time"]],
+            *self.upkeep_rig(upkeep),
             ["packets of media sent", f"{upkeep['sent']:,}"],
             ["of them lost", f"{upkeep['lost']:,}"],
         ]
-        return (HERE / "upkeep.md").read_text() + "\n" + table(["what", "how many"], rows)
+        text = (HERE / "upkeep.md").read_text()
+        if "most_on_the_way" in upkeep:
+            text += (HERE / "upkeep-bound.md").read_text()
+        return text + "\n" + table(["what", "how many"], rows)
+
+    def upkeep_rig(self, upkeep):
+        """Whether the generator's ring can have been what was full."""
+        if "most_on_the_way" not in upkeep:
+            return []
+        return [
+            ["frames that were on their way at once, at most", f"{upkeep['most_on_the_way']:,}"],
+            ["longest time that the generator did not run, us", f"{upkeep['longest_away_us']:,.0f}"],
+        ]
 
     # The control plane
 
@@ -395,7 +426,7 @@ class Page:
                 rows.append([name, *(f"{figure:,.0f}" for figure in figures), f"{better:.2f}x"])
         rate = lookup(ours[0], ("paced", "media", "rate"))
         return (HERE / "coturn.md").read_text().format(repeat=len(ours), rate=rate or "a fixed number of") + "\n" + table(
-            ["median of the runs", "turnpike", "coturn", "turnpike is better by"], rows) + self.veth_floor(ours)
+            ["median of the runs", "turnpike", "coturn", "turnpike is better by"], rows) + self.veth_floor(ours) + self.beside_coturn(theirs)
 
     def streams(self):
         cases = self.results.stream_cases()
@@ -460,6 +491,19 @@ class Page:
             f"\nOpenSSL alone on the relay's CPU, without sockets or TURN, in the same run: {alone['handshakes_per_second']:,.0f} full "
             f"handshakes/s of a TLS 1.3 server, {alone['written_per_second']:,.0f} records/s of 1204 bytes written and "
             f"{alone['read_per_second']:,.0f} read. Of that turnpike, with all it does besides, reaches: {', '.join(near)}.\n"
+        )
+
+    def beside_coturn(self, theirs):
+        """Without the kernel: only where it was measured in turn with coturn."""
+        ours = self.results.coturn_runs("memif")
+        if not ours:
+            return ""
+        ratios = [lookup(run, BOTH) / lookup(other, BOTH) for run, other in zip(ours, theirs)]
+        bound = sum(lookup(run, ("both", "media", "is_generator_bound")) for run in ours)
+        return (
+            f"\nThe same task with shared memory (memif) in place of the kernel, {lookup(ours[0], ('both', 'allocations')):,} allocations,"
+            f" in turn with the others: {median([lookup(run, BOTH) for run in ours]):,.0f} packets/s, {median(ratios):.1f} times coturn's"
+            f" ({min(ratios):.1f}..{max(ratios):.1f}). In {bound} of {len(ours)} runs it was the generator that could do no more.\n"
         )
 
     def veth_floor(self, ours):

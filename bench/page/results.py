@@ -110,9 +110,9 @@ class Results:
     def coturn_runs(self, relay):
         return self.files.get("coturn", {}).get(relay, [])
 
-    def coturn_ratio(self, path, is_less_better=False):
-        """How much better turnpike is than coturn, of runs beside each other."""
-        pairs = zip(self.coturn_runs("turnpike"), self.coturn_runs("coturn"))
+    def coturn_ratio(self, path, is_less_better=False, relay="turnpike"):
+        """How much better it is than coturn, of runs beside each other."""
+        pairs = zip(self.coturn_runs(relay), self.coturn_runs("coturn"))
         figures = [(lookup(ours, path), lookup(theirs, path)) for ours, theirs in pairs]
         figures = [pair for pair in figures if None not in pair and 0 not in pair]
         return median([theirs / ours if is_less_better else ours / theirs for ours, theirs in figures])

@@ -35,6 +35,10 @@ SETTLE_S = 0.2
 REALTIME_RUNTIME_US = pathlib.Path("/proc/sys/kernel/sched_rt_runtime_us")
 # Where nothing may be lost, whoever has to wait for its CPU for a millisecond.
 UPKEEP_RING_LOG2 = 13
+# How often a pair of runs is measured again in which the CPUs have moved; then it is taken as it is.
+AGAIN = 2
+# Less than that ring has by this is on its way at once: requests, and what the port has not yet given its places back for.
+UPKEEP_MARGIN = 256
 # Every client of a million within a minute, nearly; and strangers without credentials.
 REFRESH_RATE, STRANGERS_RATE = 16_000, 1_000_000
 HUGE_MB = 2
@@ -92,12 +96,12 @@ def free_huge_mb():
 class Lab:
     """A namespace for the relay, a folder, and how the programs are started."""
 
-    def __init__(self, arguments, folder):
+    def __init__(self, arguments, folder, cases):
         self.arguments = arguments
         self.folder = folder
         self.namespace = f"memif{os.getpid()}"
         self.socket = folder / "memif.sock"
-        needed = MEMORY_MB[any(is_large(case) for case in arguments.case)]
+        needed = MEMORY_MB[any(is_large(case) for case in cases)]
         self.has_huge_pages = free_huge_mb() >= needed
 
     def memory(self, program, megabytes):
@@ -227,14 +231,25 @@ def both_ways(report, figure):
     return sum(report["media"][way][figure] for way in ("to_peer", "to_client"))
 
 
+def distance_ns(lab):
+    """How far the two CPUs are from each other just now: virtual ones move."""
+    arguments = lab.arguments
+    command = [*(("chrt", "--rr", REALTIME) if arguments.realtime else ()), arguments.build / "bench" / "distance",
+               arguments.load_cpu, arguments.relay_cpu]
+    return int(subprocess.run([*map(str, command)], stdout=subprocess.PIPE, text=True, check=True, timeout=RUN_S).stdout)
+
+
 def flat_out(lab, program, payload, allocations):
     """One run's figures."""
+    distances = [distance_ns(lab)]
     duration = lab.arguments.duration_large if is_large((payload, allocations)) else lab.arguments.duration
     options = ["--allocations", allocations, "--payload", payload, "--rate", "max", "--prepared", "--window", 128,
                "--duration", duration, "--drain", 100]
     with program(lab, allocations) as link:
         report = run_load(lab, link, *options, *(["--keep"] if program is turnpike else []))
+    distances.append(distance_ns(lab))
     figures = {name: both_ways(report, name) for name in ("sent", "received_per_second", "lost", "checked")}
+    figures["distance_ns"] = distances
     # The relay's ring was never full: whatever it did, it could have done more.
     figures["is_generator_bound"] = report["frames"]["port_refused"] < figures["sent"] / 64 / 10
     if "allocated" in report:
@@ -242,17 +257,45 @@ def flat_out(lab, program, payload, allocations):
     return figures
 
 
+def flat_out_beside(arguments, folder, payload, allocations):
+    """turnpike's figures of one run, for who measures another relay in turn with it."""
+    lab = Lab(arguments, folder, [(payload, allocations)])
+    with unthrottled() if arguments.realtime else contextlib.nullcontext():
+        return flat_out(lab, turnpike, payload, allocations) | {"has_huge_pages": lab.has_huge_pages}
+
+
 PROGRAMS = {"turnpike": turnpike, "testpmd": testpmd}
+
+
+def has_moved(pair):
+    """Whether the CPUs did, in one of these runs or between them: then they are not runs on the same machine."""
+    distances = [distance for run in pair.values() for distance in run["distance_ns"]]
+    return max(distances) > 2 * min(distances)
+
+
+def measure_pair(lab, payload, allocations, names):
+    pair = {}
+    for name in names:
+        say(f"{payload} bytes, {allocations} allocations: {name}")
+        pair[name] = flat_out(lab, PROGRAMS[name], payload, allocations)
+    return pair
 
 
 def measure_case(lab, payload, allocations):
     repeat = lab.arguments.repeat_large if is_large((payload, allocations)) else lab.arguments.repeat
-    case = {"payload_bytes": payload, "allocations": allocations, "turnpike": [], "testpmd": []}
+    case = {"payload_bytes": payload, "allocations": allocations, "turnpike": [], "testpmd": [], "moved": 0}
     for repetition in range(repeat):
         # Neither is always the first.
-        for name in sorted(PROGRAMS, reverse=repetition % 2 == 0):
-            say(f"{payload} bytes, {allocations} allocations, {repetition + 1} of {repeat}: {name}")
-            case[name].append(flat_out(lab, PROGRAMS[name], payload, allocations))
+        names = sorted(PROGRAMS, reverse=repetition % 2 == 0)
+        say(f"{repetition + 1} of {repeat}")
+        pair = measure_pair(lab, payload, allocations, names)
+        for _ in range(AGAIN):
+            if not has_moved(pair):
+                break
+            case["moved"] += 1
+            pair = measure_pair(lab, payload, allocations, names)
+        for name in names:
+            case[name].append(pair[name])
     return case
 
 
@@ -275,19 +318,21 @@ def measure_latency(lab, rate):
 def measure_upkeep(lab, case):
     """Media at half of what was carried flat out, by prepared frames, while clients and strangers keep both planes busy."""
     rate = int(statistics.median(run["received_per_second"] for run in case["turnpike"]) / 2)
-    allocations = case["allocations"]
+    allocations, ring_len = case["allocations"], 1 << UPKEEP_RING_LOG2
     say(f"{allocations} allocations at {rate} packets/s while clients refresh and strangers ask")
     options = ["--allocations", allocations, "--payload", case["payload_bytes"], "--rate", rate, "--prepared", "--window", 128,
                "--duration", lab.arguments.upkeep_duration, "--refresh-rate", REFRESH_RATE, "--flood", "allocate",
-               "--flood-rate", STRANGERS_RATE, "--keep"]
+               "--flood-rate", STRANGERS_RATE, "--on-the-way", ring_len - UPKEEP_MARGIN, "--keep"]
     with turnpike(lab, allocations) as link:
         report = run_load(lab, link, *options, ring_log2=UPKEEP_RING_LOG2)
     return {
         "allocations": allocations,
-        "ring_len": 1 << UPKEEP_RING_LOG2,
+        "ring_len": ring_len,
         "payload_bytes": case["payload_bytes"],
         "rate": rate,
         "not_due_in_time": report["media"]["not_due_in_time"],
+        "most_on_the_way": report["media"]["most_on_the_way"],
+        "longest_away_us": report["media"]["longest_away_us"],
         "kept_up_per_second": report["kept_up"]["per_second"],
         "kept_up_failed": report["kept_up"]["failed"],
         "strangers_answered_per_second": report["flood"]["answered_per_second"],
@@ -317,7 +362,8 @@ def print_table(figures):
     if "upkeep" in figures:
         upkeep = figures["upkeep"]
         print(f"{upkeep['lost']} of {upkeep['sent']} lost at {upkeep['rate'] / 1e6:.1f} Mpps while {upkeep['kept_up_per_second']:.0f}/s "
-              f"refreshed and {upkeep['strangers_answered_per_second']:.0f}/s were challenged")
+              f"refreshed and {upkeep['strangers_answered_per_second']:.0f}/s were challenged; "
+              f"at most {upkeep['most_on_the_way']} were on their way, {upkeep['ring_len']} have room")
 
 
 def main(words):
@@ -331,7 +377,7 @@ def main(words):
         unthrottled() if arguments.realtime else contextlib.nullcontext(),
         tempfile.TemporaryDirectory(prefix="compare") as folder,
     ):
-        lab = Lab(arguments, pathlib.Path(folder))
+        lab = Lab(arguments, pathlib.Path(folder), arguments.case)
         if not lab.has_huge_pages:
             say("too few free huge pages: the generator copies, and may be what is measured")
         figures = {

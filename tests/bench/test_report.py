@@ -109,6 +109,33 @@ class Report(unittest.TestCase):
             page, _ = self.page_of(memif=MEMIF | {"upkeep": UPKEEP | {"lost": lost}})
             self.assert_row(page, what, f"{lost} packets", verdict)
 
+    def test_the_page_says_what_was_on_its_way(self):
+        page, _ = self.page_of(memif=MEMIF | {"upkeep": UPKEEP})
+        self.assertNotIn("on their way at once", page)
+        page, _ = self.page_of(memif=MEMIF | {"upkeep": UPKEEP | {"most_on_the_way": 7936, "longest_away_us": 51000.4}})
+        self.assertIn("| frames that were on their way at once, at most | 7,936 |", page)
+        self.assertIn("| longest time that the generator did not run, us | 51,000 |", page)
+
+    def test_ratios_are_told_by_distance(self):
+        def run(rate, *distances):
+            return {"received_per_second": rate, "is_generator_bound": False, "distance_ns": list(distances)}
+
+        case = {"payload_bytes": 160, "allocations": 10000, "turnpike": [run(8e6, 30, 31), run(9e6, 30, 30), run(2e6, 160, 170)],
+                "testpmd": [run(1e7, 32, 33), run(1e7, 30, 30), run(4e6, 160, 160)]}
+        page, _ = self.page_of(memif=MEMIF | {"cases": [case]})
+        self.assertIn("| 0.80 (0.50..0.90) | no | 0.85 at 31 ns (2), 0.50 at 160 ns (1) |", page)
+
+    def test_memif_is_compared_in_turn_with_coturn(self):
+        def run(both):
+            return {"both": {"allocations": 10000, "media": {"received_per_second": both, "is_generator_bound": False}},
+                    "paced": {"media": {"rate": 20000}}}
+
+        # 100, 50 and 60: the ratio of the medians would be 50.
+        runs = {"turnpike": [run(3e5)] * 3, "coturn": [run(1e5), run(2e5), run(2e5)], "memif": [run(1e7), run(1e7), run(1.2e7)]}
+        page, _ = self.page_of(memif=MEMIF, coturn=runs)
+        self.assert_row(page, "over memif against coturn on veth, both ways mixed, one core each, packets/s delivered", "60x", "no")
+        self.assertIn("10,000,000 packets/s, 60.0 times coturn's (50.0..100.0). In 0 of 3 runs", page)
+
     def test_two_threads_count_more_than_one(self):
         def result(threads, ratio):
             figure = {"median": 50.0}
