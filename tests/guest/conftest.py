@@ -10,12 +10,18 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "integra
 
 from guest import Guest  # noqa: E402
 from lab import Lab  # noqa: E402
+from streams import Authority  # noqa: E402
 
 
 @pytest.fixture(scope="session")
 def guest(tmp_path_factory):
     with Lab(mode="shared") as lab, Guest(lab, tmp_path_factory.mktemp("guest")) as the_guest:
         yield the_guest
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("authority"))
 
 
 @pytest.fixture

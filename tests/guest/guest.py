@@ -43,6 +43,8 @@ MODULES = [
 ]
 DRIVERS = ["bus_pci", "bus_vdev", "mempool_ring", "net_virtio", "net_e1000", "net_vmxnet3"]
 MEMORY_MB, HUGEPAGES = 896, 160
+# What is claimed of any twin, for a kernel with vhost-net.
+TWIN_TEST = BINARY.parent / "tests" / "unit" / "platform" / "test_platform_twin"
 # For somebody who is not root, and has one capability.
 SETPRIV = "/usr/bin/setpriv"
 NOBODY = 1000
@@ -50,9 +52,10 @@ NOBODY = 1000
 
 class Card:
     """One of the guest's, at a slot of its PCI bus. queues: pairs that a relay can have; driver: of the kernel, that gives the
-    card away."""
+    card away; inserts_tags: who puts on a VLAN's."""
 
-    def __init__(self, slot, model, *options, name=None, queues=2, driver="vfio-pci"):
+    def __init__(self, slot, model, *options, name=None, queues=2, driver="vfio-pci", inserts_tags="the device"):
+        self.inserts_tags = inserts_tags
         self.name, self.address, self.queues, self.driver = name or model, f"0000:00:{slot:02x}.0", queues, driver
         self.tap = f"tap{slot}"
         self.many_queues = "mq=on" in options
@@ -64,7 +67,8 @@ class Card:
 
 
 CARDS = [
-    Card(4, "virtio-net-pci", "disable-legacy=on", "iommu_platform=on", "ats=on", "mq=on", "vectors=6", "rss=on"),
+    Card(4, "virtio-net-pci", "disable-legacy=on", "iommu_platform=on", "ats=on", "mq=on", "vectors=6", "rss=on",
+         inserts_tags="software"),
     Card(5, "e1000e"),
     Card(6, "vmxnet3"),
     # As clouds have them: no IOMMU, so that its driver needs the addresses of the memory itself.
@@ -100,9 +104,10 @@ def make_initramfs(directory):
         (root / name).mkdir(parents=True)
     for number, name in enumerate(MODULES):
         shutil.copy(KERNEL / "modules" / f"{name}.ko", root / "modules" / f"{number:02}.ko")
-    for source in [SETPRIV, *drivers, *libraries_of([BINARY, SETPRIV, *drivers])]:
+    for source in [SETPRIV, *drivers, *libraries_of([BINARY, TWIN_TEST, SETPRIV, *drivers])]:
         put(root, source)
     shutil.copy(BINARY, root / "bin" / "turnpike")
+    shutil.copy(TWIN_TEST, root / "bin")
     shutil.copy("/bin/busybox", root / "bin")
     (root / "bin" / "sh").symlink_to("busybox")
     for name in ("lib", "lib64"):
@@ -138,7 +143,7 @@ class Guest:
                 self.run(f"echo {card.driver} >/sys/bus/pci/devices/{card.address}/driver_override")
                 self.run(f"echo {card.address} >/sys/bus/pci/drivers_probe")
             # For root and others alike: the relay has no more access to files than its user.
-            self.run("chmod 666 /dev/vfio/* /dev/net/tun")
+            self.run("chmod 666 /dev/vfio/* /dev/net/tun /dev/vhost-net")
             self.run(f"mkdir /run/nobody && chown {NOBODY} /run/nobody")
         except BaseException:
             self.__exit__()
@@ -229,11 +234,23 @@ class Guest:
     def write(self, path, text):
         self.run(f"echo {base64.b64encode(text.encode()).decode()} | base64 -d >{path}")
 
+    def install(self, authority):
+        """A certificate of its, for a relay."""
+        certificate = authority.issue("guest")
+        for path in certificate.values():
+            self.run(f"mkdir -p {pathlib.Path(path).parent}")
+            self.write(path, pathlib.Path(path).read_text())
+            # Also for a relay that is not root.
+            self.run(f"chmod 644 {path}")
+        return certificate
+
 
 class GuestRelay:
-    """with GuestRelay(guest, card) as relay: ... The guest's relay on one of its cards, with all of its queues."""
+    """with GuestRelay(guest, card) as relay: ... The guest's relay on one of its cards, with all of its queues. inside: what
+    runs a command where its twin is."""
+
     def __init__(self, guest, card, **settings):
-        self.guest, self.card, self.pid = guest, card, None
+        self.guest, self.card, self.pid, self.inside = guest, card, None, ""
         addresses = [{"address": RELAY4}, {"address": RELAY6}]
         self.settings = {
             **DEFAULTS,
@@ -280,6 +297,11 @@ class GuestRelay:
     def log(self):
         return self.guest.run("cat /tmp/log")
 
+    def uses(self, item):
+        """What it says that it uses, and why."""
+        (line,) = re.findall(rf" port_uses item={item} (.*)$", self.log(), re.MULTILINE)
+        return {name: quoted or word for name, quoted, word in re.findall(r'(\w+)=(?:"([^"]*)"|(\S+))', line)}
+
     def in_use(self):
         """What clients still held when it stopped, as its log says: {name: count}."""
         (found,) = re.findall(r" in_use (.*)$", self.log(), re.MULTILINE)
@@ -306,15 +328,15 @@ class GuestRelay:
     def _configure_twin(self):
         """As whoever manages the guest's network would."""
         for address in (f"{RELAY4}/24", f"{RELAY6}/64"):
-            self.guest.run(f"ip address add {address} dev twin0")
+            self.guest.run(f"{self.inside} ip address add {address} dev twin0")
         for version, gateway in GATEWAY.items():
-            self.guest.run(f"ip -{version} route add default via {gateway}")
+            self.guest.run(f"{self.inside} ip -{version} route add default via {gateway}")
 
     def _wait_until_it_serves(self, timeout=15):
         # The router has known the addresses at another card.
         self.guest.lab.run("core", "ip", "neigh", "flush", "dev", "relay")
         for gateway in GATEWAY.values():
-            self.guest.run(f"ping -c 1 -W 5 {gateway}")
+            self.guest.run(f"{self.inside} ping -c 1 -W 5 {gateway}")
         deadline = time.monotonic() + timeout
         with self.guest.lab.udp("client", CLIENT4, timeout=0.2) as sock:
             while time.monotonic() < deadline:

@@ -3,15 +3,17 @@
 
 import operator
 import socket
+import threading
 import time
 
 import pytest
 
 from client import Client
 from guest import CARDS, NOBODY, GuestRelay
-from lab import PEER, PEER4, RELAY
+from lab import CLIENT4, PEER, PEER4, RELAY, RELAY4
 from media import Media
 from streams import StreamClient
+from tags import VLAN, tag_gateway
 from uclient import all_came_back, uclient
 
 CHANNEL = 0x4000
@@ -28,8 +30,8 @@ def card(request):
 
 
 @pytest.fixture(scope="module")
-def relay(guest, card):
-    with GuestRelay(guest, card) as the_relay:
+def relay(guest, card, authority):
+    with GuestRelay(guest, card, certificates=[guest.install(authority)]) as the_relay:
         yield the_relay
 
 
@@ -67,6 +69,10 @@ def call(lab, client, family, lengths=LENGTHS, fragments=True):
     client.refresh(0)
 
 
+def test_frames_of_the_kernels_go_by_vhost_net(relay):
+    assert relay.uses("twin")["used"] == "vhost-net"
+
+
 @pytest.mark.parametrize("family", [4, 6])
 def test_a_call_crosses_byte_for_byte(lab, relay, family):
     with Client(lab, family) as client:
@@ -76,6 +82,26 @@ def test_a_call_crosses_byte_for_byte(lab, relay, family):
 def test_a_call_over_tcp_crosses_by_the_twin(lab, relay):
     with StreamClient(lab) as client:
         call(lab, client, 4)
+
+
+def test_a_call_over_tls_crosses_by_the_twin(lab, relay, authority):
+    with StreamClient(lab, context=authority.context()) as client:
+        call(lab, client, 4)
+
+
+def test_tcp_goes_to_the_kernel_and_back_whole(guest, lab, relay):
+    guest.run("nc -ll -p 7007 -e /bin/cat >/dev/null 2>&1 & echo $! >/tmp/nc")
+    guest.run("until netstat -ltn | grep -q :7007; do sleep 0.1; done")
+    sent = data_of(256) * 2048
+    with lab.tcp("client", (RELAY4, 7007), host=CLIENT4, timeout=20) as sock:
+        writer = threading.Thread(target=sock.sendall, args=(sent,))
+        writer.start()
+        received = b""
+        while len(received) < len(sent):
+            received += sock.recv(1 << 16)
+        writer.join()
+    guest.run("kill $(cat /tmp/nc)")
+    assert received == sent
 
 
 def test_coturns_client_gets_every_message_back(lab, relay, echo):
@@ -132,9 +158,17 @@ def test_it_gives_the_card_back_and_takes_it_again(guest, lab, relay, card):
 
 
 @pytest.mark.parametrize("card", [card for card in CARDS if card.driver == "vfio-pci"], indirect=True, ids=CARD_NAME)
-def test_it_needs_neither_root_nor_a_second_capability(guest, lab, relay):
+def test_it_needs_neither_root_nor_a_second_capability(guest, lab, relay, card):
     assert relay.stop() == 0
+    # Where nobody but root has it, the twin does without.
+    guest.run(f"chmod {666 if card.many_queues else 600} /dev/vhost-net")
     relay.start(is_root=False)
+    guest.run("chmod 666 /dev/vhost-net")
+    twin = relay.uses("twin")
+    if card.many_queues:
+        assert twin["used"] == "vhost-net"
+    else:
+        assert (twin["used"], twin["why"]) == ("tap", "a system call a frame: /dev/vhost-net: Permission denied")
     status = guest.run(f"awk '/^(Uid|CapEff):/ {{print $2}}' /proc/{relay.pid}/status").split()
     assert status == [str(NOBODY), f"{1 << CAP_NET_ADMIN:016x}"]
     with Client(lab) as client:
@@ -152,3 +186,23 @@ def test_jumbo_frames_cross_whole(guest, lab, relay):
             call(lab, client, 4, lengths=[1400, 4096, 8900], fragments=False)
     finally:
         guest.set_mtu(1500)
+
+
+@pytest.fixture
+def tagged_gateway(lab, tmp_path):
+    tag_gateway(lab, tmp_path)
+    yield
+    lab.run("core", "tc", "qdisc", "delete", "dev", "relay", "clsact")
+
+
+@pytest.mark.parametrize("card", [card for card in CARDS if card.driver == "vfio-pci"], indirect=True, ids=CARD_NAME)
+def test_on_a_vlan_calls_and_the_kernel_go_on_with_tags(lab, relay, card, tagged_gateway):
+    assert relay.stop() == 0
+    relay.settings.update(mtu=1500, vlan=VLAN)
+    relay.start()
+    assert relay.uses("vlan")["used"] == str(VLAN)
+    assert f"off by the device and on by {card.inserts_tags}" in relay.uses("vlan")["why"]
+    for family, host in RELAY.items():
+        with Client(lab, family) as client:
+            call(lab, client, family)
+        assert " 0% packet loss" in lab.run("client", "ping", "-c", 3, "-i", 0.2, "-W", 5, host, check=False).stdout

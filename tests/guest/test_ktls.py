@@ -1,30 +1,16 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Where the kernel can, it makes the records of TLS (kTLS). The machine that tests run on may have one that cannot; the guest's can."""
 
-import pathlib
 import ssl
 
 import pytest
 
 from guest import CARDS, GuestRelay
 from lab import PEER4
-from streams import Authority, StreamClient
+from streams import StreamClient
 
 CHANNEL = 0x4000
 LENGTHS = [1, 160, 1200, 1900]
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("authority"))
-
-
-def relay_with(guest, authority, **settings):
-    certificate = authority.issue("guest")
-    for path in certificate.values():
-        guest.run(f"mkdir -p {pathlib.Path(path).parent}")
-        guest.write(path, pathlib.Path(path).read_text())
-    return GuestRelay(guest, CARDS[0], certificates=[certificate], **settings)
 
 
 def sends_by_kernel(guest):
@@ -49,7 +35,7 @@ def call(lab, client):
 def test_the_kernel_makes_the_records_unless_told_not_to(guest, lab, authority, ktls, version):
     context = authority.context()
     context.minimum_version = context.maximum_version = version
-    with relay_with(guest, authority, ktls=ktls):
+    with GuestRelay(guest, CARDS[0], certificates=[guest.install(authority)], ktls=ktls):
         assert sends_by_kernel(guest) == 0
         with StreamClient(lab, context=context) as client:
             call(lab, client)

@@ -4,10 +4,8 @@ ever, is what the other files say with TURNPIKE_MODE=owned; here is what only th
 
 import json
 import logging
-import os
 import re
 import socket
-import subprocess
 
 import pytest
 
@@ -15,6 +13,7 @@ import telemetry
 from client import Client
 from lab import PEER, PEER4, PEER6, RELAY4, RELAY6, WORKERS, Lab
 from relay import BINARY, DEFAULTS, Relay, owned, render_config
+from tags import VLAN, tag_gateway
 
 logging.getLogger("scapy.runtime").setLevel(logging.ERROR)
 from scapy.layers.inet import IP, UDP  # noqa: E402
@@ -224,38 +223,6 @@ def test_an_interface_wider_than_the_drivers_frames_is_used_as_far_as_these_go(w
     with Relay(wide_lab, tmp_path) as relay:
         assert link(wide_lab, "twin0")["mtu"] == 1998
         assert uses(relay)["mtu"]["used"] == "1998"
-
-
-VLAN = 42
-
-
-# Kernels without interfaces of type vlan know tags all the same.
-TAG_BY_KERNEL = """
-#include <linux/bpf.h>
-#include <bpf/bpf_endian.h>
-#include <bpf/bpf_helpers.h>
-
-SEC("push") int put_tag(struct __sk_buff *frame) {
-    return bpf_skb_vlan_push(frame, bpf_htons(0x8100), VLAN) == 0 ? 0 : 2;
-}
-
-SEC("pop") int take_tag(struct __sk_buff *frame) {
-    return frame->vlan_present && (frame->vlan_tci & 0xFFF) == VLAN && bpf_skb_vlan_pop(frame) == 0 ? 0 : 2;
-}
-"""
-
-
-def tag_gateway(lab, directory):
-    """The relay's router talks to it with tags, and drops whatever has none."""
-    source, program = directory / "tags.c", directory / "tags.o"
-    source.write_text(TAG_BY_KERNEL)
-    include = f"/usr/include/{os.uname().machine}-linux-gnu"
-    subprocess.run(["clang", "-target", "bpf", "-O2", f"-DVLAN={VLAN}", "-isystem", include, "-c", source, "-o", program],
-                   check=True)
-    lab.run("core", "tc", "qdisc", "add", "dev", "relay", "clsact")
-    for way, section in {"egress": "push", "ingress": "pop"}.items():
-        lab.run("core", "tc", "filter", "add", "dev", "relay", way, "bpf", "direct-action", "object-file", program,
-                "section", section)
 
 
 @pytest.fixture(scope="module")
