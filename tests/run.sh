@@ -17,10 +17,10 @@ Installs what is missing (Debian 12), builds, and runs these suites, or those th
   sanitize     unit tests and fuzz corpora with AddressSanitizer and UBSan
   valgrind     unit tests of the pure layers under valgrind
   integration  the relay in network namespaces, against other people's clients, also
-               with a device of its own                                              (root)
+               with one device of its own, and with two                              (root)
   hardened     the integration tests against the sanitized relay, also two workers   (root)
   guest        the relay in a virtual machine, with cards bound to vfio-pci          (root)
-  browser      calls between two Chromiums behind NATs, also with a device of its own  (root)
+  browser      calls between two Chromiums behind NATs, also with devices of its own   (root)
 
 Ends with a line "N passed, N failed". With CI=true a skipped test counts as failed.
 Logs are in build-test/logs.
@@ -143,10 +143,11 @@ pytest_suite() {
     tally "$name" "$started" "$results" "$log"
 }
 
-# What clients and peers see of the relay, whosever its interface is, in two halves: one runs with a worker, the other with two.
+# What clients and peers see of the relay, whosever its interface is: what is the basis of all, and two halves that take turns,
+# one with a worker and the other with two.
 FILES_BOTH=(requests allocations relaying malformed peer_policy ice host)
-FILES_A=("${FILES_BOTH[@]}" uclient lifecycle headers path_mtu reload settings impaired)
-FILES_B=("${FILES_BOTH[@]}" churn quotas workers streams tls dtls tcp_relay proxy drain)
+FILES_A=(uclient lifecycle headers path_mtu reload settings impaired)
+FILES_B=(churn quotas workers streams tls dtls tcp_relay proxy drain)
 
 # functional MODE WORKERS FILE...: the integration tests in another mode. Files that have relays of several shapes themselves
 # have but one of them here: it takes minutes, and where bytes of a connection go is the same.
@@ -207,8 +208,10 @@ if wants valgrind; then
 fi
 if wants integration; then
     pytest_suite integration "$PWD/$BUILD/turnpike" -n 3 --dist loadfile tests/integration
-    functional owned 1 "${FILES_A[@]}"
-    functional owned 2 "${FILES_B[@]}"
+    functional owned 1 "${FILES_BOTH[@]}" "${FILES_A[@]}"
+    functional owned 2 "${FILES_BOTH[@]}" "${FILES_B[@]}"
+    functional two-ports 1 "${FILES_B[@]}"
+    functional two-ports 2 "${FILES_BOTH[@]}" "${FILES_A[@]}"
 fi
 if wants hardened; then
     pytest_suite hardened "$PWD/build-asan/turnpike" -n 2 --dist loadfile \
@@ -232,7 +235,9 @@ fi
 if wants browser; then
     if step browser-packages npm ci --prefix tests/browser --ignore-scripts; then
         pytest_suite browser "$PWD/$BUILD/turnpike" tests/browser
-        TURNPIKE_MODE=owned pytest_suite browser-owned "$PWD/$BUILD/turnpike" -k "$CALLS" tests/browser
+        for mode in owned two-ports; do
+            TURNPIKE_MODE=$mode pytest_suite "browser-$mode" "$PWD/$BUILD/turnpike" -k "$CALLS" tests/browser
+        done
     fi
 fi
 

@@ -57,6 +57,8 @@ class Lab:
         self.mode = mode
         # What the relay host's addresses and neighbours are on.
         self.interface = {"shared": "relay0", "owned": "twin0", "two-ports": "twin0"}[mode]
+        # Of the core, where what the relay sends to peers arrives.
+        self.from_relay_to_peers = "relay1" if mode == "two-ports" else "relay"
 
     def __enter__(self):
         subprocess.run([HERE / "lab.sh", "sweep", PREFIX], check=True)

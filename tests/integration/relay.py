@@ -36,18 +36,22 @@ DEFAULTS = {
 }
 
 
+def af_packet(number, queues=WORKERS, frame_count=4096):
+    """The device on relay<number>. frame_count: of a queue, more than the driver has by itself, so that what comes while a worker
+    waits for a CPU beside the test is there then."""
+    return f"net_af_packet{number},iface=relay{number},qpairs={queues},framecnt={frame_count}"
+
+
 def owned(queues=WORKERS, frame_count=4096):
-    """What a relay with a device of its own is told beside. frame_count: of a queue, more than net_af_packet has by itself, so
-    that what comes while a worker waits for a CPU beside the test is there then."""
+    """What a relay with a device of its own is told beside."""
     addresses = [{"address": RELAY4}, {"address": RELAY6}]
-    device = f"net_af_packet0,iface=relay0,qpairs={queues},framecnt={frame_count}"
+    device = af_packet(0, queues, frame_count)
     return {"interface": "twin0", "device": device, "listen": addresses, "relay": addresses}
 
 
 def two_ports(queues=WORKERS):
     """And one with two."""
-    device = f"net_af_packet1,iface=relay1,qpairs={queues}"
-    return {**owned(queues), "relay_device": device, "relay_interface": "twin1"}
+    return {**owned(queues), "relay_device": af_packet(1, queues), "relay_interface": "twin1"}
 
 
 OF_MODE = {"shared": lambda queues: {}, "owned": owned, "two-ports": two_ports}

@@ -99,7 +99,7 @@ def test_what_may_be_cut_is_cut_to_the_path(lab, flow_of, family):
     if family == 4:
         packet.flags, packet.id = 0, 4711
     pieces = fragments_of(type(packet)(bytes(packet)), 1200)
-    with lab.sniffer("core", "relay") as sniffer:
+    with lab.sniffer("core", lab.from_relay_to_peers) as sniffer:
         drain(sniffer)
         flow.inject("client", *pieces)
         assert flow.arrived("peer") == data
