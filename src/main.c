@@ -258,13 +258,10 @@ static int reserve_ports(void *context)
     return 0;
 }
 
-static int release_ports(void *context)
+static void release_ports(struct relay *relay)
 {
-    struct relay *relay = context;
-
     if (relay->reserved_ports)
         reserved_ports_remove(relay->reserved_ports);
-    return 0;
 }
 
 static int enter_netns(struct relay *relay)
@@ -546,7 +543,7 @@ static void on_stuck(void *context)
 
     if (relay->settings.watchdog != WATCHDOG_EXIT)
         return;
-    netns_call(relay->netns, release_ports, relay);
+    release_ports(relay);
     log_flush(LOG_WAIT_MS);
     _exit(EXIT_STUCK);
 }
@@ -723,7 +720,7 @@ static void stop(struct relay *relay)
         worker_destroy(relay->workers[i]);
     if (relay->ports.pool)
         ports_close(&relay->ports);
-    netns_call(relay->netns, release_ports, relay);
+    release_ports(relay);
     if (relay->netns)
         netns_close(relay->netns);
     if (relay->plane)

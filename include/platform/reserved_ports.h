@@ -33,5 +33,6 @@ struct reserved_ports;
 // only when there is no other on that interface. What cannot be done is a warning that says what to
 // do, no error. NULL only when memory is out.
 struct reserved_ports *reserved_ports_add(const struct plane_config *config, const char *interface);
-// Take back what was added, and no more.
+// Take back what was added, and no more, wherever the caller is by then: of the privileges that it
+// takes, the control thread keeps CAP_NET_ADMIN, and a thread in another network namespace none.
 void reserved_ports_remove(struct reserved_ports *ports);

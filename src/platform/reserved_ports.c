@@ -23,6 +23,7 @@
 
 struct reserved_ports {
     struct port_set added;
+    int fd; // of the network namespace where they are reserved; -1: cannot be written
     char note_path[NOTE_PATH_LEN];
 };
 
@@ -108,35 +109,49 @@ const char *port_set_format(const struct port_set *set, char *text)
     return text;
 }
 
-static int read_set(const char *path, char *text, struct port_set *ret_set)
+static int read_set_of(int fd, char *text, struct port_set *ret_set)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     size_t len = 0;
     ssize_t part = 1;
 
-    if (fd < 0)
-        return -errno;
     while (part > 0 && len < PORT_SET_TEXT_LEN - 1) {
-        part = read(fd, text + len, PORT_SET_TEXT_LEN - 1 - len);
+        part = pread(fd, text + len, PORT_SET_TEXT_LEN - 1 - len, (off_t)len);
         if (part > 0)
             len += (size_t)part;
     }
-    close(fd);
     text[len] = '\0';
     return part < 0 ? -EIO : port_set_parse(text, ret_set);
 }
 
-static int write_set(const char *path, int flags, char *text, const struct port_set *set)
+static int read_set(const char *path, char *text, struct port_set *ret_set)
 {
-    int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | flags, 0600);
-    int error = 0;
-    size_t len;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    int error;
 
     if (fd < 0)
         return -errno;
-    len = strlen(port_set_format(set, text));
-    if (write(fd, text, len) != (ssize_t)len)
-        error = errno ? -errno : -EIO;
+    error = read_set_of(fd, text, ret_set);
+    close(fd);
+    return error;
+}
+
+static int write_set_to(int fd, char *text, const struct port_set *set)
+{
+    size_t len = strlen(port_set_format(set, text));
+
+    if (pwrite(fd, text, len, 0) != (ssize_t)len)
+        return errno ? -errno : -EIO;
+    return 0;
+}
+
+static int write_note(const char *path, char *text, const struct port_set *set)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_CREAT | O_TRUNC, 0600);
+    int error;
+
+    if (fd < 0)
+        return -errno;
+    error = write_set_to(fd, text, set);
     close(fd);
     return error;
 }
@@ -153,14 +168,14 @@ static void make_note_path(const char *interface, char *ret_path)
 }
 
 // What others have reserved; what a killed relay left is not theirs.
-static int read_others(const char *note_path, char *text, struct port_set *ret_others)
+static int read_others(const struct reserved_ports *ports, char *text, struct port_set *ret_others)
 {
     struct port_set others, left;
-    int error = read_set(RESERVED_PORTS_PATH, text, &others);
+    int error = read_set_of(ports->fd, text, &others);
 
     if (error)
         return error;
-    if (read_set(note_path, text, &left) == 0)
+    if (read_set(ports->note_path, text, &left) == 0)
         port_set_subtract(&others, &left);
     *ret_others = others;
     return 0;
@@ -169,27 +184,32 @@ static int read_others(const char *note_path, char *text, struct port_set *ret_o
 static int reserve(struct reserved_ports *ports, char *text)
 {
     struct port_set others, all = ports->added;
-    int error = read_others(ports->note_path, text, &others);
+    int error;
 
+    // Whoever may not write it now may not later, either.
+    ports->fd = open(RESERVED_PORTS_PATH, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (ports->fd < 0)
+        return -errno;
+    error = read_others(ports, text, &others);
     if (error)
         return error;
     port_set_merge(&all, &others);
     port_set_subtract(&ports->added, &others);
     // The note first: a relay killed in between has taken nothing that is not noted.
-    if (write_set(ports->note_path, O_CREAT | O_TRUNC, text, &ports->added) < 0)
+    if (write_note(ports->note_path, text, &ports->added) < 0)
         unlink(ports->note_path);
-    return write_set(RESERVED_PORTS_PATH, 0, text, &all);
+    return write_set_to(ports->fd, text, &all);
 }
 
 static int release(struct reserved_ports *ports, char *text)
 {
     struct port_set reserved;
-    int error = read_set(RESERVED_PORTS_PATH, text, &reserved);
+    int error = read_set_of(ports->fd, text, &reserved);
 
     if (error)
         return error;
     port_set_subtract(&reserved, &ports->added);
-    return write_set(RESERVED_PORTS_PATH, 0, text, &reserved);
+    return write_set_to(ports->fd, text, &reserved);
 }
 
 struct reserved_ports *reserved_ports_add(const struct plane_config *config, const char *interface)
@@ -231,6 +251,8 @@ void reserved_ports_remove(struct reserved_ports *ports)
                     strerror(-error));
     else
         unlink(ports->note_path);
+    if (ports->fd >= 0)
+        close(ports->fd);
     free(text);
     free(ports);
 }

@@ -2,6 +2,7 @@
 """The twin of a device in a network namespace of its own: the kernel's part of the relay lives there, its operators'
 stays."""
 
+import contextlib
 import json
 import socket
 import subprocess
@@ -20,8 +21,8 @@ from test_tcp_relay import joined, listening
 METRICS_PORT = 9641
 
 
-@pytest.fixture(scope="module")
-def lab():
+@contextlib.contextmanager
+def outside_lab():
     """The host relay has the wire; all that is the kernel's is in the host outside."""
     with Lab(mode="owned") as the_lab:
         subprocess.run(["ip", "netns", "add", the_lab.namespace("outside")], check=True)
@@ -33,6 +34,12 @@ def lab():
             the_lab.run("outside", "ip", "address", "add", address, "dev", "twin0")
         for gateway in GATEWAY.values():
             the_lab.run("outside", "ip", "route", "add", "default", "via", gateway)
+        yield the_lab
+
+
+@pytest.fixture(scope="module")
+def lab():
+    with outside_lab() as the_lab:
         yield the_lab
 
 

@@ -15,6 +15,7 @@ import telemetry
 from lab import PEER4, Lab
 from relay import BINARY, DEFAULTS, Relay, owned, render_config, runtime_of
 from streams import StreamClient
+from test_netns import OutsideRelay, outside_lab
 
 NET_ADMIN = 1 << 12
 RESERVED = "net.ipv4.ip_local_reserved_ports"
@@ -177,3 +178,14 @@ def test_hugepages_need_no_rights(lab, client_of, authority, homely, huge_memory
     with relay_of_user(lab, homely, as_user(*CAPABILITIES[lab.mode]), **settings) as relay:
         use(lab, client_of, authority)
         assert_privileges(relay)
+
+
+def test_a_user_gives_back_ports_reserved_in_another_network_namespace(homely):
+    with outside_lab() as lab:
+        # By name, which takes more than to be in a namespace that one has made.
+        under = as_user(*CAPABILITIES["owned"], "sys_admin")
+        settings = {**owned(frame_count=512), "interface_netns": lab.namespace("outside")}
+        with OutsideRelay(lab, homely, under=under, binary=homely / BINARY.name, **settings) as relay:
+            assert lab.sysctl("outside", RESERVED) == "49152-65535"
+            assert_privileges(relay)
+        assert lab.sysctl("outside", RESERVED) == ""
