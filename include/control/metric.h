@@ -32,6 +32,8 @@ enum metric_type {
       "datagrams turned round between two relayed addresses of this server")                                           \
     X(HANDOFF_PACKETS, "turnpike_handoff_packets", COUNTER, "", "worker, direction",                                   \
       "frames handed to the worker that owns them (out), and taken over (in)")                                         \
+    X(FOREIGN_PEER_PACKETS, "turnpike_foreign_peer_packets", COUNTER, "", "worker",                                    \
+      "peer datagrams that came to another worker than their relay port's")                                            \
     X(KERNEL_PACKETS, "turnpike_kernel_packets", COUNTER, "", "worker, direction",                                     \
       "frames passed to the kernel's twin of the device (out), and taken from it (in)")                                \
     X(STREAM_PACKETS, "turnpike_stream_packets", COUNTER, "", "worker, direction",                                     \

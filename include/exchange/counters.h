@@ -23,6 +23,7 @@
     X(HAIRPIN, hairpin_packets, "datagrams turned round between two relayed addresses of this server")                 \
     X(HANDOFF_OUT, handoff_out_packets, "frames handed to the worker that owns them")                                  \
     X(HANDOFF_IN, handoff_in_packets, "frames taken over from another worker")                                         \
+    X(FOREIGN_PEERS, foreign_peer_packets, "peer datagrams that came to another worker than their relay port's")       \
     X(TO_KERNEL, to_kernel_packets, "frames passed to the kernel's twin of the device")                                \
     X(FROM_KERNEL, from_kernel_packets, "frames of the kernel taken over to be transmitted")                           \
     X(TO_STREAMS, to_streams_packets, "frames passed to the threads of TCP, TLS and DTLS")                             \

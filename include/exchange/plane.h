@@ -121,6 +121,7 @@ struct plane {
     uint64_t tsc_hz;                  // of what they count in cycles
     uint8_t hash_secret[PLANE_HASH_SECRET_LEN]; // random: of the workers' tables, so that one finds what another hashed
     uint32_t policies_applied[PLANE_WORKERS_MAX]; // SET_STATELESS commands, each its worker's count; atomic
+    bool steers; // ports deliver datagrams by their relay port; set before a worker starts
     uint32_t running; // cleared by the control plane to stop the workers; atomic
 };
 

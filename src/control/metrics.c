@@ -47,6 +47,7 @@ static const struct metrics_row worker_rows[] = {
     {METRIC_HAIRPIN_PACKETS, "", COUNT(HAIRPIN)},
     {METRIC_HANDOFF_PACKETS, "direction=\"out\"", COUNT(HANDOFF_OUT)},
     {METRIC_HANDOFF_PACKETS, "direction=\"in\"", COUNT(HANDOFF_IN)},
+    {METRIC_FOREIGN_PEER_PACKETS, "", COUNT(FOREIGN_PEERS)},
     {METRIC_KERNEL_PACKETS, "direction=\"out\"", COUNT(TO_KERNEL)},
     {METRIC_KERNEL_PACKETS, "direction=\"in\"", COUNT(FROM_KERNEL)},
     {METRIC_STREAM_PACKETS, "direction=\"out\"", COUNT(TO_STREAMS)},

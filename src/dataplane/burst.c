@@ -15,6 +15,7 @@
 #include "dataplane/stateless_answer.h"
 #include "dataplane/stray_client.h"
 #include "dataplane/stream_path.h"
+#include "exchange/client_home.h"
 
 #include <netinet/in.h>
 #include <rte_prefetch.h>
@@ -252,8 +253,10 @@ static void start_peer(struct worker *worker, const struct worker_packets *list)
     for (unsigned i = 0; i < list->count; i++) {
         struct packet *packet = list->packets[i];
         uint16_t port = ntohs(packet->destination_port_be);
-        if (hand_to_port_owner(worker, packet->mbuf, port))
+        if (hand_to_port_owner(worker, packet->mbuf, port)) {
+            worker_count(worker, COUNTER_FOREIGN_PEERS);
             continue;
+        }
         const struct relay_slot *slot = tables_relay_slot(&worker->tables, packet->local, port);
         packet->allocation = slot->allocation;
         packet->guess = slot->guess;
@@ -358,6 +361,25 @@ static struct rte_mbuf *frame_room(struct worker *worker, struct rte_mbuf *at_ha
     return frame;
 }
 
+// Ports that steer may do so with the first fragment alone, as no other has ports: a datagram comes
+// together where all of its sender's do.
+static bool hand_to_meeting(struct worker *worker, const struct packet *packet)
+{
+    if (likely(!worker->plane->steers) || !worker->may_hand_on)
+        return false;
+    uint8_t ip[16] = {0};
+    memcpy(ip, packet->source_ip, packet->family == IP_FAMILY_V4 ? 4 : sizeof(ip));
+    unsigned meeting = client_home(ip, 0, worker->config->worker_count);
+    if (meeting == worker->id)
+        return false;
+    // Anyone can send fragments: they are not to fill a ring that others' media needs.
+    if (handoff_is_half_empty(worker, meeting))
+        handoff_send(worker, meeting, handoff_unsorted(packet->mbuf));
+    else
+        worker_drop(worker, packet->mbuf, DROP_HANDOFF_FULL);
+    return true;
+}
+
 static void start_fragment(struct worker *worker, const struct packet *packet)
 {
     struct rte_mbuf *frame = packet->mbuf;
@@ -366,6 +388,8 @@ static void start_fragment(struct worker *worker, const struct packet *packet)
         kernel_path_send(worker, frame, DROP_FRAGMENT);
         return;
     }
+    if (hand_to_meeting(worker, packet))
+        return;
     reassembly_take(&worker->reassembly, packet, worker->now_tsc, &result);
     worker->counters->drops[DROP_FRAGMENT] += result.dropped;
     worker_count_add(worker, COUNTER_FRAGMENTS_MERGED, result.merged);

@@ -34,6 +34,7 @@ static __rte_always_inline void peers_part(enum ip_family family, struct worker 
         others += is_other;
     }
     peers->count = own;
+    worker_count_add(worker, COUNTER_FOREIGN_PEERS, others);
     for (unsigned i = 0; i < others; i++)
         handoff_send(worker, owners[i],
                      (struct handoff){

@@ -227,6 +227,8 @@ static void settle_all(struct worker *worker, bool may_hand_on)
     struct rte_mbuf *reassembled[WORKER_BURST];
     settle(worker);
     unsigned reassembled_count = queue_take(&worker->reassembled, reassembled);
+    // Where fragments meet is not where the datagram belongs; it is handed on whole, and no more.
+    may_hand_on |= worker->plane->steers;
     if (reassembled_count > 0) {
         burst_process(worker, reassembled, reassembled_count, may_hand_on);
         settle(worker);

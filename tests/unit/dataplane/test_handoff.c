@@ -307,6 +307,28 @@ static void a_full_ring_drops_and_counts(void **state)
     assert_int_equal(rig_counter(rig, COUNTER_PEER_TO_CHANNEL), 63);
 }
 
+static void datagrams_of_peers_that_land_elsewhere_are_counted_either_way(void **state)
+{
+    struct rig *rig = *state;
+    uint8_t frame[RIG_FRAME_MAX];
+    struct wire wire = {
+        .source = PEER_V4, .destination = RELAY_V4_LOCAL ":50112", .payload = rig_data, .len = 5};
+    size_t len = wire_write(&wire, frame);
+    rig_receive(rig, 0, frame, len);
+    rig_poll(rig);
+    assert_int_equal(rig_counter(rig, COUNTER_FOREIGN_PEERS), 1);
+    rig_receive(rig, 1, frame, len);
+    rig_poll(rig);
+    assert_int_equal(rig_counter(rig, COUNTER_FOREIGN_PEERS), 1);
+    // Without a checksum it is not plain.
+    store_be16(frame + 40, 0);
+    rig_receive(rig, 0, frame, len);
+    rig_poll(rig);
+    assert_int_equal(rig_counter(rig, COUNTER_FOREIGN_PEERS), 2);
+    assert_int_equal(rig_counter(rig, COUNTER_PEER_TO_CHANNEL), 3);
+    assert_handed(rig, 2);
+}
+
 // A ring's worth for worker 0, of each of the two others.
 static int set_up_three(void **state)
 {
@@ -358,6 +380,78 @@ static void no_worker_is_kept_waiting_by_another(void **state)
     }
 }
 
+#define PIECE_LEN 504
+
+// One of the pieces of a datagram for worker 0's port, which lands on that worker.
+static void receive_piece(struct rig *rig, unsigned worker, const uint8_t *whole, size_t body_len,
+                          unsigned piece)
+{
+    static uint8_t frame[RIG_FRAME_MAX];
+    size_t offset = (size_t)piece * PIECE_LEN;
+    bool more = offset + PIECE_LEN < body_len;
+    size_t len = more ? PIECE_LEN : body_len - offset;
+    memcpy(frame, whole, 34);
+    memcpy(frame + 34, whole + 34 + offset, len);
+    store_be16(frame + 16, (uint16_t)(20 + len));
+    store_be16(frame + 20, (uint16_t)(offset / 8 | (more ? 0x2000 : 0)));
+    wire_fix_ipv4(frame);
+    rig_receive(rig, worker, frame, 34 + len);
+}
+
+// As of a device that steers the first piece by its port and the others by their addresses; whoever
+// sends, so that each worker is the one where pieces meet.
+static void pieces_that_a_device_steers_apart_come_together(void **state)
+{
+    struct rig *rig = *state;
+    uint8_t payload[1200], whole[RIG_FRAME_MAX];
+    uint64_t arrived = 0;
+    memset(payload, 0x3C, sizeof(payload));
+    rig->plane->steers = true;
+    for (unsigned host = 1; host <= 12; host++) {
+        char source[32];
+        snprintf(source, sizeof(source), "203.0.113.%u:4000", host);
+        rig_channel(rig, 0, 1, (uint16_t)(0x4001 + host), source);
+        rig_poll(rig);
+        struct wire wire = {.source = source,
+                            .destination = RELAY_V4_LOCAL ":49152",
+                            .payload = payload,
+                            .len = sizeof(payload)};
+        size_t body_len = wire_write(&wire, whole) - 34;
+        for (unsigned piece = 0; piece < 3; piece++)
+            receive_piece(rig, (piece + host) % 3, whole, body_len, piece);
+        rig_poll(rig);
+        for (unsigned worker = 0; worker < 3; worker++)
+            assert_int_equal(rig_sent(rig, worker, whole) > 0, worker == 0);
+        assert_int_equal(rig_counter(rig, COUNTER_PEER_TO_CHANNEL), ++arrived);
+    }
+    assert_int_equal(rig_counter(rig, COUNTER_REASSEMBLED), arrived);
+    assert_int_equal(rig_drops(rig, DROP_HANDOFF_FULL), 0);
+}
+
+// Where they do not fit, media comes first.
+static void a_flood_of_pieces_leaves_half_a_ring(void **state)
+{
+    struct rig *rig = *state;
+    uint8_t payload[1200], whole[RIG_FRAME_MAX];
+    memset(payload, 0x3C, sizeof(payload));
+    rig->plane->steers = true;
+    struct wire wire = {.source = "203.0.113.1:4000",
+                        .destination = RELAY_V4_LOCAL ":49152",
+                        .payload = payload,
+                        .len = sizeof(payload)};
+    size_t body_len = wire_write(&wire, whole) - 34;
+    for (unsigned from = 0; from < 3; from++) {
+        for (unsigned i = 0; i < 100; i++)
+            receive_piece(rig, from, whole, body_len, 0);
+        while (worker_poll(rig->workers[from]) > 0)
+            ;
+    }
+    uint64_t handed = rig_counter(rig, COUNTER_HANDOFF_OUT);
+    assert_in_range(handed, 32, 2 * 33);
+    assert_int_equal(rig_drops(rig, DROP_HANDOFF_FULL), 2 * 100 - handed);
+    rig_poll(rig);
+}
+
 int main(void)
 {
 #define TEST(test)          cmocka_unit_test_setup_teardown(test, set_up, rig_tear_down)
@@ -373,6 +467,9 @@ int main(void)
         TEST(a_packet_for_a_port_that_nobody_has_dies_at_the_owner),
         TEST(an_icmp_error_goes_to_the_owner_of_the_port_it_is_about),
         TEST(a_full_ring_drops_and_counts),
+        TEST(datagrams_of_peers_that_land_elsewhere_are_counted_either_way),
+        TEST_OF_THREE(pieces_that_a_device_steers_apart_come_together),
+        TEST_OF_THREE(a_flood_of_pieces_leaves_half_a_ring),
         TEST_OF_THREE(one_poll_takes_a_burst_of_each_other_worker),
         TEST_OF_THREE(no_worker_is_kept_waiting_by_another),
     };
