@@ -95,12 +95,16 @@ static int find_interface(const struct settings *settings, struct interface *ret
 {
     int error;
 
-    if (settings_own_device(settings)) {
+    if (settings_have_twin(settings)) {
         *ret_interface = (struct interface){};
         return 0;
     }
     error = interface_query(settings->interface, ret_interface);
-    return error ? error : interface_check(ret_interface, settings->workers);
+    // The queues of a device are its driver's.
+    return error ? error
+                 : interface_check(ret_interface, settings_own_device(settings)
+                                                      ? ret_interface->queue_count
+                                                      : settings->workers);
 }
 
 static int listen_for_peers(void *context, uint32_t allocation, struct turn_relayed_address address)
@@ -282,11 +286,14 @@ static int open_ports(struct relay *relay)
         return error;
     netns_call(relay->netns, reserve_ports, relay);
     config.counters = relay->plane->counters;
+    config.plane = &relay->plane_config;
+    config.flow_isolation = relay->settings.flow_isolation;
     error = ports_open(&config, &relay->ports);
     if (!error && relay->filter)
         add_xdp(relay->filter, &relay->ports.facts[0]);
-    if (!error && owns_device)
+    if (!error && settings_have_twin(&relay->settings))
         error = netns_call(relay->netns, make_twins, relay);
+    relay->plane->steers = ports_steer(&relay->ports);
     return error;
 }
 
@@ -359,6 +366,7 @@ static void every_second(void *context)
     tell_service_manager(relay);
     session_log_report(relay->sessions);
     log_report();
+    ports_look(&relay->ports, relay->plane);
     if (relay->options.stats)
         statistics_print_line(&relay->statistics, clock_monotonic_ms());
 }
@@ -764,7 +772,7 @@ static int run(struct relay *relay)
     stop(relay);
     if (!error)
         log_message(LOG_LEVEL_INFO, "stopped",
-                    settings_own_device(&relay->settings)
+                    settings_have_twin(&relay->settings)
                         ? "the device is free again"
                         : "the interface and its ports are the kernel's again");
     return error ? EXIT_FAILURE : EXIT_SUCCESS;

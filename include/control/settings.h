@@ -74,6 +74,7 @@ struct settings {
     uint32_t relay_mtu;
     uint32_t relay_vlan;
     char *netns;       // of the twins; empty: the relay's own
+    bool flow_isolation; // the kernel keeps the device, too
     uint32_t xdp_mode; // enum xdp_filter_mode
     uint32_t workers;
     struct setting_cpus cpus;
@@ -147,10 +148,16 @@ extern const struct setting settings_table[];
 int settings_load(const char *path, FILE *errors, struct settings *ret_settings);
 void settings_done(struct settings *settings);
 
-// The relay has a DPDK device to itself; interface is the kernel's twin of it.
+// The relay receives from a DPDK device.
 static inline bool settings_own_device(const struct settings *settings)
 {
     return settings->device && *settings->device;
+}
+
+// It has the device to itself; interface is the kernel's twin of it.
+static inline bool settings_have_twin(const struct settings *settings)
+{
+    return settings_own_device(settings) && !settings->flow_isolation;
 }
 
 // And a second one; relay_interface is that one's.

@@ -4,7 +4,9 @@
 #pragma once
 
 #include "exchange/counters.h"
+#include "exchange/plane.h"
 #include "platform/port_facts.h"
+#include "platform/steering.h"
 #include "platform/vlan.h"
 
 #include <stdbool.h>
@@ -29,6 +31,8 @@ struct device_config {
     uint16_t mtu;                     // 0: the device's own
     uint16_t vlan;                    // 0: none
     struct worker_counters *counters; // of the workers; where there is a VLAN
+    const struct plane_config *plane; // whose relay ports are steered; NULL: none are
+    bool is_isolated;                 // the kernel keeps the device, and what is not ours; plane is not NULL
 };
 
 // How long frames may be that its driver puts into a buffer, as far as is known before the EAL is
@@ -46,6 +50,7 @@ struct device {
     uint16_t frame_len; // bytes that its driver may put into a buffer
     int node;           // of its memory; negative: none
     struct vlan *vlan;  // NULL: it is on none
+    struct steering *steering; // NULL: its driver takes no rules
 };
 
 // In two steps, for the buffers between them have the length that the device needs. The EAL is up;

@@ -23,6 +23,8 @@ struct port_config {
     struct device_config devices[PORT_DEVICES_MAX];
     unsigned device_count;            // 0: none
     struct worker_counters *counters; // of the workers; where there is a VLAN
+    const struct plane_config *plane; // whose relay ports devices steer
+    bool flow_isolation;              // the kernel keeps the device
 };
 
 struct ports {
@@ -55,3 +57,8 @@ void ports_close(struct ports *ports);
 // Packet buffers in use beyond those that wait in the receive rings: a few that are being sent, if
 // no leak is.
 uint32_t ports_buffers_in_use(const struct ports *ports);
+
+// Whether a device delivers datagrams by their relay port; and now and then, on the control thread,
+// whether devices do so as they were told.
+bool ports_steer(const struct ports *ports);
+void ports_look(struct ports *ports, const struct plane *plane);

@@ -27,7 +27,7 @@ static int check_address(const struct settings *settings, const struct interface
     char text[IP_ADDRESS_TEXT_LEN];
 
     // A twin is not there yet, and its addresses come after it.
-    if (settings_own_device(settings) || interface_has_address(interface, ip))
+    if (settings_have_twin(settings) || interface_has_address(interface, ip))
         return 0;
     ip_address_format(ip, text);
     if (!interface_host_has_address(ip)) {

@@ -283,6 +283,13 @@ const struct setting settings_table[] = {
      .min = 0,
      .max = VLAN_ID_MAX,
      .help = "802.1Q VLAN that the device is on, whose tag frames come and go with; 0: none"},
+    {.name = "flow_isolation",
+     .type = SETTING_BOOLEAN,
+     AT(flow_isolation),
+     .default_value = "false",
+     .help = "the driver of the device leaves to the kernel what no rule (rte_flow) takes, as mlx5 "
+             "does; `interface` then names the kernel's interface of the device, and there is no "
+             "twin"},
     {.name = "relay_device",
      .type = SETTING_TEXT,
      AT(relay_device),

@@ -18,6 +18,7 @@ static const struct reload_row rows[] = {
     {"device", SETTINGS_AT_START, NULL},
     {"mtu", SETTINGS_AT_START, NULL},
     {"vlan", SETTINGS_AT_START, NULL},
+    {"flow_isolation", SETTINGS_AT_START, NULL},
     {"relay_device", SETTINGS_AT_START, NULL},
     {"relay_interface", SETTINGS_AT_START, NULL},
     {"relay_mtu", SETTINGS_AT_START, NULL},

@@ -373,11 +373,12 @@ static void check_netns(const struct check *check)
 {
     const struct settings *settings = check->settings;
 
-    if (!settings->netns || !*settings->netns || settings_own_device(settings))
+    if (!settings->netns || !*settings->netns || settings_have_twin(settings))
         return;
     setting_error(check->report, find(check, "interface_netns"), "interface_netns",
-                  "is of a device's twin, and there is no device: an interface is shared where it "
-                  "is; allowed: \"\"");
+                  "is of a device's twin, and there is %s: an interface is shared where it "
+                  "is; allowed: \"\"",
+                  settings_own_device(settings) ? "none with flow_isolation" : "no device");
 }
 
 static void check_device(const struct check *check)
@@ -389,12 +390,21 @@ static void check_device(const struct check *check)
         setting_error(check->report, find(check, "vlan"), "vlan",
                       "is of a device, and there is none: for an interface 'ip link' makes one "
                       "of type vlan; allowed: 0");
+    if (settings->flow_isolation && !settings_own_device(settings))
+        setting_error(check->report, find(check, "flow_isolation"), "flow_isolation",
+                      "is of a device, and there is none; allowed: flow_isolation together with "
+                      "device");
     check_netns(check);
     check_relay_device(check);
+    if (settings->flow_isolation && settings_own_relay_device(settings))
+        setting_error(check->report, find(check, "flow_isolation"), "flow_isolation",
+                      "is of one device, and there are two; allowed: without relay_device");
     if (!settings_own_device(settings))
         return;
     check_device_name(check, "device", settings->device);
-    // The interface comes with the relay, and has no address before.
+    // The twin comes with the relay, and has no address before.
+    if (!settings_have_twin(settings))
+        return;
     if ((settings->listen.count == 0 && !setting_report_has(check->report, "listen")) ||
         (settings->relay.count == 0 && !setting_report_has(check->report, "relay")))
         setting_error(check->report, find(check, "device"), "device",

@@ -87,7 +87,7 @@ void sizing_plane(const struct settings *settings, const struct turn_limits *lim
     config->punt_ring_len = PUNT_RING_LEN;
     config->handoff_ring_len = HANDOFF_RING_LEN;
     config->stream_ring_len = stream_ring_len(settings->tls_threads);
-    config->kernel_ring_len = settings_own_device(settings) ? KERNEL_RING_LEN : 0;
+    config->kernel_ring_len = settings_have_twin(settings) ? KERNEL_RING_LEN : 0;
     config->has_relay_side = settings_own_relay_device(settings);
     config->rate_limit.answers_per_second = settings->unauthenticated_rate;
     config->rate_limit.burst = settings->unauthenticated_burst;

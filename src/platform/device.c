@@ -340,7 +340,8 @@ static int join_vlan(const struct device_config *config, const struct rte_eth_de
 
     if (config->vlan == 0)
         return 0;
-    filter_vlan(device->port, config->vlan, info);
+    if (!config->is_isolated)
+        filter_vlan(device->port, config->vlan, info);
     return vlan_create(&vlan, &device->vlan);
 }
 
@@ -360,17 +361,36 @@ static void choose(const struct device *device, const struct device_config *conf
     }
 }
 
-static int start(const struct device *device, const struct rte_eth_conf *configuration,
-                 struct rte_mempool *pool)
+// The kernel of an isolated device has its groups by itself.
+static int start(const struct device *device, const struct device_config *config,
+                 const struct rte_eth_conf *configuration, struct rte_mempool *pool)
 {
     int error = rte_eth_dev_configure(device->port, device->queue_count, device->queue_count,
                                       configuration);
 
     if (!error)
         error = start_queues(device, pool);
-    if (!error)
+    if (!error && !config->is_isolated)
         receive_groups(device->port);
     return error;
+}
+
+// A row of its own among the facts.
+static int steer(struct device *device, const struct device_config *config,
+                 struct port_facts *facts)
+{
+    const struct steering_config steering = {
+        .device = device->name,
+        .port = device->port,
+        .vlan = config->vlan,
+        .is_isolated = config->is_isolated,
+        .plane = config->plane,
+    };
+
+    if (config->plane)
+        return steering_create(&steering, facts, &device->steering);
+    port_facts_add_steering(facts);
+    return 0;
 }
 
 int device_start(struct device *device, const struct device_config *config,
@@ -378,11 +398,14 @@ int device_start(struct device *device, const struct device_config *config,
 {
     struct rte_eth_dev_info info;
     struct rte_eth_conf configuration;
-    int error = rte_eth_dev_info_get(device->port, &info);
+    int error = config->is_isolated ? steering_isolate(device->name, device->port) : 0;
 
+    if (error)
+        return error;
+    error = rte_eth_dev_info_get(device->port, &info);
     if (!error) {
         choose(device, config, &info, &configuration);
-        error = start(device, &configuration, pool);
+        error = start(device, config, &configuration, pool);
     }
     if (!error)
         error = join_vlan(config, &info, &configuration, device);
@@ -394,7 +417,9 @@ int device_start(struct device *device, const struct device_config *config,
     port_facts_add_device(facts, device->port, device->name);
     port_facts_add_queues(facts, &info, device->queue_count);
     port_facts_add_spread(facts, device->port, &info, &configuration, device->queue_count);
-    port_facts_add_steering(facts);
+    error = steer(device, config, facts);
+    if (error)
+        return error;
     port_facts_add_checksums(facts, &info, &configuration);
     port_facts_add_vlan(facts, config->vlan, &info, &configuration);
     port_facts_add_mtu(facts, device->own_mtu, device->mtu_limit, device->mtu);
@@ -403,6 +428,8 @@ int device_start(struct device *device, const struct device_config *config,
 
 void device_close(const struct device *device)
 {
+    if (device->steering)
+        steering_destroy(device->steering);
     if (device->vlan)
         vlan_destroy(device->vlan);
     (void)rte_eth_promiscuous_disable(device->port);

@@ -217,6 +217,8 @@ static struct device_config device_config_of(const struct port_config *config, u
 
     device.queue_count = config->queue_count;
     device.counters = config->counters;
+    device.plane = config->plane;
+    device.is_isolated = config->flow_isolation;
     return device;
 }
 
@@ -268,8 +270,10 @@ static int start_device(const struct port_config *config, struct ports *ports, u
     for (uint16_t worker = 0; worker < config->queue_count; worker++)
         ports->ids[index][worker] = device->port;
     ports->mtu = index == 0 ? device->mtu : RTE_MIN(ports->mtu, device->mtu);
-    snprintf(port_facts_add(facts, "mode")->used, PORT_FACT_TEXT_LEN,
-             "owned: the kernel is behind a twin");
+    snprintf(port_facts_add(facts, "mode")->used, PORT_FACT_TEXT_LEN, "%s",
+             config->flow_isolation
+                 ? "isolated: the kernel keeps the interface, and what is its own"
+                 : "owned: the kernel is behind a twin");
     port_facts_add_memory(facts, device->node, pool_node,
                           count_away(config->queue_count, device->node));
     return 0;
@@ -429,4 +433,29 @@ uint32_t ports_buffers_in_use(const struct ports *ports)
     uint32_t in_use = rte_mempool_in_use_count(ports->pool);
 
     return in_use > ports->waiting ? in_use - ports->waiting : 0;
+}
+
+bool ports_steer(const struct ports *ports)
+{
+    for (unsigned i = 0; i < ports->device_count; i++) {
+        if (ports->devices[i].steering)
+            return true;
+    }
+    return false;
+}
+
+// Of what a worker counts nobody knows by which device it came.
+static bool all_steer(const struct ports *ports)
+{
+    for (unsigned i = 0; i < ports->device_count; i++) {
+        if (!ports->devices[i].steering)
+            return false;
+    }
+    return true;
+}
+
+void ports_look(struct ports *ports, const struct plane *plane)
+{
+    for (unsigned i = 0; all_steer(ports) && i < ports->device_count; i++)
+        steering_look(ports->devices[i].steering, plane, &ports->facts[i]);
 }

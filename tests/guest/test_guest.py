@@ -48,6 +48,12 @@ def data_of(length):
     return bytes((length + i * 7) & 0xFF for i in range(length))
 
 
+def row_of(relay, item):
+    """What it says at the start of the card."""
+    (row,) = [line for line in relay.log().splitlines() if f" port_uses item={item} " in line]
+    return row
+
+
 def call(lab, client, family, lengths=LENGTHS, fragments=True):
     """Both ways through a channel and in indications, to the byte."""
     client.allocate(family=family)
@@ -77,6 +83,11 @@ def test_frames_of_the_kernels_go_by_vhost_net(relay):
 def test_a_call_crosses_byte_for_byte(lab, relay, family):
     with Client(lab, family) as client:
         call(lab, client, family)
+
+
+def test_none_of_these_drivers_takes_rules_and_that_is_said(relay, card):
+    why = "Function not implemented" if card.queues > 1 else "there is one worker"
+    assert why in row_of(relay, "steering")
 
 
 def test_a_call_over_tcp_crosses_by_the_twin(lab, relay):

@@ -135,6 +135,14 @@ static void contradictions_are_refused(void **state)
         {SETTINGS_GOOD "interface_netns = \"outside\"; device = \"net_memif0\"; listen = "
                        "({address = \"192.0.2.1\";});relay = ({address = \"192.0.2.1\";});",
          NULL},
+        {SETTINGS_GOOD "flow_isolation = true;",
+         "conf:" SETTINGS_NEXT ": flow_isolation: is of a device, and there is none; allowed: "
+         "flow_isolation together with device\n"},
+        {SETTINGS_GOOD "flow_isolation = true; device = \"0000:03:00.0\";", NULL},
+        {SETTINGS_GOOD "flow_isolation = true; device = \"0000:03:00.0\"; interface_netns = \"o\";",
+         "conf:" SETTINGS_NEXT
+         ": interface_netns: is of a device's twin, and there is none with flow_isolation: an "
+         "interface is shared where it is; allowed: \"\"\n"},
         {SETTINGS_GOOD
          "mtu = 1279; device = \"net_memif0\"; listen = ({address = \"192.0.2.1\";});relay = "
          "({address = \"192.0.2.1\";});",
