@@ -49,6 +49,8 @@ struct nonce_stamp {
     struct siphash_state mac; // of what they share
     uint64_t first_word;      // of the end
     uint64_t next_bits;       // of base64, behind it
+    // Of the client that is next, if it was made beforehand; NULL, as it is at first: nonce_end() makes it.
+    const uint64_t *made_mac;
     uint32_t minted_s;
 };
 void nonce_stamp_init(const struct nonce_policy *policy, uint32_t now_s, uint16_t salt, struct nonce_stamp *ret_stamp);
@@ -57,11 +59,10 @@ void nonce_stamp_init(const struct nonce_policy *policy, uint32_t now_s, uint16_
 // padding: as words in memory. What comes before it is nonce_mint()'s.
 #define NONCE_END_OFFSET (NONCE_PREFIX_LEN - 1)
 #define NONCE_END_WORDS  3
-// mac: of the client that it is for.
-void nonce_end(const struct nonce_stamp *stamp, uint64_t mac, uint64_t ret_words[NONCE_END_WORDS]);
+void nonce_end(const struct nonce_stamp *stamp, const struct transport_address *client,
+               uint64_t ret_words[NONCE_END_WORDS]);
 
-uint64_t nonce_mac(const struct nonce_stamp *stamp, const struct transport_address *client);
-// And of many clients over IPv4, which takes less. ip: as in memory, in network order.
+// The MACs of many clients over IPv4, made at once, which takes less. ip: as in memory, in network order.
 static inline uint64_t nonce_ipv4_client(uint32_t ip, uint16_t port)
 {
     return ip | (uint64_t)port << 32;

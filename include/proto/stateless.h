@@ -90,11 +90,10 @@ struct stateless_reply {
     uint16_t len;
 };
 
-// The same for one of many: stamp has the time and the salt. mac: of the client's nonce, if it has been made; NULL.
+// The same for one of many: stamp has the time and the salt.
 enum stateless_verdict stateless_reply(const struct stateless_answers *answers, const struct stun_message *message,
                                        const struct transport_address *client, const struct nonce_stamp *stamp,
-                                       const uint64_t *mac, uint8_t *buffer, size_t capacity,
-                                       struct stateless_reply *ret_reply);
+                                       uint8_t *buffer, size_t capacity, struct stateless_reply *ret_reply);
 
 // How long the answer gets to a request with this second byte of its type, as a rule and at most: with FINGERPRINT.
 static inline size_t stateless_usual_len(const struct stateless_answers *answers, uint8_t type)

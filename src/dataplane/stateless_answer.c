@@ -107,11 +107,10 @@ static bool has_integrity(const struct stun_message *message)
     return message->integrity_offset != 0 || message->integrity_sha256_offset != 0;
 }
 
-// is_plain: over IPv4, as the wire had it. A constant where this is inlined. mac: of the nonce that
-// this client would get, NULL: not made yet.
+// is_plain: over IPv4, as the wire had it. A constant where this is inlined.
 static __rte_always_inline void process(struct worker *worker, const struct packet *packet,
-                                        const struct nonce_stamp *stamp, const uint64_t *mac,
-                                        struct answer_list *list, bool is_plain)
+                                        const struct nonce_stamp *stamp, struct answer_list *list,
+                                        bool is_plain)
 {
     enum ip_family family = is_plain ? IP_FAMILY_V4 : (enum ip_family)packet->family;
     struct answer *answer = &list->at[list->count];
@@ -142,9 +141,8 @@ static __rte_always_inline void process(struct worker *worker, const struct pack
         worker_drop(worker, packet->mbuf, DROP_NO_BUFFER);
         return;
     }
-    enum stateless_verdict verdict =
-        stateless_reply(&worker->stateless, &message, &client, stamp, mac, packet_payload(packet),
-                        room, &answer->reply);
+    enum stateless_verdict verdict = stateless_reply(&worker->stateless, &message, &client, stamp,
+                                                     packet_payload(packet), room, &answer->reply);
     if (verdict == STATELESS_PASS) {
         punt_message(worker, packet, &client, message.method, (uint16_t)message.bytes.len);
     } else if (!stateless_is_answer(verdict)) {
@@ -171,12 +169,16 @@ static void make_macs(const struct nonce_stamp *stamp, const struct worker_packe
     nonce_macs(stamp, clients, list->count, ret_macs);
 }
 
-// wants_macs: they are made for all beforehand, which is less work when most get a nonce. Only what
-// is plain.
+// Whether that is likely to be less work than each when it is wanted: most bursts are of one kind,
+// and a Binding request gets no nonce.
+static bool wants_macs(const struct worker_packets *list)
+{
+    return packet_payload(list->packets[0])[1] != STUN_METHOD_BINDING;
+}
+
 static __rte_always_inline void begin_answers(struct worker *worker,
                                               const struct worker_packets *list,
-                                              struct answer_list *ret_answers, bool is_plain,
-                                              bool wants_macs)
+                                              struct answer_list *ret_answers, bool is_plain)
 {
     struct nonce_stamp stamp;
     uint64_t macs[WORKER_BURST];
@@ -185,17 +187,20 @@ static __rte_always_inline void begin_answers(struct worker *worker,
         return;
     nonce_stamp_init(&worker->stateless.policy.nonce, worker->now_s,
                      (uint16_t)token_stream_next(&worker->tokens), &stamp);
-    if (wants_macs)
+    bool are_made = is_plain && wants_macs(list);
+    if (are_made)
         make_macs(&stamp, list, macs);
-    for (unsigned i = 0; i < list->count; i++)
-        process(worker, list->packets[i], &stamp, wants_macs ? &macs[i] : NULL, ret_answers,
-                is_plain);
+    for (unsigned i = 0; i < list->count; i++) {
+        if (are_made)
+            stamp.made_mac = &macs[i];
+        process(worker, list->packets[i], &stamp, ret_answers, is_plain);
+    }
 }
 
 void stateless_answer(struct worker *worker, const struct worker_packets *list)
 {
     struct answer_list answers;
-    begin_answers(worker, list, &answers, false, false);
+    begin_answers(worker, list, &answers, false);
     for (unsigned i = 0; i < answers.count; i++) {
         const struct answer *answer = &answers.at[i];
         const struct packet *packet = answer->packet;
@@ -254,18 +259,15 @@ void stateless_answer_plain(struct worker *worker, const struct plain_list *requ
     struct worker_packets *list = &worker->by_kind[PACKET_STUN];
     struct answer_list answers;
     struct destination last = {0, NULL}; // nobody's
-    unsigned binding_count = 0;
     list->count = 0;
     for (unsigned i = 0; i < requests->count; i++) {
         struct packet *packet = &worker->packets[i];
-        if (unlikely(!read_plain(worker, requests->frames[i], &last, packet))) {
+        if (read_plain(worker, requests->frames[i], &last, packet))
+            list->packets[list->count++] = packet;
+        else
             plain_list_add(rest, requests->frames[i]);
-            continue;
-        }
-        list->packets[list->count++] = packet;
-        binding_count += packet_payload(packet)[1] == STUN_METHOD_BINDING;
     }
-    begin_answers(worker, list, &answers, true, 2 * binding_count < list->count);
+    begin_answers(worker, list, &answers, true);
     for (unsigned i = 0; i < answers.count; i++) {
         const struct answer *answer = &answers.at[i];
         reply_to_plain(answer->packet->mbuf, answer->reply.len, answer->reply.sum);

@@ -156,23 +156,21 @@ void nonce_stamp_init(const struct nonce_policy *policy, uint32_t now_s, uint16_
     mac_begin(&policy->current.mac, &claim, &ret_stamp->mac);
     ret_stamp->first_word = text[0];
     ret_stamp->next_bits = ((said << 8 | (salt & 0xFF)) << 34) & HALF_MASK;
+    ret_stamp->made_mac = NULL;
     ret_stamp->minted_s = now_s;
 }
 
 // The second word begins with the eighth of those characters; then come the salt's second byte and
 // the MAC, twelve in all.
-void nonce_end(const struct nonce_stamp *stamp, uint64_t mac, uint64_t ret_words[NONCE_END_WORDS])
+void nonce_end(const struct nonce_stamp *stamp, const struct transport_address *client,
+               uint64_t ret_words[NONCE_END_WORDS])
 {
+    uint64_t mac = stamp->made_mac != NULL ? *stamp->made_mac : mac_end(&stamp->mac, client);
     halves text = (halves)encode_base64(stamp->next_bits | mac >> 30, (mac << 18) & HALF_MASK);
 
     ret_words[0] = stamp->first_word;
     ret_words[1] = text[0];
     ret_words[2] = text[1] & 0xFFFFFFFFFF; // the rest is padding
-}
-
-uint64_t nonce_mac(const struct nonce_stamp *stamp, const struct transport_address *client)
-{
-    return mac_end(&stamp->mac, client);
 }
 
 void nonce_macs(const struct nonce_stamp *stamp, const uint64_t *ipv4_clients, size_t count,
@@ -189,7 +187,7 @@ void nonce_mint(const struct nonce_policy *policy, const struct transport_addres
     struct nonce_stamp stamp;
 
     nonce_stamp_init(policy, now_s, salt, &stamp);
-    nonce_end(&stamp, nonce_mac(&stamp, client), end);
+    nonce_end(&stamp, client, end);
     memcpy(ret_nonce, COOKIE, COOKIE_LEN);
     memcpy(ret_nonce + COOKIE_LEN, &features, FEATURES_LEN);
     memcpy(ret_nonce + NONCE_END_OFFSET, end, NONCE_LEN - NONCE_END_OFFSET);

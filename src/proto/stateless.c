@@ -296,8 +296,8 @@ static inline void write_binding_v6(const struct stateless_answers *answers,
 static inline void write_challenge(const struct stateless_answers *answers, bool is_stale,
                                    const struct stun_message *message,
                                    const struct transport_address *client,
-                                   const struct nonce_stamp *stamp, const uint64_t *mac,
-                                   uint8_t *buffer, struct stateless_reply *ret_reply)
+                                   const struct nonce_stamp *stamp, uint8_t *buffer,
+                                   struct stateless_reply *ret_reply)
 {
     const struct stateless_template *template =
         is_stale ? &answers->stale_nonce : &answers->unauthenticated;
@@ -305,7 +305,7 @@ static inline void write_challenge(const struct stateless_answers *answers, bool
     struct words words;
 
     set_header(template, &transaction, &words);
-    nonce_end(stamp, mac != NULL ? *mac : nonce_mac(stamp, client), words.changed);
+    nonce_end(stamp, client, words.changed);
     write_words(template, &transaction, &words, STATELESS_CHANGED_WORDS, buffer, ret_reply);
 }
 
@@ -320,7 +320,7 @@ size_t stateless_write_challenge(const struct stateless_answers *answers,
 
     assert(capacity >= STATELESS_ANSWER_MAX_LEN);
     nonce_stamp_init(&answers->policy.nonce, now_s, salt, &stamp);
-    write_challenge(answers, is_stale, message, client, &stamp, NULL, buffer, &reply);
+    write_challenge(answers, is_stale, message, client, &stamp, buffer, &reply);
     return reply.len;
 }
 
@@ -467,9 +467,8 @@ static enum stateless_verdict classify(const struct stateless_policy *policy,
 enum stateless_verdict stateless_reply(const struct stateless_answers *answers,
                                        const struct stun_message *message,
                                        const struct transport_address *client,
-                                       const struct nonce_stamp *stamp, const uint64_t *mac,
-                                       uint8_t *buffer, size_t capacity,
-                                       struct stateless_reply *ret_reply)
+                                       const struct nonce_stamp *stamp, uint8_t *buffer,
+                                       size_t capacity, struct stateless_reply *ret_reply)
 {
     const struct stateless_policy *policy = &answers->policy;
     enum stateless_verdict verdict = classify(policy, message, client, stamp->minted_s);
@@ -490,8 +489,8 @@ enum stateless_verdict stateless_reply(const struct stateless_answers *answers,
         break;
     case STATELESS_UNAUTHENTICATED:
     case STATELESS_STALE_NONCE:
-        write_challenge(answers, verdict == STATELESS_STALE_NONCE, message, client, stamp, mac,
-                        buffer, ret_reply);
+        write_challenge(answers, verdict == STATELESS_STALE_NONCE, message, client, stamp, buffer,
+                        ret_reply);
         break;
     default:
         break;
@@ -510,7 +509,7 @@ enum stateless_verdict stateless_process(const struct stateless_answers *answers
     struct nonce_stamp stamp;
 
     nonce_stamp_init(&answers->policy.nonce, now_s, salt, &stamp);
-    verdict = stateless_reply(answers, message, client, &stamp, NULL, buffer, capacity, &reply);
+    verdict = stateless_reply(answers, message, client, &stamp, buffer, capacity, &reply);
     if (stateless_is_answer(verdict))
         *ret_len = reply.len;
     return verdict;

@@ -174,12 +174,12 @@ static void assert_nonce_is_of(const struct rig *rig, const char *client,
                      NONCE_VALID);
 }
 
-// With a FINGERPRINT who sent one, nothing who sent an indication, and a nonce of one's own.
-static void answers_each_of_a_burst_as_it_asked(void **state)
+// With a FINGERPRINT who sent one, nothing who sent an indication, and a nonce of one's own. first:
+// which request the burst begins with.
+static void answer_a_burst(struct rig *rig, unsigned first)
 {
-    struct rig *rig = *state;
     char client[TRANSPORT_ADDRESS_TEXT_LEN];
-    for (unsigned i = 0; i < WORKER_BURST; i++) {
+    for (unsigned i = first; i < first + WORKER_BURST; i++) {
         uint8_t message[256];
         struct wire wire = {.source = client, .destination = LISTENER_V4, .payload = message};
         snprintf(client, sizeof(client), "192.0.2.7:%u", 1000 + i);
@@ -188,7 +188,7 @@ static void answers_each_of_a_burst_as_it_asked(void **state)
         rig_receive_wire(rig, 0, &wire);
     }
     rig_poll(rig);
-    for (unsigned i = 0; i < WORKER_BURST; i++) {
+    for (unsigned i = first; i < first + WORKER_BURST; i++) {
         static uint8_t frame[RIG_FRAME_MAX];
         struct wire_seen seen;
         struct stun_message answer;
@@ -204,6 +204,12 @@ static void answers_each_of_a_burst_as_it_asked(void **state)
             assert_nonce_is_of(rig, client, &answer);
     }
     rig_sent_nothing(rig);
+}
+
+static void answers_each_of_a_burst_as_it_asked(void **state)
+{
+    answer_a_burst(*state, 0); // a Binding
+    answer_a_burst(*state, 1); // an Allocate
 }
 
 static void challenges_a_forged_nonce_anew(void **state)

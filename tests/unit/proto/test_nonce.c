@@ -375,7 +375,8 @@ static void mints_for_many_clients_at_once_what_each_would_get(void **state)
         struct minted nonce;
 
         nonce_mint(&policy, &address, NOW_S, 77, nonce.bytes);
-        nonce_end(&stamp, macs[i], end);
+        stamp.made_mac = &macs[i];
+        nonce_end(&stamp, &address, end);
         assert_memory_equal(nonce.bytes + NONCE_END_OFFSET, end, NONCE_LEN - NONCE_END_OFFSET);
     }
 }
