@@ -145,17 +145,31 @@ static void media_leaves_by_the_port_that_its_next_hop_is_behind(void **state)
 static void pieces_of_a_datagram_leave_by_one_port(void **state)
 {
     struct rig *rig = *state;
-    static uint8_t data[1480], sent[RIG_FRAME_MAX];
-    struct wire wire = {
-        .source = PEER_V4, .destination = RELAY_V4_LOCAL ":50112", .payload = data, .len = 1472};
+    static uint8_t data[1400], message[1408], sent[RIG_FRAME_MAX];
+    struct command narrow = {
+        .kind = COMMAND_SET_ADJACENCY,
+        .set_adjacency =
+            {
+                .index = RIG_TO_PEERS,
+                .adjacency = {.port = (uint8_t)rig->workers[0]->relay_port,
+                              .mtu = 1280,
+                              .resolved = 1},
+            },
+    };
+    struct wire wire = {.source = CLIENT_V4,
+                        .destination = LISTENER_V4,
+                        .payload = message,
+                        .len = message_channel_data(message, 0x4000, data, sizeof(data))};
+    rig_command(rig, 0, &narrow);
     rig_allocation(rig, 0, 1, CLIENT_V4, 50112, 0);
-    rig_permission(rig, 0, 1, "192.0.2.200");
-    rig_receive_wire(rig, RIG_RELAY_PORT(0), &wire);
+    rig_channel(rig, 0, 1, 0x4000, PEER_V4);
+    rig_poll(rig);
+    rig_receive_wire(rig, 0, &wire);
     rig_poll(rig);
     assert_int_equal(rig_counter(rig, COUNTER_FRAGMENTED), 1);
-    assert_int_not_equal(rig_sent(rig, 0, sent), 0);
-    assert_int_not_equal(rig_sent(rig, 0, sent), 0);
-    assert_int_equal(rig_sent(rig, RIG_RELAY_PORT(0), sent), 0);
+    assert_int_not_equal(rig_sent(rig, RIG_RELAY_PORT(0), sent), 0);
+    assert_int_not_equal(rig_sent(rig, RIG_RELAY_PORT(0), sent), 0);
+    assert_int_equal(rig_sent(rig, 0, sent), 0);
 }
 
 static void an_answer_leaves_by_the_port_that_the_question_came_by(void **state)
