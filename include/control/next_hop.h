@@ -69,13 +69,10 @@ bool next_hops_lack_room(const struct next_hops *hops);
 #define NEXT_HOPS_REFRESH_S 10
 void next_hops_refresh(struct next_hops *hops);
 
-// Call it every NEXT_HOPS_INSIST_MS while it is wanted: neighbours that have stopped answering are
-// asked again, some at a time, so that they are back as soon as they answer.
+// Call it every NEXT_HOPS_INSIST_MS: neighbours that have stopped answering are asked again, some
+// at a time, so that they are back as soon as they answer.
 #define NEXT_HOPS_INSIST_MS 50
 void next_hops_insist(struct next_hops *hops);
-// Some neighbour has stopped answering, or the link has come up lately. Any call here but one that
-// only reads may change it.
-bool next_hops_want_insisting(const struct next_hops *hops);
 
 struct next_hops_usage {
     uint32_t adjacencies;

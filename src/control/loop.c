@@ -108,14 +108,6 @@ static void schedule_expiry(struct loop *loop)
         event_add(loop->expiry, &wait);
 }
 
-// A relay whose neighbours answer is not woken for their sake. After whatever may have changed
-// that.
-static void insist_while_wanted(struct loop *loop)
-{
-    if (next_hops_want_insisting(loop->config.hops) && !evtimer_pending(loop->insist, NULL))
-        event_add(loop->insist, &insist_interval);
-}
-
 static void log_started(const struct loop *loop, uint32_t allocation)
 {
     struct turn_allocation_view view;
@@ -254,7 +246,6 @@ static void on_punts(evutil_socket_t fd, short what, void *context)
         take_punt(loop, &loop->punts[loop->punt_first++]);
     }
     schedule_expiry(loop);
-    insist_while_wanted(loop);
     if (loop->punt_first < loop->punt_count || !plane_doorbell_arm(loop->config.plane))
         event_add(loop->again, &at_once);
 }
@@ -334,7 +325,6 @@ static void end_walk(struct loop *loop)
 
     next_hops_end_walk(loop->config.hops);
     forwarder_flush(loop->config.forwarder);
-    insist_while_wanted(loop);
     loop->walking = false;
     if (loop->rerouting)
         loop->reroute_from_ms =
@@ -379,7 +369,6 @@ static void on_insist(evutil_socket_t fd, short what, void *context)
     (void)what;
     next_hops_insist(loop->config.hops);
     forwarder_flush(loop->config.forwarder);
-    insist_while_wanted(loop);
 }
 
 static void on_news(evutil_socket_t fd, short what, void *context)
@@ -397,7 +386,6 @@ static void on_news(evutil_socket_t fd, short what, void *context)
         return;
     }
     forwarder_flush(loop->config.forwarder);
-    insist_while_wanted(loop);
     reroute_when_due(loop);
 }
 
@@ -414,7 +402,6 @@ static void on_second(evutil_socket_t fd, short what, void *context)
     sweep_when_due(loop);
     if (loop->seconds % NEXT_HOPS_REFRESH_S == 0)
         next_hops_refresh(loop->config.hops);
-    insist_while_wanted(loop);
     if (loop->config.every_second)
         loop->config.every_second(loop->config.context);
 }
@@ -570,7 +557,7 @@ static bool events_create(struct loop *loop)
     loop->expiry = evtimer_new(loop->base, on_expiry, loop);
     loop->walk_step = evtimer_new(loop->base, on_walk_step, loop);
     loop->reroute = evtimer_new(loop->base, on_reroute, loop);
-    loop->insist = evtimer_new(loop->base, on_insist, loop);
+    loop->insist = event_new(loop->base, -1, EV_PERSIST, on_insist, loop);
     loop->terminate = evsignal_new(loop->base, SIGTERM, on_signal, loop);
     loop->interrupt = evsignal_new(loop->base, SIGINT, on_signal, loop);
     loop->hangup = evsignal_new(loop->base, SIGHUP, on_hangup, loop);
@@ -614,6 +601,7 @@ int loop_create(const struct loop_config *config, struct loop **ret_loop)
     event_add(loop->doorbell, NULL);
     event_add(loop->news, NULL);
     event_add(loop->second, &one_second);
+    event_add(loop->insist, &insist_interval);
     event_add(loop->terminate, NULL);
     event_add(loop->interrupt, NULL);
     if (config->reload && !hangups_are_ignored())

@@ -530,17 +530,6 @@ static bool is_to_be_asked(const struct next_hops *hops, const struct neighbour 
     return (eager >> neighbour->key.place & 1) || (is_due && neighbour->failed);
 }
 
-bool next_hops_want_insisting(const struct next_hops *hops)
-{
-    for (unsigned place = 0; place < hops->config.interface_count; place++) {
-        const struct link *link = &hops->links[place];
-
-        if (link->is_running && (link->eager_turns > 0 || hops->failed_count > 0))
-            return true;
-    }
-    return false;
-}
-
 void next_hops_insist(struct next_hops *hops)
 {
     uint32_t eager = take_eager_turns(hops);

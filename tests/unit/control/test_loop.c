@@ -42,10 +42,7 @@ static struct {
     uint64_t walk_began_ms[2];
     unsigned reroutes;
     bool stop_after_insisting; // once what has changed was told
-    bool wants_insisting;
-    unsigned insisted;
-    unsigned insist_enough;           // then it is not wanted any more
-    unsigned news_until_it_is_wanted; // one after the other
+    bool insisted;
     bool interface_gone;
     bool rang; // the doorbell was armed before it rang
     int news_fd;
@@ -302,7 +299,6 @@ bool next_hops_interface_is_gone(const struct next_hops *hops)
 
 bool next_hops_receive(struct next_hops *hops)
 {
-    const uint64_t once = 1;
     uint64_t value;
     bool changed = fake.routes_changed;
 
@@ -310,11 +306,6 @@ bool next_hops_receive(struct next_hops *hops)
     assert_int_equal(read(fake.news_fd, &value, sizeof(value)), sizeof(value));
     tell("news");
     fake.routes_changed = false;
-    if (fake.news_until_it_is_wanted > 0) {
-        fake.wants_insisting = --fake.news_until_it_is_wanted == 0;
-        if (!fake.wants_insisting)
-            assert_int_equal(write(fake.news_fd, &once, sizeof(once)), sizeof(once));
-    }
     return changed;
 }
 
@@ -355,14 +346,7 @@ bool next_hops_lack_room(const struct next_hops *hops)
 void next_hops_insist(struct next_hops *hops)
 {
     (void)hops;
-    if (++fake.insisted == fake.insist_enough)
-        fake.wants_insisting = false;
-}
-
-bool next_hops_want_insisting(const struct next_hops *hops)
-{
-    (void)hops;
-    return fake.wants_insisting;
+    fake.insisted = true;
 }
 
 void next_hops_refresh(struct next_hops *hops)
@@ -859,39 +843,6 @@ static void neighbours_that_do_not_answer_are_asked_again(void **state)
 {
     (void)state;
     fake.rang = true;
-    fake.wants_insisting = true;
-    fake.stop_after_insisting = true;
-    loop_run(loop);
-    assert_int_equal(fake.seconds, 0);
-}
-
-static void nobody_is_woken_to_ask_neighbours_that_answer(void **state)
-{
-    (void)state;
-    fake.stop_after_s = 1;
-    loop_run(loop);
-    assert_int_equal(fake.insisted, 0);
-}
-
-static void neighbours_are_asked_for_as_long_as_they_do_not_answer(void **state)
-{
-    (void)state;
-    fake.wants_insisting = true;
-    fake.insist_enough = 3;
-    fake.stop_after_s = 1;
-    loop_run(loop);
-    assert_int_equal(fake.insisted, 3);
-}
-
-// When nothing else happens any more.
-static void news_of_a_neighbour_that_has_stopped_answering_are_heeded(void **state)
-{
-    const uint64_t once = 1;
-
-    (void)state;
-    fake.rang = true;
-    fake.news_until_it_is_wanted = 3;
-    assert_int_equal(write(fake.news_fd, &once, sizeof(once)), sizeof(once));
     fake.stop_after_insisting = true;
     loop_run(loop);
     assert_int_equal(fake.seconds, 0);
@@ -1001,9 +952,6 @@ int main(void)
         WITH_LOOP(changed_routes_start_a_walk_over_everything),
         WITH_LOOP(routes_that_change_again_are_asked_for_after_a_rest),
         WITH_LOOP(neighbours_that_do_not_answer_are_asked_again),
-        WITH_LOOP(nobody_is_woken_to_ask_neighbours_that_answer),
-        WITH_LOOP(neighbours_are_asked_for_as_long_as_they_do_not_answer),
-        WITH_LOOP(news_of_a_neighbour_that_has_stopped_answering_are_heeded),
         WITH_LOOP(a_relay_whose_interface_has_gone_ends),
         WITH_LOOP(what_is_out_of_use_is_looked_for_although_nothing_was_removed),
         WITH_LOOP(a_lack_of_room_is_made_good),

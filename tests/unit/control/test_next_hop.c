@@ -694,24 +694,6 @@ static void whoever_is_silent_when_the_link_is_up_is_asked_often(void **state)
     assert_int_equal(kernel.fresh_questions, 3 + often);
 }
 
-static void insisting_is_wanted_only_while_somebody_is_silent(void **state)
-{
-    resolve(*state, "192.0.2.7");
-    assert_false(next_hops_want_insisting(*state)); // the kernel still asks
-    say(*state, "192.0.2.7", NUD_FAILED, 0);
-    assert_true(next_hops_want_insisting(*state));
-    say(*state, "192.0.2.7", NUD_REACHABLE, 9);
-    assert_false(next_hops_want_insisting(*state));
-    say_link(*state, true);
-    assert_false(next_hops_want_insisting(*state)); // down
-    say_link(*state, false);
-    for (unsigned i = 0; i < 2000 / NEXT_HOPS_INSIST_MS; i++) {
-        assert_true(next_hops_want_insisting(*state));
-        next_hops_insist(*state);
-    }
-    assert_false(next_hops_want_insisting(*state));
-}
-
 static void nobody_is_asked_while_the_link_is_down(void **state)
 {
     resolve(*state, "192.0.2.7");
@@ -1070,7 +1052,6 @@ int main(void)
         WITH_HOPS(news_of_the_link_that_are_lost_are_asked_for),
         WITH_HOPS(who_has_stopped_answering_is_asked_over_and_over),
         WITH_HOPS(whoever_is_silent_when_the_link_is_up_is_asked_often),
-        WITH_HOPS(insisting_is_wanted_only_while_somebody_is_silent),
         WITH_HOPS(nobody_is_asked_while_the_link_is_down),
         WITH_HOPS(who_is_not_needed_any_more_is_not_asked),
         WITH_HOPS(an_answer_that_nobody_told_of_is_taken),
