@@ -59,5 +59,8 @@ int device_find(const struct device_config *config, struct device *ret_device);
 // With a pair of queues for each worker. Adds what is used of it to facts. config as before.
 int device_start(struct device *device, const struct device_config *config,
                  struct rte_mempool *pool, struct port_facts *facts);
+// net_af_packet says that it has a link whatever becomes of the interface below: this is that one's.
+// Of other devices true, for their drivers know. Control thread.
+bool device_has_carrier(const struct device *device);
 // Started or not.
 void device_close(const struct device *device);

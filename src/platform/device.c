@@ -148,22 +148,43 @@ static const char *find_argument(const char *device, const char *argument)
     return found ? found + strlen(argument) : NULL;
 }
 
-// Of the kernel's interface below; 0: there is none.
-static uint16_t af_packet_interface_mtu(const char *device)
+// Asks the kernel about the interface below. False: there is none.
+static bool ask_af_packet_interface(const char *device, unsigned long question,
+                                    struct ifreq *ret_answer)
 {
     const char *name = find_argument(device, ",iface=");
     struct ifreq request = {};
     int fd, result;
 
     if (!name || strcspn(name, ",") >= sizeof(request.ifr_name))
-        return 0;
+        return false;
     memcpy(request.ifr_name, name, strcspn(name, ","));
     fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
-        return 0;
-    result = ioctl(fd, SIOCGIFMTU, &request);
+        return false;
+    result = ioctl(fd, question, &request);
     close(fd);
-    return result < 0 ? 0 : (uint16_t)RTE_MIN(request.ifr_mtu, DEVICE_MTU_MAX);
+    *ret_answer = request;
+    return result == 0;
+}
+
+// Of the kernel's interface below; 0: there is none.
+static uint16_t af_packet_interface_mtu(const char *device)
+{
+    struct ifreq answer;
+
+    return ask_af_packet_interface(device, SIOCGIFMTU, &answer)
+               ? (uint16_t)RTE_MIN(answer.ifr_mtu, DEVICE_MTU_MAX)
+               : 0;
+}
+
+bool device_has_carrier(const struct device *device)
+{
+    struct ifreq answer;
+
+    return !is_af_packet(device->name) ||
+           !ask_af_packet_interface(device->name, SIOCGIFFLAGS, &answer) ||
+           (answer.ifr_flags & IFF_RUNNING);
 }
 
 static uint16_t af_packet_frame_len(const char *device)

@@ -52,7 +52,8 @@ bool ports_get_link(const struct ports *ports, unsigned index, struct port_link 
         rte_eth_link_get_nowait(id_of(ports, index), &link) != 0)
         return false;
     snprintf(answer.driver, sizeof(answer.driver), "%s", info.driver_name);
-    answer.is_up = link.link_status == RTE_ETH_LINK_UP;
+    answer.is_up = link.link_status == RTE_ETH_LINK_UP &&
+                   (ports->device_count == 0 || device_has_carrier(&ports->devices[index]));
     answer.speed_mbps = link.link_speed == RTE_ETH_SPEED_NUM_UNKNOWN ? 0 : link.link_speed;
     *ret_link = answer;
     return true;

@@ -160,6 +160,14 @@ def test_a_route_that_moves_to_the_other_twin_moves_media_and_loses_none(lab, re
             resumes_by(count, ("relay1", "rx"))
 
 
+def link(lab, name):
+    return json.loads(lab.run("relay", "ip", "-j", "link", "show", "dev", name).stdout)[0]
+
+
+def has_carrier(lab, name):
+    return "LOWER_UP" in link(lab, name)["flags"]
+
+
 def test_one_side_down_leaves_what_does_not_need_it_unharmed(lab, relay, client_of, family):
     def beside():
         with client_of(family) as client:
@@ -175,6 +183,7 @@ def test_one_side_down_leaves_what_does_not_need_it_unharmed(lab, relay, client_
             seen = len(media.received)
             beside()
             assert len(media.received) == seen
+            assert [has_carrier(lab, twin) for twin in ("twin0", "twin1")] == [True, False]
         finally:
             lab.run("core", "ip", "link", "set", "relay1", "up")
             # The core loses its routes with the link.
@@ -183,6 +192,7 @@ def test_one_side_down_leaves_what_does_not_need_it_unharmed(lab, relay, client_
                             "-6 route replace 2001:db8:2::/64 via 2001:db8:3::1 table 3"]:
                 lab.run("core", "ip", *command.split())
         resumes_within(media, 5)
+        assert has_carrier(lab, "twin1")
 
 
 def test_each_device_is_counted_by_itself(lab, relay, client_of):
@@ -207,10 +217,6 @@ def test_each_device_is_counted_by_itself(lab, relay, client_of):
         assert page[f'turnpike_port_received_packets_total{{port="{port["name"]}"}}'] >= port["rx_packets"]
     table = ctl.say(relay.control_path, "ports")
     assert "net_af_packet0" in table and "net_af_packet1" in table and table.count("rx_checksums") == 2
-
-
-def link(lab, name):
-    return json.loads(lab.run("relay", "ip", "-j", "link", "show", "dev", name).stdout)[0]
 
 
 def test_each_twin_is_its_device_to_the_kernel(free_lab, tmp_path):
