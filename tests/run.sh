@@ -146,8 +146,9 @@ pytest_suite() {
 # What clients and peers see of the relay, whosever its interface is: what is the basis of all, and two halves that take turns,
 # one with a worker and the other with two.
 FILES_BOTH=(requests allocations relaying malformed peer_policy ice host)
-FILES_A=(uclient lifecycle headers path_mtu reload settings impaired)
+FILES_A=(uclient lifecycle headers path_mtu reload impaired)
 FILES_B=(churn quotas workers streams tls dtls tcp_relay proxy drain)
+FILES_ALONE=(settings) # whose ranges of ports are for one worker
 
 # functional MODE WORKERS FILE...: the integration tests in another mode. Files that have relays of several shapes themselves
 # have but one of them here: it takes minutes, and where bytes of a connection go is the same.
@@ -208,9 +209,9 @@ if wants valgrind; then
 fi
 if wants integration; then
     pytest_suite integration "$PWD/$BUILD/turnpike" -n 3 --dist loadfile tests/integration
-    functional owned 1 "${FILES_BOTH[@]}" "${FILES_A[@]}"
+    functional owned 1 "${FILES_BOTH[@]}" "${FILES_A[@]}" "${FILES_ALONE[@]}"
     functional owned 2 "${FILES_BOTH[@]}" "${FILES_B[@]}"
-    functional two-ports 1 "${FILES_B[@]}"
+    functional two-ports 1 "${FILES_B[@]}" "${FILES_ALONE[@]}"
     functional two-ports 2 "${FILES_BOTH[@]}" "${FILES_A[@]}"
 fi
 if wants hardened; then
