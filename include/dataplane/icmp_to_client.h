@@ -15,7 +15,7 @@ struct icmp_error {
     const uint8_t *peer_ip; // its destination
     uint16_t peer_port;
     uint16_t relay_port;
-    uint8_t relay;  // index; of a listener, to a client
+    uint8_t relay; // index; of a listener, to a client
     bool is_to_client;
     uint8_t family; // enum ip_family, of the peer
     uint8_t type;
@@ -29,7 +29,12 @@ struct icmp_error {
 bool icmp_error_read(const struct local_addresses *locals, const struct packet *packet,
                      struct icmp_error *ret_error);
 
-// Not to a client; packet->allocation has a live permission for the peer. The packet is gone for the caller.
+// An allocation begins, and has the whole burst, whatever the one before it in its place of the
+// table was told. index: that place.
+void icmp_to_client_begin(struct worker *worker, uint32_t index);
+
+// Not to a client; packet->allocation has a live permission for the peer. The packet is gone for
+// the caller.
 void icmp_to_client(struct worker *worker, struct packet *packet, const struct icmp_error *error);
 
 // The same for an error that a router would make: a datagram that its client wants sent with DF

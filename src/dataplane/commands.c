@@ -3,6 +3,7 @@
 #include "dataplane/commands.h"
 
 #include "dataplane/allowance.h"
+#include "dataplane/icmp_to_client.h"
 #include "dataplane/stream_path.h"
 
 #include <errno.h>
@@ -61,14 +62,21 @@ static int set_stateless(struct worker *worker, const struct command *command)
 
 static int install_allocation(struct worker *worker, const struct command *command)
 {
+    const struct allocation_table *allocations = &worker->tables.allocations;
     uint32_t user = command->install_allocation.user;
+    bool is_new;
+    int error;
     if (!adjacency_exists(worker, command->install_allocation.adjacency) ||
         (worker->plane->user_bandwidth != NULL && user >= worker->config->users))
         return -EINVAL;
     if (worker->plane->user_bandwidth != NULL)
         shared_bandwidth_begin(&worker->plane->user_bandwidth[user],
                                command->install_allocation.user_tag);
-    return allocation_table_install(&worker->tables, command);
+    is_new = allocation_table_find(allocations, command->allocation) == TABLE_NONE;
+    error = allocation_table_install(&worker->tables, command);
+    if (!error && is_new)
+        icmp_to_client_begin(worker, allocation_table_find(allocations, command->allocation));
+    return error;
 }
 
 static int set_rates(struct worker *worker, const struct command *command)

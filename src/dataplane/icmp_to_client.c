@@ -146,11 +146,20 @@ bool icmp_error_read(const struct local_addresses *locals, const struct packet *
     return true;
 }
 
+static struct token_bucket *bucket_of(struct worker *worker, uint32_t allocation)
+{
+    return &worker->icmp_told[allocation % ICMP_TO_CLIENT_BUCKETS];
+}
+
+void icmp_to_client_begin(struct worker *worker, uint32_t index)
+{
+    *bucket_of(worker, index) = (struct token_bucket){0};
+}
+
 static bool may_tell(struct worker *worker, uint32_t allocation)
 {
-    struct token_bucket *bucket = &worker->icmp_told[allocation % ICMP_TO_CLIENT_BUCKETS];
     struct token_rate rate = token_rate_make(TOLD_PER_SECOND, TOLD_BURST, worker->tsc_hz);
-    return token_bucket_take(bucket, &rate, worker->now_tsc, 1);
+    return token_bucket_take(bucket_of(worker, allocation), &rate, worker->now_tsc, 1);
 }
 
 void icmp_to_client(struct worker *worker, struct packet *packet, const struct icmp_error *error)

@@ -350,6 +350,27 @@ static void keeps_to_a_rate(void **state)
     assert_told(rig, CLIENT_V6, PEER_V4, 3, 3, 0);
 }
 
+static void a_new_allocation_has_the_whole_burst(void **state)
+{
+    struct rig *rig = *state;
+    uint8_t packet[200], frame[RIG_FRAME_MAX];
+    struct error error = error_v4(packet);
+    for (unsigned i = 0; i < 100; i++)
+        receive(rig, &error);
+    rig_remove(rig, 0, 1);
+    rig_poll(rig); // its place is free from now on
+    rig_allocation(rig, 0, 1, CLIENT_V4, 50001, 50002);
+    rig_permission(rig, 0, 1, "192.0.2.200");
+    rig_poll(rig);
+    while (rig_sent(rig, 0, frame) > 0)
+        ;
+    sent_packet(packet, RELAY_V4_LOCAL ":50001", "192.0.2.200:7");
+    for (unsigned i = 0; i < 20; i++) {
+        receive(rig, &error);
+        assert_told(rig, CLIENT_V4, "192.0.2.200:7", 3, 3, 0);
+    }
+}
+
 int main(void)
 {
 #define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, rig_tear_down)
@@ -370,6 +391,7 @@ int main(void)
         TEST(looks_behind_the_options_and_the_fragment_header_of_the_quote),
         TEST(an_error_to_another_address_is_not_ours),
         TEST(keeps_to_a_rate),
+        TEST(a_new_allocation_has_the_whole_burst),
     };
     return cmocka_run_group_tests(tests, rig_group_set_up, NULL);
 }
