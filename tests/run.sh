@@ -148,8 +148,10 @@ pytest_suite() {
 FILES_BOTH=(requests allocations relaying malformed peer_policy ice host)
 FILES_A=(uclient headers reload impaired)
 FILES_B=(churn quotas workers streams tls dtls tcp_relay proxy drain)
-# With one worker: ranges of ports are for one, and two that spin leave a small machine no CPU to measure with.
-FILES_ALONE=(settings lifecycle path_mtu)
+# With one worker, which its ranges of ports are for.
+FILES_ALONE=(settings)
+# Of one worker with one device, of two with two.
+FILES_C=(lifecycle path_mtu)
 
 # functional MODE WORKERS FILE...: the integration tests in another mode. Files that have relays of several shapes themselves
 # have but one of them here: it takes minutes, and where bytes of a connection go is the same.
@@ -210,10 +212,10 @@ if wants valgrind; then
 fi
 if wants integration; then
     pytest_suite integration "$PWD/$BUILD/turnpike" -n 3 --dist loadfile tests/integration
-    functional owned 1 "${FILES_BOTH[@]}" "${FILES_A[@]}" "${FILES_ALONE[@]}"
+    functional owned 1 "${FILES_BOTH[@]}" "${FILES_A[@]}" "${FILES_C[@]}" "${FILES_ALONE[@]}"
     functional owned 2 "${FILES_BOTH[@]}" "${FILES_B[@]}"
     functional two-ports 1 "${FILES_B[@]}" "${FILES_ALONE[@]}"
-    functional two-ports 2 "${FILES_BOTH[@]}" "${FILES_A[@]}"
+    functional two-ports 2 "${FILES_BOTH[@]}" "${FILES_A[@]}" "${FILES_C[@]}"
 fi
 if wants hardened; then
     pytest_suite hardened "$PWD/build-asan/turnpike" -n 2 --dist loadfile \

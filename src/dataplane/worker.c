@@ -382,6 +382,7 @@ int worker_run(void *argument)
         .sleep_max_us = spins ? 0 : worker->config->idle_sleep_us,
         .packet_fd = worker->wait_fd,
         .doorbell_fd = worker->plane->worker_doorbells[worker->id].fd,
+        .tsc_hz = worker->tsc_hz,
         .shares_cpu = worker->shares_cpu,
         // No doorbell tells of hand-offs.
         .is_told_of_all = worker->wait_fd >= 0 && worker->config->worker_count == 1,
