@@ -156,7 +156,7 @@ if $quick; then
     tables=(--keys "10k,1M" --repeat 3)
     requests=(--allocations 20000)
     setup=(--allocations 100000)
-    memif=(--case 24x10k --case 160x10k --case 1200x10k --repeat 3 --duration 0.3 --latency-duration 1
+    memif=(--case 14x10k --case 160x10k --case 1200x10k --repeat 3 --duration 0.3 --latency-duration 1
         --rate 100k --rate 1M --rate 3M --upkeep-duration 2)
     coturn=(--repeat 1 --duration 0.5)
     streams=(--repeat 1 --pairs 2 --duration 0.2 --warm-up 0.1 --payload 1200 --direction both)
@@ -167,7 +167,7 @@ else
     draws=(--case mixed --allocations "10k,1M" --draw "uniform,zipf" --payload "160,1200")
     shapes=() handoff=() tables=() requests=() setup=(--allocations 1000000)
     # Short runs, often in turn: virtual CPUs move.
-    memif=(--repeat 20 --duration 0.3 --latency-duration 2 --upkeep-duration 6) coturn=(--repeat 10 --duration 0.6)
+    memif=(--repeat 20 --repeat-large 10 --duration 0.3 --duration-large 2 --latency-duration 2 --upkeep-duration 6) coturn=(--repeat 10 --duration 0.6)
     streams=(--repeat 3 --pairs 11 --duration 0.5 --warm-up 0.2)
     huge=2048
 fi

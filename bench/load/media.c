@@ -184,7 +184,8 @@ static void take(struct media *media, const struct payload *payload, size_t len,
     }
     counts->received++;
     counts->received_len += len;
-    histogram_record(&media->ticks[payload->direction], now - payload->sent);
+    if (payload_is_timed(len))
+        histogram_record(&media->ticks[payload->direction], now - payload->sent);
 }
 
 void media_receive_peer(struct media *media, const struct datagram *datagram, uint64_t now)

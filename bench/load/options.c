@@ -287,7 +287,7 @@ static const struct option_spec specs[] = {
     {"framing", "KIND", parse_framing, FIELD(framing),
      "channel: ChannelData, or indication: Send and Data without a channel (channel)"},
     {"payload", "LEN,...", parse_lens, FIELD(lens),
-     "payload lengths, drawn alike, bytes, 24 to 1400 (160)"},
+     "payload lengths, drawn alike, 14 to 1400 bytes; below 24 no times (160)"},
     {"flows", "DRAW", parse_draw, FIELD(zipf),
      "flow of each packet: uniform, zipf or zipf:EXPONENT (uniform)"},
     {"no-udp-checksum", NULL, parse_flag, FIELD(no_checksum),

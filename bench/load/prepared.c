@@ -60,7 +60,8 @@ static void set_lens(struct prepared *prepared, const struct media *media, bool 
     prepared->received_lens[TO_PEER] = prepared->sent_lens[is_reflected ? TO_PEER : TO_CLIENT];
     prepared->received_lens[TO_CLIENT] = prepared->sent_lens[is_reflected ? TO_CLIENT : TO_PEER];
     prepared->head_len =
-        RTE_CACHE_LINE_ROUNDUP(RTE_MAX(of_client, of_peer) + PAYLOAD_MIN_LEN - ETHERNET_HEADER_LEN);
+        RTE_CACHE_LINE_ROUNDUP(RTE_MAX(of_client, of_peer) +
+                               payload_head_len(media->config.lens[0]) - ETHERNET_HEADER_LEN);
 }
 
 static uint8_t *head_of(const struct prepared *prepared, uint32_t flow, enum direction direction)

@@ -116,7 +116,7 @@ TARGETS = [
         Target(f"over memif, packets/s, against testpmd's macswap: {payload + 46} bytes, {name}", bound, "x", True,
                memif_ratio(payload, count))
         for payload, name, count, bound in (
-            (24, "10k", 10_000, 0.65), (160, "10k", 10_000, 0.72), (1200, "10k", 10_000, 0.82), (160, "1M", 1_000_000, 0.55))
+            (14, "10k", 10_000, 0.65), (160, "10k", 10_000, 0.72), (1200, "10k", 10_000, 0.82), (160, "1M", 1_000_000, 0.55))
     ),
     Target("over memif against coturn on veth, both ways mixed, one core each, packets/s delivered", 80, "x", True,
            memif_against_coturn),

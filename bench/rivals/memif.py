@@ -60,7 +60,7 @@ def parse_arguments(words):
     parser = argparse.ArgumentParser(prog="compare memif", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--case", type=parse_case, action="append", metavar="BYTESxALLOCATIONS",
-                        help="payload and allocations, such as 160x10k; several (24, 160 and 1200 x10k, and 160x1M)")
+                        help="payload and allocations, such as 160x10k; several (14, 160 and 1200 x10k, and 160x1M)")
     parser.add_argument("--repeat", type=int, default=10, help="times that each is measured (%(default)s)")
     parser.add_argument("--repeat-large", type=int, default=3, help="the same above 100k allocations (%(default)s)")
     parser.add_argument("--duration", type=float, default=1, help="seconds of media (%(default)s)")
@@ -81,7 +81,7 @@ def parse_arguments(words):
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build", help="build directory (%(default)s)")
     parser.add_argument("--json", type=pathlib.Path, help="write every run's figures there")
     arguments = parser.parse_args(words)
-    arguments.case = arguments.case or [(24, 10000), (160, 10000), (1200, 10000), (160, 1000000)]
+    arguments.case = arguments.case or [(14, 10000), (160, 10000), (1200, 10000), (160, 1000000)]
     arguments.rate = arguments.rate or [100_000, 500_000, 1_000_000, 2_000_000, 3_000_000, 4_000_000]
     return arguments
 

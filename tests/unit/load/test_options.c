@@ -63,7 +63,7 @@ static void every_value_is_read(void **state)
 {
     (void)state;
     assert_int_equal(PARSE(RELAY, "--allocations", "1.5M", "--rate=2k", "--direction", "to-peer",
-                           "--framing", "indication", "--payload", "24,1400", "--flows", "zipf:0.8",
+                           "--framing", "indication", "--payload", "14,1400", "--flows", "zipf:0.8",
                            "--user", "a:b:c", "--client-ports", "7-8", "--no-udp-checksum",
                            "--next-hop-mac", "02:00:00:00:00:0a", "--duration", "0.5", "--flood",
                            "binding"),
@@ -100,7 +100,7 @@ static void what_is_wrong_is_named(void **state)
         {"--allocations", "1.5"},    {"--window", "0"},
         {"--window", "100000"},      {"--rate", "0"},
         {"--direction", "up"},       {"--framing", "json"},
-        {"--payload", "23"},         {"--payload", "1401"},
+        {"--payload", "13"},         {"--payload", "1401"},
         {"--payload", "100,"},       {"--flows", "zipf:0"},
         {"--flows", "zipfian"},      {"--clients", "10.0.0.1/8"},
         {"--client-ports", "9-8"},   {"--client-ports", "0-8"},

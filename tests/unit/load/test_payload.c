@@ -30,23 +30,30 @@ static void is_read_as_it_was_written_whatever_its_length(void **state)
         assert_true(payload_read(bytes, len, &read));
         assert_int_equal(read.flow, sent.flow);
         assert_int_equal(read.number, sent.number);
-        assert_int_equal(read.sent, sent.sent);
+        assert_int_equal(read.sent, len < PAYLOAD_TIMED_LEN ? 0 : sent.sent);
         assert_int_equal(read.direction, sent.direction);
     }
+}
+
+static void assert_every_bit_is_checked(size_t len)
+{
+    uint8_t bytes[PAYLOAD_MAX_LEN];
+    struct payload read;
+    payload_write(bytes, len, &sent);
+    for (unsigned bit = 0; bit < 8 * len; bit++) {
+        bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        assert_false(payload_read(bytes, len, &read));
+        bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+    }
+    assert_true(payload_read(bytes, len, &read));
 }
 
 static void every_bit_is_checked(void **state)
 {
     (void)state;
-    uint8_t bytes[200];
-    struct payload read;
-    payload_write(bytes, sizeof(bytes), &sent);
-    for (unsigned bit = 0; bit < 8 * sizeof(bytes); bit++) {
-        bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
-        assert_false(payload_read(bytes, sizeof(bytes), &read));
-        bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
-    }
-    assert_true(payload_read(bytes, sizeof(bytes), &read));
+    assert_every_bit_is_checked(PAYLOAD_MIN_LEN);
+    assert_every_bit_is_checked(PAYLOAD_TIMED_LEN - 1);
+    assert_every_bit_is_checked(200);
 }
 
 static void a_byte_more_or_less_is_wrong(void **state)
@@ -69,8 +76,8 @@ static void two_packets_have_different_patterns(void **state)
     next.number++;
     payload_write(first, sizeof(first), &sent);
     payload_write(second, sizeof(second), &next);
-    assert_memory_not_equal(first + PAYLOAD_MIN_LEN, second + PAYLOAD_MIN_LEN,
-                            sizeof(first) - PAYLOAD_MIN_LEN);
+    assert_memory_not_equal(first + PAYLOAD_TIMED_LEN, second + PAYLOAD_TIMED_LEN,
+                            sizeof(first) - PAYLOAD_TIMED_LEN);
 }
 
 static void what_has_the_common_pattern_differs_in_its_head_alone(void **state)
@@ -83,8 +90,8 @@ static void what_has_the_common_pattern_differs_in_its_head_alone(void **state)
     next.flow++;
     payload_write(first, sizeof(first), &common);
     payload_write(second, sizeof(second), &next);
-    assert_memory_equal(first + PAYLOAD_MIN_LEN, second + PAYLOAD_MIN_LEN,
-                        sizeof(first) - PAYLOAD_MIN_LEN);
+    assert_memory_equal(first + PAYLOAD_TIMED_LEN, second + PAYLOAD_TIMED_LEN,
+                        sizeof(first) - PAYLOAD_TIMED_LEN);
     assert_true(payload_read(second, sizeof(second), &read));
     assert_int_equal(read.flow, next.flow);
     assert_int_equal(read.direction, next.direction);
