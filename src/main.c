@@ -590,12 +590,14 @@ static struct metrics_sources sources_of(const struct relay *relay)
     };
 }
 
-static bool get_traffic(void *context, uint16_t worker, uint32_t allocation,
+static bool get_traffic(void *context, const struct turn_allocation_view *view,
                         struct allocation_traffic *ret_traffic)
 {
     const struct relay *relay = context;
 
-    return worker_get_traffic(relay->workers[worker], allocation, ret_traffic);
+    if (view->is_tcp)
+        return tcp_relay_get_traffic(relay->tcp_relay, view->id, ret_traffic);
+    return worker_get_traffic(relay->workers[view->worker], view->id, ret_traffic);
 }
 
 static int start_questions(struct relay *relay)

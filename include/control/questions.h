@@ -24,8 +24,8 @@ struct questions_config { // borrowed
     struct tcp_relay *tcp_relay; // NULL: TCP is not relayed
     struct drain *drain;
     struct loop *loop;
-    // What a live allocation of this worker's has carried. False: it is not known yet.
-    bool (*traffic)(void *context, uint16_t worker, uint32_t allocation,
+    // What a live allocation has carried; of a TCP one, no packets. False: it is not known yet.
+    bool (*traffic)(void *context, const struct turn_allocation_view *view,
                     struct allocation_traffic *ret_traffic);
     void *context;
 };

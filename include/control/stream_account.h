@@ -11,14 +11,19 @@
 
 struct stream_account;
 struct session_log;
+struct session_log_tcp_traffic;
 struct session_record;
 
 // With one share. NULL, which all functions take: there is no memory, and nobody counts.
 struct stream_account *stream_account_create(void);
 // One share more.
 struct stream_account *stream_account_share(struct stream_account *account);
-// A connection has carried so much, and is over.
-void stream_account_add(struct stream_account *account, uint64_t to_peer_bytes, uint64_t to_client_bytes);
+// A connection more has been joined.
+void stream_account_add_connection(struct stream_account *account);
+// So many bytes more have been carried.
+void stream_account_add_bytes(struct stream_account *account, enum direction direction, uint64_t bytes);
+// So far. Of NULL nothing.
+void stream_account_carried(const struct stream_account *account, struct session_log_tcp_traffic *ret_traffic);
 // As quotas count users: see turn_command.tcp_bind. By who has a share, and the same for each.
 void stream_account_set_user(struct stream_account *account, uint32_t user);
 uint32_t stream_account_user(const struct stream_account *account);

@@ -25,6 +25,7 @@ struct stream_join_room {
 struct stream_join_way {
     struct stream_buffer waiting; // for the end that it goes to
     uint64_t bytes;               // that came
+    uint64_t counted;             // of them, on the account
     uint8_t direction;            // enum direction
     bool is_bulk;                 // much has come at a time
     bool is_paused;               // something has come, and there was no bandwidth for it
@@ -43,10 +44,10 @@ struct stream_join {
 
 // peer and account: a socket, and a share, the join's from here on, if one is made. NULL: no memory.
 struct stream_join *stream_join_create(struct stream_socket *client, int peer, struct stream_account *account);
-// What it has carried is on the account.
 void stream_join_destroy(struct stream_join *join);
 
-// Whatever can be carried now, or much of it. 0; -ESHUTDOWN: both ends are at theirs; else -errno: one has failed.
+// Whatever can be carried now, or much of it; what has come is on the account then. 0; -ESHUTDOWN: both ends are at
+// theirs; else -errno: one has failed.
 int stream_join_carry(struct stream_join *join, const struct stream_join_room *room);
 
 // A way has found no bandwidth, and goes on after stream_join_unpause() only.

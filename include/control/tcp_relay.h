@@ -9,8 +9,10 @@
 #include "exchange/plane.h"
 #include "turn/server.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
+struct allocation_traffic;
 struct event_base;
 struct netns;
 struct session_log;
@@ -39,5 +41,9 @@ int tcp_relay_listen(struct tcp_relay *relay, uint32_t allocation, struct turn_r
 // Those of an event's commands that are about TCP. gone: a client whose connection had ended before, and may have been
 // made anew since: nothing is to be closed there; NULL: nobody.
 void tcp_relay_carry_out(struct tcp_relay *relay, const struct turn_output *output, const struct client_key *gone);
+
+// What the joined connections of a live TCP allocation have carried so far, in bytes: it knows of no packets. False:
+// the allocation is none.
+bool tcp_relay_get_traffic(const struct tcp_relay *relay, uint32_t allocation, struct allocation_traffic *ret_traffic);
 
 const struct tcp_relay_counters *tcp_relay_counters(const struct tcp_relay *relay);

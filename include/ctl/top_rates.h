@@ -17,9 +17,16 @@ struct top_allocation_flow {
     double packets_to_peer, bits_to_peer, packets_to_client, bits_to_client;
 };
 
+// Of all that peers are sent over TCP, which is no worker's.
+struct top_tcp_flow {
+    bool known;
+    double bits_to_peer, bits_to_client;
+};
+
 // By the places of the later sample.
 struct top_rates {
     struct top_flow all;
+    struct top_tcp_flow tcp;
     struct top_flow workers[TOP_WORKERS_MAX];
     double drops[TOP_DROPS_MAX];
     struct top_allocation_flow allocations[TOP_ALLOCATIONS_MAX];

@@ -15,6 +15,8 @@ struct top_status {
     uint64_t uptime_s;
     uint64_t allocations, allocations_max, permissions, channels, users;
     char version[24], device[24], state[16];
+    bool relays_tcp; // to peers (RFC 6062); if not, these are 0
+    uint64_t tcp_allocations, tcp_connections, tcp_bytes_to_peer, tcp_bytes_to_client;
 };
 
 struct top_worker {
@@ -32,6 +34,8 @@ struct top_drop {
 struct top_allocation {
     char session[24];
     char user[64], client[64], relayed[64];
+    char peers[8];        // udp, tcp: how they are reached
+    uint64_t connections; // to peers over TCP
     uint64_t age_s;
     uint64_t packets_to_peer, bytes_to_peer, packets_to_client, bytes_to_client;
 };

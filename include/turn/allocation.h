@@ -115,6 +115,7 @@ struct allocation_table {
     uint32_t *count_by_worker; // retired ones included: the worker may still hold them
     uint32_t limit_per_worker;
     uint32_t live_count;
+    uint32_t tcp_count; // of the live ones
     uint32_t next_sequence;
 };
 
@@ -141,6 +142,8 @@ struct allocation *allocation_create(struct allocation_table *table,
                                      const struct five_tuple *five_tuple, uint16_t worker);
 struct five_tuple allocation_five_tuple(const struct allocation_table *table,
                                         const struct allocation *allocation);
+// Once, of one that lives.
+void allocation_set_tcp(struct allocation_table *table, struct allocation *allocation);
 // The token that its Allocate is answered with, and was: NULL when there was none.
 void allocation_set_reservation_token(struct allocation_table *table, struct allocation *allocation,
                                       const uint8_t token[RESERVATION_TOKEN_LEN]);

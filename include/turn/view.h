@@ -12,6 +12,7 @@
 
 struct turn_counters;
 struct turn_output;
+struct turn_relayed_address;
 struct turn_server;
 
 // Say all live state of the workers again as INSTALL commands, some at each call: for a worker that starts anew, for
@@ -27,6 +28,7 @@ struct turn_usage {
     uint32_t relay_ports;     // in use, reserved, or waiting for a worker's acknowledgement
     uint32_t pending_removals;
     uint32_t users;           // with at least one allocation
+    uint32_t tcp_allocations; // of the allocations (RFC 6062)
     uint32_t tcp_connections; // to peers, those under way too
     uint32_t tcp_ports;       // that TCP allocations listen at
 };
@@ -87,5 +89,8 @@ struct turn_allocation_view {
     uint16_t channels; // of a TCP one, connections to peers
 };
 bool turn_server_view(const struct turn_server *server, uint32_t allocation, struct turn_allocation_view *ret_view);
+// Where a TCP allocation listens, by IPv4 if by both. False when the id is not that of a live one.
+bool turn_server_tcp_relayed(const struct turn_server *server, uint32_t allocation,
+                             struct turn_relayed_address *ret_relayed);
 // The id of the live allocation with this session id (turn/session_id.h). False when it lives no more, or never did.
 bool turn_server_find_session(const struct turn_server *server, uint64_t session_id, uint32_t *ret_allocation);

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "control/drain.h"
 #include "control/settings.h"
+#include "control/stream_server.h"
 #include "control/tls_contexts.h"
 #include "control/watchdog.h"
 #include "platform/eal.h"
@@ -15,6 +16,16 @@
 #include <unistd.h>
 
 #define INDEX_TEXT_LEN 12
+
+// Of allocations whose peers are reached over TCP (RFC 6062) no worker counts bytes.
+static void add_tcp_bytes(struct telemetry_answer *answer, const struct metrics_sources *sources)
+{
+    struct stream_counters carried;
+
+    stream_server_sum(sources->streams, &carried);
+    telemetry_answer_number(answer, "tcp_bytes_to_peer", carried.joined_to_peer_bytes);
+    telemetry_answer_number(answer, "tcp_bytes_to_client", carried.joined_to_client_bytes);
+}
 
 static void add_usage(struct telemetry_answer *answer, const struct metrics_sources *sources)
 {
@@ -29,6 +40,10 @@ static void add_usage(struct telemetry_answer *answer, const struct metrics_sour
     telemetry_answer_number(answer, "users", usage.users);
     telemetry_answer_number(answer, "relay_ports", usage.relay_ports);
     telemetry_answer_number(answer, "tcp_connections", usage.tcp_connections);
+    if (!sources->tcp_relay || !sources->streams)
+        return;
+    telemetry_answer_number(answer, "tcp_allocations", usage.tcp_allocations);
+    add_tcp_bytes(answer, sources);
 }
 
 static void add_certificates(struct telemetry_answer *answer, struct tls_contexts *tls)

@@ -47,11 +47,13 @@ static void add_traffic(struct question *question, const struct turn_allocation_
     struct telemetry_answer *answer = &question->answer;
     struct allocation_traffic traffic;
 
-    if (view->is_tcp || !config->traffic(config->context, view->worker, view->id, &traffic))
+    if (!config->traffic(config->context, view, &traffic))
         return;
-    telemetry_answer_number(answer, "packets_to_peer", traffic.to_peer_packets);
+    if (!view->is_tcp)
+        telemetry_answer_number(answer, "packets_to_peer", traffic.to_peer_packets);
     telemetry_answer_number(answer, "bytes_to_peer", traffic.to_peer_bytes);
-    telemetry_answer_number(answer, "packets_to_client", traffic.to_client_packets);
+    if (!view->is_tcp)
+        telemetry_answer_number(answer, "packets_to_client", traffic.to_client_packets);
     telemetry_answer_number(answer, "bytes_to_client", traffic.to_client_bytes);
 }
 

@@ -11,8 +11,7 @@ struct stream_account {
     uint32_t user;
     uint64_t full_tsc[2]; // of each direction's bucket
     uint64_t connections;
-    uint64_t to_peer_bytes;
-    uint64_t to_client_bytes;
+    uint64_t bytes[2];       // each direction's
     struct session_log *log; // these two by who had a share, before it gave that up
     struct session_record *record;
 };
@@ -33,14 +32,30 @@ struct stream_account *stream_account_share(struct stream_account *account)
     return account;
 }
 
-void stream_account_add(struct stream_account *account, uint64_t to_peer_bytes,
-                        uint64_t to_client_bytes)
+void stream_account_add_connection(struct stream_account *account)
 {
+    if (account)
+        __atomic_fetch_add(&account->connections, 1, __ATOMIC_RELAXED);
+}
+
+void stream_account_add_bytes(struct stream_account *account, enum direction direction,
+                              uint64_t bytes)
+{
+    if (account && bytes > 0)
+        __atomic_fetch_add(&account->bytes[direction], bytes, __ATOMIC_RELAXED);
+}
+
+void stream_account_carried(const struct stream_account *account,
+                            struct session_log_tcp_traffic *ret_traffic)
+{
+    *ret_traffic = (struct session_log_tcp_traffic){};
     if (!account)
         return;
-    __atomic_fetch_add(&account->connections, 1, __ATOMIC_RELAXED);
-    __atomic_fetch_add(&account->to_peer_bytes, to_peer_bytes, __ATOMIC_RELAXED);
-    __atomic_fetch_add(&account->to_client_bytes, to_client_bytes, __ATOMIC_RELAXED);
+    ret_traffic->connections = __atomic_load_n(&account->connections, __ATOMIC_RELAXED);
+    ret_traffic->to_peer_bytes =
+        __atomic_load_n(&account->bytes[DIRECTION_TO_PEER], __ATOMIC_RELAXED);
+    ret_traffic->to_client_bytes =
+        __atomic_load_n(&account->bytes[DIRECTION_TO_CLIENT], __ATOMIC_RELAXED);
 }
 
 void stream_account_set_user(struct stream_account *account, uint32_t user)
@@ -68,12 +83,9 @@ void stream_account_end(struct stream_account *account, struct session_log *log,
 
 static void tell(const struct stream_account *account)
 {
-    const struct session_log_tcp_traffic traffic = {
-        .connections = account->connections,
-        .to_peer_bytes = account->to_peer_bytes,
-        .to_client_bytes = account->to_client_bytes,
-    };
+    struct session_log_tcp_traffic traffic;
 
+    stream_account_carried(account, &traffic);
     session_log_carried_tcp(account->log, account->record, &traffic);
 }
 

@@ -32,7 +32,15 @@ struct stream_join *stream_join_create(struct stream_socket *client, int peer,
     join->peer.fd = peer;
     join->account = account;
     join->to_client.direction = DIRECTION_TO_CLIENT;
+    stream_account_add_connection(account);
     return join;
+}
+
+// Once a turn and way: the account is shared among threads.
+static void count_bytes(const struct stream_join *join, struct stream_join_way *way)
+{
+    stream_account_add_bytes(join->account, way->direction, way->bytes - way->counted);
+    way->counted = way->bytes;
 }
 
 void stream_join_destroy(struct stream_join *join)
@@ -40,7 +48,8 @@ void stream_join_destroy(struct stream_join *join)
     stream_buffer_done(&join->to_peer.waiting);
     stream_buffer_done(&join->to_client.waiting);
     stream_socket_close(&join->peer);
-    stream_account_add(join->account, join->to_peer.bytes, join->to_client.bytes);
+    // What the first turn was to carry, if that did not come.
+    count_bytes(join, &join->to_peer);
     stream_account_give(join->account);
     free(join);
 }
@@ -165,6 +174,7 @@ static int carry(const struct stream_join *join, struct stream_join_way *way,
 
     for (unsigned i = 0; !error && !way->is_shut && !way->is_paused && i < READS_PER_TURN; i++)
         error = carry_once(join, way, from, to, room);
+    count_bytes(join, way);
     return error == -EAGAIN ? 0 : error;
 }
 

@@ -5,6 +5,8 @@
 #include "control/tcp_relay.h"
 
 #include "base/log.h"
+#include "control/session_log.h"
+#include "control/stream_account.h"
 #include "control/tcp_listening.h"
 #include "control/tcp_peer.h"
 #include "control/tcp_relay_state.h"
@@ -199,6 +201,20 @@ void tcp_relay_destroy(struct tcp_relay *relay)
     if (relay->epoll >= 0)
         close(relay->epoll);
     free(relay);
+}
+
+bool tcp_relay_get_traffic(const struct tcp_relay *relay, uint32_t allocation,
+                           struct allocation_traffic *ret_traffic)
+{
+    struct turn_relayed_address address;
+    struct session_log_tcp_traffic carried;
+
+    if (!turn_server_tcp_relayed(relay->config.server, allocation, &address))
+        return false;
+    stream_account_carried(tcp_listening_at(relay, address)->account, &carried);
+    *ret_traffic = (struct allocation_traffic){.to_peer_bytes = carried.to_peer_bytes,
+                                               .to_client_bytes = carried.to_client_bytes};
+    return true;
 }
 
 const struct tcp_relay_counters *tcp_relay_counters(const struct tcp_relay *relay)

@@ -90,7 +90,7 @@ static void look_at(struct question *question, const struct turn_allocation_view
     struct allocation_traffic traffic;
     uint64_t passed_ms;
 
-    if (view->is_tcp || !config->traffic(config->context, view->worker, view->id, &traffic))
+    if (!config->traffic(config->context, view, &traffic))
         return;
     now = (struct question_carried){question->now_ms, bytes_of(&traffic), packets_of(&traffic)};
     from = begin_span(&question->top.looks[view->id], view, &now);
@@ -113,7 +113,9 @@ static void add_talker(struct question *question, const struct question_talker *
         return;
     sessions_open_row(question, &view);
     telemetry_answer_number(&question->answer, "bits_per_second", talker->bits_per_second);
-    telemetry_answer_number(&question->answer, "packets_per_second", talker->packets_per_second);
+    if (!view.is_tcp)
+        telemetry_answer_number(&question->answer, "packets_per_second",
+                                talker->packets_per_second);
     sessions_close_row(question);
     if (question->answer.state.is_cut)
         telemetry_answer_take_back(&question->answer, &mark);

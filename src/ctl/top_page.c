@@ -12,7 +12,7 @@
 #include <time.h>
 
 enum {
-    HEAD_ROWS = 4,
+    HEAD_ROWS = 4,      // one more with peers over TCP
     SPACIOUS_ROWS = 20, // from here on there is a row to spare between two tables
     BUSY_WARNING_PERCENT = 70,
     BUSY_ALARM_PERCENT = 90,
@@ -31,6 +31,17 @@ struct drawing {
     struct page *page;
     unsigned row;
 };
+
+// Where peers are reached over TCP, that has a line of its own.
+static bool has_tcp(const struct drawing *drawing)
+{
+    return drawing->look->sample && drawing->look->sample->status.relays_tcp;
+}
+
+static unsigned notice_row(const struct drawing *drawing)
+{
+    return HEAD_ROWS - 1 + has_tcp(drawing);
+}
 
 static enum page_style style_of_now(const struct drawing *drawing)
 {
@@ -116,19 +127,36 @@ static void draw_totals(struct drawing *drawing)
     page_put(drawing->page, 2, 0, drawing->page->columns, style, text);
 }
 
+// These bytes are not among the workers'. With four digits each it fits 80 columns.
+static void draw_tcp(struct drawing *drawing)
+{
+    const struct top_status *status = &drawing->look->sample->status;
+    const struct top_tcp_flow *flow = &drawing->look->rates->tcp;
+    char text[PAGE_SPAN_LEN], values[2][QUANTITY_TEXT_LEN];
+    int len = snprintf(text, sizeof(text), " TCP allocations %" PRIu64 "  connections %" PRIu64,
+                       status->tcp_allocations, status->tcp_connections);
+
+    if (flow->known)
+        snprintf(text + len, sizeof(text) - (size_t)len, "  to peer %s, client %s",
+                 quantity_format(QUANTITY_BIT_S, flow->bits_to_peer, values[0]),
+                 quantity_format(QUANTITY_BIT_S, flow->bits_to_client, values[1]));
+    page_put(drawing->page, 3, 0, drawing->page->columns, style_of_now(drawing), text);
+}
+
 // What is not as it always is.
 static void draw_notice(struct drawing *drawing)
 {
+    unsigned row = notice_row(drawing);
     char text[PAGE_SPAN_LEN];
 
     if (drawing->look->problem) {
         snprintf(text, sizeof(text), " %s", drawing->look->problem);
-        page_put(drawing->page, 3, 0, drawing->page->columns, PAGE_ALARM, text);
+        page_put(drawing->page, row, 0, drawing->page->columns, PAGE_ALARM, text);
     } else if (drawing->choice->paused) {
-        page_put(drawing->page, 3, 0, drawing->page->columns, PAGE_WARNING, " paused: p goes on");
+        page_put(drawing->page, row, 0, drawing->page->columns, PAGE_WARNING, " paused: p goes on");
     } else if (drawing->look->sample &&
                strcmp(drawing->look->sample->status.state, "draining") == 0) {
-        page_put(drawing->page, 3, 0, drawing->page->columns, PAGE_WARNING,
+        page_put(drawing->page, row, 0, drawing->page->columns, PAGE_WARNING,
                  " draining: no new allocations are taken");
     }
 }
@@ -308,7 +336,17 @@ static int compare_allocations(const void *a, const void *b, void *context)
     return order->choice->reversed ? -result : result;
 }
 
-enum allocation_cell { SESSION, USER, CLIENT, TO_PEER, TO_CLIENT, AGE, RELAYED, ALLOCATION_CELLS };
+enum allocation_cell {
+    SESSION,
+    USER,
+    CLIENT,
+    TO_PEER,
+    TO_CLIENT,
+    AGE,
+    PEERS,
+    RELAYED,
+    ALLOCATION_CELLS
+};
 
 // What fits, from left to right.
 static unsigned choose_cells(unsigned columns, struct cell cells[ALLOCATION_CELLS])
@@ -317,7 +355,7 @@ static unsigned choose_cells(unsigned columns, struct cell cells[ALLOCATION_CELL
         [SESSION] = {16, false, "SESSION"},    [USER] = {14, false, "USER"},
         [CLIENT] = {21, false, "CLIENT"},      [TO_PEER] = {12, true, "TO PEER"},
         [TO_CLIENT] = {12, true, "TO CLIENT"}, [AGE] = {9, true, "AGE"},
-        [RELAYED] = {26, false, "RELAYED"},
+        [PEERS] = {7, false, "PEERS"},         [RELAYED] = {26, false, "RELAYED"},
     };
     unsigned used = 0, count = 0;
 
@@ -326,6 +364,15 @@ static unsigned choose_cells(unsigned columns, struct cell cells[ALLOCATION_CELL
         used += all[count++].width + 1;
     }
     return count;
+}
+
+// Over TCP with their number: each has a connection.
+static void format_peers(const struct top_allocation *allocation, char text[QUANTITY_TEXT_LEN])
+{
+    if (strcmp(allocation->peers, "tcp") == 0)
+        snprintf(text, QUANTITY_TEXT_LEN, "tcp %" PRIu64, allocation->connections);
+    else
+        snprintf(text, QUANTITY_TEXT_LEN, "%s", allocation->peers);
 }
 
 static void draw_allocation(struct drawing *drawing, const struct cell *cells, unsigned count,
@@ -338,7 +385,7 @@ static void draw_allocation(struct drawing *drawing, const struct cell *cells, u
         [SESSION] = allocation->session, [USER] = allocation->user,
         [CLIENT] = allocation->client,   [TO_PEER] = texts[TO_PEER],
         [TO_CLIENT] = texts[TO_CLIENT],  [AGE] = texts[AGE],
-        [RELAYED] = allocation->relayed,
+        [PEERS] = texts[PEERS],          [RELAYED] = allocation->relayed,
     };
     unsigned column = 0;
 
@@ -347,6 +394,7 @@ static void draw_allocation(struct drawing *drawing, const struct cell *cells, u
         quantity_format(QUANTITY_BIT_S, flow->bits_to_client, texts[TO_CLIENT]);
     }
     quantity_format(QUANTITY_SECONDS, (double)allocation->age_s, texts[AGE]);
+    format_peers(allocation, texts[PEERS]);
     for (unsigned i = 0; i < count; i++)
         column = put_cell(drawing->page, drawing->row, column, &cells[i], style_of_now(drawing),
                           values[i]);
@@ -398,6 +446,7 @@ static void draw_help(struct drawing *drawing)
         " busy         how much of its time a worker had packets",
         " to peer      what a client sends through its allocation",
         " to client    what it is sent",
+        " peers        how they are reached; over TCP, by how many connections",
     };
 
     for (unsigned i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
@@ -413,11 +462,12 @@ static unsigned smaller(unsigned a, unsigned b)
 static void draw_lists(struct drawing *drawing)
 {
     const struct top_sample *sample = drawing->look->sample;
-    unsigned rows = drawing->page->rows - HEAD_ROWS - 1; // all tables together, titles included
+    unsigned head_rows = notice_row(drawing) + 1;
+    unsigned rows = drawing->page->rows - head_rows - 1; // all tables together, titles included
     unsigned worker_rows = rows / 3, drop_rows = rows / 5;
     unsigned gap = drawing->page->rows >= SPACIOUS_ROWS;
 
-    drawing->row = HEAD_ROWS;
+    drawing->row = head_rows;
     draw_workers(drawing, worker_rows > 1 ? worker_rows - 1 : 1);
     drawing->row += gap;
     if (sample->drop_count > 0 && drop_rows >= 2) {
@@ -446,5 +496,7 @@ void top_page_draw(const struct top_look *look, struct top_choice *choice, struc
     if (!look->sample)
         return;
     draw_totals(&drawing);
+    if (has_tcp(&drawing))
+        draw_tcp(&drawing);
     draw_lists(&drawing);
 }

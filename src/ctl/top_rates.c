@@ -77,6 +77,22 @@ static void compute_workers(const struct top_sample *before, const struct top_sa
     }
 }
 
+static void compute_tcp(const struct top_sample *before, const struct top_sample *now,
+                        struct top_tcp_flow *flow)
+{
+    double seconds = seconds_between(before->status_ms, now->status_ms);
+    const struct top_status *earlier = &before->status, *later = &now->status;
+
+    if (seconds <= 0)
+        return;
+    *flow = (struct top_tcp_flow){
+        .known = true,
+        .bits_to_peer = 8 * rate(earlier->tcp_bytes_to_peer, later->tcp_bytes_to_peer, seconds),
+        .bits_to_client =
+            8 * rate(earlier->tcp_bytes_to_client, later->tcp_bytes_to_client, seconds),
+    };
+}
+
 // Only reasons above 0 are said: one that was not said before was 0.
 static uint64_t earlier_drops(const struct top_sample *sample, const char *reason)
 {
@@ -137,6 +153,7 @@ void top_rates_compute(const struct top_sample *before, const struct top_sample 
     if (before->status.pid != now->status.pid || before->status.uptime_s > now->status.uptime_s)
         return;
     compute_workers(before, now, ret_rates);
+    compute_tcp(before, now, &ret_rates->tcp);
     compute_drops(before, now, ret_rates);
     compute_allocations(before, now, ret_rates);
 }

@@ -31,6 +31,11 @@ void top_sample_take_status(struct top_sample *sample, const json_t *body, uint6
     status->permissions = number(body, "permissions");
     status->channels = number(body, "channels");
     status->users = number(body, "users");
+    status->tcp_allocations = 0;
+    status->relays_tcp = answer_number(body, "tcp_allocations", &status->tcp_allocations);
+    status->tcp_connections = number(body, "tcp_connections");
+    status->tcp_bytes_to_peer = number(body, "tcp_bytes_to_peer");
+    status->tcp_bytes_to_client = number(body, "tcp_bytes_to_client");
     take_text(body, "version", status->version, sizeof(status->version));
     take_text(body, "device", status->device, sizeof(status->device));
     take_text(body, "state", status->state, sizeof(status->state));
@@ -105,6 +110,8 @@ void top_sample_take_allocations(struct top_sample *sample, const json_t *body, 
         take_text(row, "user", allocation->user, sizeof(allocation->user));
         take_text(row, "client", allocation->client, sizeof(allocation->client));
         take_text(row, "relayed", allocation->relayed, sizeof(allocation->relayed));
+        take_text(row, "peers", allocation->peers, sizeof(allocation->peers));
+        allocation->connections = number(row, "connections");
         allocation->age_s = number(row, "age_seconds");
         allocation->packets_to_peer = number(row, "packets_to_peer");
         allocation->bytes_to_peer = number(row, "bytes_to_peer");

@@ -449,7 +449,8 @@ static struct allocation *create(struct turn_request *request, const struct wish
         allocation_create(&server->allocations, &request->packet->five_tuple, grant->worker);
 
     memcpy(allocation->relayed, grant->relayed, sizeof(allocation->relayed));
-    allocation->is_tcp = wish->is_tcp;
+    if (wish->is_tcp)
+        allocation_set_tcp(&server->allocations, allocation);
     allocation->received_by = request->packet->worker;
     allocation->identity = grant->identity;
     allocation->user = grant->user;

@@ -143,6 +143,12 @@ struct five_tuple allocation_five_tuple(const struct allocation_table *table,
     };
 }
 
+void allocation_set_tcp(struct allocation_table *table, struct allocation *allocation)
+{
+    allocation->is_tcp = true;
+    table->tcp_count++;
+}
+
 void allocation_set_reservation_token(struct allocation_table *table, struct allocation *allocation,
                                       const uint8_t token[RESERVATION_TOKEN_LEN])
 {
@@ -164,6 +170,7 @@ void allocation_retire(struct allocation_table *table, struct allocation *alloca
     address_store_give(table->addresses, tuple->server_family, tuple->server);
     allocation->state = ALLOCATION_RETIRED;
     table->live_count--;
+    table->tcp_count -= allocation->is_tcp;
 }
 
 void allocation_release(struct allocation_table *table, struct allocation *allocation)

@@ -67,6 +67,7 @@ void turn_server_usage(const struct turn_server *server, struct turn_usage *ret_
         .relay_ports = server->relay_ports.taken_count,
         .pending_removals = server->pending_removals,
         .users = server->quota.allocating_count,
+        .tcp_allocations = server->allocations.tcp_count,
         .tcp_connections = index_pool_used(&server->tcp_connections.pool),
         .tcp_ports = server->tcp_ports.taken_count,
     };
@@ -211,6 +212,17 @@ bool turn_server_view(const struct turn_server *server, uint32_t id,
         .permissions = allocation->permission_count,
         .channels = allocation->channel_count,
     };
+    return true;
+}
+
+bool turn_server_tcp_relayed(const struct turn_server *server, uint32_t id,
+                             struct turn_relayed_address *ret_relayed)
+{
+    const struct allocation *allocation = allocation_get(&server->allocations, id);
+    if (allocation == NULL || !allocation->is_tcp)
+        return false;
+    bool has_v4 = allocation->relayed[RELAYED_V4].state == RELAYED_LIVE;
+    *ret_relayed = allocation->relayed[has_v4 ? RELAYED_V4 : RELAYED_V6].address;
     return true;
 }
 

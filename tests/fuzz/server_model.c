@@ -1239,6 +1239,7 @@ struct turn_usage model_usage(const struct model *model)
     for (unsigned i = 0; i < MODEL_ALLOCATIONS; i++) {
         const struct model_allocation *allocation = &model->allocations[i];
         usage.allocations += allocation->live;
+        usage.tcp_allocations += allocation->live && allocation->is_tcp;
         usage.pending_removals += allocation->awaited;
         for (unsigned slot = 0; slot < 2 && allocation->is_tcp; slot++)
             usage.tcp_ports += allocation->relayed[slot].live;

@@ -4,6 +4,8 @@
 import contextlib
 import itertools
 import pathlib
+import shutil
+import tempfile
 
 import pytest
 
@@ -42,6 +44,15 @@ def lab():
 def relay(lab, tmp_path_factory):
     with Relay(lab, tmp_path_factory.mktemp("relay")) as the_relay:
         yield the_relay
+
+
+@pytest.fixture
+def directory():
+    """Where others may look, too; a Unix socket's path is short."""
+    path = pathlib.Path(tempfile.mkdtemp(prefix="turnpike-ctl-"))
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(path)
 
 
 @pytest.fixture

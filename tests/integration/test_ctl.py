@@ -6,10 +6,8 @@ import functools
 import os
 import pathlib
 import re
-import shutil
 import signal
 import subprocess
-import tempfile
 import threading
 import time
 
@@ -25,15 +23,6 @@ from relay import PORT
 from terminal import Terminal
 
 COMPLETION = pathlib.Path(__file__).parents[2] / "config" / "completion" / "turnpike-ctl"
-
-
-@pytest.fixture
-def directory():
-    """Where others may look, too; a Unix socket's path is short."""
-    path = pathlib.Path(tempfile.mkdtemp(prefix="turnpike-ctl-"))
-    path.chmod(0o755)
-    yield path
-    shutil.rmtree(path)
 
 
 @pytest.fixture

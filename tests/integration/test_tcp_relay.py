@@ -3,6 +3,7 @@
 
 import contextlib
 import os
+import re
 import socket
 import struct
 import threading
@@ -10,12 +11,15 @@ import time
 
 import pytest
 
+import ctl
 import stun
 from client import need
 from lab import PEER, PEER4, PEER4_OTHER, RELAY4, family_of
+from logs import wait_for
 from monitor import ask, samples
 from relay import Relay
 from streams import is_closed
+from terminal import Terminal
 from uclient import all_came_back, totals, uclient
 
 PER_ALLOCATION = 3
@@ -220,6 +224,52 @@ def test_the_end_of_the_allocation_ends_all_connections(lab, stream_of, control,
         assert is_closed(data.sock, 3)
     with pytest.raises(OSError):
         lab.tcp("peer", control.relayed, PEER4, timeout=1)
+
+
+@contextlib.contextmanager
+def pouring(data, peer, length, pause_s):
+    """So many bytes to the peer again and again, and a tenth of them back."""
+    ending = threading.Event()
+
+    def pour():
+        while not ending.wait(pause_s):
+            data.sock.sendall(bytes(length))
+            assert len(receive_from(peer, length)) == length
+            peer.sendall(bytes(length // 10))
+            assert len(receive_from(data.sock, length // 10)) == length // 10
+
+    thread = threading.Thread(target=pour)
+    thread.start()
+    try:
+        yield
+    finally:
+        ending.set()
+        thread.join()
+
+
+def test_operators_see_what_goes_through(lab, relay, stream_of, control, directory):
+    data, peer = joined(lab, stream_of, control)
+    peer.settimeout(20)
+    # Those of the tests before go as their connections do.
+    wait_for(lambda: ctl.ask(relay.control_path, "status")["tcp_allocations"] == 1)
+    before = ctl.ask(relay.control_path, "status")
+    assert before["tcp_connections"] == 1
+    with peer, Terminal(directory, [ctl.CTL, "-s", relay.control_path, "top"], 140) as terminal, \
+            pouring(data, peer, 50_000, 0.05):
+        line = r"^ TCP allocations 1  connections 1  to peer [\d.]+ [kM]bit/s, client [\d.]+ kbit/s$"
+        terminal.wait_for(lambda screen: re.search(line, screen, re.MULTILINE))
+        terminal.wait_for(lambda screen: re.search(r" alice .* [\d.]+ [kM]bit/s +[\d.]+ kbit/s .* tcp 1 ", screen))
+        ctl.say(relay.control_path, "talkers")
+        time.sleep(1.1)
+        talkers, = ctl.ask(relay.control_path, "talkers")["allocations"].values()
+        assert talkers["peers"] == "tcp" and talkers["bits_per_second"] > 1e6 and "packets_per_second" not in talkers
+    status = ctl.ask(relay.control_path, "status")
+    row, = ctl.ask(relay.control_path, "allocations")
+    for way in ("to_peer", "to_client"):
+        assert row[f"bytes_{way}"] == status[f"tcp_bytes_{way}"] - before[f"tcp_bytes_{way}"] > 0
+    assert row["bytes_to_peer"] == 10 * row["bytes_to_client"]
+    control.sock.close()
+    wait_for(lambda: ctl.ask(relay.control_path, "status")["tcp_allocations"] == 0)
 
 
 def test_nobody_there_is_447(lab, control):

@@ -95,12 +95,12 @@ unsigned turn_server_peers(const struct turn_server *server, uint32_t id,
     return fake_peer_count < max ? fake_peer_count : max;
 }
 
-static bool fake_traffic(void *context, uint16_t worker, uint32_t allocation,
+static bool fake_traffic(void *context, const struct turn_allocation_view *view,
                          struct allocation_traffic *ret_traffic)
 {
     (void)context;
-    *ret_traffic = fakes[allocation].traffic;
-    return worker == 3;
+    *ret_traffic = fakes[view->id].traffic;
+    return view->worker == 3;
 }
 
 // Of so many ids all are alice's.

@@ -71,6 +71,14 @@ void turn_server_tcp_closed(struct turn_server *server, const struct turn_time *
     tcp_fixture.closed[tcp_fixture.closed_count++] = connection;
 }
 
+bool turn_server_tcp_relayed(const struct turn_server *server, uint32_t allocation,
+                             struct turn_relayed_address *ret_relayed)
+{
+    (void)server;
+    *ret_relayed = tcp_fixture_at;
+    return allocation == TCP_FIXTURE_ALLOCATION;
+}
+
 bool forwarder_is_ready(struct forwarder *forwarder)
 {
     (void)forwarder;

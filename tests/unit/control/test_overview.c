@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "control/drain.h"
 #include "control/settings.h"
+#include "control/stream_server.h"
 #include "control/tls_contexts.h"
 #include "control/watchdog.h"
 #include "platform/eal.h"
@@ -23,6 +24,7 @@
 #define WORKERS 2
 
 static uint64_t expires_s;
+static char streams, tcp_relay;
 
 uint64_t clock_wall_s(void)
 {
@@ -37,7 +39,15 @@ void turn_server_usage(const struct turn_server *server, struct turn_usage *ret_
                                      .channels = 13,
                                      .users = 14,
                                      .relay_ports = 15,
-                                     .tcp_connections = 16};
+                                     .tcp_connections = 16,
+                                     .tcp_allocations = 17};
+}
+
+void stream_server_sum(const struct stream_server *server, struct stream_counters *ret_counters)
+{
+    assert_ptr_equal(server, &streams);
+    *ret_counters =
+        (struct stream_counters){.joined_to_peer_bytes = 18, .joined_to_client_bytes = 19};
 }
 
 const struct turn_counters *turn_server_counters(const struct turn_server *server)
@@ -157,6 +167,24 @@ static void status_is_the_relay_in_short(void **state)
     assert_string_equal(answer_text(&question.answer), expected);
 }
 
+static void peers_over_tcp_are_told_of_where_there_can_be_any(void **state)
+{
+    struct metrics_sources *sources = &config.sources;
+
+    (void)state;
+    sources->tcp_relay = (void *)&tcp_relay;
+    assert_false(overview_status(&question));
+    assert_null(strstr(answer_text(&question.answer), "tcp_allocations")); // no client over TCP
+    telemetry_answer_reset(&question.answer);
+    sources->streams = (void *)&streams;
+    assert_false(overview_status(&question));
+    sources->tcp_relay = NULL;
+    sources->streams = NULL;
+    assert_non_null(strstr(answer_text(&question.answer),
+                           "tcp_connections=16;tcp_allocations=17;tcp_bytes_to_peer=18;"
+                           "tcp_bytes_to_client=19;"));
+}
+
 static void a_drain_and_its_deadline_are_said(void **state)
 {
     (void)state;
@@ -265,6 +293,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(status_is_the_relay_in_short, set_up),
+        cmocka_unit_test_setup(peers_over_tcp_are_told_of_where_there_can_be_any, set_up),
         cmocka_unit_test_setup(a_drain_and_its_deadline_are_said, set_up),
         cmocka_unit_test_setup(without_certificates_none_expires, set_up),
         cmocka_unit_test_setup(each_worker_has_its_own_counts, set_up),

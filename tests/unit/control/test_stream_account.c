@@ -51,6 +51,13 @@ static void expect_told(uint64_t connections, uint64_t to_peer_bytes, uint64_t t
     assert_true(told.traffic.to_client_bytes == to_client_bytes);
 }
 
+static void carry(struct stream_account *account, uint64_t to_peer_bytes, uint64_t to_client_bytes)
+{
+    stream_account_add_connection(account);
+    stream_account_add_bytes(account, DIRECTION_TO_PEER, to_peer_bytes);
+    stream_account_add_bytes(account, DIRECTION_TO_CLIENT, to_client_bytes);
+}
+
 static void the_end_is_told_once_and_with_all_that_was_carried(void **state)
 {
     struct stream_account *account = stream_account_create();
@@ -58,14 +65,29 @@ static void the_end_is_told_once_and_with_all_that_was_carried(void **state)
     (void)state;
     assert_ptr_equal(stream_account_share(account), account);
     assert_ptr_equal(stream_account_share(account), account);
-    stream_account_add(account, 1000, 20);
+    carry(account, 1000, 20);
     stream_account_give(account);
     stream_account_end(account, LOG, RECORD);
     stream_account_give(account); // who listened is gone, and a connection still carries
     assert_int_equal(told.count, 0);
-    stream_account_add(account, 1, 5000000000);
+    carry(account, 1, 5000000000);
     stream_account_give(account);
     expect_told(2, 1001, 5000000020);
+}
+
+static void what_was_carried_so_far_can_be_asked_for(void **state)
+{
+    struct stream_account *account = stream_account_create();
+    struct session_log_tcp_traffic traffic;
+
+    (void)state;
+    carry(account, 1000, 20);
+    carry(account, 1, 5000000000);
+    stream_account_carried(account, &traffic);
+    assert_true(traffic.connections == 2);
+    assert_true(traffic.to_peer_bytes == 1001);
+    assert_true(traffic.to_client_bytes == 5000000020);
+    stream_account_give(account);
 }
 
 static void one_without_connections_has_carried_nothing(void **state)
@@ -88,9 +110,13 @@ static void nobody_is_told_of_one_that_has_not_ended(void **state)
 
 static void nobody_counts_where_there_was_no_memory(void **state)
 {
+    struct session_log_tcp_traffic traffic = {1, 2, 3};
+
     (void)state;
     assert_null(stream_account_share(NULL));
-    stream_account_add(NULL, 1, 2);
+    carry(NULL, 1, 2);
+    stream_account_carried(NULL, &traffic);
+    assert_true(traffic.connections + traffic.to_peer_bytes + traffic.to_client_bytes == 0);
     stream_account_give(NULL);
     assert_int_equal(told.count, 0);
 }
@@ -115,12 +141,12 @@ static void it_has_a_user_and_a_bucket_for_each_direction(void **state)
     assert_null(stream_account_bucket(NULL, DIRECTION_TO_PEER));
 }
 
-static void *carry(void *context)
+static void *carry_on(void *context)
 {
     for (unsigned i = 0; i < ROUNDS; i++) {
         struct stream_account *account = stream_account_share(context);
 
-        stream_account_add(account, 1, 2);
+        carry(account, 1, 2);
         stream_account_give(account);
     }
     return NULL;
@@ -133,7 +159,7 @@ static void threads_count_at_the_same_time(void **state)
 
     (void)state;
     for (unsigned i = 0; i < THREADS; i++)
-        assert_int_equal(pthread_create(&threads[i], NULL, carry, account), 0);
+        assert_int_equal(pthread_create(&threads[i], NULL, carry_on, account), 0);
     for (unsigned i = 0; i < THREADS; i++)
         pthread_join(threads[i], NULL);
     assert_int_equal(told.count, 0);
@@ -146,6 +172,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(the_end_is_told_once_and_with_all_that_was_carried, set_up),
+        cmocka_unit_test_setup(what_was_carried_so_far_can_be_asked_for, set_up),
         cmocka_unit_test_setup(one_without_connections_has_carried_nothing, set_up),
         cmocka_unit_test_setup(nobody_is_told_of_one_that_has_not_ended, set_up),
         cmocka_unit_test_setup(nobody_counts_where_there_was_no_memory, set_up),

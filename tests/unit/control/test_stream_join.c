@@ -438,6 +438,7 @@ static void what_it_carried_is_counted_and_is_the_allocations(void **state)
 {
     struct stream_fixture *fixture = *state;
     struct stream_account *account = stream_account_create();
+    struct session_log_tcp_traffic carried;
 
     stream_fixture_told_count = 0;
     stream_fixture_start(fixture);
@@ -454,6 +455,10 @@ static void what_it_carried_is_counted_and_is_the_allocations(void **state)
         assert_int_equal(client_read(&ends, came, sizeof(came)), 2);
         assert_int_equal(counters_of(&ends)->joined_to_peer_bytes, 12 * (listener + 1));
         assert_int_equal(counters_of(&ends)->joined_to_client_bytes, 2 * (listener + 1));
+        stream_account_carried(account, &carried); // while it stands
+        assert_int_equal(carried.connections, listener + 1);
+        assert_int_equal(carried.to_peer_bytes, 12 * (listener + 1));
+        assert_int_equal(carried.to_client_bytes, 2 * (listener + 1));
         close_ends(&ends);
         stream_fixture_run(fixture);
     }

@@ -88,10 +88,30 @@ static void an_allocations_end_is_told_when_its_last_connection_is_over(void **s
     tcp_fixture_bind_client(100);
     tcp_fixture_unlisten();
     assert_string_equal(tcp_fixture.ended, "");
-    stream_account_add(tcp_fixture.orders[0].account, 3, 4);
+    stream_account_add_connection(tcp_fixture.orders[0].account);
+    stream_account_add_bytes(tcp_fixture.orders[0].account, DIRECTION_TO_PEER, 3);
+    stream_account_add_bytes(tcp_fixture.orders[0].account, DIRECTION_TO_CLIENT, 4);
     stream_account_give(tcp_fixture.orders[0].account);
     tcp_fixture.orders[0].account = NULL;
     assert_string_equal(tcp_fixture.ended, "tcp_connections=1 to_peer_bytes=3 to_client_bytes=4");
+    close(peer);
+}
+
+static void says_what_connections_carry_while_they_stand(void **state)
+{
+    int peer = tcp_fixture_peer_connects();
+    struct allocation_traffic traffic = {1, 1, 1, 1};
+
+    (void)state;
+    assert_false(tcp_relay_get_traffic(tcp_fixture_relay, TCP_FIXTURE_ALLOCATION + 1, &traffic));
+    tcp_fixture_wait_for(&tcp_fixture.accepted_count, 1);
+    tcp_fixture_bind_client(100);
+    stream_account_add_bytes(tcp_fixture.orders[0].account, DIRECTION_TO_PEER, 3);
+    stream_account_add_bytes(tcp_fixture.orders[0].account, DIRECTION_TO_CLIENT, 4);
+    assert_true(tcp_relay_get_traffic(tcp_fixture_relay, TCP_FIXTURE_ALLOCATION, &traffic));
+    assert_int_equal(traffic.to_peer_bytes, 3);
+    assert_int_equal(traffic.to_client_bytes, 4);
+    assert_int_equal(traffic.to_peer_packets + traffic.to_client_packets, 0);
     close(peer);
 }
 
@@ -128,6 +148,7 @@ int main(void)
         TEST(nothing_is_told_or_accepted_without_room_for_the_answer),
         TEST(every_place_comes_back),
         TEST(an_allocations_end_is_told_when_its_last_connection_is_over),
+        TEST(says_what_connections_carry_while_they_stand),
         TEST(counts_what_peers_and_clients_did),
     };
 

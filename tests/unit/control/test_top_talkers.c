@@ -66,6 +66,21 @@ static void the_loudest_come_first_and_the_silent_not_at_all(void **state)
     assert_string_equal(ask(""), "3:24000:20 49:16000:1 7:8000:10 ");
 }
 
+static void peers_over_tcp_count_by_their_bytes(void **state)
+{
+    const char *text;
+
+    (void)state;
+    fakes[7].is_tcp = true;
+    ask("");
+    fakes[7].traffic.to_peer_bytes += 1000;
+    fake_now_ms += 1000;
+    ask("");
+    text = answer_text(&question.answer);
+    assert_non_null(strstr(text, "bits_per_second=8000;"));
+    assert_null(strstr(text, "packets_per_second"));
+}
+
 static void counts_from_the_last_question(void **state)
 {
     (void)state;
@@ -143,6 +158,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(the_loudest_come_first_and_the_silent_not_at_all),
+        TEST(peers_over_tcp_count_by_their_bytes),
         TEST(counts_from_the_last_question),
         TEST(the_first_time_it_counts_from_the_beginning_of_each),
         TEST(viewers_do_not_shorten_each_others_span),

@@ -16,7 +16,16 @@ static int make_look(void **state)
     memset(&rates, 0, sizeof(rates));
     memset(&sample, 0, sizeof(sample));
     sample.status_ms = 1;
-    sample.status = (struct top_status){7, 3723, 2, 100, 3, 4, 5, "0.1.0", "eth0", "running"};
+    sample.status = (struct top_status){.pid = 7,
+                                        .uptime_s = 3723,
+                                        .allocations = 2,
+                                        .allocations_max = 100,
+                                        .permissions = 3,
+                                        .channels = 4,
+                                        .users = 5,
+                                        .version = "0.1.0",
+                                        .device = "eth0",
+                                        .state = "running"};
     sample.worker_count = 2;
     sample.workers[0] = (struct top_worker){.worker = 0, .cpu = 2, .allocations = 2};
     sample.workers[1] = (struct top_worker){.worker = 1, .cpu = 3};
@@ -106,6 +115,43 @@ static void fits_eighty_columns_and_twenty_four_rows(void **state)
     assert_int_equal(style_of("not_ours"), PAGE_PLAIN);
 }
 
+static void peers_over_tcp_have_a_line_of_their_own(void **state)
+{
+    (void)state;
+    sample.status.relays_tcp = true;
+    sample.status.tcp_allocations = 2;
+    sample.status.tcp_connections = 5;
+    draw(24, 80);
+    assert_string_equal(row(3), " TCP allocations 2  connections 5");
+    rates.tcp = (struct top_tcp_flow){true, 1e6, 2e6};
+    draw(24, 80);
+    assert_string_equal(
+        row(3), " TCP allocations 2  connections 5  to peer 1.00 Mbit/s, client 2.00 Mbit/s");
+    assert_string_equal(row(4), "");
+    assert_non_null(strstr(row(5), "WORKER"));
+    choice.paused = true;
+    draw(24, 80);
+    assert_string_equal(row(4), " paused: p goes on");
+    look.problem = "the relay has gone away";
+    draw(24, 80);
+    assert_int_equal(style_of("TCP allocations"), PAGE_FAINT);
+    look.sample = NULL;
+    draw(24, 80);
+    assert_string_equal(row(3), " the relay has gone away");
+}
+
+static void says_how_peers_are_reached(void **state)
+{
+    (void)state;
+    strcpy(sample.allocations[0].peers, "tcp");
+    sample.allocations[0].connections = 12;
+    strcpy(sample.allocations[1].peers, "udp");
+    draw(30, 130);
+    assert_non_null(strstr(row(12), "PEERS"));
+    assert_non_null(strstr(row(13), "udp"));
+    assert_non_null(strstr(row(14), "tcp 12"));
+}
+
 static void orders_allocations_as_chosen(void **state)
 {
     static const char *const first[TOP_SORT_COUNT] = {[TOP_SORT_TRAFFIC] = "bob",
@@ -156,8 +202,12 @@ static void fits_any_size_and_says_when_there_is_too_little(void **state)
     sample.worker_count = TOP_WORKERS_MAX;
     sample.drop_count = TOP_DROPS_MAX;
     sample.allocation_count = TOP_ALLOCATIONS_MAX;
-    for (unsigned rows = 1; rows < 120; rows++)
-        draw(rows, 3 * rows);
+    for (unsigned rows = 1; rows < 120; rows++) {
+        sample.status.relays_tcp = true;
+        draw(rows, 3 * rows + 10);
+        sample.status.relays_tcp = false;
+        draw(rows, 3 * rows + 10);
+    }
     draw(24, 39);
     assert_string_equal(row(0), "too small: 40 by 10");
     draw(9, 80);
@@ -226,6 +276,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(fits_eighty_columns_and_twenty_four_rows, make_look),
+        cmocka_unit_test_setup(peers_over_tcp_have_a_line_of_their_own, make_look),
+        cmocka_unit_test_setup(says_how_peers_are_reached, make_look),
         cmocka_unit_test_setup(orders_allocations_as_chosen, make_look),
         cmocka_unit_test_setup(scrolls_and_keeps_a_row_in_sight, make_look),
         cmocka_unit_test_setup(shows_more_columns_where_there_is_room, make_look),

@@ -66,6 +66,22 @@ static void divides_by_the_time_between(void **state)
     assert_float_equal(rates.allocations[0].packets_to_client, 1, 0.001);
 }
 
+static void what_peers_are_sent_over_tcp_is_no_workers(void **state)
+{
+    (void)state;
+    before.status_ms = 1000;
+    now.status_ms = 3000;
+    now.status.tcp_bytes_to_peer += 1000;
+    now.status.tcp_bytes_to_client += 4;
+    top_rates_compute(&before, &now, &rates);
+    assert_true(rates.tcp.known);
+    assert_float_equal(rates.tcp.bits_to_peer, 4000, 0.001);
+    assert_float_equal(rates.tcp.bits_to_client, 16, 0.001);
+    assert_float_equal(rates.all.rx_bits + rates.all.tx_bits, 0, 0.001);
+    top_rates_compute(&now, &now, &rates);
+    assert_false(rates.tcp.known);
+}
+
 static void adds_workers_up_by_their_numbers(void **state)
 {
     (void)state;
@@ -147,6 +163,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(divides_by_the_time_between, make_samples),
+        cmocka_unit_test_setup(what_peers_are_sent_over_tcp_is_no_workers, make_samples),
         cmocka_unit_test_setup(adds_workers_up_by_their_numbers, make_samples),
         cmocka_unit_test_setup(says_nothing_of_what_was_not_there_before, make_samples),
         cmocka_unit_test_setup(counts_a_new_reason_from_zero, make_samples),

@@ -42,6 +42,29 @@ static void takes_the_status(void **state)
     assert_string_equal(sample.status.state, "draining");
 }
 
+static void takes_what_is_said_of_peers_over_tcp(void **state)
+{
+    (void)state;
+    take(top_sample_take_status, "{\"tcp_connections\": 5}");
+    assert_false(sample.status.relays_tcp);
+    take(top_sample_take_status, "{\"tcp_allocations\": 0, \"tcp_connections\": 5, "
+                                 "\"tcp_bytes_to_peer\": 6, \"tcp_bytes_to_client\": 7}");
+    assert_true(sample.status.relays_tcp);
+    assert_int_equal(sample.status.tcp_allocations, 0);
+    assert_int_equal(sample.status.tcp_connections, 5);
+    assert_int_equal(sample.status.tcp_bytes_to_peer, 6);
+    assert_int_equal(sample.status.tcp_bytes_to_client, 7);
+    take(top_sample_take_status, "{\"tcp_allocations\": 8}");
+    assert_int_equal(sample.status.tcp_allocations, 8);
+    take(top_sample_take_status, "{}"); // of a relay that was started anew
+    assert_false(sample.status.relays_tcp);
+    assert_int_equal(sample.status.tcp_allocations, 0);
+    take(top_sample_take_allocations,
+         "{\"allocations\": {\"0000000100000002\": {\"peers\": \"tcp\", \"connections\": 9}}}");
+    assert_string_equal(sample.allocations[0].peers, "tcp");
+    assert_int_equal(sample.allocations[0].connections, 9);
+}
+
 static void takes_workers(void **state)
 {
     (void)state;
@@ -141,6 +164,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(takes_the_status, forget),
+        cmocka_unit_test_setup(takes_what_is_said_of_peers_over_tcp, forget),
         cmocka_unit_test_setup(takes_workers, forget),
         cmocka_unit_test_setup(takes_drops_that_are_numbers, forget),
         cmocka_unit_test_setup(takes_allocations_fit_for_a_terminal, forget),

@@ -215,6 +215,38 @@ static void one_family_takes_its_own_connections_along(void **state)
     assert_int_not_equal(fixture->output.response_len, 0);
 }
 
+static void says_where_it_listens_and_how_many_there_are(void **state)
+{
+    struct fixture *fixture = *state;
+    struct client udp = client_make(999), v4 = client_make_tcp(1000), both = client_make_tcp(1001);
+    struct turn_relayed_address at = {77, 77};
+    struct request request;
+    assert_int_equal(client_allocate(fixture, &udp), 0);
+    assert_false(turn_server_tcp_relayed(fixture->server, 0, &at));
+    assert_int_equal(fixture_usage(fixture).tcp_allocations, 0);
+    assert_int_equal(client_allocate_tcp(fixture, &v4), 0);
+    assert_true(turn_server_tcp_relayed(fixture->server, 1, &at));
+    assert_int_equal(at.relay, 0);
+    assert_int_equal(at.port, fixture->listener.address.port);
+    request_begin(fixture, &request, STUN_METHOD_ALLOCATE);
+    stun_add_requested_transport(&request.builder, 6);
+    stun_add_address_family(&request.builder, STUN_ATTRIBUTE_ADDITIONAL_ADDRESS_FAMILY,
+                            IP_FAMILY_V6);
+    assert_int_equal(client_send(fixture, &both, &request), 0);
+    assert_int_equal(fixture_usage(fixture).tcp_allocations, 2);
+    assert_int_equal(fixture_usage(fixture).allocations, 3);
+    assert_true(turn_server_tcp_relayed(fixture->server, 2, &at));
+    assert_int_equal(at.relay, 0);
+    assert_int_equal(client_refresh_family(fixture, &both, IP_FAMILY_V4, 0), 0);
+    assert_true(turn_server_tcp_relayed(fixture->server, 2, &at));
+    assert_int_equal(at.relay, 1);
+    assert_int_equal(client_refresh(fixture, &both, 0), 0);
+    assert_false(turn_server_tcp_relayed(fixture->server, 2, &at));
+    assert_int_equal(fixture_usage(fixture).tcp_allocations, 1);
+    assert_int_equal(client_refresh(fixture, &udp, 0), 0);
+    assert_int_equal(fixture_usage(fixture).tcp_allocations, 1);
+}
+
 static void no_worker_is_told_of_a_tcp_allocation(void **state)
 {
     struct fixture *fixture = *state;
@@ -245,6 +277,7 @@ int main(void)
         CASE(all_goes_with_the_control_connection),
         CASE(all_goes_with_the_allocations_end),
         CASE(one_family_takes_its_own_connections_along),
+        CASE(says_where_it_listens_and_how_many_there_are),
         CASE(no_worker_is_told_of_a_tcp_allocation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
