@@ -46,6 +46,14 @@ static inline bool ip_address_equal(const struct ip_address *a, const struct ip_
     return memcmp(a, b, sizeof(*a)) == 0;
 }
 
+// As of memcmp(): by family, then by number.
+static inline int ip_address_compare(const struct ip_address *a, const struct ip_address *b)
+{
+    if (a->family != b->family)
+        return a->family < b->family ? -1 : 1;
+    return memcmp(a->bytes, b->bytes, sizeof(a->bytes));
+}
+
 static inline bool transport_address_equal(const struct transport_address *a, const struct transport_address *b)
 {
     return memcmp(a, b, sizeof(*a)) == 0;
@@ -74,3 +82,5 @@ const char *ip_prefix_format(const struct ip_prefix *prefix, char *text);
 const char *transport_address_format(const struct transport_address *address, char *text);
 
 bool ip_prefix_contains(const struct ip_prefix *prefix, const struct ip_address *ip);
+// The first address behind a prefix. False: the prefix goes as far as there are addresses.
+bool ip_prefix_behind(const struct ip_prefix *prefix, struct ip_address *ret_ip);

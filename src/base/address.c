@@ -164,3 +164,20 @@ bool ip_prefix_contains(const struct ip_prefix *prefix, const struct ip_address 
     return prefix->ip.family == ip->family &&
            bits_equal(prefix->ip.bytes, ip->bytes, prefix->length);
 }
+
+bool ip_prefix_behind(const struct ip_prefix *prefix, struct ip_address *ret_ip)
+{
+    struct ip_address ip = prefix->ip;
+
+    for (unsigned bits = prefix->length; bits > 0; bits = (bits - 1) / 8 * 8) {
+        unsigned byte = (bits - 1) / 8;
+        unsigned before = ip.bytes[byte];
+
+        ip.bytes[byte] = (uint8_t)(before + (0x80u >> (bits - 1) % 8));
+        if (ip.bytes[byte] > before) {
+            *ret_ip = ip;
+            return true;
+        }
+    }
+    return false;
+}

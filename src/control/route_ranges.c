@@ -4,7 +4,6 @@
 #include "control/route_ranges.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 // A prefix begins a range, and what follows it another.
 #define STARTS_MAX (2 * ROUTE_RANGES_PREFIXES_MAX)
@@ -24,24 +23,6 @@ void route_ranges_begin(struct route_ranges *ranges)
 {
     ranges->count = 0;
     ranges->is_known = false;
-}
-
-// The first address behind a prefix. False: the prefix goes as far as there are addresses.
-static bool address_behind(const struct ip_prefix *prefix, struct ip_address *ret_ip)
-{
-    struct ip_address ip = prefix->ip;
-
-    for (unsigned bits = prefix->length; bits > 0; bits = (bits - 1) / 8 * 8) {
-        unsigned byte = (bits - 1) / 8;
-        unsigned before = ip.bytes[byte];
-
-        ip.bytes[byte] = (uint8_t)(before + (0x80u >> (bits - 1) % 8));
-        if (ip.bytes[byte] > before) {
-            *ret_ip = ip;
-            return true;
-        }
-    }
-    return false;
 }
 
 static bool grow(struct route_ranges *ranges)
@@ -72,16 +53,12 @@ bool route_ranges_add(struct route_ranges *ranges, const struct ip_prefix *prefi
     struct ip_address behind;
 
     return add_start(ranges, &prefix->ip) &&
-           (!address_behind(prefix, &behind) || add_start(ranges, &behind));
+           (!ip_prefix_behind(prefix, &behind) || add_start(ranges, &behind));
 }
 
-static int compare(const void *a, const void *b)
+static int compare(const void *left, const void *right)
 {
-    const struct ip_address *left = a, *right = b;
-
-    if (left->family != right->family)
-        return left->family < right->family ? -1 : 1;
-    return memcmp(left->bytes, right->bytes, sizeof(left->bytes));
+    return ip_address_compare(left, right);
 }
 
 void route_ranges_end(struct route_ranges *ranges, bool is_known)
@@ -91,7 +68,7 @@ void route_ranges_end(struct route_ranges *ranges, bool is_known)
     if (ranges->count > 0)
         qsort(ranges->starts, ranges->count, sizeof(*ranges->starts), compare);
     for (uint32_t i = 0; i < ranges->count; i++) {
-        if (count == 0 || compare(&ranges->starts[count - 1], &ranges->starts[i]) != 0)
+        if (count == 0 || !ip_address_equal(&ranges->starts[count - 1], &ranges->starts[i]))
             ranges->starts[count++] = ranges->starts[i];
     }
     ranges->count = count;
@@ -106,7 +83,7 @@ struct ip_address route_ranges_start(const struct route_ranges *ranges, const st
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
 
-        if (compare(&ranges->starts[middle], ip) <= 0)
+        if (ip_address_compare(&ranges->starts[middle], ip) <= 0)
             low = middle + 1;
         else
             high = middle;

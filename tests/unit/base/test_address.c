@@ -172,7 +172,7 @@ static void contains_its_first_and_last_address_and_no_neighbour(void **state)
     (void)state;
     for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct ip_prefix range = prefix(cases[i].prefix);
-        struct ip_address address;
+        struct ip_address address, behind;
 
         address = ip(cases[i].before);
         assert_false(ip_prefix_contains(&range, &address));
@@ -182,6 +182,38 @@ static void contains_its_first_and_last_address_and_no_neighbour(void **state)
         assert_true(ip_prefix_contains(&range, &address));
         address = ip(cases[i].after);
         assert_false(ip_prefix_contains(&range, &address));
+        assert_true(ip_prefix_behind(&range, &behind));
+        assert_true(ip_address_equal(&behind, &address));
+    }
+}
+
+static void nothing_is_behind_a_prefix_that_has_the_last_address(void **state)
+{
+    static const char *const prefixes[] = {"0.0.0.0/0", "240.0.0.0/4", "255.255.255.255/32", "::/0",
+                                           "ffff::/16"};
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
+        struct ip_prefix range = prefix(prefixes[i]);
+        struct ip_address behind;
+
+        assert_false(ip_prefix_behind(&range, &behind));
+    }
+}
+
+static void orders_addresses_by_family_and_number(void **state)
+{
+    static const char *const rising[] = {"0.0.0.0", "0.0.1.0", "1.0.0.0", "255.0.0.0",
+                                         "::",      "::1",     "1::",     "ff00::"};
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(rising) / sizeof(rising[0]); i++) {
+        for (unsigned j = 0; j < sizeof(rising) / sizeof(rising[0]); j++) {
+            struct ip_address a = ip(rising[i]), b = ip(rising[j]);
+            int order = ip_address_compare(&a, &b);
+
+            assert_int_equal((order > 0) - (order < 0), (i > j) - (i < j));
+        }
     }
 }
 
@@ -307,6 +339,8 @@ int main(void)
         cmocka_unit_test(refuses_a_malformed_prefix),
         cmocka_unit_test(refuses_a_prefix_with_a_bit_set_past_its_length),
         cmocka_unit_test(contains_its_first_and_last_address_and_no_neighbour),
+        cmocka_unit_test(nothing_is_behind_a_prefix_that_has_the_last_address),
+        cmocka_unit_test(orders_addresses_by_family_and_number),
         cmocka_unit_test(contains_nothing_of_the_other_family),
         cmocka_unit_test(reads_transport_addresses_of_both_families),
         cmocka_unit_test(refuses_a_malformed_transport_address),
