@@ -9,6 +9,7 @@
 #include "control/service_manager.h"
 #include "control/settings_change.h"
 #include "control/sizing.h"
+#include "platform/privileges.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -41,6 +42,7 @@ struct outcome {
     unsigned left_count;
     bool peers_changed;
     bool rates_changed;
+    bool ktls_changed;
 };
 
 int reload_create(const struct reload_config *config, struct reload **ret_reload)
@@ -174,6 +176,8 @@ static void log_change(const char *name, enum settings_effect effect, void *cont
     if (strncmp(name, "unauthenticated_", 16) == 0 || strcmp(name, "max_bps") == 0 ||
         strcmp(name, "user_max_bps") == 0 || strcmp(name, "total_max_bps") == 0)
         outcome->rates_changed = true;
+    if (strcmp(name, "ktls") == 0)
+        outcome->ktls_changed = true;
 }
 
 static void tell_workers(const struct reload *reload, const struct command *command)
@@ -233,6 +237,9 @@ static void put_into_force(struct reload *reload, struct draft *draft,
     // Whoever has had all answers of a second has them anew.
     if (outcome->rates_changed)
         send_rates(reload);
+    // Threads of TLS cannot. Only now: the kernel starts a process for it.
+    if (outcome->ktls_changed && config->settings->ktls && reload->serves_tls)
+        privileges_load_ktls();
     if (draft->has_new_key)
         reload->key_since_ms = clock_monotonic_ms();
     log_settings_apply(&config->settings->log);

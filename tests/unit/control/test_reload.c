@@ -7,6 +7,7 @@
 #include "control/http_access.h"
 #include "control/log_settings.h"
 #include "control/service_manager.h"
+#include "platform/privileges.h"
 #include "tls_fixture.h"
 
 #include <setjmp.h>
@@ -25,6 +26,7 @@ static struct {
     struct command commands[64];
     unsigned command_count;
     int level;
+    unsigned ktls_loads;
     char told[16]; // the service manager: r(eloading), R(eady)
 } fake;
 
@@ -54,6 +56,11 @@ void service_manager_reloading(void)
 void service_manager_ready(void)
 {
     strcat(fake.told, "R");
+}
+
+void privileges_load_ktls(void)
+{
+    fake.ktls_loads++;
 }
 
 void log_settings_apply(const struct settings_log *log)
@@ -393,6 +400,30 @@ static void workers_are_told_of_rates_only_when_they_change(void **state)
 }
 
 // Those that there were at the start: what a limit needs is made then.
+static void the_module_for_ktls_is_asked_for_when_it_is_wanted_at_last(void **state)
+{
+    (void)state;
+    assert_true(settings.ktls);
+    run(good("ktls = false;\n"));
+    run(good("ktls = true;\nuser_quota = \"x\";\n")); // refused
+    run(good("ktls = false;\nuser_quota = 9;\n"));
+    assert_int_equal(fake.ktls_loads, 0);
+    run(good("ktls = true;\n"));
+    assert_int_equal(fake.ktls_loads, 1);
+    run(good("ktls = true;\nuser_quota = 8;\n"));
+    assert_int_equal(fake.ktls_loads, 1);
+}
+
+static void nobody_asks_for_ktls_who_has_no_tls(void **state)
+{
+    (void)state;
+    tear_down(NULL);
+    start(BASE USERS "ktls = false;\n");
+    run(BASE USERS "ktls = true;\n");
+    assert_true(settings.ktls);
+    assert_int_equal(fake.ktls_loads, 0);
+}
+
 static void streams_are_told_of_bandwidth_as_workers_are(void **state)
 {
     tear_down(state);
@@ -453,6 +484,8 @@ int main(void)
         TEST(what_became_of_reloads_is_counted),
         TEST(every_worker_is_told_of_a_new_realm),
         TEST(workers_are_told_of_rates_only_when_they_change),
+        TEST(the_module_for_ktls_is_asked_for_when_it_is_wanted_at_last),
+        TEST(nobody_asks_for_ktls_who_has_no_tls),
         TEST(streams_are_told_of_bandwidth_as_workers_are),
         TEST(it_is_not_ready_before_every_worker_has_the_last_policy),
         TEST(a_nonce_key_serves_for_a_lifetime_and_another_one),
