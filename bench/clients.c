@@ -115,6 +115,16 @@ void client_options_read(int argc, char **argv, const char *help,
     *ret_options = options;
 }
 
+void client_options_write(const struct client_options *options, double tsc_hz,
+                          struct results_file *ret_file)
+{
+    results_open(ret_file, options->json, tsc_hz);
+    results_member(ret_file, "allocations", "%u", options->allocations);
+    results_member(ret_file, "users", "%u", options->users);
+    results_member(ret_file, "credentials", "\"%s\"", options->rest ? "rest" : "users");
+    results_member(ret_file, "sha256", "%s", options->sha256 ? "true" : "false");
+}
+
 // Users.
 
 static struct span text_span(const char *text)

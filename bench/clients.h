@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "proto/five_tuple.h"
 #include "proto/integrity.h"
+#include "results_file.h"
 #include "turn/server.h"
 
 #include <stdbool.h>
@@ -55,6 +56,10 @@ extern const char client_options_help[];
 // Ends the process when they are wrong, or ask for help.
 void client_options_read(int argc, char **argv, const char *help,
                          struct client_options *ret_options);
+
+// Opens the file of --json with what was asked for.
+void client_options_write(const struct client_options *options, double tsc_hz,
+                          struct results_file *ret_file);
 
 // Users whose time-limited credentials are good for a day. Ends the process when it cannot.
 void clients_create(struct clients *clients, const struct client_options *options, uint64_t wall_s);

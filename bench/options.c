@@ -4,9 +4,10 @@
 
 #include "dataplane/worker_state.h"
 #include "measure.h"
+#include "option_table.h"
 #include "subject.h"
 
-#include <getopt.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,8 +58,9 @@ const char *option_draw_name(enum traffic_draw draw)
     return draw_names[draw];
 }
 
-static void help(void)
+static void help(void *options)
 {
+    (void)options;
     fputs(help_head, stdout);
     for (unsigned i = 0; i < scenario_count; i++)
         printf("  %-21s %s\n", scenarios[i].name, scenarios[i].what);
@@ -66,45 +68,19 @@ static void help(void)
     exit(EXIT_SUCCESS);
 }
 
-static void list_cases(struct option_list *list, char *text)
+static const char *case_name(unsigned number)
 {
-    list->count = 0;
-    for (char *word = strtok(text, ","); word != NULL; word = strtok(NULL, ",")) {
-        unsigned before = list->count;
-        for (unsigned i = 0; i < scenario_count; i++) {
-            if (strcmp(word, "all") == 0 || strcmp(word, scenarios[i].name) == 0)
-                option_list_add(list, i);
-        }
-        if (list->count == before)
-            option_refuse("no case '%s'", word);
-    }
+    return number < scenario_count ? scenarios[number].name : NULL;
 }
 
-static void list_draws(struct option_list *list, char *text)
+static const char *draw_name(unsigned number)
 {
-    list->count = 0;
-    for (char *word = strtok(text, ","); word != NULL; word = strtok(NULL, ",")) {
-        unsigned before = list->count;
-        for (unsigned draw = 0; draw < TRAFFIC_DRAW_COUNT; draw++) {
-            if (strcmp(word, draw_names[draw]) == 0)
-                option_list_add(list, draw);
-        }
-        if (list->count == before)
-            option_refuse("no draw '%s'", word);
-    }
+    return number < TRAFFIC_DRAW_COUNT ? draw_names[number] : NULL;
 }
 
-static void list_payloads(struct option_list *list, char *text)
+static void set_quick(void *argument)
 {
-    option_list_read(list, text, 4, TRAFFIC_PAYLOAD_MAX_LEN);
-    for (unsigned i = 0; i < list->count; i++) {
-        if (list->values[i] % 4 != 0)
-            option_refuse("payload %u is no multiple of 4", list->values[i]);
-    }
-}
-
-static void set_quick(struct bench_options *options)
-{
+    struct bench_options *options = argument;
     options->allocations = (struct option_list){{1000}, 1};
     options->buffers = 2048;
     options->repeat = 3;
@@ -123,90 +99,24 @@ static void set_defaults(struct bench_options *options)
     options->buffers = 32768;
 }
 
-enum option_id {
-    OPTION_CASE = 1,
-    OPTION_ALLOCATIONS,
-    OPTION_DRAW,
-    OPTION_PAYLOAD,
-    OPTION_BURST,
-    OPTION_REPEAT,
-    OPTION_BUFFERS,
-    OPTION_HUGEPAGES,
-    OPTION_QUICK,
-    OPTION_JSON,
-    OPTION_HELP,
-};
-
-static const struct option long_options[] = {
-    {"case", required_argument, NULL, OPTION_CASE},
-    {"allocations", required_argument, NULL, OPTION_ALLOCATIONS},
-    {"draw", required_argument, NULL, OPTION_DRAW},
-    {"payload", required_argument, NULL, OPTION_PAYLOAD},
-    {"burst", required_argument, NULL, OPTION_BURST},
-    {"repeat", required_argument, NULL, OPTION_REPEAT},
-    {"buffers", required_argument, NULL, OPTION_BUFFERS},
-    {"hugepages", no_argument, NULL, OPTION_HUGEPAGES},
-    {"quick", no_argument, NULL, OPTION_QUICK},
-    {"json", required_argument, NULL, OPTION_JSON},
-    {"help", no_argument, NULL, OPTION_HELP},
-    {NULL, 0, NULL, 0},
-};
-
-static void set(struct bench_options *options, enum option_id id)
-{
-    switch (id) {
-    case OPTION_CASE:
-        list_cases(&options->cases, optarg);
-        break;
-    case OPTION_ALLOCATIONS:
-        option_list_read(&options->allocations, optarg, 1, subject_flows_max());
-        break;
-    case OPTION_DRAW:
-        list_draws(&options->draws, optarg);
-        break;
-    case OPTION_PAYLOAD:
-        list_payloads(&options->payloads, optarg);
-        break;
-    case OPTION_BURST:
-        option_list_read(&options->bursts, optarg, 1, WORKER_BURST);
-        break;
-    case OPTION_REPEAT:
-        options->repeat = option_number(optarg, 1, REPETITIONS_MAX);
-        break;
-    case OPTION_BUFFERS:
-        options->buffers = option_number(optarg, 64, 1000000);
-        break;
-    case OPTION_HUGEPAGES:
-        options->hugepages = true;
-        break;
-    case OPTION_QUICK:
-        set_quick(options);
-        break;
-    case OPTION_JSON:
-        options->json = optarg;
-        break;
-    case OPTION_HELP:
-        help();
-        break;
-    default:
-        option_refuse("bad option");
-    }
-}
+#define AT(member) offsetof(struct bench_options, member)
 
 void options_parse(int argc, char **argv, struct bench_options *ret_options)
 {
-    int id;
+    const struct option_row rows[] = {
+        {"case", OPTION_WORDS, AT(cases), .word = case_name, .takes_all = true},
+        {"allocations", OPTION_NUMBERS, AT(allocations), .min = 1, .max = subject_flows_max()},
+        {"draw", OPTION_WORDS, AT(draws), .word = draw_name},
+        {"payload", OPTION_NUMBERS, AT(payloads), .min = 4, .max = TRAFFIC_PAYLOAD_MAX_LEN,
+         .multiple_of = 4},
+        {"burst", OPTION_NUMBERS, AT(bursts), .min = 1, .max = WORKER_BURST},
+        {"repeat", OPTION_NUMBER, AT(repeat), .min = 1, .max = REPETITIONS_MAX},
+        {"buffers", OPTION_NUMBER, AT(buffers), .min = 64, .max = 1000000},
+        {"hugepages", OPTION_FLAG, .at = AT(hugepages)},
+        {"quick", OPTION_ACTION, .act = set_quick},
+        {"json", OPTION_TEXT, .at = AT(json)},
+        {"help", OPTION_ACTION, .act = help},
+    };
     set_defaults(ret_options);
-    opterr = 0;
-    while ((id = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
-        if (id == '?')
-            option_refuse("%s: no such option, or its value is missing", argv[optind - 1]);
-        set(ret_options, (enum option_id)id);
-    }
-    if (optind < argc)
-        option_refuse("'%s' is no option", argv[optind]);
-    if (ret_options->cases.count == 0 || ret_options->allocations.count == 0 ||
-        ret_options->draws.count == 0 || ret_options->payloads.count == 0 ||
-        ret_options->bursts.count == 0)
-        option_refuse("an empty list");
+    option_table_read(rows, sizeof(rows) / sizeof(rows[0]), argc, argv, ret_options);
 }

@@ -3,8 +3,8 @@
 #include "report.h"
 
 #include "base/clock.h"
+#include "results_file.h"
 
-#include <errno.h>
 #include <rte_cycles.h>
 #include <stdbool.h>
 #include <string.h>
@@ -72,6 +72,8 @@ void report_result(const struct result *result)
 
 static void json_result(FILE *file, const struct result *result)
 {
+    if (file == NULL)
+        return;
     const struct measurement *measurement = &result->measurement;
     fprintf(file,
             "{\"case\": \"%s\", \"allocations\": %u, \"draw\": \"%s\", \"payload_bytes\": %u, "
@@ -93,20 +95,16 @@ static void json_result(FILE *file, const struct result *result)
             measurement->slow);
 }
 
-int report_json(const struct bench_options *options, const struct result *results, unsigned count)
+void report_json(const struct bench_options *options, const struct result *results, unsigned count)
 {
-    FILE *file = fopen(options->json, "w");
-    if (file == NULL)
-        return -errno;
-    fprintf(file, "{\"tsc_hz\": %ju, \"repeat\": %u, \"buffers\": %u, \"results\": [",
-            (uintmax_t)rte_get_tsc_hz(), options->repeat, options->buffers);
-    for (unsigned i = 0; i < count; i++) {
-        fputs(i == 0 ? "\n" : ",\n", file);
-        json_result(file, &results[i]);
-    }
-    fputs("\n]}\n", file);
-    int error = ferror(file) ? -EIO : 0;
-    return fclose(file) != 0 && error == 0 ? -errno : error;
+    struct results_file file;
+    results_open(&file, options->json, (double)rte_get_tsc_hz());
+    results_member(&file, "repeat", "%u", options->repeat);
+    results_member(&file, "buffers", "%u", options->buffers);
+    results_list(&file, "results");
+    for (unsigned i = 0; i < count; i++)
+        json_result(results_next(&file), &results[i]);
+    results_close(&file);
 }
 
 // Progress.

@@ -24,8 +24,8 @@ struct result {
 void report_begin(const struct bench_options *options);
 // A row of the table.
 void report_result(const struct result *result);
-// The whole run. 0 or -errno.
-int report_json(const struct bench_options *options, const struct result *results, unsigned count);
+// The whole run, when JSON is wanted.
+void report_json(const struct bench_options *options, const struct result *results, unsigned count);
 
 // Progress on stderr, once the run has taken longer than a moment: case x of y from now on.
 void progress_begin(unsigned total);

@@ -6,7 +6,6 @@
 #include "resident.h"
 #include "samples.h"
 
-#include <inttypes.h>
 #include <rte_cycles.h>
 #include <stdlib.h>
 
@@ -122,24 +121,25 @@ static const char help_tail[] =
     "permission\n"
     "and its channel.\n";
 
+static void write_result(FILE *stream, const struct bench *bench, enum client_request request)
+{
+    const struct figure *figure = &bench->figures[request];
+    if (stream == NULL)
+        return;
+    fprintf(stream, "{\"request\": \"%s\", ", client_request_names[request]);
+    figure_json(stream, "cycles", figure);
+    fprintf(stream, "\"per_second\": %.0f}", bench->tsc_hz / figure->median);
+}
+
 static void write_json(const struct bench *bench)
 {
-    const struct client_options *options = &bench->clients.options;
-    FILE *file = fopen(options->json, "w");
-    require(file != NULL, "cannot write the JSON file");
-    fprintf(file, "{\"tsc_hz\": %.0f, \"allocations\": %" PRIu32 ", \"users\": %" PRIu32 ",\n",
-            bench->tsc_hz, options->allocations, options->users);
-    fprintf(file, " \"credentials\": \"%s\", \"sha256\": %s, \"bytes_per_allocation\": %.1f,\n",
-            options->rest ? "rest" : "users", options->sha256 ? "true" : "false", bench->memory);
-    fprintf(file, " \"results\": [");
-    for (unsigned request = 0; request < CLIENT_REQUEST_COUNT; request++) {
-        fprintf(file, "%s\n  {\"request\": \"%s\", ", request > 0 ? "," : "",
-                client_request_names[request]);
-        figure_json(file, "cycles", &bench->figures[request]);
-        fprintf(file, "\"per_second\": %.0f}", bench->tsc_hz / bench->figures[request].median);
-    }
-    fprintf(file, "\n]}\n");
-    require(fclose(file) == 0, "cannot write the JSON file");
+    struct results_file file;
+    client_options_write(&bench->clients.options, bench->tsc_hz, &file);
+    results_member(&file, "bytes_per_allocation", "%.1f", bench->memory);
+    results_list(&file, "results");
+    for (unsigned request = 0; request < CLIENT_REQUEST_COUNT; request++)
+        write_result(results_next(&file), bench, (enum client_request)request);
+    results_close(&file);
 }
 
 int main(int argc, char **argv)
@@ -161,8 +161,7 @@ int main(int argc, char **argv)
     for (unsigned request = 0; request < CLIENT_REQUEST_COUNT; request++)
         run_phase(&bench, (enum client_request)request);
     printf("memory: %.0f bytes an allocation with a permission and a channel\n", bench.memory);
-    if (options.json != NULL)
-        write_json(&bench);
+    write_json(&bench);
     turn_server_destroy(bench.server);
     clients_destroy(&bench.clients);
     free(bench.messages);

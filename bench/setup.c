@@ -11,7 +11,6 @@
 #include "resident.h"
 #include "samples.h"
 
-#include <inttypes.h>
 #include <netinet/in.h>
 #include <rte_cycles.h>
 #include <rte_eal.h>
@@ -376,33 +375,32 @@ static const char help_tail[] =
     "permission and\n"
     "its channel; of the worker, its packet buffers left out.\n";
 
+static void write_result(FILE *stream, const struct bench *bench, enum client_request request)
+{
+    const struct figure *figures = bench->figures[request];
+    if (stream == NULL)
+        return;
+    fprintf(stream, "{\"request\": \"%s\", ", client_request_names[request]);
+    for (unsigned share = 0; share < SHARE_COUNT; share++) {
+        char name[32];
+        snprintf(name, sizeof(name), "%s_cycles", share_names[share]);
+        figure_json(stream, name, &figures[share]);
+        fprintf(stream, "\"%s_per_second\": %.0f, ", share_names[share],
+                bench->tsc_hz / figures[share].median);
+    }
+    fprintf(stream, "\"per_second\": %.0f}", bench->tsc_hz / both(figures));
+}
+
 static void write_json(const struct bench *bench)
 {
-    const struct client_options *options = &bench->clients.options;
-    FILE *file = fopen(options->json, "w");
-    require(file != NULL, "cannot write the JSON file");
-    fprintf(file, "{\"tsc_hz\": %.0f, \"allocations\": %" PRIu32 ", \"users\": %" PRIu32 ",\n",
-            bench->tsc_hz, options->allocations, options->users);
-    fprintf(file, " \"credentials\": \"%s\", \"sha256\": %s,\n", options->rest ? "rest" : "users",
-            options->sha256 ? "true" : "false");
-    fprintf(file,
-            " \"bytes_per_allocation\": {\"control\": %.1f, \"worker\": %.1f},\n \"results\": [",
-            bench->memory[SHARE_CONTROL], bench->memory[SHARE_WORKER]);
-    for (unsigned request = 0; request < CLIENT_REQUEST_COUNT; request++) {
-        const struct figure *figures = bench->figures[request];
-        fprintf(file, "%s\n  {\"request\": \"%s\", ", request > 0 ? "," : "",
-                client_request_names[request]);
-        for (unsigned share = 0; share < SHARE_COUNT; share++) {
-            char name[32];
-            snprintf(name, sizeof(name), "%s_cycles", share_names[share]);
-            figure_json(file, name, &figures[share]);
-            fprintf(file, "\"%s_per_second\": %.0f, ", share_names[share],
-                    bench->tsc_hz / figures[share].median);
-        }
-        fprintf(file, "\"per_second\": %.0f}", bench->tsc_hz / both(figures));
-    }
-    fprintf(file, "\n]}\n");
-    require(fclose(file) == 0, "cannot write the JSON file");
+    struct results_file file;
+    client_options_write(&bench->clients.options, bench->tsc_hz, &file);
+    results_member(&file, "bytes_per_allocation", "{\"control\": %.1f, \"worker\": %.1f}",
+                   bench->memory[SHARE_CONTROL], bench->memory[SHARE_WORKER]);
+    results_list(&file, "results");
+    for (unsigned request = 0; request < CLIENT_REQUEST_COUNT; request++)
+        write_result(results_next(&file), bench, (enum client_request)request);
+    results_close(&file);
 }
 
 int main(int argc, char **argv)
@@ -434,8 +432,7 @@ int main(int argc, char **argv)
            "channel\n",
            bench.memory[SHARE_CONTROL], bench.memory[SHARE_WORKER]);
     check_usage(&bench);
-    if (options.json != NULL)
-        write_json(&bench);
+    write_json(&bench);
     destroy_relay(&bench);
     clients_destroy(&bench.clients);
     for (unsigned share = 0; share < SHARE_COUNT; share++)

@@ -4,12 +4,11 @@
 #include "../eal.h"
 #include "../fail.h"
 #include "../figure.h"
-#include "../option_list.h"
+#include "../option_table.h"
 #include "../rest.h"
+#include "../results_file.h"
 #include "pair.h"
 
-#include <errno.h>
-#include <getopt.h>
 #include <rte_cycles.h>
 #include <rte_eal.h>
 #include <stddef.h>
@@ -25,7 +24,7 @@ struct options {
     struct option_list cases; // into cases[]
     struct option_list allocations;
     struct option_list threads;
-    unsigned wrong_percent;
+    uint32_t wrong_percent;
     uint32_t repeat;
     uint32_t buffers;
     const char *json;
@@ -64,8 +63,7 @@ struct bench {
     struct options options;
     struct traffic traffic;
     struct pair pair;
-    FILE *json;
-    unsigned result_count;
+    struct results_file results;
 };
 
 struct handoff_case {
@@ -87,8 +85,9 @@ static const struct handoff_case cases[] = {
 
 // Options.
 
-static void help(void)
+static void help(void *options)
 {
+    (void)options;
     puts("usage: handoff [OPTION...]\n"
          "\n"
          "What it costs two workers that packets land on the one that does not own them, and are\n"
@@ -116,82 +115,35 @@ static void help(void)
     exit(EXIT_SUCCESS);
 }
 
-enum option_id {
-    OPTION_CASE = 1,
-    OPTION_ALLOCATIONS,
-    OPTION_WRONG,
-    OPTION_THREADS,
-    OPTION_REPEAT,
-    OPTION_BUFFERS,
-    OPTION_QUICK,
-    OPTION_JSON,
-    OPTION_HELP,
-};
-
-static const struct option long_options[] = {
-    {"case", required_argument, NULL, OPTION_CASE},
-    {"allocations", required_argument, NULL, OPTION_ALLOCATIONS},
-    {"wrong", required_argument, NULL, OPTION_WRONG},
-    {"threads", required_argument, NULL, OPTION_THREADS},
-    {"repeat", required_argument, NULL, OPTION_REPEAT},
-    {"buffers", required_argument, NULL, OPTION_BUFFERS},
-    {"quick", no_argument, NULL, OPTION_QUICK},
-    {"json", required_argument, NULL, OPTION_JSON},
-    {"help", no_argument, NULL, OPTION_HELP},
-    {NULL, 0, NULL, 0},
-};
-
-static void list_cases(struct option_list *list, char *text)
+static const char *case_name(unsigned number)
 {
-    list->count = 0;
-    for (char *word = strtok(text, ","); word != NULL; word = strtok(NULL, ",")) {
-        unsigned before = list->count;
-        for (unsigned i = 0; i < CASE_COUNT; i++) {
-            if (strcmp(word, cases[i].name) == 0)
-                option_list_add(list, i);
-        }
-        if (list->count == before)
-            option_refuse("no case '%s'", word);
-    }
+    return number < CASE_COUNT ? cases[number].name : NULL;
 }
 
-static void set(struct options *options, enum option_id id)
+static void set_quick(void *argument)
 {
-    switch (id) {
-    case OPTION_CASE:
-        list_cases(&options->cases, optarg);
-        break;
-    case OPTION_ALLOCATIONS:
-        option_list_read(&options->allocations, optarg, 1, subject_flows_max());
-        break;
-    case OPTION_WRONG:
-        options->wrong_percent = option_number(optarg, 0, 100);
-        break;
-    case OPTION_THREADS:
-        option_list_read(&options->threads, optarg, PAIR_ALTERNATING, PAIR_BESIDE);
-        break;
-    case OPTION_REPEAT:
-        options->repeat = option_number(optarg, 1, REPETITIONS_MAX);
-        break;
-    case OPTION_BUFFERS:
-        options->buffers = option_number(optarg, 64, RING_LEN - 1);
-        break;
-    case OPTION_QUICK:
-        options->allocations = (struct option_list){{1000}, 1};
-        options->buffers = 2048;
-        options->repeat = 3;
-        break;
-    case OPTION_JSON:
-        options->json = optarg;
-        break;
-    case OPTION_HELP:
-        help();
-    }
+    struct options *options = argument;
+    options->allocations = (struct option_list){{1000}, 1};
+    options->buffers = 2048;
+    options->repeat = 3;
 }
+
+#define AT(member) offsetof(struct options, member)
 
 static void options_read(int argc, char **argv, struct options *ret_options)
 {
-    struct options options = {
+    const struct option_row rows[] = {
+        {"case", OPTION_WORDS, AT(cases), .word = case_name},
+        {"allocations", OPTION_NUMBERS, AT(allocations), .min = 1, .max = subject_flows_max()},
+        {"wrong", OPTION_NUMBER, AT(wrong_percent), .min = 0, .max = 100},
+        {"threads", OPTION_NUMBERS, AT(threads), .min = PAIR_ALTERNATING, .max = PAIR_BESIDE},
+        {"repeat", OPTION_NUMBER, AT(repeat), .min = 1, .max = REPETITIONS_MAX},
+        {"buffers", OPTION_NUMBER, AT(buffers), .min = 64, .max = RING_LEN - 1},
+        {"quick", OPTION_ACTION, .act = set_quick},
+        {"json", OPTION_TEXT, .at = AT(json)},
+        {"help", OPTION_ACTION, .act = help},
+    };
+    *ret_options = (struct options){
         .allocations = {{10000, 1000000}, 2},
         .threads = {{PAIR_ALTERNATING, PAIR_BESIDE}, pair_can_be_beside() ? 2 : 1},
         .wrong_percent = 50,
@@ -199,19 +151,8 @@ static void options_read(int argc, char **argv, struct options *ret_options)
         .buffers = 16384,
     };
     for (unsigned i = 0; i < CASE_COUNT; i++)
-        option_list_add(&options.cases, i);
-    int id;
-    opterr = 0;
-    while ((id = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
-        if (id == '?')
-            option_refuse("%s: no such option, or its value is missing", argv[optind - 1]);
-        set(&options, (enum option_id)id);
-    }
-    if (optind < argc)
-        option_refuse("'%s' is no option", argv[optind]);
-    if (options.cases.count == 0 || options.allocations.count == 0 || options.threads.count == 0)
-        option_refuse("an empty list");
-    *ret_options = options;
+        option_list_add(&ret_options->cases, i);
+    option_table_read(rows, sizeof(rows) / sizeof(rows[0]), argc, argv, ret_options);
 }
 
 // Measuring.
@@ -250,12 +191,11 @@ static void report_head(const struct bench *bench)
 static void report_json(struct bench *bench, enum pair_threads threads, const char *name,
                         const struct figure *figures, const struct patience *patience)
 {
-    FILE *file = bench->json;
+    FILE *file = results_next(&bench->results);
     if (file == NULL)
         return;
-    fprintf(file, "%s{\"case\": \"%s\", \"allocations\": %u, \"threads\": %u, ",
-            bench->result_count++ == 0 ? "\n" : ",\n", name, bench->traffic.flow_count,
-            (unsigned)threads);
+    fprintf(file, "{\"case\": \"%s\", \"allocations\": %u, \"threads\": %u, ", name,
+            bench->traffic.flow_count, (unsigned)threads);
     for (unsigned i = 0; i < FIGURE_COUNT; i++)
         figure_json(file, figure_members[i].name, &figures[i]);
     fprintf(file, "\"samples_discarded\": %u, \"slow_samples\": %u}", patience->discarded,
@@ -312,27 +252,6 @@ static void run_case(struct bench *bench, const struct handoff_case *handoff_cas
     subject_destroy(&subject);
 }
 
-static void json_begin(struct bench *bench)
-{
-    if (bench->options.json == NULL)
-        return;
-    bench->json = fopen(bench->options.json, "w");
-    if (bench->json == NULL)
-        fail("%s: %s", bench->options.json, strerror(errno));
-    fprintf(bench->json, "{\"tsc_hz\": %ju, \"repeat\": %u, \"wrong_percent\": %u, \"results\": [",
-            (uintmax_t)rte_get_tsc_hz(), bench->options.repeat, bench->options.wrong_percent);
-}
-
-static void json_end(struct bench *bench)
-{
-    if (bench->json == NULL)
-        return;
-    fputs("\n]}\n", bench->json);
-    bool is_written = !ferror(bench->json);
-    if (fclose(bench->json) != 0 || !is_written)
-        fail("%s: not all could be written", bench->options.json);
-}
-
 int main(int argc, char **argv)
 {
     static struct bench bench;
@@ -340,14 +259,17 @@ int main(int argc, char **argv)
     eal_begin(false);
     traffic_create(&bench.traffic, bench.options.buffers);
     pair_init(&bench.pair, &bench.traffic);
-    json_begin(&bench);
+    results_open(&bench.results, bench.options.json, (double)rte_get_tsc_hz());
+    results_member(&bench.results, "repeat", "%u", bench.options.repeat);
+    results_member(&bench.results, "wrong_percent", "%u", bench.options.wrong_percent);
+    results_list(&bench.results, "results");
     report_head(&bench);
     for (unsigned i = 0; i < bench.options.cases.count; i++) {
         const struct handoff_case *handoff_case = &cases[bench.options.cases.values[i]];
         for (unsigned size = 0; size < bench.options.allocations.count; size++)
             run_case(&bench, handoff_case, bench.options.allocations.values[size]);
     }
-    json_end(&bench);
+    results_close(&bench.results);
     pair_done(&bench.pair);
     traffic_destroy(&bench.traffic);
     return rte_eal_cleanup() == 0 ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -4,16 +4,16 @@
 #include "../eal.h"
 #include "../fail.h"
 #include "../figure.h"
-#include "../option_list.h"
+#include "../option_table.h"
 #include "../rest.h"
+#include "../results_file.h"
 #include "../subject.h"
 #include "edge.h"
 #include "stage.h"
 
-#include <errno.h>
-#include <getopt.h>
 #include <rte_cycles.h>
 #include <rte_eal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,8 +38,7 @@ struct bench {
     struct stage stage;
     struct subject subject;
     enum ip_family family;
-    FILE *json;
-    unsigned result_count;
+    struct results_file results;
 };
 
 struct sample {
@@ -202,8 +201,9 @@ static const struct kind kinds[] = {
 
 // Options.
 
-static void help(void)
+static void help(void *options)
 {
+    (void)options;
     puts(
         "usage: shapes [OPTION...]\n"
         "\n"
@@ -231,88 +231,36 @@ static void help(void)
     exit(EXIT_SUCCESS);
 }
 
-enum option_id {
-    OPTION_KIND = 1,
-    OPTION_ALLOCATIONS,
-    OPTION_REPEAT,
-    OPTION_BUFFERS,
-    OPTION_QUICK,
-    OPTION_JSON,
-    OPTION_HELP,
-};
-
-static const struct option long_options[] = {
-    {"kind", required_argument, NULL, OPTION_KIND},
-    {"allocations", required_argument, NULL, OPTION_ALLOCATIONS},
-    {"repeat", required_argument, NULL, OPTION_REPEAT},
-    {"buffers", required_argument, NULL, OPTION_BUFFERS},
-    {"quick", no_argument, NULL, OPTION_QUICK},
-    {"json", required_argument, NULL, OPTION_JSON},
-    {"help", no_argument, NULL, OPTION_HELP},
-    {NULL, 0, NULL, 0},
-};
-
-static void list_kinds(struct option_list *list, char *text)
+static const char *kind_name(unsigned number)
 {
-    list->count = 0;
-    for (char *word = strtok(text, ","); word != NULL; word = strtok(NULL, ",")) {
-        unsigned before = list->count;
-        for (unsigned i = 0; i < COUNT_OF(kinds); i++) {
-            if (strcmp(word, kinds[i].name) == 0)
-                option_list_add(list, i);
-        }
-        if (list->count == before)
-            option_refuse("no kind '%s'", word);
-    }
-    if (list->count == 0)
-        option_refuse("an empty list");
+    return number < COUNT_OF(kinds) ? kinds[number].name : NULL;
 }
 
-#define REPETITIONS 1000
-
-static void set(struct options *options, enum option_id id)
+static void set_quick(void *argument)
 {
-    switch (id) {
-    case OPTION_KIND:
-        list_kinds(&options->kinds, optarg);
-        break;
-    case OPTION_ALLOCATIONS:
-        options->allocations = option_number(optarg, 1, subject_flows_max());
-        break;
-    case OPTION_REPEAT:
-        options->repeat = option_number(optarg, 1, REPETITIONS);
-        break;
-    case OPTION_BUFFERS:
-        options->buffers = option_number(optarg, STAGE_BURST, BUFFERS_MAX);
-        break;
-    case OPTION_QUICK:
-        options->allocations = 1000;
-        options->buffers = 1024;
-        options->repeat = 3;
-        break;
-    case OPTION_JSON:
-        options->json = optarg;
-        break;
-    case OPTION_HELP:
-        help();
-    }
+    struct options *options = argument;
+    options->allocations = 1000;
+    options->buffers = 1024;
+    options->repeat = 3;
 }
+
+#define AT(member) offsetof(struct options, member)
 
 static void options_read(int argc, char **argv, struct options *ret_options)
 {
-    struct options options = {.allocations = 10000, .repeat = 15, .buffers = BUFFERS_MAX};
+    const struct option_row rows[] = {
+        {"kind", OPTION_WORDS, AT(kinds), .word = kind_name},
+        {"allocations", OPTION_NUMBER, AT(allocations), .min = 1, .max = subject_flows_max()},
+        {"repeat", OPTION_NUMBER, AT(repeat), .min = 1, .max = REPETITIONS_MAX},
+        {"buffers", OPTION_NUMBER, AT(buffers), .min = STAGE_BURST, .max = BUFFERS_MAX},
+        {"quick", OPTION_ACTION, .act = set_quick},
+        {"json", OPTION_TEXT, .at = AT(json)},
+        {"help", OPTION_ACTION, .act = help},
+    };
+    *ret_options = (struct options){.allocations = 10000, .repeat = 15, .buffers = BUFFERS_MAX};
     for (unsigned i = 0; i < COUNT_OF(kinds); i++)
-        option_list_add(&options.kinds, i);
-    int id;
-    opterr = 0;
-    while ((id = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
-        if (id == '?')
-            option_refuse("%s: no such option, or its value is missing", argv[optind - 1]);
-        set(&options, (enum option_id)id);
-    }
-    if (optind < argc)
-        option_refuse("'%s' is no option", argv[optind]);
-    *ret_options = options;
+        option_list_add(&ret_options->kinds, i);
+    option_table_read(rows, COUNT_OF(rows), argc, argv, ret_options);
 }
 
 // Reporting.
@@ -337,12 +285,11 @@ static void report_head(const struct bench *bench, const struct kind *kind)
 static void report_json(struct bench *bench, const struct kind *kind, const char *description,
                         const struct figure *figures, const struct patience *patience)
 {
-    FILE *file = bench->json;
+    FILE *file = results_next(&bench->results);
     if (file == NULL)
         return;
-    fprintf(file, "%s{\"family\": %u, \"payload_bytes\": %u, %s, ",
-            bench->result_count++ == 0 ? "\n" : ",\n", (unsigned)bench->family, kind->payload_len,
-            description);
+    fprintf(file, "{\"family\": %u, \"payload_bytes\": %u, %s, ", (unsigned)bench->family,
+            kind->payload_len, description);
     for (unsigned i = 0; i < figure_count(kind); i++)
         figure_json(file, kind->figures[i].name, &figures[i]);
     fprintf(file, "\"samples_discarded\": %u, \"slow_samples\": %u}", patience->discarded,
@@ -374,7 +321,7 @@ static void no_progress(void)
 
 static void run(struct bench *bench, const struct kind *kind, const struct shape *shape)
 {
-    static struct sample samples[REPETITIONS];
+    static struct sample samples[REPETITIONS_MAX];
     struct patience patience;
     patience_init(&patience, bench->options.repeat);
     while (patience.kept < patience.wanted)
@@ -405,34 +352,9 @@ static void run_family(struct bench *bench, const struct kind *kind, enum ip_fam
 static void run_kind(struct bench *bench, const struct kind *kind)
 {
     report_head(bench, kind);
-    if (bench->json != NULL)
-        fprintf(bench->json, ", \"%s\": [", kind->name);
-    bench->result_count = 0;
+    results_list(&bench->results, kind->name);
     run_family(bench, kind, IP_FAMILY_V4);
     run_family(bench, kind, IP_FAMILY_V6);
-    if (bench->json != NULL)
-        fputs("\n]", bench->json);
-}
-
-static void json_begin(struct bench *bench)
-{
-    if (bench->options.json == NULL)
-        return;
-    bench->json = fopen(bench->options.json, "w");
-    if (bench->json == NULL)
-        fail("%s: %s", bench->options.json, strerror(errno));
-    fprintf(bench->json, "{\"tsc_hz\": %ju, \"repeat\": %u, \"allocations\": %u",
-            (uintmax_t)rte_get_tsc_hz(), bench->options.repeat, bench->options.allocations);
-}
-
-static void json_end(struct bench *bench)
-{
-    if (bench->json == NULL)
-        return;
-    fputs("}\n", bench->json);
-    bool is_written = !ferror(bench->json);
-    if (fclose(bench->json) != 0 || !is_written)
-        fail("%s: not all could be written", bench->options.json);
 }
 
 int main(int argc, char **argv)
@@ -445,11 +367,13 @@ int main(int argc, char **argv)
     rest_init(&bench.rest);
     const struct stand stand = {&bench.subject, NULL, &bench.traffic, &bench.port, &bench.rest};
     stage_init(&bench.stage, &stand);
-    json_begin(&bench);
+    results_open(&bench.results, bench.options.json, (double)rte_get_tsc_hz());
+    results_member(&bench.results, "repeat", "%u", bench.options.repeat);
+    results_member(&bench.results, "allocations", "%u", bench.options.allocations);
     printf("TSC %.2f GHz\n", (double)rte_get_tsc_hz() / 1e9);
     for (unsigned i = 0; i < bench.options.kinds.count; i++)
         run_kind(&bench, &kinds[bench.options.kinds.values[i]]);
-    json_end(&bench);
+    results_close(&bench.results);
     stage_done(&bench.stage);
     port_close(&bench.port);
     traffic_destroy(&bench.traffic);

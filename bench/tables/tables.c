@@ -4,15 +4,15 @@
 #include "../eal.h"
 #include "../fail.h"
 #include "../figure.h"
-#include "../option_list.h"
+#include "../option_table.h"
 #include "../rest.h"
+#include "../results_file.h"
 #include "contender.h"
 #include "contest.h"
 
-#include <errno.h>
-#include <getopt.h>
 #include <rte_cycles.h>
 #include <rte_eal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,14 +44,14 @@ struct bench {
     struct options options;
     struct rest rest;
     struct course courses[2 * CONTENDER_COUNT];
-    FILE *json;
-    unsigned result_count;
+    struct results_file results;
 };
 
 // Options.
 
-static void help(void)
+static void help(void *options)
 {
+    (void)options;
     puts("usage: tables [OPTION...]\n"
          "\n"
          "What finding the entries of a burst costs, in TSC cycles a key: the relay's table\n"
@@ -79,59 +79,27 @@ static void help(void)
     exit(EXIT_SUCCESS);
 }
 
-enum option_id {
-    OPTION_KEYS = 1,
-    OPTION_REPEAT,
-    OPTION_QUICK,
-    OPTION_JSON,
-    OPTION_HELP,
-};
-
-static const struct option long_options[] = {
-    {"keys", required_argument, NULL, OPTION_KEYS},
-    {"repeat", required_argument, NULL, OPTION_REPEAT},
-    {"quick", no_argument, NULL, OPTION_QUICK},
-    {"json", required_argument, NULL, OPTION_JSON},
-    {"help", no_argument, NULL, OPTION_HELP},
-    {NULL, 0, NULL, 0},
-};
-
-static void set(struct options *options, enum option_id id)
+static void set_quick(void *argument)
 {
-    switch (id) {
-    case OPTION_KEYS:
-        option_list_read(&options->keys, optarg, 1, KEYS_MAX);
-        break;
-    case OPTION_REPEAT:
-        options->repeat = option_number(optarg, 1, REPETITIONS_MAX);
-        break;
-    case OPTION_QUICK:
-        options->keys = (struct option_list){{1000}, 1};
-        options->repeat = 3;
-        break;
-    case OPTION_JSON:
-        options->json = optarg;
-        break;
-    case OPTION_HELP:
-        help();
-    }
+    struct options *options = argument;
+    options->keys = (struct option_list){{1000}, 1};
+    options->repeat = 3;
 }
+
+#define AT(member) offsetof(struct options, member)
 
 static void options_read(int argc, char **argv, struct options *ret_options)
 {
-    struct options options = {.keys = {{1000, 10000, 100000, 1000000, 4000000}, 5}, .repeat = 15};
-    int id;
-    opterr = 0;
-    while ((id = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
-        if (id == '?')
-            option_refuse("%s: no such option, or its value is missing", argv[optind - 1]);
-        set(&options, (enum option_id)id);
-    }
-    if (optind < argc)
-        option_refuse("'%s' is no option", argv[optind]);
-    if (options.keys.count == 0)
-        option_refuse("an empty list");
-    *ret_options = options;
+    static const struct option_row rows[] = {
+        {"keys", OPTION_NUMBERS, AT(keys), .min = 1, .max = KEYS_MAX},
+        {"repeat", OPTION_NUMBER, AT(repeat), .min = 1, .max = REPETITIONS_MAX},
+        {"quick", OPTION_ACTION, .act = set_quick},
+        {"json", OPTION_TEXT, .at = AT(json)},
+        {"help", OPTION_ACTION, .act = help},
+    };
+    *ret_options =
+        (struct options){.keys = {{1000, 10000, 100000, 1000000, 4000000}, 5}, .repeat = 15};
+    option_table_read(rows, sizeof(rows) / sizeof(rows[0]), argc, argv, ret_options);
 }
 
 // Measuring.
@@ -201,11 +169,10 @@ static void report_json(struct bench *bench, const struct contest *contest,
                         const struct course *courses, const struct figure *hit,
                         const struct figure *miss, double bytes)
 {
-    FILE *file = bench->json;
+    FILE *file = results_next(&bench->results);
     if (file == NULL)
         return;
-    fprintf(file, "%s{\"table\": \"%s\", \"family\": %u, \"keys\": %u, ",
-            bench->result_count++ == 0 ? "\n" : ",\n", courses->contender->name,
+    fprintf(file, "{\"table\": \"%s\", \"family\": %u, \"keys\": %u, ", courses->contender->name,
             contest->family == IP_FAMILY_V4 ? 4 : 6, contest->entry_count);
     figure_json(file, "hit_cycles", hit);
     figure_json(file, "miss_cycles", miss);
@@ -252,39 +219,21 @@ static void run_contest(struct bench *bench, uint8_t family, uint32_t key_count)
     contest_done(&contest);
 }
 
-static void json_begin(struct bench *bench)
-{
-    if (bench->options.json == NULL)
-        return;
-    bench->json = fopen(bench->options.json, "w");
-    if (bench->json == NULL)
-        fail("%s: %s", bench->options.json, strerror(errno));
-    fprintf(bench->json, "{\"tsc_hz\": %ju, \"repeat\": %u, \"burst\": %u, \"results\": [",
-            (uintmax_t)rte_get_tsc_hz(), bench->options.repeat, CONTEST_BURST);
-}
-
-static void json_end(struct bench *bench)
-{
-    if (bench->json == NULL)
-        return;
-    fputs("\n]}\n", bench->json);
-    bool is_written = !ferror(bench->json);
-    if (fclose(bench->json) != 0 || !is_written)
-        fail("%s: not all could be written", bench->options.json);
-}
-
 int main(int argc, char **argv)
 {
     static struct bench bench;
     options_read(argc, argv, &bench.options);
     eal_begin(false);
     rest_init(&bench.rest);
-    json_begin(&bench);
+    results_open(&bench.results, bench.options.json, (double)rte_get_tsc_hz());
+    results_member(&bench.results, "repeat", "%u", bench.options.repeat);
+    results_member(&bench.results, "burst", "%u", CONTEST_BURST);
+    results_list(&bench.results, "results");
     report_head(&bench);
     for (unsigned i = 0; i < bench.options.keys.count; i++) {
         run_contest(&bench, IP_FAMILY_V4, bench.options.keys.values[i]);
         run_contest(&bench, IP_FAMILY_V6, bench.options.keys.values[i]);
     }
-    json_end(&bench);
+    results_close(&bench.results);
     return rte_eal_cleanup() == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
