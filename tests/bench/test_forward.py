@@ -3,13 +3,10 @@
 """The benchmark measures what it says, and gives no figures of a relay that errs: test_forward.py FORWARD DAMAGED, the
 second linked with damage.c. Nothing here depends on how long anything takes."""
 
-import json
-import os
-import subprocess
 import sys
-import tempfile
 import unittest
-from pathlib import Path
+
+from benchmark import BenchmarkTest
 
 SMALL = ["--repeat", "2", "--buffers", "128", "--allocations", "100"]
 CASES = ["channel-to-peer", "peer-to-channel", "mixed", "send-to-peer", "peer-to-data", "mixed-v6", "mixed-v4-v6", "hairpin",
@@ -18,21 +15,7 @@ WITHOUT_PAYLOAD = ["binding", "unauthenticated"]
 WITHOUT_L3FWD = ["mixed-v6", "mixed-v4-v6"]
 
 
-def run(program, *arguments, **environment):
-    return subprocess.run([program, *arguments], capture_output=True, text=True, timeout=100, check=False,
-                          env=os.environ | environment)
-
-
-class Forward(unittest.TestCase):
-    program = damaged = ""
-
-    def figures(self, *arguments):
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "figures.json"
-            done = run(self.program, *arguments, "--json", str(path))
-            self.assertEqual(done.returncode, 0, done.stderr)
-            return json.loads(path.read_text()), done.stdout
-
+class Forward(BenchmarkTest):
     def test_relays_and_checks_every_case(self):
         figures, table = self.figures(*SMALL)
         self.assertEqual([result["case"] for result in figures["results"]], CASES)
@@ -47,9 +30,7 @@ class Forward(unittest.TestCase):
                     self.assertNotIn("l3fwd_ratio", result)
                 else:
                     names += ["l3fwd_cycles", "l3fwd_ratio"]
-                for name in names:
-                    figure = result[name]
-                    self.assertTrue(0 < figure["min"] <= figure["median"] <= figure["max"], (name, figure))
+                self.assert_figures(result, *names)
                 self.assertAlmostEqual(result["ns"], result["cycles"]["median"] * 1e9 / figures["tsc_hz"], places=1)
                 self.assertAlmostEqual(result["packets_per_second"] * result["ns"] / 1e9, 1, places=2)
                 # An allocation, its permission and its channel: two cache lines, one and two.
@@ -63,6 +44,10 @@ class Forward(unittest.TestCase):
         self.assertEqual([(result["allocations"], result["draw"], result["payload_bytes"], result["burst"])
                           for result in figures["results"]], asked)
 
+    def test_measures_all_cases_where_all_are_asked_for(self):
+        figures, _ = self.figures(*SMALL, "--case", "all")
+        self.assertEqual([result["case"] for result in figures["results"]], CASES)
+
     def test_gives_no_figures_of_a_relay_that_errs(self):
         said = {"mac": "MAC addresses", "ttl": "TTL", "port": "ports", "checksum": "UDP checksum", "payload": "UDP checksum",
                 "length": "IPv4 header", "lost": "packets", "twice": "twice", "dropped": "no permission for this peer",
@@ -70,42 +55,29 @@ class Forward(unittest.TestCase):
         for damage, words in said.items():
             for case in ("mixed", "hairpin"):
                 with self.subTest(damage, case=case):
-                    done = run(self.damaged, *SMALL, "--case", case, DAMAGE=damage)
-                    self.assertEqual(done.returncode, 1, done.stdout)
-                    self.assertIn(words, done.stderr)
+                    self.assert_errs(words, *SMALL, "--case", case, damage=damage)
 
     def test_gives_no_figures_beside_a_router_that_errs(self):
         said = {"mac": "MAC addresses", "ttl": "TTL", "header checksum": "IPv4 checksum", "length": "another length",
                 "lost": "packets"}
         for damage, words in said.items():
             with self.subTest(damage):
-                done = run(self.damaged, *SMALL, "--case", "mixed", DAMAGE=f"router's {damage}")
-                self.assertEqual(done.returncode, 1, done.stdout)
-                self.assertIn(words, done.stderr)
+                done = self.assert_errs(words, *SMALL, "--case", "mixed", damage=f"router's {damage}")
                 self.assertIn("l3fwd" if damage != "lost" else "mixed", done.stderr)
 
     def test_the_erring_relay_is_right_when_it_does_not_err(self):
-        self.assertEqual(run(self.damaged, *SMALL, "--case", "mixed").returncode, 0)
+        self.assertEqual(self.run_damaged(*SMALL, "--case", "mixed").returncode, 0)
 
     def test_help_names_every_case(self):
-        done = run(self.program, "--help")
-        self.assertEqual(done.returncode, 0)
-        for case in CASES:
-            self.assertIn(f"\n  {case} ", done.stdout)
+        self.assert_help_names(CASES)
 
     def test_refuses_what_it_cannot_measure(self):
-        for arguments in (["--case", "nonsense"], ["--allocations", "0"], ["--allocations", "100M"], ["--allocations", ""],
-                          ["--payload", "161"], ["--payload", "1404"], ["--burst", "65"], ["--repeat", "0"],
-                          ["--buffers", "-64"], ["--draw", "normal"], ["--nonsense"], ["--json"], ["extra"]):
-            with self.subTest(arguments):
-                done = run(self.program, *arguments)
-                self.assertEqual(done.returncode, 2, done.stderr)
-                self.assertIn("see --help", done.stderr)
+        self.assert_refuses(["--case", "nonsense"], ["--allocations", "0"], ["--allocations", "100M"], ["--allocations", ""],
+                            ["--payload", "161"], ["--payload", "1404"], ["--burst", "65"], ["--repeat", "0"],
+                            ["--buffers", "-64"], ["--draw", "normal"], ["--nonsense"], ["--json"], ["extra"])
 
     def test_says_where_it_could_not_write(self):
-        done = run(self.program, *SMALL, "--case", "mixed", "--json", "/proc/none/figures.json")
-        self.assertEqual(done.returncode, 1)
-        self.assertIn("/proc/none/figures.json: No such file", done.stderr)
+        self.assert_says_where_it_could_not_write(*SMALL, "--case", "mixed")
 
 
 if __name__ == "__main__":

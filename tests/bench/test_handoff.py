@@ -3,32 +3,17 @@
 """The benchmark of the hand-off has packets handed over, and gives no figures of one that errs: test_handoff.py HANDOFF
 DAMAGED, the second linked with damage_handoff.c. Nothing here depends on how long anything takes."""
 
-import json
-import os
-import subprocess
 import sys
-import tempfile
 import unittest
-from pathlib import Path
+
+from benchmark import BenchmarkTest
 
 SMALL = ["--repeat", "2", "--buffers", "256", "--allocations", "1000"]
 CASES = ["peer-to-channel", "mixed", "mixed-all", "channel-to-peer"]
 
 
-def run(program, *arguments, **environment):
-    return subprocess.run([program, *arguments], capture_output=True, text=True, timeout=200, check=False,
-                          env=os.environ | environment)
-
-
-class Handoff(unittest.TestCase):
-    program = damaged = ""
-
-    def figures(self, *arguments):
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "figures.json"
-            done = run(self.program, *arguments, "--json", str(path))
-            self.assertEqual(done.returncode, 0, done.stderr)
-            return json.loads(path.read_text()), done.stdout
+class Handoff(BenchmarkTest):
+    TIMEOUT_S = 200
 
     def test_relays_and_checks_every_case_on_one_thread_and_on_two(self):
         figures, table = self.figures(*SMALL, "--allocations", "100,1k", "--threads", "1,2")
@@ -37,9 +22,7 @@ class Handoff(unittest.TestCase):
         self.assertEqual([line.split()[0] for line in table.splitlines()[2:]], [case for case, _, _ in asked])
         self.assertEqual(figures["wrong_percent"], 50)
         for result in figures["results"]:
-            for name in ("right_cycles", "wrong_cycles", "ratio"):
-                figure = result[name]
-                self.assertTrue(0 < figure["min"] <= figure["median"] <= figure["max"], (name, figure))
+            self.assert_figures(result, "right_cycles", "wrong_cycles", "ratio")
             for name in ("crossing_cycles", "floor_ratio"): # a machine that is not at rest can make a crossing cost less than none
                 figure = result[name]
                 self.assertTrue(figure["min"] <= figure["median"] <= figure["max"], (name, figure))
@@ -54,31 +37,20 @@ class Handoff(unittest.TestCase):
         for damage, words in {"payload": "UDP checksum", "uncounted": "were handed on"}.items():
             for threads in ("1", "2"):
                 with self.subTest(damage, threads=threads):
-                    done = run(self.damaged, *SMALL, "--threads", threads, DAMAGE=damage)
-                    self.assertEqual(done.returncode, 1, done.stdout)
-                    self.assertIn(words, done.stderr)
+                    self.assert_errs(words, *SMALL, "--threads", threads, damage=damage)
 
     def test_the_erring_hand_off_is_right_when_it_does_not_err(self):
-        self.assertEqual(run(self.damaged, *SMALL, "--threads", "1").returncode, 0)
+        self.assertEqual(self.run_damaged(*SMALL, "--threads", "1").returncode, 0)
 
     def test_help_names_every_case(self):
-        done = run(self.program, "--help")
-        self.assertEqual(done.returncode, 0)
-        for case in CASES:
-            self.assertIn(f"\n  {case} ", done.stdout)
+        self.assert_help_names(CASES)
 
     def test_refuses_what_it_cannot_measure(self):
-        for arguments in (["--allocations", "0"], ["--wrong", "101"], ["--threads", "3"], ["--threads", ""], ["--repeat", "0"],
-                          ["--buffers", "32768"], ["--nonsense"], ["--json"], ["extra"]):
-            with self.subTest(arguments):
-                done = run(self.program, *arguments)
-                self.assertEqual(done.returncode, 2, done.stderr)
-                self.assertIn("see --help", done.stderr)
+        self.assert_refuses(["--case", "all"], ["--allocations", "0"], ["--wrong", "101"], ["--threads", "3"], ["--threads", ""], ["--repeat", "0"],
+                            ["--buffers", "32768"], ["--nonsense"], ["--json"], ["extra"])
 
     def test_says_where_it_could_not_write(self):
-        done = run(self.program, *SMALL, "--json", "/proc/none/figures.json")
-        self.assertEqual(done.returncode, 1)
-        self.assertIn("/proc/none/figures.json: No such file", done.stderr)
+        self.assert_says_where_it_could_not_write(*SMALL)
 
 
 if __name__ == "__main__":

@@ -3,37 +3,26 @@
 """The benchmark of requests has every one of them served, and says how many cycles that took: test_requests.py REQUESTS.
 Nothing here depends on how long anything takes."""
 
-import json
-import subprocess
 import sys
-import tempfile
 import unittest
-from pathlib import Path
 
+from benchmark import BenchmarkTest
 from memory import memory_limit
 
 REQUESTS = ["Allocate", "CreatePermission", "ChannelBind", "Refresh", "Refresh to 0"]
 
 
-class Requests(unittest.TestCase):
-    program = ""
-
-    def run_it(self, *arguments):
-        return subprocess.run([self.program, *arguments], capture_output=True, text=True, timeout=100, check=False)
-
+class Requests(BenchmarkTest):
     def test_serves_and_measures_every_request_of_every_kind_of_client(self):
         for arguments in ([], ["--sha256"], ["--credentials", "rest"], ["--credentials", "rest", "--sha256"]):
-            with self.subTest(arguments), tempfile.TemporaryDirectory() as folder:
-                path = Path(folder) / "figures.json"
-                done = self.run_it("--allocations", "2500", "--users", "7", *arguments, "--json", path)
-                self.assertEqual(done.returncode, 0, done.stderr)
-                figures = json.loads(path.read_text())
+            with self.subTest(arguments):
+                figures, _ = self.figures("--allocations", "2500", "--users", "7", *arguments)
                 self.assertEqual((figures["allocations"], figures["users"]), (2500, 7))
                 self.assertTrue(64 < figures["bytes_per_allocation"] < memory_limit(self.program))
                 self.assertEqual([result["request"] for result in figures["results"]], REQUESTS)
                 for result in figures["results"]:
                     cycles = result["cycles"]
-                    self.assertTrue(0 < cycles["min"] <= cycles["median"] <= cycles["max"])
+                    self.assert_figures(result, "cycles")
                     self.assertAlmostEqual(result["per_second"] * cycles["median"] / figures["tsc_hz"], 1, places=2)
 
     def test_refuses_what_it_does_not_know(self):

@@ -3,49 +3,35 @@
 """The benchmark of setting up has every request served by both planes, and says how many cycles that took each of them:
 test_setup.py SETUP. Nothing here depends on how long anything takes."""
 
-import json
-import subprocess
 import sys
-import tempfile
 import unittest
-from pathlib import Path
 
+from benchmark import BenchmarkTest
 from memory import memory_limit
 
 REQUESTS = ["Allocate", "CreatePermission", "ChannelBind", "Refresh", "Refresh to 0"]
 
 
-class Setup(unittest.TestCase):
-    program = ""
-
-    def run_it(self, *arguments):
-        return subprocess.run([self.program, *arguments], capture_output=True, text=True, timeout=100, check=False)
-
+class Setup(BenchmarkTest):
     def test_serves_and_measures_every_request_of_every_kind_of_client(self):
         for arguments in ([], ["--sha256"], ["--credentials", "rest"], ["--credentials", "rest", "--sha256"]):
-            with self.subTest(arguments), tempfile.TemporaryDirectory() as folder:
-                path = Path(folder) / "figures.json"
-                done = self.run_it("--allocations", "2500", "--users", "7", *arguments, "--json", path)
-                self.assertEqual(done.returncode, 0, done.stderr)
-                figures = json.loads(path.read_text())
+            with self.subTest(arguments):
+                figures, _ = self.figures("--allocations", "2500", "--users", "7", *arguments)
                 self.assertEqual((figures["allocations"], figures["users"]), (2500, 7))
                 self.assertEqual([result["request"] for result in figures["results"]], REQUESTS)
                 for result in figures["results"]:
                     for plane in ("control", "worker"):
                         cycles = result[f"{plane}_cycles"]
-                        self.assertTrue(0 < cycles["min"] <= cycles["median"] <= cycles["max"])
+                        self.assert_figures(result, f"{plane}_cycles")
                         self.assertAlmostEqual(
                             result[f"{plane}_per_second"] * cycles["median"] / figures["tsc_hz"], 1, places=2)
                         self.assertLess(result["per_second"], result[f"{plane}_per_second"])
 
     def test_says_what_memory_an_allocation_takes(self):
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "figures.json"
-            self.assertEqual(self.run_it("--allocations", "30000", "--json", path).returncode, 0)
-            memory = json.loads(path.read_text())["bytes_per_allocation"]
-            # Addresses and links of three things, at the least.
-            for plane in ("control", "worker"):
-                self.assertTrue(64 < memory[plane] < memory_limit(self.program), memory)
+        memory = self.figures("--allocations", "30000")[0]["bytes_per_allocation"]
+        # Addresses and links of three things, at the least.
+        for plane in ("control", "worker"):
+            self.assertTrue(64 < memory[plane] < memory_limit(self.program), memory)
 
     def test_refuses_what_it_does_not_know(self):
         for arguments in (["--allocations", "0"], ["--allocations", "-1"], ["--credentials", "none"], ["more"], ["--fast"]):

@@ -3,13 +3,10 @@
 """The benchmark of tags, IPv6 and fragments relays what it says, and gives no figures of a relay that errs: test_shapes.py SHAPES
 DAMAGED, the second linked with damage_shapes.c. Nothing here depends on how long anything takes."""
 
-import json
-import os
-import subprocess
 import sys
-import tempfile
 import unittest
-from pathlib import Path
+
+from benchmark import BenchmarkTest
 
 SMALL = ["--repeat", "1", "--buffers", "256", "--allocations", "200"]
 TAGS = ["none", "software", "device"]
@@ -22,20 +19,8 @@ KINDS = {
 }
 
 
-def run(program, *arguments, **environment):
-    return subprocess.run([program, *arguments], capture_output=True, text=True, timeout=200, check=False,
-                          env=os.environ | environment)
-
-
-class Shapes(unittest.TestCase):
-    program = damaged = ""
-
-    def figures(self, *arguments):
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "figures.json"
-            done = run(self.program, *arguments, "--json", str(path))
-            self.assertEqual(done.returncode, 0, done.stderr)
-            return json.loads(path.read_text()), done.stdout
+class Shapes(BenchmarkTest):
+    TIMEOUT_S = 200
 
     def test_relays_and_checks_every_shape_of_both_families(self):
         figures, table = self.figures(*SMALL)
@@ -49,8 +34,7 @@ class Shapes(unittest.TestCase):
         for kind, names in KINDS.items():
             self.assertIn(f"\n{kind}: ", table)
             for one in figures[kind]:
-                for name in names:
-                    self.assertTrue(0 < one[name]["min"] <= one[name]["median"] <= one[name]["max"], (kind, name, one))
+                self.assert_figures(one, *names)
 
     def test_a_fragment_costs_its_share_of_the_datagram(self):
         figures, _ = self.figures(*SMALL, "--kind", "fragments")
@@ -71,31 +55,20 @@ class Shapes(unittest.TestCase):
         }
         for damage, (kind, words) in said.items():
             with self.subTest(damage):
-                done = run(self.damaged, *SMALL, "--kind", kind, DAMAGE=damage)
-                self.assertEqual(done.returncode, 1, done.stdout)
-                self.assertIn(words, done.stderr)
+                self.assert_errs(words, *SMALL, "--kind", kind, damage=damage)
 
     def test_the_erring_relay_is_right_when_it_does_not_err(self):
-        self.assertEqual(run(self.damaged, *SMALL).returncode, 0)
+        self.assertEqual(self.run_damaged(*SMALL).returncode, 0)
 
     def test_help_names_every_kind(self):
-        done = run(self.program, "--help")
-        self.assertEqual(done.returncode, 0)
-        for kind in KINDS:
-            self.assertIn(f"\n  {kind} ", done.stdout)
+        self.assert_help_names(KINDS)
 
     def test_refuses_what_it_cannot_measure(self):
-        for arguments in (["--kind", "nonsense"], ["--kind", ""], ["--allocations", "0"], ["--repeat", "0"], ["--buffers", "63"], ["--buffers", "4097"],
-                          ["--nonsense"], ["--json"], ["extra"]):
-            with self.subTest(arguments):
-                done = run(self.program, *arguments)
-                self.assertEqual(done.returncode, 2, done.stderr)
-                self.assertIn("see --help", done.stderr)
+        self.assert_refuses(["--kind", "nonsense"], ["--kind", ""], ["--allocations", "0"], ["--repeat", "0"], ["--buffers", "63"], ["--buffers", "4097"],
+                            ["--nonsense"], ["--json"], ["extra"])
 
     def test_says_where_it_could_not_write(self):
-        done = run(self.program, *SMALL, "--json", "/proc/none/figures.json")
-        self.assertEqual(done.returncode, 1)
-        self.assertIn("/proc/none/figures.json: No such file", done.stderr)
+        self.assert_says_where_it_could_not_write(*SMALL)
 
 
 if __name__ == "__main__":

@@ -5,25 +5,17 @@ there: test_streams.py STREAMS. Nothing here depends on how long anything takes.
 
 import json
 import socket
-import subprocess
 import sys
-import tempfile
 import unittest
-from pathlib import Path
+
+from benchmark import BenchmarkTest
 
 
-class Streams(unittest.TestCase):
-    program = ""
-
-    def run_it(self, *arguments):
-        return subprocess.run([self.program, *map(str, arguments)], capture_output=True, text=True, timeout=60, check=False)
+class Streams(BenchmarkTest):
+    TIMEOUT_S = 60
 
     def test_measures_openssl(self):
-        with tempfile.TemporaryDirectory() as folder:
-            report = Path(folder, "report.json")
-            done = self.run_it("--openssl", "--duration", 0.2, "--json", report)
-            self.assertEqual(done.returncode, 0, done.stderr)
-            figures = json.loads(report.read_text())
+        figures, _ = self.figures("--openssl", "--duration", 0.2)
         self.assertEqual(set(figures), {"handshakes_per_second", "written_per_second", "read_per_second"})
         self.assertTrue(all(figure > 0 for figure in figures.values()), figures)
 
@@ -54,11 +46,9 @@ class Streams(unittest.TestCase):
                 self.assertEqual(done.stdout, "")
 
     def test_help_names_every_option(self):
-        done = self.run_it("--help")
-        self.assertEqual(done.returncode, 0)
-        for option in ("relay", "transport", "peer", "user", "clients", "payload", "direction", "duration", "warm-up", "window", "only-tls-1.2",
-                       "connections", "hold", "openssl", "relay-cpu", "quiet", "json"):
-            self.assertIn(f"\n  --{option} ", done.stdout)
+        self.assert_help_names(
+            f"--{option}" for option in ("relay", "transport", "peer", "user", "clients", "payload", "direction", "duration", "warm-up", "window",
+                                         "only-tls-1.2", "connections", "hold", "openssl", "relay-cpu", "quiet", "json"))
 
 
 if __name__ == "__main__":
