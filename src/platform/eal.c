@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "platform/capture.h"
 #include "platform/control_socket.h"
+#include "platform/kernel_file.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -112,19 +113,14 @@ static uint64_t free_hugepages_mb(void)
     uint64_t sum_kb = 0;
 
     while (directory && (entry = readdir(directory))) {
-        char path[PATH_MAX];
+        char line[32];
         uint64_t size_kb, count;
-        FILE *file;
 
-        if (sscanf(entry->d_name, "hugepages-%" SCNu64 "kB", &size_kb) != 1)
-            continue;
-        snprintf(path, sizeof(path), HUGEPAGES_PATH "/%s/free_hugepages", entry->d_name);
-        file = fopen(path, "re");
-        if (!file)
-            continue;
-        if (fscanf(file, "%" SCNu64, &count) == 1)
+        if (sscanf(entry->d_name, "hugepages-%" SCNu64 "kB", &size_kb) == 1 &&
+            kernel_file_read(line, sizeof(line), HUGEPAGES_PATH "/%s/free_hugepages",
+                             entry->d_name) == 0 &&
+            sscanf(line, "%" SCNu64, &count) == 1)
             sum_kb += size_kb * count;
-        fclose(file);
     }
     if (directory)
         closedir(directory);

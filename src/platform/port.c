@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "platform/eal.h"
+#include "platform/kernel_file.h"
 
 #include <errno.h>
 #include <rte_dev.h>
@@ -301,17 +302,12 @@ static int open_devices(const struct port_config *config, struct ports *ports)
 // Where the kernel says that a card is; it does not of virtual ones.
 static int node_of_interface(const char *interface)
 {
-    char path[128];
-    int node = SOCKET_ID_ANY;
-    FILE *file;
+    char line[32];
+    int node;
 
-    snprintf(path, sizeof(path), "/sys/class/net/%s/device/numa_node", interface);
-    file = fopen(path, "re");
-    if (!file)
+    if (kernel_file_read(line, sizeof(line), "/sys/class/net/%s/device/numa_node", interface) < 0 ||
+        sscanf(line, "%d", &node) != 1)
         return SOCKET_ID_ANY;
-    if (fscanf(file, "%d", &node) != 1)
-        node = SOCKET_ID_ANY;
-    fclose(file);
     return node;
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/thread_signal.h"
+#include "platform/kernel_file.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -125,18 +126,12 @@ static void give_up_all(int signal)
 // signals, and what it does needs no capability.
 static bool is_kernels(const char *tid)
 {
-    char path[64], line[512] = "";
+    char line[512];
     const char *rest;
     unsigned flags = 0;
-    FILE *file;
 
-    snprintf(path, sizeof(path), "/proc/self/task/%.20s/stat", tid);
-    file = fopen(path, "re");
-    if (!file)
+    if (kernel_file_read(line, sizeof(line), "/proc/self/task/%.20s/stat", tid) < 0)
         return false;
-    if (!fgets(line, sizeof(line), file))
-        line[0] = '\0';
-    fclose(file);
     rest = strrchr(line, ')'); // of the name, which may have anything in it
     if (rest)
         (void)sscanf(rest + 1, " %*c %*d %*d %*d %*d %*d %u", &flags);

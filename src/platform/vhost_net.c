@@ -3,6 +3,8 @@
 // no word for a start that failed, so a frame is sent to see.
 #include "platform/vhost_net.h"
 
+#include "platform/kernel_file.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -111,18 +113,10 @@ static int open_netlink(struct mnl_socket **ret_netlink)
 
 static bool is_called(const char *pid, const char *name)
 {
-    char path[64], line[32] = "";
-    FILE *file;
+    char line[32];
 
-    snprintf(path, sizeof(path), "/proc/%.20s/comm", pid);
-    file = fopen(path, "re");
-    if (!file)
-        return false;
-    if (!fgets(line, sizeof(line), file))
-        line[0] = '\0';
-    fclose(file);
-    line[strcspn(line, "\n")] = '\0';
-    return strcmp(line, name) == 0;
+    return kernel_file_read(line, sizeof(line), "/proc/%.20s/comm", pid) == 0 &&
+           strcmp(line, name) == 0;
 }
 
 // Before Linux 6.4 the kernel's thread, whose name has that of the thread it was made for, may run
