@@ -58,19 +58,31 @@ class Prometheus:
         assert status == 200, body
         return [float(result["value"][1]) for result in json.loads(body)["data"]["result"]]
 
-    def query(self, expression):
-        """The value of the one sample there is; None without any."""
-        results = self.results(expression)
-        assert len(results) <= 1, results
-        return results[0] if results else None
+    def answers(self, expression):
+        """Of an expression that has an answer whenever the last scrape was one: where it took too long, or failed, the series
+        have ended, until the next."""
+        return self._wait_until(bool, expression)
+
+    def value(self, expression):
+        """Of the one sample that there is, as answers() has it."""
+        found = self.answers(expression)
+        assert len(found) == 1, found
+        return found[0]
+
+    def count(self, series):
+        """The sum of series that may not be there before there is something to count."""
+        return self.value(f"(sum({series}) or vector(0)) and on () up == 1")
 
     def wait_for(self, expression, value, timeout=10):
+        self._wait_until(lambda found: found == [value], expression, timeout, f"not {value}")
+
+    def _wait_until(self, is_right, expression, timeout=10, wrong="no answer"):
         deadline = time.monotonic() + timeout
         found = None
         while time.monotonic() < deadline:
             with contextlib.suppress(OSError):
-                found = self.query(expression)
-            if found == value:
-                return
+                found = self.results(expression)
+            if found is not None and is_right(found):
+                return found
             time.sleep(0.1)
-        raise AssertionError(f"{expression} is {found}, not {value}\n{self.log_tail()}")
+        raise AssertionError(f"{expression} is {found}: {wrong}\n{self.log_tail()}")
