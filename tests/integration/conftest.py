@@ -10,7 +10,7 @@ import tempfile
 import pytest
 
 from client import Client
-from lab import MODE, Lab
+from lab import MODE, PEER4, PEER6, Lab
 from relay import Relay
 from streams import Authority, StreamClient
 
@@ -116,6 +116,15 @@ def stream_of(request, lab, relay, authority):
         yield lambda *arguments, **options: stack.enter_context(
             StreamClient(lab, *arguments, context=context, **options)
         )
+
+
+@pytest.fixture(scope="module")
+def echo(lab, relay):
+    """turnutils_peer sends back what it receives, on both families."""
+    process = lab.popen("peer", "turnutils_peer", "-L", PEER4, "-L", PEER6)
+    yield
+    process.terminate()
+    process.wait()
 
 
 @pytest.fixture

@@ -66,6 +66,14 @@ class Media:
 
         self._until_quiet(one)
 
+    def resumes_within(self, within_s):
+        """Until it comes back again, five in a row; the seconds that it took."""
+        before, started = len(self.received), time.monotonic()
+        while len(self.received) < before + 5:
+            assert time.monotonic() < started + within_s, f"no media after {within_s} s"
+            time.sleep(0.002)
+        return time.monotonic() - started
+
     @property
     def lost(self):
         """When it has stopped: what was sent and never came back."""
@@ -80,6 +88,10 @@ class Media:
                 return lost
             time.sleep(0.02)
         return 0
+
+
+class FastMedia(Media):
+    INTERVAL_S = 0.001
 
 
 @contextlib.contextmanager

@@ -12,18 +12,15 @@ from scapy.layers.inet import UDP
 from scapy.utils import rdpcap
 
 import stun
-from lab import PEER4, Lab
+from fixtures import own_labs
+from lab import PEER4
 from relay import BINARY, PORT, Relay, render_config, runtime_of
 
 pytestmark = pytest.mark.skipif(not os.path.exists("/usr/bin/dpdk-dumpcap"), reason="dpdk-dumpcap is not installed")
 SOCKET = "dpdk_telemetry.v2"
 SETTINGS = {"capture": True, "hugepages": "auto", "total_quota": 1000}
 
-
-@pytest.fixture(scope="module", params=["shared", "owned"])
-def lab(request):
-    with Lab(mode=request.param) as the_lab:
-        yield the_lab
+lab = own_labs("shared", "owned")
 
 
 @pytest.fixture

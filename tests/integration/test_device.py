@@ -11,7 +11,9 @@ import pytest
 
 import telemetry
 from client import Client
+from fixtures import own_lab
 from lab import PEER, PEER4, PEER6, RELAY4, RELAY6, WORKERS, Lab
+from pings import answers
 from relay import BINARY, DEFAULTS, Relay, owned, render_config
 from tags import VLAN, tag_gateway
 
@@ -25,11 +27,7 @@ SOL_PACKET, PACKET_QDISC_BYPASS = 263, 20
 
 SETTINGS = {**DEFAULTS, **owned()}
 
-
-@pytest.fixture(scope="module")
-def lab():
-    with Lab(mode="owned") as the_lab:
-        yield the_lab
+lab = own_lab(mode="owned")
 
 
 @pytest.fixture
@@ -41,10 +39,6 @@ def relay(lab, tmp_path):
 def link(lab, name):
     output = lab.run("relay", "ip", "-j", "link", "show", "dev", name, check=False).stdout
     return json.loads(output)[0] if output.strip() else None
-
-
-def ping(lab, host, *options):
-    return lab.run("client", "ping", "-c", 3, "-i", 0.1, "-W", 2, *options, host, check=False).stdout
 
 
 def test_the_twin_is_the_device_to_the_kernel(lab, relay):
@@ -82,7 +76,7 @@ def test_a_twin_that_was_not_there_comes_and_goes_with_the_relay(tmp_path):
         lab.run("relay", "ip", "address", "add", "192.0.2.1/24", "dev", "twin0")
         lab.run("relay", "ip", "route", "add", "default", "via", "192.0.2.254")
         relay.wait_until_it_serves()
-        assert " 0% packet loss" in ping(lab, RELAY4)
+        assert answers(lab, RELAY4)
         assert relay.stop() == 0
         assert link(lab, "twin0") is None
 
@@ -90,19 +84,19 @@ def test_a_twin_that_was_not_there_comes_and_goes_with_the_relay(tmp_path):
 def test_a_twin_that_was_there_keeps_its_addresses(lab, tmp_path):
     for _ in range(3):
         with Relay(lab, tmp_path):
-            assert " 0% packet loss" in ping(lab, RELAY6)
+            assert answers(lab, RELAY6)
     # And after one that was killed.
     relay = Relay(lab, tmp_path)
     relay.start()
     relay.kill()
     with Relay(lab, tmp_path):
-        assert " 0% packet loss" in ping(lab, RELAY4)
+        assert answers(lab, RELAY4)
 
 
 def test_every_frame_is_accounted_for(lab, tmp_path):
     with Relay(lab, tmp_path) as relay:
-        assert " 0% packet loss" in ping(lab, RELAY4)
-        assert " 0% packet loss" in ping(lab, RELAY6)
+        assert answers(lab, RELAY4)
+        assert answers(lab, RELAY6)
         assert relay.stop() == 0
         counts = relay.summary()
     assert counts["frames passed to the kernel's twin of the device"] >= 6
@@ -121,7 +115,7 @@ def test_datagrams_in_fragments_reach_the_hosts_own_services(lab, relay):
 
 
 def test_large_pings_are_the_kernels(lab, relay):
-    assert " 0% packet loss" in ping(lab, RELAY6, "-s", 5000)
+    assert answers(lab, RELAY6, "-s", 5000)
 
 
 @pytest.mark.parametrize(
@@ -147,7 +141,7 @@ def test_needs_no_more_privileges_than_the_device_asks_for(lab, tmp_path):
     # The driver locks its own rings; the packet buffers would be much more.
     little = ["prlimit", "--memlock=8388608:8388608", "setpriv", "--bounding-set=-all,+net_admin,+net_raw"]
     with Relay(lab, tmp_path, under=little, device=owned(frame_count=512)["device"]):
-        assert " 0% packet loss" in ping(lab, RELAY4)
+        assert answers(lab, RELAY4)
 
 
 def test_a_second_one_on_the_same_twin_says_so_and_harms_nothing(lab, relay, tmp_path):
@@ -157,7 +151,7 @@ def test_a_second_one_on_the_same_twin_says_so_and_harms_nothing(lab, relay, tmp
     assert result.returncode == 1, result.stderr
     assert "twin0 is there already" in result.stderr
     relay.wait_until_it_serves()
-    assert " 0% packet loss" in ping(lab, RELAY4)
+    assert answers(lab, RELAY4)
 
 
 def test_ends_when_its_twin_is_deleted(lab, tmp_path):
@@ -169,10 +163,7 @@ def test_ends_when_its_twin_is_deleted(lab, tmp_path):
     assert "interface_gone" in relay.log()
 
 
-@pytest.fixture(scope="module")
-def wide_lab():
-    with Lab(mode="owned") as the_lab:
-        yield the_lab
+wide_lab = own_lab(mode="owned")
 
 
 def widen(lab, mtu):
@@ -252,7 +243,7 @@ def test_on_a_vlan_media_and_the_kernel_go_on_with_tags(tagged_lab, tagged_relay
             assert received == b"there"
             peer.sendto(b"and back", source)
             assert client.receive() == (0x4001, None, b"and back")
-        assert " 0% packet loss" in ping(tagged_lab, host)
+        assert answers(tagged_lab, host)
 
 
 def test_frames_of_other_vlans_end_with_a_reason(tagged_lab, tagged_relay):
@@ -264,7 +255,7 @@ def test_frames_of_other_vlans_end_with_a_reason(tagged_lab, tagged_relay):
         wire.setsockopt(SOL_PACKET, PACKET_QDISC_BYPASS, 1)  # and the program that puts tags on
         for frame in frames * 10:
             wire.send(frame)
-    assert " 0% packet loss" in ping(tagged_lab, RELAY4)
+    assert answers(tagged_lab, RELAY4)
     drops = telemetry.ask(tagged_relay, "/turnpike/drops")["drops"]
     assert drops["other_vlan"] == 20
     assert "not_ours" not in drops

@@ -9,7 +9,6 @@ import pytest
 
 from lab import GATEWAY, RELAY, Lab
 from media import Media
-from relay import Relay
 
 LINK_UP_S = 0.1  # until media is back once there is a link
 NEIGHBOUR_S = 1.0  # once a neighbour is there, or is another
@@ -47,27 +46,12 @@ def lab(request):
         yield the_lab
 
 
-@pytest.fixture(scope="module")
-def relay(lab, tmp_path_factory):
-    with Relay(lab, tmp_path_factory.mktemp("relay")) as the_relay:
-        yield the_relay
-
-
 @pytest.fixture(params=[4, 6])
 def media(request, lab, relay, client_of):
     with FastMedia(lab, client_of, request.param) as the_media:
         the_media.family = request.param
-        wait_for(the_media, 2)
+        the_media.resumes_within(2)
         yield the_media
-
-
-def wait_for(media, within_s, since=None):
-    """Until the flow is there; the seconds that it took."""
-    before, started = len(media.received), since or time.monotonic()
-    while len(media.received) < before + 5:
-        assert time.monotonic() < started + within_s, f"no media after {within_s} s"
-        time.sleep(0.002)
-    return time.monotonic() - started
 
 
 def stops(media):
@@ -100,7 +84,7 @@ def test_media_is_back_with_the_link(lab, media, down_s, record_figures):
     finally:
         set_link(lab, "core", "relay", "up")
         wait_until_the_switch_forwards(lab)
-    record_figures(resumed_s=wait_for(media, LINK_UP_S))
+    record_figures(resumed_s=media.resumes_within(LINK_UP_S))
 
 
 def test_media_is_back_with_the_relays_own_interface(lab, media, record_figures):
@@ -108,12 +92,11 @@ def test_media_is_back_with_the_relays_own_interface(lab, media, record_figures)
     try:
         assert stops(media)
     finally:
-        set_link(lab, "relay", lab.interface, "up")
-        up = time.monotonic()
-        # These the kernel has forgotten; whoever manages the network puts them back.
-        for gateway in GATEWAY.values():
-            lab.run("relay", "ip", "route", "replace", "default", "via", gateway, "dev", lab.interface)
-    record_figures(resumed_s=wait_for(media, LINK_UP_S, up + 0.01))
+        # Routes the kernel has forgotten; whoever manages the network puts them back, at once.
+        commands = [f"link set {lab.interface} up"]
+        commands += [f"route replace default via {gateway} dev {lab.interface}" for gateway in GATEWAY.values()]
+        lab.run("relay", "ip", "-batch", "-", input="\n".join(commands))
+    record_figures(resumed_s=media.resumes_within(LINK_UP_S))
 
 
 @contextlib.contextmanager
@@ -153,7 +136,7 @@ def test_media_is_back_with_the_gateway(lab, media, record_figures):
             lab.run("relay", "ip", "neigh", "delete", GATEWAY[media.family], "dev", lab.interface)
             assert stops(media)
             time.sleep(GIVEN_UP_S)
-        record_figures(resumed_s=wait_for(media, NEIGHBOUR_S))
+        record_figures(resumed_s=media.resumes_within(NEIGHBOUR_S))
     finally:
         lab.run("core", "ip", "neigh", "delete", RELAY[media.family], "dev", "switch")
 
@@ -165,7 +148,7 @@ def test_media_follows_a_gateway_that_announces_another_mac_address(lab, media, 
             # ARP believes no change within a second of another.
             time.sleep(1.2)
             set_address(lab, mac)
-            record_figures(resumed_s=wait_for(media, NEIGHBOUR_S))
+            record_figures(resumed_s=media.resumes_within(NEIGHBOUR_S))
     finally:
         time.sleep(1.2)
         set_address(lab, before)

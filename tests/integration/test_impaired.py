@@ -12,9 +12,10 @@ import pytest
 import telemetry
 from agents import End, connect
 from client import Client
+from fixtures import own_lab, own_relay
 from impairer import Impairer
-from lab import PEER4, RELAY4, Lab
-from relay import PORT, Relay
+from lab import PEER4, RELAY4
+from relay import PORT
 from uclient import MESSAGES, totals, uclient
 
 LOSS = 0.05
@@ -23,17 +24,8 @@ CLIENTS = 24
 # five are sent, and both ways of all of them fail once in ten thousand times; as the seed has it, never.
 PATIENCE_S = 12
 
-
-@pytest.fixture(scope="module")
-def lab():
-    with Lab() as the_lab:
-        yield the_lab
-
-
-@pytest.fixture(scope="module")
-def relay(lab, tmp_path_factory):
-    with Relay(lab, tmp_path_factory.mktemp("relay"), rfc5766_channels=True) as the_relay:
-        yield the_relay
+lab = own_lab()
+relay = own_relay(rfc5766_channels=True)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -10,7 +10,8 @@ from socket import IPPROTO_UDP, PACKET_HOST
 
 import pytest
 
-from lab import RELAY, Lab
+from fixtures import own_lab
+from lab import RELAY
 from relay import BINARY, PORT, Relay
 
 LOAD = BINARY.parent / "bench" / "load" / "load"
@@ -29,11 +30,7 @@ RELAYED = {
     },
 }
 
-
-@pytest.fixture(scope="module")
-def lab():
-    with Lab(load=True) as the_lab:
-        yield the_lab
+lab = own_lab(load=True)
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ import tempfile
 import pytest
 
 import telemetry
-from lab import PEER4, Lab
+from fixtures import own_labs
+from lab import PEER4
 from relay import BINARY, DEFAULTS, Relay, owned, render_config, runtime_of
 from streams import StreamClient
 from test_netns import OutsideRelay, outside_lab
@@ -34,10 +35,7 @@ def as_user(*capabilities):
             f"--ambient-caps=-all,{kept}", f"--bounding-set=-all,{kept}")
 
 
-@pytest.fixture(scope="module", params=["shared", "owned"])
-def lab(request):
-    with Lab(mode=request.param) as the_lab:
-        yield the_lab
+lab = own_labs("shared", "owned")
 
 
 def threads(relay):

@@ -10,7 +10,8 @@ import time
 import pytest
 
 from client import Client
-from lab import PEER4, Lab
+from fixtures import own_lab
+from lab import PEER4
 from monitor import ask, samples
 from relay import Relay, render_config
 from streams import StreamClient
@@ -24,12 +25,7 @@ CHARGE = LEN + 4
 # A channel and its allocation may keep a piece each.
 PIECE = BURST // 32
 
-
-@pytest.fixture(scope="module")
-def lab():
-    """A lab of this file's own: the interface has a queue for each worker."""
-    with Lab(queues=2) as the_lab:
-        yield the_lab
+lab = own_lab(queues=2)
 
 
 @pytest.fixture

@@ -35,15 +35,6 @@ def relay(lab, shape, authority, tmp_path_factory):
         yield the_relay
 
 
-@pytest.fixture(scope="module")
-def echo(lab, relay):
-    """turnutils_peer sends back what it receives, on both families."""
-    process = lab.popen("peer", "turnutils_peer", "-L", PEER4, "-L", PEER6)
-    yield
-    process.terminate()
-    process.wait()
-
-
 @pytest.mark.parametrize("transport", TRANSPORTS)
 @pytest.mark.parametrize(
     "options, server",

@@ -13,7 +13,8 @@ import pytest
 
 import stun
 from client import Client, need
-from lab import PEER4, Lab
+from fixtures import own_lab
+from lab import PEER4
 from monitor import ask, samples
 from relay import Relay, render_config
 from streams import StreamClient
@@ -24,11 +25,7 @@ BURST_S = 1.5
 # A measurement begins and ends with a read that may be this late, on a machine that others share: what has come meanwhile is in it.
 LATE_S = 0.4
 
-
-@pytest.fixture(scope="module")
-def lab():
-    with Lab(queues=2) as the_lab:
-        yield the_lab
+lab = own_lab(queues=2)
 
 
 @pytest.fixture

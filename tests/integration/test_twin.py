@@ -13,8 +13,10 @@ import time
 import pytest
 
 from client import Client
+from fixtures import own_lab, own_relay
 from lab import CLIENT4, CLIENT6, GATEWAY, RELAY4, RELAY6, Lab
-from media import Media, lossless
+from media import FastMedia, lossless
+from pings import answers, echo_requests
 from relay import Relay
 from streams import StreamClient
 
@@ -22,22 +24,8 @@ from streams import StreamClient
 OTHER4, OTHER6, LATER4 = "192.0.2.7", "2001:db8:2::7", "192.0.2.9"
 BULK_LEN = 4 << 20
 
-
-@pytest.fixture(scope="module")
-def lab():
-    with Lab(mode="owned") as the_lab:
-        yield the_lab
-
-
-@pytest.fixture(scope="module")
-def relay(lab, tmp_path_factory):
-    listen = [{"address": address} for address in (RELAY4, RELAY6, LATER4)]
-    with Relay(lab, tmp_path_factory.mktemp("relay"), listen=listen) as the_relay:
-        yield the_relay
-
-
-class FastMedia(Media):
-    INTERVAL_S = 0.001
+lab = own_lab(mode="owned")
+relay = own_relay(listen=[{"address": address} for address in (RELAY4, RELAY6, LATER4)])
 
 
 @pytest.fixture
@@ -47,11 +35,6 @@ def flows(lab, relay, client_of):
 
 def ip(lab, *command, role="relay"):
     lab.run(role, "ip", *command)
-
-
-def answers(lab, host, count=3):
-    output = lab.run("client", "ping", "-c", count, "-i", 0.05, "-W", 1, host, check=False).stdout
-    return " 0% packet loss" in output
 
 
 def bulk(seed):
@@ -105,9 +88,9 @@ def ask_the_host(lab, host):
 @pytest.mark.parametrize("host", [RELAY4, RELAY6])
 def test_tcp_and_ping_go_through_the_twin_while_media_flows(lab, relay, flows, host, record_figures):
     with lossless(relay, *flows):
-        pings = lab.popen("client", "ping", "-q", "-c", 40, "-i", 0.05, "-W", 1, host, stdout=-1, text=True)
+        asking = lab.popen("client", *echo_requests(host, count=40))
         record_figures(bytes_a_second=round(transfer(lab, host, 22, 1)))
-        assert " 0% packet loss" in pings.communicate(timeout=20)[0]
+        assert asking.wait(20) == 0
 
 
 @pytest.mark.parametrize("address, length", [(OTHER4, 24), (OTHER6, 64)])
@@ -118,7 +101,7 @@ def test_addresses_come_and_go_while_media_flows(lab, relay, flows, address, len
             assert answers(lab, address)
             ask_the_host(lab, address)
             ip(lab, "address", "delete", f"{address}/{length}", "dev", "twin0")
-        assert not answers(lab, address, count=1)
+        assert not answers(lab, address, count=1, wait_s=1)
 
 
 SECOND = {4: "192.0.2.253", 6: "2001:db8:2::fd"}
@@ -183,24 +166,15 @@ def test_listeners_are_where_an_address_comes_later(lab, relay, flows):
             ip(lab, "address", "delete", f"{LATER4}/24", "dev", "twin0")
 
 
-def resumes_within(media, within_s):
-    """Until the flow is back; the seconds that it took."""
-    before, started = len(media.received), time.monotonic()
-    while len(media.received) < before + 5:
-        assert time.monotonic() < started + within_s, f"no media after {within_s} s"
-        time.sleep(0.002)
-    return time.monotonic() - started
-
-
 def test_media_resumes_when_the_relays_own_address_comes_back(lab, relay, client_of, record_figures):
     with FastMedia(lab, client_of) as media:
-        resumes_within(media, 2)
+        media.resumes_within(2)
         for _ in range(3):
             ip(lab, "address", "delete", f"{RELAY4}/24", "dev", "twin0")
             time.sleep(0.3)
             ip(lab, "address", "add", f"{RELAY4}/24", "dev", "twin0")
             ip(lab, "route", "add", "default", "via", GATEWAY[4])
-            record_figures(resumed_s=resumes_within(media, 0.1))
+            record_figures(resumed_s=media.resumes_within(0.1))
 
 
 def flood_with_news(lab, directory):
@@ -222,12 +196,12 @@ def deaf(relay):
 
 def test_lost_news_are_made_good(lab, relay, client_of, tmp_path):
     with FastMedia(lab, client_of) as media:
-        resumes_within(media, 2)
+        media.resumes_within(2)
         with second_gateway(lab) as count, deaf(relay):
             flood_with_news(lab, tmp_path)
             route_by(lab, SECOND[4])
             relay.process.send_signal(signal.SIGCONT)
-            resumes_within(media, 3)
+            media.resumes_within(3)
             began = count()
             time.sleep(0.5)
             assert count() > began + 100
@@ -281,13 +255,13 @@ def test_the_twin_has_the_carrier_of_its_device(lab_of_a_tap, tmp_path, record_f
     relay.wait_until_it_serves()
     relay.find_gateways()
     with Client(lab) as client, FastMedia(lab, lambda family: Client(lab, family)) as media:
-        resumes_within(media, 2)
+        media.resumes_within(2)
         for _ in range(3):
             ip(lab, "link", "set", "wire0", "down")
             time.sleep(0.3)
             assert not carrier_of(lab, "twin0")
             ip(lab, "link", "set", "wire0", "up")
-            record_figures(resumed_s=resumes_within(media, 0.1))
+            record_figures(resumed_s=media.resumes_within(0.1))
             assert carrier_of(lab, "twin0")
         client.allocate()
         client.refresh(0)

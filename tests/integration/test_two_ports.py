@@ -14,42 +14,19 @@ import ctl
 import monitor
 import telemetry
 from client import Client
+from fixtures import own_lab, own_relay
 from lab import CLIENT4_OTHER, GATEWAY, PEER, RELAY, RELAY_SIDE, RELAY_SIDE_GATEWAY, Lab
-from media import Media, lossless
+from media import FastMedia, lossless
+from pings import answers
 from relay import BINARY, DEFAULTS, Relay, render_config, two_ports
-from test_twin import resumes_within, transfer
+from test_twin import transfer
 
 IP_MTU_DISCOVER, IP_PMTUDISC_DONT = 10, 0
 
-
-@pytest.fixture(scope="module")
-def lab():
-    with Lab(mode="two-ports") as the_lab:
-        yield the_lab
-
-
-@pytest.fixture(scope="module")
-def free_lab():
-    """Where no relay is yet."""
-    with Lab(mode="two-ports") as the_lab:
-        yield the_lab
-
-
-@pytest.fixture(scope="module")
-def relay(lab, tmp_path_factory):
-    settings = {"metrics_listen": ["127.0.0.1"], "metrics_port": monitor.METRICS_PORT}
-    with Relay(lab, tmp_path_factory.mktemp("relay"), **settings) as the_relay:
-        yield the_relay
-
-
-def answers(lab, host, role="client", source=None):
-    bound = [] if source is None else ["-I", source]
-    output = lab.run(role, "ping", *bound, "-c", 3, "-i", 0.05, "-W", 5, host, check=False).stdout
-    return " 0% packet loss" in output
-
-
-class FastMedia(Media):
-    INTERVAL_S = 0.001
+lab = own_lab(mode="two-ports")
+# Where no relay is yet.
+free_lab = own_lab(mode="two-ports")
+relay = own_relay(metrics_listen=["127.0.0.1"], metrics_port=monitor.METRICS_PORT)
 
 
 @pytest.fixture(params=[4, 6])
@@ -110,7 +87,7 @@ def test_ping_and_tcp_go_by_either_twin_while_media_flows(lab, relay, client_of,
     with lossless(relay, FastMedia(lab, client_of, family)):
         assert answers(lab, side[family])
         near = GATEWAY if side is RELAY else RELAY_SIDE_GATEWAY
-        assert answers(lab, side[family], "core", near[family])
+        assert answers(lab, side[family], "-I", near[family], role="core")
         transfer(lab, side[family], 22, 1)
 
 
@@ -122,12 +99,12 @@ def peers_behind_the_first(lab, family):
     """For the relay; what peers send comes by the second as before."""
     version = f"-{family}"
     # Known before they are needed: the relay asks for a MAC address when a route leads there.
-    assert answers(lab, GATEWAY[family], "relay")
+    assert answers(lab, GATEWAY[family], role="relay")
     lab.run("relay", "ip", version, "route", "replace", PEERS[family], "via", GATEWAY[family])
     try:
         yield
     finally:
-        assert answers(lab, RELAY_SIDE_GATEWAY[family], "relay")
+        assert answers(lab, RELAY_SIDE_GATEWAY[family], role="relay")
         lab.run("relay", "ip", version, "route", "replace", PEERS[family], "via", RELAY_SIDE_GATEWAY[family])
 
 
@@ -176,7 +153,7 @@ def test_one_side_down_leaves_what_does_not_need_it_unharmed(lab, relay, client_
         assert answers(lab, RELAY[family])
 
     with FastMedia(lab, client_of, family) as media:
-        resumes_within(media, 2)
+        media.resumes_within(2)
         lab.run("core", "ip", "link", "set", "relay1", "down")
         try:
             beside()
@@ -191,7 +168,7 @@ def test_one_side_down_leaves_what_does_not_need_it_unharmed(lab, relay, client_
                             "-6 address replace 2001:db8:3::fe/64 dev relay1",
                             "-6 route replace 2001:db8:2::/64 via 2001:db8:3::1 table 3"]:
                 lab.run("core", "ip", *command.split())
-        resumes_within(media, 5)
+        media.resumes_within(5)
         assert has_carrier(lab, "twin1")
 
 

@@ -9,25 +9,12 @@ import time
 
 import pytest
 
+from fixtures import own_relay
 from lab import PEER4, PEER6, RELAY6
-from relay import Relay
 from uclient import MESSAGES, all_came_back, uclient
 
-
-@pytest.fixture(scope="module")
-def relay(lab, tmp_path_factory):
-    """uclient draws its channel numbers from the whole range that RFC 5766 had."""
-    with Relay(lab, tmp_path_factory.mktemp("relay"), rfc5766_channels=True) as the_relay:
-        yield the_relay
-
-
-@pytest.fixture(scope="module")
-def echo(lab, relay):
-    """turnutils_peer sends back what it receives, on both families."""
-    process = lab.popen("peer", "turnutils_peer", "-L", PEER4, "-L", PEER6)
-    yield
-    process.terminate()
-    process.wait()
+# uclient draws its channel numbers from the whole range that RFC 5766 had.
+relay = own_relay(rfc5766_channels=True)
 
 
 @pytest.mark.parametrize(
