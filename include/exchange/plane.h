@@ -149,6 +149,9 @@ static inline unsigned plane_listener_total(const struct plane_config *config)
     return config->listener_count + config->stream_listener_count;
 }
 
+// Whether one of UDP listens at the relay's local address, within its range of ports. Any thread.
+bool plane_relay_has_listener(const struct plane_config *config, const struct plane_relay *relay);
+
 // 0, -EINVAL, -ENOMEM. config is copied. The EAL is up.
 int plane_create(const struct plane_config *config, struct plane **ret_plane);
 void plane_destroy(struct plane *plane);

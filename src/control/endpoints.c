@@ -204,18 +204,6 @@ static int resolve_relays(const struct settings *settings, const struct interfac
     return error;
 }
 
-static bool relay_has_listener(const struct plane_relay *relay, const struct plane_config *config)
-{
-    for (unsigned i = 0; i < config->listener_count; i++) {
-        const struct transport_address *listener = &config->listeners[i];
-
-        if (ip_address_equal(&listener->ip, &relay->local) && listener->port >= relay->min_port &&
-            listener->port <= relay->max_port)
-            return true;
-    }
-    return false;
-}
-
 static int check(const struct settings *settings, const struct interface *interface,
                  const struct plane_config *config)
 {
@@ -230,7 +218,7 @@ static int check(const struct settings *settings, const struct interface *interf
     for (unsigned i = 0; i < config->relay_count; i++) {
         external_is_used |=
             ip_address_equal(&config->relays[i].advertised, &settings->external_address);
-        if (!relay_has_listener(&config->relays[i], config))
+        if (!plane_relay_has_listener(config, &config->relays[i]))
             continue;
         log_message(LOG_LEVEL_ERROR, "port_conflict",
                     "relay ports %u..%u contain a listening port of the same address: change "

@@ -35,17 +35,6 @@ static struct local_host *host_add(struct local_addresses *addresses, const stru
     return host;
 }
 
-static bool is_mixed(const struct plane_config *config, const struct plane_relay *relay)
-{
-    for (unsigned i = 0; i < config->listener_count; i++) {
-        const struct transport_address *listener = &config->listeners[i];
-        if (ip_address_equal(&listener->ip, &relay->local) && listener->port >= relay->min_port &&
-            listener->port <= relay->max_port)
-            return true;
-    }
-    return false;
-}
-
 // Of several ranges of one address the first is found here, the others by local_addresses_find().
 static void host_add_relay(struct local_addresses *addresses, const struct plane_config *config,
                            const struct plane_relay *relay, const struct relay_slot *slots)
@@ -53,7 +42,7 @@ static void host_add_relay(struct local_addresses *addresses, const struct plane
     struct local_host *host = host_add(addresses, &relay->local);
     host->slots = slots;
     host->min_port = relay->min_port;
-    host->is_mixed = is_mixed(config, relay);
+    host->is_mixed = plane_relay_has_listener(config, relay);
     host->port_count = slots == NULL ? 0 : (uint32_t)(relay->max_port - relay->min_port) + 1;
 }
 

@@ -179,6 +179,17 @@ static int plane_create_users(struct plane *plane)
     return 0;
 }
 
+bool plane_relay_has_listener(const struct plane_config *config, const struct plane_relay *relay)
+{
+    for (unsigned i = 0; i < config->listener_count; i++) {
+        const struct transport_address *listener = &config->listeners[i];
+        if (ip_address_equal(&listener->ip, &relay->local) && listener->port >= relay->min_port &&
+            listener->port <= relay->max_port)
+            return true;
+    }
+    return false;
+}
+
 int plane_create(const struct plane_config *config, struct plane **ret_plane)
 {
     if (!config_is_valid(config))

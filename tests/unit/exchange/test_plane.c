@@ -320,10 +320,39 @@ static void each_of_two_twins_has_rings_of_its_own(void **state)
     plane_destroy(plane);
 }
 
+static void a_relay_has_listeners_of_its_address_and_ports(void **state)
+{
+    static const struct {
+        const char *listener;
+        bool is_there;
+    } cases[] = {
+        {"192.0.2.1:49999", false}, {"192.0.2.1:50000", true},     {"192.0.2.1:50100", true},
+        {"192.0.2.1:50101", false}, {"198.51.100.1:50000", false}, {"[2001:db8::1]:50000", false},
+    };
+    struct plane_config config = small_config();
+    struct plane_relay relay = {.min_port = 50000, .max_port = 50100};
+
+    (void)state;
+    assert_int_equal(ip_address_parse("192.0.2.1", &relay.local), 0);
+    assert_int_equal(ip_address_parse("198.51.100.1", &relay.advertised), 0);
+    assert_false(plane_relay_has_listener(&config, &relay));
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_int_equal(transport_address_parse("192.0.2.1:3478", &config.listeners[0]), 0);
+        assert_int_equal(transport_address_parse(cases[i].listener, &config.listeners[1]), 0);
+        config.listener_count = 2;
+        assert_int_equal(plane_relay_has_listener(&config, &relay), cases[i].is_there);
+        // One of streams is none of UDP's.
+        config.listener_count = 1;
+        config.stream_listener_count = 1;
+        assert_false(plane_relay_has_listener(&config, &relay));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(refuses_sizes_that_cannot_be),
+        cmocka_unit_test(a_relay_has_listeners_of_its_address_and_ports),
 #define WITH_PLANE(test) cmocka_unit_test_setup_teardown(test, plane_set_up, plane_tear_down)
         WITH_PLANE(starts_running_with_a_handoff_ring_between_each_two_workers),
         cmocka_unit_test(streams_begin_with_the_limits_of_the_configuration),
