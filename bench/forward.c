@@ -14,7 +14,6 @@
 #include "traffic.h"
 
 #include <rte_eal.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 struct bench {

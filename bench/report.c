@@ -7,7 +7,6 @@
 
 #include <rte_cycles.h>
 #include <stdbool.h>
-#include <string.h>
 #include <unistd.h>
 
 #define SILENT_MS        2000

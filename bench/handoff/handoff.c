@@ -2,7 +2,6 @@
 // What it costs that packets land on a worker that does not own them, as where a NIC cannot steer
 // by port. See --help.
 #include "../eal.h"
-#include "../fail.h"
 #include "../figure.h"
 #include "../option_table.h"
 #include "../rest.h"
@@ -14,7 +13,6 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define REPETITIONS_MAX 1000
 #define PAYLOAD_LEN     160

@@ -2,7 +2,6 @@
 // What it costs a worker that packets come tagged, with IPv6, or in fragments, as the internet
 // makes them. See --help.
 #include "../eal.h"
-#include "../fail.h"
 #include "../figure.h"
 #include "../option_table.h"
 #include "../rest.h"
@@ -16,7 +15,6 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define FIGURES_MAX 6
 #define CASE_LEN    96

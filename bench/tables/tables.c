@@ -15,7 +15,6 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define KEYS_MAX        16000000
 #define REPETITIONS_MAX 1000

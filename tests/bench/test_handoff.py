@@ -46,8 +46,8 @@ class Handoff(BenchmarkTest):
         self.assert_help_names(CASES)
 
     def test_refuses_what_it_cannot_measure(self):
-        self.assert_refuses(["--case", "all"], ["--allocations", "0"], ["--wrong", "101"], ["--threads", "3"], ["--threads", ""], ["--repeat", "0"],
-                            ["--buffers", "32768"], ["--nonsense"], ["--json"], ["extra"])
+        self.assert_refuses(["--quick", "--case", "all"], ["--allocations", "0"], ["--wrong", "101"], ["--threads", "3"],
+                            ["--threads", ""], ["--repeat", "0"], ["--buffers", "32768"], ["--nonsense"], ["--json"], ["extra"])
 
     def test_says_where_it_could_not_write(self):
         self.assert_says_where_it_could_not_write(*SMALL)
