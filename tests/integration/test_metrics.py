@@ -98,8 +98,7 @@ def test_prometheus_keeps_every_sample(lab, prometheus):
     count = len(samples(ask(lab, "/metrics", Accept=OPENMETRICS)[1]))
     prometheus.wait_for("scrape_samples_scraped", count)
     prometheus.wait_for("scrape_samples_post_metric_relabeling", count)
-    # Of most scrapes that were not given up: one of them may have met a machine that was busy.
-    assert prometheus.value("quantile_over_time(0.5, (scrape_duration_seconds and up == 1)[1m:100ms])") < 0.1
+    assert prometheus.value("scrape_duration_seconds") < 0.1
 
 
 def test_both_forms_are_as_their_readers_want_them(lab, relay):
