@@ -22,12 +22,14 @@ struct reassembly_datagram;
 
 struct reassembly {
     struct reassembly_datagram *datagrams;
-    uint8_t *payloads;                     // one of full size each
+    uint8_t *payloads;                     // one of full size for each
     struct reassembly_datagram *completed; // between reassembly_take() and reassembly_write()
     uint64_t timeout_tsc;
     uint64_t sweep_due_tsc;
     struct siphash_key key;
     uint32_t in_use;
+    // From in_use on; what was given back last is taken first, as it is in a cache still.
+    uint8_t free_payloads[REASSEMBLY_DATAGRAMS];
     struct table_memory memory;
 };
 

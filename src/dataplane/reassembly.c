@@ -9,12 +9,23 @@
 #include "base/random.h"
 
 #include <netinet/in.h>
+#include <rte_common.h>
+#include <rte_prefetch.h>
 #include <stddef.h>
 #include <string.h>
 
 #define PAYLOAD_MAX_LEN  65528u // what 13 bits of 8-byte blocks reach, and the longest that is taken
 #define BLOCK_LEN        8u
+#define WORD_BLOCKS      64u // that one word has bits for
 #define SWEEPS_A_TIMEOUT 8
+#define LINE_LEN         64
+#define FETCH_MAX_LEN    1536u // the longest that a frame of usual length has
+
+// From one payload to the next. Were it close to a power of two, the beginnings of all, which are
+// what most datagrams need, would have the same few places in a cache.
+#define PAYLOAD_STRIDE (PAYLOAD_MAX_LEN + 8 + 20 * LINE_LEN)
+
+static_assert(PAYLOAD_STRIDE % LINE_LEN == 0, "each begins a line");
 
 struct reassembly_key {
     uint8_t source_ip[16];
@@ -26,30 +37,41 @@ struct reassembly_key {
 
 static_assert(sizeof(struct reassembly_key) == 40, "no padding: hashed and compared as bytes");
 
+// Of one that is free the first line is zero and so are blocks, of which no bit behind highest_end
+// is ever set.
 struct reassembly_datagram {
     struct reassembly_key key;
     uint64_t deadline_tsc; // 0: free
-    uint32_t total_len;    // 0: the last fragment has not come
-    uint32_t highest_end;
-    uint32_t blocks_seen;
-    uint16_t fragments;
+    uint16_t total_len;    // 0: the last fragment has not come
+    uint16_t highest_end;
+    uint16_t blocks_seen;
+    uint8_t fragments;
     uint8_t ecn_seen; // bit n: a fragment with ECN n
     bool has_first;
-    uint8_t protocol;                                       // the first fragment's
-    uint8_t headers[PACKET_ETHERNET_LEN + PACKET_IPV6_LEN]; // of the first fragment
-    uint64_t blocks[PAYLOAD_MAX_LEN / BLOCK_LEN / 64 + 1];  // one bit each
-};
+    uint8_t protocol; // the first fragment's
+    uint8_t payload;  // which of them it has
+    uint8_t headers[PACKET_ETHERNET_LEN + PACKET_IPV6_LEN]
+        __attribute__((aligned(LINE_LEN)));                         // of the first fragment
+    uint64_t blocks[PAYLOAD_MAX_LEN / BLOCK_LEN / WORD_BLOCKS + 1]; // one bit each
+} __attribute__((aligned(LINE_LEN)));
+
+static_assert(offsetof(struct reassembly_datagram, headers) == LINE_LEN, "found by one line");
+static_assert(PAYLOAD_MAX_LEN <= UINT16_MAX && REASSEMBLY_FRAGMENTS_MAX <= UINT8_MAX &&
+                  REASSEMBLY_DATAGRAMS <= UINT8_MAX,
+              "what it counts fits");
 
 int reassembly_init(struct reassembly *reassembly, uint64_t tsc_hz, int socket)
 {
     memset(reassembly, 0, sizeof(*reassembly));
     size_t datagrams_len = REASSEMBLY_DATAGRAMS * sizeof(struct reassembly_datagram);
-    int error = table_memory_take(datagrams_len + (size_t)REASSEMBLY_DATAGRAMS * PAYLOAD_MAX_LEN,
+    int error = table_memory_take(datagrams_len + (size_t)REASSEMBLY_DATAGRAMS * PAYLOAD_STRIDE,
                                   socket, &reassembly->memory);
     if (error != 0)
         return error;
     reassembly->datagrams = reassembly->memory.bytes;
     reassembly->payloads = (uint8_t *)reassembly->memory.bytes + datagrams_len;
+    for (unsigned i = 0; i < REASSEMBLY_DATAGRAMS; i++)
+        reassembly->free_payloads[i] = (uint8_t)i;
     reassembly->timeout_tsc = tsc_hz / 1000 * REASSEMBLY_TIMEOUT_MS;
     random_fill(&random_system, &reassembly->key, sizeof(reassembly->key));
     return 0;
@@ -63,7 +85,7 @@ void reassembly_done(struct reassembly *reassembly)
 static uint8_t *payload_of(const struct reassembly *reassembly,
                            const struct reassembly_datagram *datagram)
 {
-    return reassembly->payloads + (size_t)(datagram - reassembly->datagrams) * PAYLOAD_MAX_LEN;
+    return reassembly->payloads + (size_t)datagram->payload * PAYLOAD_STRIDE;
 }
 
 static struct reassembly_key key_of(const struct packet *fragment)
@@ -80,12 +102,23 @@ static struct reassembly_key key_of(const struct packet *fragment)
     return key;
 }
 
+static void datagram_begin(struct reassembly *reassembly, const struct reassembly_key *key,
+                           uint64_t now_tsc, struct reassembly_datagram *datagram)
+{
+    datagram->key = *key;
+    datagram->deadline_tsc = now_tsc + reassembly->timeout_tsc;
+    datagram->payload = reassembly->free_payloads[reassembly->in_use++];
+}
+
 // How many fragments were lost with it.
 static uint32_t datagram_forget(struct reassembly *reassembly, struct reassembly_datagram *datagram)
 {
+    const uint32_t word_reach = BLOCK_LEN * WORD_BLOCKS; // bytes
+    uint32_t words = (datagram->highest_end + word_reach - 1) / word_reach;
     uint32_t fragments = datagram->fragments;
-    memset(datagram, 0, sizeof(*datagram));
-    reassembly->in_use--;
+    reassembly->free_payloads[--reassembly->in_use] = datagram->payload;
+    memset(datagram->blocks, 0, words * sizeof(datagram->blocks[0]));
+    memset(datagram, 0, offsetof(struct reassembly_datagram, headers));
     return fragments;
 }
 
@@ -110,15 +143,31 @@ static struct reassembly_datagram *datagram_reach(struct reassembly *reassembly,
     }
     if (oldest->deadline_tsc != 0)
         result->dropped += datagram_forget(reassembly, oldest);
-    oldest->key = *key;
-    oldest->deadline_tsc = now_tsc + reassembly->timeout_tsc;
-    reassembly->in_use++;
+    datagram_begin(reassembly, key, now_tsc, oldest);
     return oldest;
 }
 
-static bool block_is_seen(const struct reassembly_datagram *datagram, uint32_t block)
+// The blocks that a fragment has, first and last included.
+struct blocks {
+    uint32_t first;
+    uint32_t last;
+};
+
+static struct blocks blocks_of(const struct packet *fragment)
 {
-    return datagram->blocks[block / 64] >> (block % 64) & 1;
+    uint32_t first = fragment->fragment_offset / BLOCK_LEN;
+    return (struct blocks){first, first + (fragment->l4_len - 1u) / BLOCK_LEN};
+}
+
+// The bits of those that are in this word, which has one at least.
+static uint64_t blocks_in_word(struct blocks blocks, uint32_t word)
+{
+    uint64_t bits = UINT64_MAX;
+    if (word == blocks.first / WORD_BLOCKS)
+        bits &= UINT64_MAX << blocks.first % WORD_BLOCKS;
+    if (word == blocks.last / WORD_BLOCKS)
+        bits &= UINT64_MAX >> (WORD_BLOCKS - 1 - blocks.last % WORD_BLOCKS);
+    return bits;
 }
 
 enum coverage {
@@ -138,14 +187,16 @@ static bool ends_alike(const struct reassembly_datagram *datagram, const struct 
 static enum coverage coverage_of(const struct reassembly_datagram *datagram, const uint8_t *payload,
                                  const struct packet *fragment)
 {
-    uint32_t first = fragment->fragment_offset / BLOCK_LEN;
-    uint32_t count = (fragment->l4_len + BLOCK_LEN - 1) / BLOCK_LEN;
-    uint32_t seen = 0;
-    for (uint32_t block = first; block < first + count; block++)
-        seen += block_is_seen(datagram, block);
+    struct blocks blocks = blocks_of(fragment);
+    uint64_t seen = 0, unseen = 0;
+    for (uint32_t word = blocks.first / WORD_BLOCKS; word <= blocks.last / WORD_BLOCKS; word++) {
+        uint64_t bits = blocks_in_word(blocks, word);
+        seen |= bits & datagram->blocks[word];
+        unseen |= bits & ~datagram->blocks[word];
+    }
     if (seen == 0)
         return COVERAGE_NEW;
-    bool same = seen == count && ends_alike(datagram, fragment) &&
+    bool same = unseen == 0 && ends_alike(datagram, fragment) &&
                 memcmp(payload + fragment->fragment_offset, fragment->l4, fragment->l4_len) == 0;
     return same ? COVERAGE_DUPLICATE : COVERAGE_OVERLAP;
 }
@@ -195,12 +246,11 @@ static bool fragment_fits(const struct reassembly_datagram *datagram, const stru
 static void datagram_add(struct reassembly_datagram *datagram, uint8_t *payload,
                          const struct packet *fragment)
 {
-    uint32_t end = (uint32_t)fragment->fragment_offset + fragment->l4_len;
-    uint32_t first = fragment->fragment_offset / BLOCK_LEN;
-    uint32_t count = (fragment->l4_len + BLOCK_LEN - 1) / BLOCK_LEN;
-    for (uint32_t block = first; block < first + count; block++)
-        datagram->blocks[block / 64] |= (uint64_t)1 << (block % 64);
-    datagram->blocks_seen += count;
+    uint16_t end = (uint16_t)(fragment->fragment_offset + fragment->l4_len);
+    struct blocks blocks = blocks_of(fragment);
+    for (uint32_t word = blocks.first / WORD_BLOCKS; word <= blocks.last / WORD_BLOCKS; word++)
+        datagram->blocks[word] |= blocks_in_word(blocks, word);
+    datagram->blocks_seen += (uint16_t)(blocks.last - blocks.first + 1);
     memcpy(payload + fragment->fragment_offset, fragment->l4, fragment->l4_len);
     datagram->fragments++;
     datagram->ecn_seen |= (uint8_t)(1u << (fragment->traffic_class & 3));
@@ -249,6 +299,14 @@ static bool datagram_is_sound(const struct reassembly_datagram *datagram)
     return datagram_is_sayable(datagram) && ecn_is_consistent(datagram);
 }
 
+// A frame's headers have been read, not what is behind them.
+static void fetch_bytes(const struct packet *fragment)
+{
+    uint32_t len = RTE_MIN(fragment->l4_len, FETCH_MAX_LEN);
+    for (uint32_t at = LINE_LEN; at < len; at += LINE_LEN)
+        rte_prefetch0(fragment->l4 + at);
+}
+
 void reassembly_take(struct reassembly *reassembly, const struct packet *fragment, uint64_t now_tsc,
                      struct reassembly_result *ret_result)
 {
@@ -257,6 +315,7 @@ void reassembly_take(struct reassembly *reassembly, const struct packet *fragmen
         *ret_result = (struct reassembly_result){.dropped = 1};
         return;
     }
+    fetch_bytes(fragment);
     struct reassembly_key key = key_of(fragment);
     struct reassembly_datagram *datagram = datagram_reach(reassembly, &key, now_tsc, &result);
     uint8_t *payload = payload_of(reassembly, datagram);

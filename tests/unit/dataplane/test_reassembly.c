@@ -252,6 +252,114 @@ static void another_end_within_what_was_seen_ends_the_datagram(void **state)
     assert_int_equal(fixture->reassembly.in_use, 0);
 }
 
+// On both sides of where 64 blocks of 8 bytes end, which are kept together.
+static const size_t edges[] = {0,    8,    16,   496,  504,  512,  520,  528,
+                               1016, 1024, 1032, 1528, 1536, 1544, 2040, 2048};
+
+#define EDGES     (sizeof(edges) / sizeof(edges[0]))
+#define EDGED_LEN 2600 // of a datagram that they are of
+
+// Dropped as seen, or taken as new.
+static void assert_seen(struct fixture *fixture, size_t offset, size_t end, bool seen)
+{
+    uint32_t before = fixture->dropped;
+    assert_false(take(fixture, offset, end, true));
+    assert_int_equal(fixture->dropped - before, seen ? 1 : 0);
+    assert_int_equal(fixture->reassembly.in_use, 1);
+}
+
+static void assert_joined_from(struct fixture *fixture, size_t offset)
+{
+    assert_true(take(fixture, offset, EDGED_LEN, false));
+    assert_joined(fixture);
+    assert_int_equal(fixture->reassembly.in_use, 0);
+}
+
+static void of_ranges_from_edge_to_edge_each_block_is_seen_and_no_other(void **state)
+{
+    struct fixture *fixture = *state;
+    make_whole(fixture, SOURCE_V6, DESTINATION_V6, EDGED_LEN - 8);
+    for (size_t i = 0; i < EDGES; i++) {
+        for (size_t j = i + 1; j < EDGES; j++) {
+            size_t first = edges[i], end = edges[j];
+            fixture->id++;
+            assert_seen(fixture, first, end, false);
+            for (size_t at = first; at < end; at += 8)
+                assert_seen(fixture, at, at + 8, true);
+            assert_seen(fixture, first, end, true);
+            if (first > 16)
+                assert_seen(fixture, 0, first - 8, false);
+            if (first > 0)
+                assert_seen(fixture, first > 16 ? first - 8 : 0, first, false);
+            assert_seen(fixture, end, end + 8, false);
+            assert_seen(fixture, 0, end + 8, true);
+            assert_joined_from(fixture, end + 8);
+        }
+    }
+}
+
+static void what_reaches_a_block_over_an_edge_is_an_overlap(void **state)
+{
+    struct fixture *fixture = *state;
+    make_whole(fixture, SOURCE_V6, DESTINATION_V6, EDGED_LEN - 8);
+    for (size_t i = 1; i < EDGES; i++) {
+        for (size_t j = i + 1; j < EDGES; j++) {
+            uint32_t before = fixture->dropped;
+            fixture->id++;
+            assert_seen(fixture, edges[i], edges[j], false);
+            assert_false(take(fixture, edges[i] - 8, edges[i] + 8, true));
+            assert_int_equal(fixture->dropped, before + 2);
+            assert_seen(fixture, edges[i], edges[j], false);
+            assert_false(take(fixture, edges[j] - 8, edges[j] + 8, true));
+            assert_int_equal(fixture->dropped, before + 4);
+            assert_int_equal(fixture->reassembly.in_use, 0);
+        }
+    }
+}
+
+// The place of a datagram that was forgotten is the next one's.
+static void nothing_is_left_of_a_datagram_that_was_forgotten(void **state)
+{
+    struct fixture *fixture = *state;
+    make_whole(fixture, SOURCE_V6, DESTINATION_V6, EDGED_LEN - 8);
+    for (size_t i = 2; i < EDGES; i++) {
+        assert_false(take(fixture, edges[i] - 8, edges[i], i % 2 == 0));
+        fixture->now += 2 * HZ;
+        assert_int_equal(reassembly_expire(&fixture->reassembly, fixture->now), 1);
+        assert_seen(fixture, 0, edges[i], false);
+        assert_joined_from(fixture, edges[i]);
+    }
+    assert_int_equal(fixture->dropped, 0);
+}
+
+static void take_up(struct fixture *fixture, uint32_t id)
+{
+    fixture->id = id;
+    for (size_t i = headers_len(fixture); i < fixture->whole_len; i++)
+        fixture->whole[i] = (uint8_t)(id * 7 + i * 31 + (i >> 8));
+}
+
+// As many as a set has, so that none is pushed out.
+static void datagrams_in_work_keep_their_bytes_whichever_is_complete_first(void **state)
+{
+    struct fixture *fixture = *state;
+    uint32_t in_work[REASSEMBLY_SET_SIZE];
+    make_whole(fixture, SOURCE_V6, DESTINATION_V6, 1992);
+    for (uint32_t i = 0; i < REASSEMBLY_SET_SIZE; i++) {
+        take_up(fixture, in_work[i] = i);
+        assert_false(take(fixture, 0, 800, true));
+    }
+    for (uint32_t id = REASSEMBLY_SET_SIZE; id < 1000; id++) {
+        uint32_t *next = &in_work[id * id / 7 % REASSEMBLY_SET_SIZE];
+        take_up(fixture, *next);
+        assert_true(take(fixture, 800, 2000, false));
+        assert_joined(fixture);
+        take_up(fixture, *next = id);
+        assert_false(take(fixture, 0, 800, true));
+    }
+    assert_int_equal(fixture->dropped, 0);
+}
+
 // RFC 8200 section 4.5.
 static void refuses_a_first_fragment_without_the_udp_header(void **state)
 {
@@ -571,6 +679,10 @@ int main(void)
         TEST(the_same_place_with_other_bytes_ends_the_datagram),
         TEST(two_ends_or_bytes_past_the_end_end_the_datagram),
         TEST(another_end_within_what_was_seen_ends_the_datagram),
+        TEST(of_ranges_from_edge_to_edge_each_block_is_seen_and_no_other),
+        TEST(what_reaches_a_block_over_an_edge_is_an_overlap),
+        TEST(nothing_is_left_of_a_datagram_that_was_forgotten),
+        TEST(datagrams_in_work_keep_their_bytes_whichever_is_complete_first),
         TEST(refuses_a_first_fragment_without_the_udp_header),
         TEST(refuses_fragments_that_cannot_be),
         TEST(a_whole_that_is_too_long_to_say_is_dropped),
