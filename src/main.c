@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/netns.h"
+#include "control/address_watch.h"
 #include "control/drain.h"
 #include "control/dtls_server.h"
 #include "control/endpoints.h"
@@ -57,7 +58,7 @@ enum {
 struct relay {
     struct options options;
     struct settings settings;
-    struct interface interface; // of several twins the first, with the addresses of all
+    struct interface interface; // of several twins the first, with the addresses of all; as of now
     gid_t control_group;
     struct turn_limits limits;
     struct plane_config plane_config;
@@ -84,6 +85,7 @@ struct relay {
     struct stream_server *streams;
     struct watchdog *watchdog;
     struct link_watch *link_watch;
+    struct address_watch *address_watch;
     struct monitor *monitor;
     struct questions *questions;
     struct statistics statistics;
@@ -242,9 +244,11 @@ static int make_twins(void *context)
     };
     int error = twins_create(&config, &relay->twins);
 
-    if (!error)
-        twins_get_interface(&relay->twins, &relay->interface);
-    return error;
+    if (error)
+        return error;
+    twins_get_interface(&relay->twins, &relay->interface);
+    return turn_state_renew_peer_policy(&relay->settings, &relay->interface, &relay->plane_config,
+                                        &relay->turn);
 }
 
 static void add_xdp(const struct xdp_filter *filter, struct port_facts *facts)
@@ -570,6 +574,33 @@ static int start_link_watch(struct relay *relay)
     return relay->twins.count > 0 ? link_watch_create(&config, &relay->link_watch) : 0;
 }
 
+// What the workers were told to let through to an address that is ours now they are told not to.
+static void on_addresses(void *context)
+{
+    struct relay *relay = context;
+
+    if (relay->twins.count > 0)
+        twins_get_interface(&relay->twins, &relay->interface);
+    if (turn_state_renew_peer_policy(&relay->settings, &relay->interface, &relay->plane_config,
+                                     &relay->turn) == 0)
+        loop_revoke(relay->loop);
+}
+
+static int start_address_watch(struct relay *relay)
+{
+    bool has_twins = relay->twins.count > 0;
+    const struct address_watch_config config = {
+        .base = loop_base(relay->loop),
+        .netns = relay->netns,
+        .interfaces = has_twins ? relay->twins.interfaces : &relay->interface,
+        .interface_count = has_twins ? relay->twins.count : 1,
+        .changed = on_addresses,
+        .context = relay,
+    };
+
+    return address_watch_create(&config, &relay->address_watch);
+}
+
 // Whoever asks, over HTTP or over the control socket, when all is there that is told of.
 static struct metrics_sources sources_of(const struct relay *relay)
 {
@@ -656,6 +687,8 @@ static int start(struct relay *relay)
     if (!error)
         error = start_link_watch(relay);
     if (!error)
+        error = start_address_watch(relay);
+    if (!error)
         error = start_monitor(relay);
     if (!error)
         error = start_questions(relay);
@@ -701,6 +734,8 @@ static void stop(struct relay *relay)
         questions_destroy(relay->questions);
     if (relay->monitor)
         monitor_destroy(relay->monitor);
+    if (relay->address_watch)
+        address_watch_destroy(relay->address_watch);
     if (relay->link_watch)
         link_watch_destroy(relay->link_watch);
     if (relay->watchdog)

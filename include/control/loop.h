@@ -46,6 +46,9 @@ void loop_stop(struct loop *loop);
 // End all allocations of a server that drains, some at a time, between other events.
 void loop_end_allocations(struct loop *loop);
 
+// Remove, some at a time, between other events, what a new peer policy denies.
+void loop_revoke(struct loop *loop);
+
 // As SIGHUP does: at once, or when workers have what the last one sent. There is something to
 // reload.
 void loop_reload(struct loop *loop);

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The kernel's routes and neighbours over rtnetlink: questions, which are answered at once, and
-// news.
+// The kernel's routes, neighbours and addresses over rtnetlink: questions, which are answered at
+// once, and news.
 #pragma once
 
 #include "base/address.h"
+#include "platform/interface.h"
 
 #include <libmnl/libmnl.h>
 #include <stdbool.h>
@@ -68,8 +69,15 @@ int netlink_list_prefixes(struct netlink *netlink,
                           bool (*take)(const struct ip_prefix *prefix, bool spreads, void *context),
                           void *context);
 
-// A socket for news.
+// The interface's addresses become those that it has now. 0; -errno: they are as they were.
+int netlink_list_addresses(struct netlink *netlink, struct interface *interface);
+
+// A socket for news of neighbours, routes and links. 0 or -errno.
 int netlink_subscribe(struct netlink *netlink);
+// One for news of addresses, which say no more than that there are others. 0 or -errno.
+int netlink_subscribe_addresses(struct netlink *netlink);
+// Throws away what news there are, without waiting.
+void netlink_drain(struct netlink *netlink);
 
 struct netlink_news {
     void (*neighbour)(const struct netlink_neighbour *neighbour,

@@ -27,6 +27,11 @@ int turn_state_make_access(const struct settings *settings, const struct interfa
 // The server goes over to the users and the peer policy of access, of which nothing is left.
 void turn_state_take_access(struct turn_state *state, struct turn_state *access);
 
+// The server goes over to a peer policy with the addresses that the interface has now; what that denies goes with
+// turn_server_revoke(). Logs what went wrong. 0; -ENOMEM: the server keeps the policy that it has.
+int turn_state_renew_peer_policy(const struct settings *settings, const struct interface *interface,
+                                 const struct plane_config *plane, struct turn_state *state);
+
 // Listeners, relays, sizes and policy are those of the plane; tcp_listener is for tcp_relay. Logs what went wrong.
 // 0 or -errno.
 int turn_state_init(const struct settings *settings, const struct interface *interface,

@@ -10,6 +10,8 @@
 
 #define INTERFACE_ADDRESSES_MAX 64
 
+struct nlmsghdr;
+
 struct interface {
     char name[IF_NAMESIZE];
     uint32_t index;
@@ -24,6 +26,10 @@ struct interface {
 // Logs what went wrong. 0; -ENODEV: no such interface; -EINVAL: not one that Ethernet frames go
 // over; another -errno.
 int interface_query(const char *name, struct interface *ret_interface);
+
+// Of a list of all addresses (rtnetlink, RTM_NEWADDR) one: added to the interface's where it is of
+// it, of global scope and there to stay, and there is room.
+void interface_take_address(const struct nlmsghdr *message, struct interface *interface);
 
 // Fit to serve so many workers: up, and with one queue for each. Logs why not. 0; -ENETDOWN,
 // -EINVAL.

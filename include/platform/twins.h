@@ -10,7 +10,7 @@
 struct twins {
     unsigned count; // 0: the relay owns no device
     struct twin *at[PORT_DEVICES_MAX];
-    struct interface interfaces[PORT_DEVICES_MAX]; // what the kernel said of them at the start
+    struct interface interfaces[PORT_DEVICES_MAX]; // as at the start, with the addresses of now
 };
 
 struct twins_config { // borrowed

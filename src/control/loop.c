@@ -425,7 +425,7 @@ static void on_revoke_step(evutil_socket_t fd, short what, void *context)
 }
 
 // From the start: what the walk before has left behind was good by another policy.
-static void begin_revoking(struct loop *loop)
+void loop_revoke(struct loop *loop)
 {
     loop->revoke_cursor = 0;
     event_add(loop->revoke_step, &at_once);
@@ -465,7 +465,7 @@ static void reload_now(struct loop *loop)
 
     loop->reload_wanted = false;
     if (reload_run(loop->config.reload))
-        begin_revoking(loop);
+        loop_revoke(loop);
     ended_ms = clock_monotonic_ms();
     rest_ms = RELOAD_REST * (ended_ms - started_ms);
     loop->reload_from_ms = ended_ms + (rest_ms > RELOAD_REST_MIN_MS ? rest_ms : RELOAD_REST_MIN_MS);

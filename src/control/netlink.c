@@ -16,6 +16,7 @@
 #define ANSWER_TIMEOUT_S  1
 #define NEWS_BUFFER_LEN   (4 << 20)
 #define NEWS_MESSAGES_MAX 64 // in one go: the loop has other work too
+#define LISTINGS_MAX      3
 #define PREFIX_ALL(ip)    ((uint8_t)(ip_address_len(ip) * 8))
 
 static uint8_t address_family(const struct ip_address *ip)
@@ -424,12 +425,52 @@ int netlink_list_prefixes(struct netlink *netlink,
     return 0;
 }
 
+static int take_address(const struct nlmsghdr *message, void *context)
+{
+    interface_take_address(message, context);
+    return MNL_CB_OK;
+}
+
+int netlink_list_addresses(struct netlink *netlink, struct interface *interface)
+{
+    struct interface now = *interface;
+    int error = -EINTR;
+
+    // The kernel says so when addresses have changed while it listed them.
+    for (unsigned i = 0; i < LISTINGS_MAX && error == -EINTR; i++) {
+        struct nlmsghdr *request = begin(netlink, RTM_GETADDR, NLM_F_DUMP);
+
+        mnl_nlmsg_put_extra_header(request, sizeof(struct ifaddrmsg));
+        now.address_count = 0;
+        error = ask(netlink, request, take_address, &now);
+    }
+    if (!error)
+        *interface = now;
+    return error;
+}
+
+static int subscribe_to(struct netlink *netlink, const int *groups, size_t count)
+{
+    int error = open_socket(netlink);
+
+    for (size_t i = 0; !error && i < count; i++) {
+        int group = groups[i];
+
+        if (mnl_socket_setsockopt(netlink->socket, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) <
+            0) {
+            error = -errno;
+            mnl_socket_close(netlink->socket);
+        }
+    }
+    return error;
+}
+
 int netlink_subscribe(struct netlink *netlink)
 {
     static const int groups[] = {RTNLGRP_NEIGH,     RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE,
                                  RTNLGRP_IPV4_RULE, RTNLGRP_IPV6_RULE,  RTNLGRP_LINK};
     const int len = NEWS_BUFFER_LEN;
-    int error = open_socket(netlink);
+    int error = subscribe_to(netlink, groups, sizeof(groups) / sizeof(groups[0]));
 
     if (error)
         return error;
@@ -437,17 +478,25 @@ int netlink_subscribe(struct netlink *netlink)
     if (setsockopt(mnl_socket_get_fd(netlink->socket), SOL_SOCKET, SO_RCVBUFFORCE, &len,
                    sizeof(len)) < 0)
         setsockopt(mnl_socket_get_fd(netlink->socket), SOL_SOCKET, SO_RCVBUF, &len, sizeof(len));
-    for (unsigned i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
-        int group = groups[i];
-
-        if (mnl_socket_setsockopt(netlink->socket, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) <
-            0) {
-            error = -errno;
-            mnl_socket_close(netlink->socket);
-            return error;
-        }
-    }
     return 0;
+}
+
+int netlink_subscribe_addresses(struct netlink *netlink)
+{
+    static const int groups[] = {RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR};
+
+    return subscribe_to(netlink, groups, sizeof(groups) / sizeof(groups[0]));
+}
+
+void netlink_drain(struct netlink *netlink)
+{
+    int fd = mnl_socket_get_fd(netlink->socket);
+    ssize_t len;
+
+    // That some were lost is news too, and said once.
+    do {
+        len = recv(fd, netlink->buffer, sizeof(netlink->buffer), MSG_DONTWAIT);
+    } while (len >= 0 || errno == ENOBUFS || errno == EINTR);
 }
 
 static int take_news(const struct nlmsghdr *message, void *context)

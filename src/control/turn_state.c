@@ -108,13 +108,20 @@ static int add_own_addresses(const struct interface *interface, const struct pla
 }
 
 static int make_peer_policy(const struct settings *settings, const struct interface *interface,
-                            const struct plane_config *plane, struct turn_state *state)
+                            const struct plane_config *plane, struct peer_policy **ret_policy)
 {
+    struct peer_policy *policy;
     int error = peer_policy_create(settings->allow_peer.items, settings->allow_peer.count,
-                                   settings->deny_peer.items, settings->deny_peer.count,
-                                   &state->peer_policy);
+                                   settings->deny_peer.items, settings->deny_peer.count, &policy);
 
-    return error ? error : add_own_addresses(interface, plane, state->peer_policy);
+    if (error)
+        return error;
+    error = add_own_addresses(interface, plane, policy);
+    if (error)
+        peer_policy_destroy(policy);
+    else
+        *ret_policy = policy;
+    return error;
 }
 
 static int make_server(const struct settings *settings, const struct plane_config *plane,
@@ -151,7 +158,7 @@ int turn_state_make_access(const struct settings *settings, const struct interfa
     int error = make_credentials(settings, &state);
 
     if (!error)
-        error = make_peer_policy(settings, interface, plane, &state);
+        error = make_peer_policy(settings, interface, plane, &state.peer_policy);
     if (error) {
         log_message(LOG_LEVEL_ERROR, "access", "users and peer policy cannot be set up: %s",
                     strerror(-error));
@@ -170,6 +177,23 @@ void turn_state_take_access(struct turn_state *state, struct turn_state *access)
     state->credentials = access->credentials;
     state->peer_policy = access->peer_policy;
     *access = (struct turn_state){};
+}
+
+int turn_state_renew_peer_policy(const struct settings *settings, const struct interface *interface,
+                                 const struct plane_config *plane, struct turn_state *state)
+{
+    struct peer_policy *policy;
+    int error = make_peer_policy(settings, interface, plane, &policy);
+
+    if (error) {
+        log_message(LOG_LEVEL_ERROR, "access",
+                    "peers are denied by the addresses that there were: %s", strerror(-error));
+        return error;
+    }
+    turn_server_set_access(state->server, state->credentials, policy);
+    peer_policy_destroy(state->peer_policy);
+    state->peer_policy = policy;
+    return 0;
 }
 
 int turn_state_init(const struct settings *settings, const struct interface *interface,

@@ -70,17 +70,16 @@ static int query_link(int fd, struct interface *interface)
     return 0;
 }
 
-static int take_address(const struct nlmsghdr *message, void *context)
+void interface_take_address(const struct nlmsghdr *message, struct interface *interface)
 {
     const struct ifaddrmsg *header = mnl_nlmsg_get_payload(message);
-    struct interface *interface = context;
     enum ip_family family = header->ifa_family == AF_INET ? IP_FAMILY_V4 : IP_FAMILY_V6;
     uint32_t flags = header->ifa_flags;
     const struct nlattr *attribute, *address = NULL, *local = NULL;
 
     if (header->ifa_index != interface->index || header->ifa_scope != RT_SCOPE_UNIVERSE ||
         (header->ifa_family != AF_INET && header->ifa_family != AF_INET6))
-        return MNL_CB_OK;
+        return;
     mnl_attr_for_each(attribute, message, sizeof(*header))
     {
         if (mnl_attr_get_type(attribute) == IFA_LOCAL)
@@ -94,9 +93,14 @@ static int take_address(const struct nlmsghdr *message, void *context)
     if (local)
         address = local;
     if (!address || (flags & UNFIT_FLAGS) || interface->address_count == INTERFACE_ADDRESSES_MAX)
-        return MNL_CB_OK;
+        return;
     interface->addresses[interface->address_count++] =
         ip_address_from_bytes(family, mnl_attr_get_payload(address));
+}
+
+static int take_address(const struct nlmsghdr *message, void *context)
+{
+    interface_take_address(message, context);
     return MNL_CB_OK;
 }
 

@@ -2,6 +2,7 @@
 """Addresses that no client may reach through the relay: one of each special-purpose block (RFC 8656 section 21.1.1)."""
 
 import socket
+import time
 
 import pytest
 
@@ -125,3 +126,28 @@ def test_the_refusal_is_signed(relay, client_of):
     response = client.create_permission("127.0.0.1")
     assert response.error == 403
     assert response.has(stun.MESSAGE_INTEGRITY)
+
+
+def becomes(what, error):
+    """What is asked for until the kernel's news have arrived: soon, and without a reload."""
+    deadline = time.monotonic() + 2
+    while (said := what().error) != error and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert said == error
+
+
+@pytest.mark.parametrize("family, host", [(4, "198.51.100.77/32"), (6, "2001:db8:77::7/128")])
+def test_an_address_is_no_peer_while_it_is_the_hosts(lab, relay, client_of, family, host):
+    client = client_of()
+    client.allocate(family=family)
+    address = host.partition("/")[0]
+    client.permit(address)
+    for _ in range(2):
+        lab.run("relay", "ip", "address", "add", host, "dev", lab.interface)
+        try:
+            becomes(lambda: client.create_permission(address), 403)
+            assert client.channel_bind(0x4000, (address, 50000)).error == 403
+        finally:
+            lab.run("relay", "ip", "address", "delete", host, "dev", lab.interface)
+        becomes(lambda: client.create_permission(address), 0)
+    client.refresh(0)

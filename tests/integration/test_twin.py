@@ -14,7 +14,7 @@ import pytest
 
 from client import Client
 from fixtures import own_lab, own_relay
-from lab import CLIENT4, CLIENT6, GATEWAY, RELAY4, RELAY6, Lab
+from lab import CLIENT4, CLIENT6, GATEWAY, PEER4, RELAY4, RELAY6, Lab
 from media import FastMedia, lossless
 from pings import answers, echo_requests
 from relay import Relay
@@ -102,6 +102,36 @@ def test_addresses_come_and_go_while_media_flows(lab, relay, flows, address, len
             ask_the_host(lab, address)
             ip(lab, "address", "delete", f"{address}/{length}", "dev", "twin0")
         assert not answers(lab, address, count=1, wait_s=1)
+
+
+def test_what_a_client_had_of_an_address_is_gone_once_it_was_the_hosts(lab, relay, client_of):
+    client = client_of()
+    client.allocate()
+    with lab.udp("peer", PEER4, timeout=0.5) as peer:
+        client.bind(0x4000, peer.getsockname())
+        client.send_channel(0x4000, b"before")
+        assert peer.recv(2048) == b"before"
+        ip(lab, "address", "add", f"{PEER4}/32", "dev", "twin0")
+        time.sleep(0.2)
+        ip(lab, "address", "delete", f"{PEER4}/32", "dev", "twin0")
+        time.sleep(0.2)
+        client.send_channel(0x4000, b"denied")
+        with pytest.raises(TimeoutError):
+            peer.recv(2048)
+        client.bind(0x4000, peer.getsockname())
+        client.send_channel(0x4000, b"again")
+        assert peer.recv(2048) == b"again"
+    client.refresh(0)
+
+
+def test_what_the_twin_has_at_the_start_is_no_peer(tmp_path):
+    with Lab(mode="owned") as other:
+        ip(other, "address", "add", "198.51.100.77/32", "dev", "twin0")
+        with Relay(other, tmp_path), Client(other) as client:
+            client.allocate()
+            assert client.create_permission("198.51.100.77").error == 403
+            client.permit("198.51.100.78")
+            client.refresh(0)
 
 
 SECOND = {4: "192.0.2.253", 6: "2001:db8:2::fd"}

@@ -7,6 +7,7 @@
 #include <linux/fib_rules.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
+#include <poll.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -390,6 +391,60 @@ static void news_say_whether_a_link_is_up(void **state)
     netlink_close(&netlink);
 }
 
+// lo of a namespace of its own, which has no other address of global scope.
+static void the_kernel_lists_the_addresses_of_an_interface_as_they_are(void **state)
+{
+    struct interface interface = {.index = 1, .address_count = 1, .addresses = {ip("192.0.2.99")}};
+    struct interface elsewhere = {.index = 77};
+    const struct ip_address v4 = ip("192.0.2.7"), v6 = ip("2001:db8::7");
+    struct netlink netlink;
+
+    (void)state;
+    if (unshare(CLONE_NEWNET) != 0)
+        skip();
+    assert_int_equal(netlink_open(&netlink), 0);
+    assert_int_equal(netlink_list_addresses(&netlink, &interface), 0);
+    assert_int_equal(interface.address_count, 0);
+    assert_int_equal(system("ip address add 192.0.2.7/24 dev lo && "
+                            "ip -6 address add 2001:db8::7/64 dev lo"),
+                     0);
+    assert_int_equal(netlink_list_addresses(&netlink, &interface), 0);
+    assert_int_equal(interface.address_count, 2);
+    assert_true(interface_has_address(&interface, &v4));
+    assert_true(interface_has_address(&interface, &v6));
+    assert_int_equal(netlink_list_addresses(&netlink, &elsewhere), 0);
+    assert_int_equal(elsewhere.address_count, 0);
+    netlink_close(&netlink);
+}
+
+static bool has_news(const struct netlink *netlink)
+{
+    struct pollfd fd = {.fd = mnl_socket_get_fd(netlink->socket), .events = POLLIN};
+
+    return poll(&fd, 1, 0) == 1;
+}
+
+static void addresses_that_come_and_go_are_news_until_these_are_thrown_away(void **state)
+{
+    static const char *const changes[] = {
+        "ip address add 192.0.2.7/24 dev lo", "ip address delete 192.0.2.7/24 dev lo",
+        "ip address add 2001:db8::7/64 dev lo", "ip address delete 2001:db8::7/64 dev lo"};
+    struct netlink netlink;
+
+    (void)state;
+    if (unshare(CLONE_NEWNET) != 0)
+        skip();
+    assert_int_equal(netlink_subscribe_addresses(&netlink), 0);
+    for (unsigned i = 0; i < 4; i++) {
+        assert_false(has_news(&netlink));
+        assert_int_equal(system(changes[i]), 0);
+        assert_true(has_news(&netlink));
+        netlink_drain(&netlink);
+    }
+    netlink_drain(&netlink);
+    netlink_close(&netlink);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -410,6 +465,8 @@ int main(void)
         cmocka_unit_test(the_kernel_says_whether_a_link_is_up),
         cmocka_unit_test(news_are_read_without_waiting),
         cmocka_unit_test(news_say_whether_a_link_is_up),
+        cmocka_unit_test(the_kernel_lists_the_addresses_of_an_interface_as_they_are),
+        cmocka_unit_test(addresses_that_come_and_go_are_news_until_these_are_thrown_away),
     };
 
     return cmocka_run_group_tests_name("control/netlink", tests, NULL, NULL);

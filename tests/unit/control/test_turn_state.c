@@ -142,6 +142,26 @@ static void of_our_own_addresses_only_advertised_relay_ports_are_reachable(void 
     turn_state_done(&turn);
 }
 
+static void of_other_addresses_there_is_another_peer_policy(void **state)
+{
+    const struct settings settings = make_settings();
+    const struct plane_config plane = make_plane(&settings);
+    struct interface interface = {.address_count = 1, .addresses = {ip("8.8.4.4")}};
+    struct credentials *credentials;
+    struct turn_state turn;
+
+    (void)state;
+    assert_int_equal(turn_state_init(&settings, &interface, &plane, &limits, &nowhere, &turn), 0);
+    credentials = turn.credentials;
+    interface.addresses[0] = ip("8.8.8.8");
+    assert_int_equal(turn_state_renew_peer_policy(&settings, &interface, &plane, &turn), 0);
+    assert_int_equal(check(&turn, "8.8.8.8:50000"), PEER_DENIED_OWN);
+    assert_int_equal(check(&turn, "8.8.4.4:50000"), PEER_ALLOWED);
+    assert_int_equal(check(&turn, "203.0.113.7:50000"), PEER_HAIRPIN);
+    assert_ptr_equal(turn.credentials, credentials);
+    turn_state_done(&turn);
+}
+
 static void the_rules_of_the_configuration_hold(void **state)
 {
     struct settings settings = make_settings();
@@ -183,6 +203,7 @@ int main(void)
         cmocka_unit_test(a_realm_that_grows_too_long_is_refused),
         cmocka_unit_test(userhash_is_announced_when_it_is_served),
         cmocka_unit_test(of_our_own_addresses_only_advertised_relay_ports_are_reachable),
+        cmocka_unit_test(of_other_addresses_there_is_another_peer_policy),
         cmocka_unit_test(the_rules_of_the_configuration_hold),
         cmocka_unit_test(a_user_that_cannot_be_used_fails_the_start),
     };
