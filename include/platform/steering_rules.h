@@ -15,16 +15,18 @@ enum steering_rule_kind {
     STEERING_RELAY,     // UDP to the ports of a slice: to the queue of its worker
     STEERING_LISTENER,  // UDP to a port: spread over all queues
     STEERING_FRAGMENTS, // UDP in fragments: spread by addresses, so that pieces stay together
-    STEERING_ERRORS,    // ICMP or ICMPv6 of one type: to the first queue
+    STEERING_ERRORS,    // ICMP or ICMPv6 of one type, or one code of it: to the first queue
 };
 
 struct steering_rule {
     struct ip_address destination;
-    uint8_t kind;       // enum steering_rule_kind
-    uint8_t icmp_type;  // of STEERING_ERRORS
-    uint16_t port;      // of STEERING_RELAY and _LISTENER, host byte order: where these bits,
-    uint16_t port_mask; // and no others, are as in port
-    uint16_t queue;     // of STEERING_RELAY
+    uint8_t kind;      // enum steering_rule_kind
+    uint8_t icmp_type; // of STEERING_ERRORS
+    uint8_t icmp_code;
+    uint8_t icmp_code_mask; // 0: any code
+    uint16_t port;          // of STEERING_RELAY and _LISTENER, host byte order: where these bits,
+    uint16_t port_mask;     // and no others, are as in port
+    uint16_t queue;         // of STEERING_RELAY
 };
 
 struct steering_rules {

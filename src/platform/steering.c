@@ -105,10 +105,14 @@ static void add_icmp(struct flow *flow, const struct steering_rule *rule)
     if (rule->destination.family == IP_FAMILY_V4) {
         flow->icmp.hdr.icmp_type = rule->icmp_type;
         flow->icmp_mask.hdr.icmp_type = UINT8_MAX;
+        flow->icmp.hdr.icmp_code = rule->icmp_code;
+        flow->icmp_mask.hdr.icmp_code = rule->icmp_code_mask;
         add_item(flow, RTE_FLOW_ITEM_TYPE_ICMP, &flow->icmp, &flow->icmp_mask);
     } else {
         flow->icmp6.type = rule->icmp_type;
         flow->icmp6_mask.type = UINT8_MAX;
+        flow->icmp6.code = rule->icmp_code;
+        flow->icmp6_mask.code = rule->icmp_code_mask;
         add_item(flow, RTE_FLOW_ITEM_TYPE_ICMP6, &flow->icmp6, &flow->icmp6_mask);
     }
 }

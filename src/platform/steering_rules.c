@@ -150,6 +150,19 @@ static void add_errors(struct maker *maker, const struct ip_address *address)
                                            .icmp_type = is_v4 ? types_v4[i] : types_v6[i]});
 }
 
+// Of what routers say of the way to clients, how long a packet may be (RFC 1191, RFC 8201). Other
+// errors about what was sent from a listener's address are for sockets there.
+static void add_too_big(struct maker *maker, const struct ip_address *address)
+{
+    bool is_v4 = address->family == IP_FAMILY_V4;
+
+    add(maker, &(struct steering_rule){.destination = *address,
+                                       .kind = STEERING_ERRORS,
+                                       .icmp_type = is_v4 ? 3 : 2,
+                                       .icmp_code = is_v4 ? 4 : 0,
+                                       .icmp_code_mask = is_v4 ? UINT8_MAX : 0});
+}
+
 static bool is_address_of_relay(const struct plane_config *config, const struct ip_address *address)
 {
     return has_relay_port(config, address, 0, UINT16_MAX);
@@ -175,9 +188,10 @@ static void add_listeners(struct maker *maker)
                                            .kind = STEERING_LISTENER,
                                            .port = listener->port,
                                            .port_mask = UINT16_MAX});
-        if (!is_address_of_earlier_listener(config, i) &&
-            !is_address_of_relay(config, &listener->ip))
-            add_fragments(maker, &listener->ip);
+        if (is_address_of_earlier_listener(config, i) || is_address_of_relay(config, &listener->ip))
+            continue;
+        add_fragments(maker, &listener->ip);
+        add_too_big(maker, &listener->ip);
     }
 }
 

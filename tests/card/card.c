@@ -23,7 +23,7 @@ struct rte_flow {
     bool fragments;
     bool has_port;
     uint16_t port, port_mask;
-    int icmp_type; // -1: any
+    int icmp_type, icmp_code; // -1: any
     uint16_t queues[QUEUES_MAX];
     unsigned queue_count;
 };
@@ -107,6 +107,29 @@ static bool read_vlan(const struct rte_flow_item *item, struct rte_flow *rule)
     return !rule->family && mask->tci == RTE_BE16(0x0FFF);
 }
 
+static bool read_icmp(const struct rte_flow_item *item, struct rte_flow *rule)
+{
+    const struct rte_flow_item_icmp *spec = item->spec, *mask = item->mask;
+
+    rule->protocol = IPPROTO_ICMP;
+    rule->icmp_type = spec->hdr.icmp_type;
+    if (mask->hdr.icmp_code)
+        rule->icmp_code = spec->hdr.icmp_code;
+    return rule->family == 4 && mask->hdr.icmp_type == UINT8_MAX &&
+           (!mask->hdr.icmp_code || mask->hdr.icmp_code == UINT8_MAX);
+}
+
+static bool read_icmp6(const struct rte_flow_item *item, struct rte_flow *rule)
+{
+    const struct rte_flow_item_icmp6 *spec = item->spec, *mask = item->mask;
+
+    rule->protocol = IPPROTO_ICMPV6;
+    rule->icmp_type = spec->type;
+    if (mask->code)
+        rule->icmp_code = spec->code;
+    return rule->family == 6 && mask->type == UINT8_MAX && (!mask->code || mask->code == UINT8_MAX);
+}
+
 static bool read_item(const struct rte_flow_item *item, struct rte_flow *rule)
 {
     switch ((int)item->type) {
@@ -123,13 +146,9 @@ static bool read_item(const struct rte_flow_item *item, struct rte_flow *rule)
     case RTE_FLOW_ITEM_TYPE_UDP:
         return read_udp(item, rule);
     case RTE_FLOW_ITEM_TYPE_ICMP:
-        rule->protocol = IPPROTO_ICMP;
-        rule->icmp_type = ((const struct rte_flow_item_icmp *)item->spec)->hdr.icmp_type;
-        return rule->family == 4;
+        return read_icmp(item, rule);
     case RTE_FLOW_ITEM_TYPE_ICMP6:
-        rule->protocol = IPPROTO_ICMPV6;
-        rule->icmp_type = ((const struct rte_flow_item_icmp6 *)item->spec)->type;
-        return rule->family == 6;
+        return read_icmp6(item, rule);
     default:
         return false;
     }
@@ -154,7 +173,8 @@ static bool read_action(const struct rte_flow_action *action, struct rte_flow *r
 static bool read_rule(const struct rte_flow_item pattern[], const struct rte_flow_action actions[],
                       struct rte_flow *ret_rule)
 {
-    *ret_rule = (struct rte_flow){.is_live = true, .vlan = -1, .protocol = -1, .icmp_type = -1};
+    *ret_rule = (struct rte_flow){
+        .is_live = true, .vlan = -1, .protocol = -1, .icmp_type = -1, .icmp_code = -1};
     for (; pattern->type != RTE_FLOW_ITEM_TYPE_END; pattern++) {
         if (!read_item(pattern, ret_rule))
             return false;
@@ -189,7 +209,7 @@ static bool is_same(const struct rte_flow *a, const struct rte_flow *b)
     return a->is_live && a->vlan == b->vlan && a->family == b->family &&
            memcmp(a->address, b->address, sizeof(a->address)) == 0 && a->protocol == b->protocol &&
            a->fragments == b->fragments && a->port == b->port && a->port_mask == b->port_mask &&
-           a->icmp_type == b->icmp_type;
+           a->icmp_type == b->icmp_type && a->icmp_code == b->icmp_code;
 }
 
 struct rte_flow *rte_flow_create(uint16_t port, const struct rte_flow_attr *attributes,
@@ -327,7 +347,8 @@ static bool matches(const struct rte_flow *rule, const struct seen *seen)
            (rule->protocol < 0 || rule->protocol == seen->protocol) &&
            (!rule->fragments || seen->is_fragment) &&
            (!rule->has_port || (has_upper(seen) && (port & rule->port_mask) == rule->port)) &&
-           (rule->icmp_type < 0 || (has_upper(seen) && seen->upper[0] == rule->icmp_type));
+           (rule->icmp_type < 0 || (has_upper(seen) && seen->upper[0] == rule->icmp_type)) &&
+           (rule->icmp_code < 0 || (has_upper(seen) && seen->upper[1] == rule->icmp_code));
 }
 
 // As cards do: where there are no ports, by addresses alone.

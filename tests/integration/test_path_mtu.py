@@ -55,11 +55,13 @@ def narrow_path(lab, role="peer"):
         lab.run("core", "ip", "link", "set", role, "mtu", 1500)
 
 
-def inject_whole(flow, length, role="client"):
+def inject_whole(flow, length, role="client", to=RELAY):
     """A packet to the relay whose data make one of that length to the peer, whatever the sender's kernel has been told:
     four bytes more of the client's, and of the peer's four less than the client gets."""
+    packet = whole(flow, length, role)
+    packet.dst = to[flow.families[role]]
     flow.lab.run(role, "sh", "-c", "ip route flush cache; ip -6 route flush cache")
-    flow.inject(role, whole(flow, length, role))
+    flow.inject(role, packet)
 
 
 def whole(flow, length, role="client"):

@@ -13,13 +13,14 @@ import pytest
 import telemetry
 from client import Client
 from fixtures import own_lab
-from flow import Flow, icmp_indication
+from flow import Flow, icmp_error, icmp_indication
 from lab import PEER, PEER4, RELAY, Lab
 from pings import answers
 from relay import BINARY, DEFAULTS, SANITIZED, Relay, render_config
 from streams import StreamClient
 from test_device import uses
 from test_fragments import Pieces, assert_arrives, pattern
+from test_path_mtu import HEADERS, NARROW, TOO_BIG, heeded_of_clients, inject_whole, narrow_path
 
 CARD = BINARY.parent / "tests" / "card" / "card.so"
 WORKERS, CLIENTS = 2, 8
@@ -152,11 +153,17 @@ def test_pieces_come_together_wherever_a_card_delivers_them(lab, tmp_path, words
 # Beside the kernel
 
 
-@pytest.fixture(scope="module")
-def kept_lab():
+@contextlib.contextmanager
+def lab_beside():
     """The kernel has its interface, but for what a card takes from it."""
     with Lab(mode="shared", queues=WORKERS) as the_lab:
         the_lab.run("relay", "nft", "-f", "-", input=TAKEN)
+        yield the_lab
+
+
+@pytest.fixture(scope="module")
+def kept_lab():
+    with lab_beside() as the_lab:
         yield the_lab
 
 
@@ -233,6 +240,30 @@ def test_errors_about_what_was_relayed_reach_the_client(kept_lab, kept_relay, fa
         client.send_channel(0x4000, b"to nobody")
         assert icmp_indication(client) == (address, (3, 3, 0) if family == 4 else (1, 4, 0))
         client.refresh(0)
+
+
+APART = {4: "192.0.2.7", 6: "2001:db8:2::7"}  # where nobody listens
+
+
+def test_what_routers_say_of_the_way_to_clients_reaches_it_where_nothing_is_relayed(tmp_path):
+    listen, relay = ([{"address": address} for address in some.values()] for some in (RELAY, APART))
+    with contextlib.ExitStack() as stack:
+        lab = stack.enter_context(lab_beside())
+        for address in (f"{APART[4]}/24", f"{APART[6]}/64"):
+            lab.run("relay", "ip", "address", "add", address, "dev", "relay0", "nodad")
+        settings = {**isolated(), "listen": listen, "relay": relay}
+        the_relay = stack.enter_context(Relay(lab, tmp_path, under=with_card(tmp_path), **settings))
+        for count, family in enumerate((4, 6)):
+            flow = Flow(stack, lab, lambda family: stack.enter_context(Client(lab, family)), family, family)
+            with narrow_path(lab, "client"):
+                inject_whole(flow, 1440, "peer", to=APART)
+                assert flow.arrived("client", 0.3) is None
+            assert heeded_of_clients(the_relay) == count + 1
+            inject_whole(flow, NARROW - 4 + 1, "peer", to=APART)
+            assert icmp_error(flow, "peer") == (*TOO_BIG[family], NARROW - 48)
+            inject_whole(flow, NARROW - 4, "peer", to=APART)
+            assert flow.arrived("client") == bytes(NARROW - 4 - HEADERS[family])
+            flow.client.refresh(0)
 
 
 @pytest.mark.parametrize(

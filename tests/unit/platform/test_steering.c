@@ -142,13 +142,20 @@ static int udp_queue_of(const char *to, uint16_t port)
     return queue_of(-1, to, IPPROTO_UDP, port, 0);
 }
 
-static int icmp_queue_of(const char *to, uint8_t type)
+static int error_queue_of(const char *to, uint8_t type, uint8_t code)
 {
     struct frame frame;
     bool is_v4 = address_of(to).family == IP_FAMILY_V4;
+    uint8_t *icmp = frame_begin(&frame, -1, to, is_v4 ? IPPROTO_ICMP : IPPROTO_ICMPV6, 0);
 
-    *frame_begin(&frame, -1, to, is_v4 ? IPPROTO_ICMP : IPPROTO_ICMPV6, 0) = type;
+    icmp[0] = type;
+    icmp[1] = code;
     return card_queue_of(frame.bytes, frame.len, -1, ARRIVAL);
+}
+
+static int icmp_queue_of(const char *to, uint8_t type)
+{
+    return error_queue_of(to, type, 0);
 }
 
 static void assert_range_comes_to_its_workers(const char *to, uint16_t min_port, uint16_t max_port)
@@ -315,6 +322,27 @@ static void isolated_it_delivers_what_is_ours_and_nothing_else(void **state)
     assert_string_equal(fact()->why, "all that is the relay's, the rest is the kernel's");
 }
 
+// RFC 1191, RFC 8201.
+static void isolated_it_delivers_what_is_too_big_for_the_path_to_a_client(void **state)
+{
+    (void)state;
+    plane_config.listeners[plane_config.listener_count++] =
+        (struct transport_address){address_of("192.0.2.9"), 3478};
+    plane_config.listeners[plane_config.listener_count++] =
+        (struct transport_address){address_of("2001:db8::9"), 3478};
+    assert_int_equal(isolate(), 0);
+    assert_int_equal(error_queue_of("192.0.2.9", 3, 4), 0);
+    assert_int_equal(error_queue_of("2001:db8::9", 2, 0), 0);
+    assert_int_equal(error_queue_of("2001:db8::9", 2, 7), 0); // RFC 4443 section 3.2: whatever code
+    assert_int_equal(error_queue_of("192.0.2.1", 3, 4), 0);
+    assert_int_equal(error_queue_of("2001:db8::1", 2, 0), 0);
+    // Of the host's own sockets.
+    assert_int_equal(error_queue_of("192.0.2.9", 3, 3), CARD_NOWHERE);
+    assert_int_equal(error_queue_of("192.0.2.9", 11, 0), CARD_NOWHERE);
+    assert_int_equal(error_queue_of("2001:db8::9", 1, 4), CARD_NOWHERE);
+    assert_int_equal(error_queue_of("2001:db8::9", 3, 0), CARD_NOWHERE);
+}
+
 static void isolated_it_delivers_udp_in_fragments_all_pieces_together(void **state)
 {
     static const struct {
@@ -437,6 +465,7 @@ int main(void)
         TEST(a_rule_that_was_good_and_cannot_be_made_takes_the_others_with_it),
         TEST(more_rules_than_a_card_has_places_for_are_not_tried),
         TEST(isolated_it_delivers_what_is_ours_and_nothing_else),
+        TEST(isolated_it_delivers_what_is_too_big_for_the_path_to_a_client),
         TEST(isolated_it_delivers_udp_in_fragments_all_pieces_together),
         TEST(isolated_one_worker_gets_all_that_is_ours),
         TEST(a_driver_that_does_not_isolate_is_refused),

@@ -192,6 +192,8 @@ static void it_takes_listeners_fragments_and_errors_too(void **state)
     add_listener("192.0.2.1", 3478);
     add_listener("192.0.2.1", 5349);
     add_listener("192.0.2.9", 3478);
+    add_listener("192.0.2.9", 5349);
+    add_listener("2001:db8::9", 3478);
     add_relay("192.0.2.1", 49152, 65535);
     add_relay("2001:db8::1", 49152, 65535);
     steering_rules_make_all(&config, &rules);
@@ -203,8 +205,10 @@ static void it_takes_listeners_fragments_and_errors_too(void **state)
     assert_int_equal(count_of(STEERING_FRAGMENTS, "2001:db8::1"), 1);
     // Unreachable and time exceeded; of IPv6, packet too big too.
     assert_int_equal(count_of(STEERING_ERRORS, "192.0.2.1"), 2);
-    assert_int_equal(count_of(STEERING_ERRORS, "192.0.2.9"), 0);
     assert_int_equal(count_of(STEERING_ERRORS, "2001:db8::1"), 3);
+    // Where there are listeners alone, what is too big for the path to a client.
+    assert_int_equal(count_of(STEERING_ERRORS, "192.0.2.9"), 1);
+    assert_int_equal(count_of(STEERING_ERRORS, "2001:db8::9"), 1);
 }
 
 static void more_rules_than_there_may_be_are_counted_and_not_written(void **state)
