@@ -15,7 +15,7 @@ from fixtures import own_lab
 from lab import PEER, PEER4, PEER6, RELAY4, RELAY6, WORKERS, Lab
 from pings import answers
 from relay import BINARY, DEFAULTS, Relay, owned, render_config
-from tags import VLAN, tag_gateway
+from tags import VLAN, send_as_they_are, tag_gateway
 
 logging.getLogger("scapy.runtime").setLevel(logging.ERROR)
 from scapy.layers.inet import IP, UDP  # noqa: E402
@@ -23,7 +23,6 @@ from scapy.layers.l2 import Dot1Q, Ether  # noqa: E402
 
 IP_MTU_DISCOVER, IP_PMTUDISC_DO = 10, 2
 IP_UDP_LEN, CHANNEL_HEAD_LEN = 28, 4
-SOL_PACKET, PACKET_QDISC_BYPASS = 263, 20
 
 SETTINGS = {**DEFAULTS, **owned()}
 
@@ -250,11 +249,7 @@ def test_frames_of_other_vlans_end_with_a_reason(tagged_lab, tagged_relay):
     address = link(tagged_lab, "relay0")["address"]
     datagram = IP(dst=RELAY4) / UDP(dport=3478)
     frames = [bytes(Ether(dst=address) / Dot1Q(vlan=VLAN + 1) / datagram), bytes(Ether(dst=address) / datagram)]
-    with tagged_lab.inside("core"), socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as wire:
-        wire.bind(("relay", 0))
-        wire.setsockopt(SOL_PACKET, PACKET_QDISC_BYPASS, 1)  # and the program that puts tags on
-        for frame in frames * 10:
-            wire.send(frame)
+    send_as_they_are(tagged_lab, frames * 10)
     assert answers(tagged_lab, RELAY4)
     drops = telemetry.ask(tagged_relay, "/turnpike/drops")["drops"]
     assert drops["other_vlan"] == 20

@@ -4,6 +4,7 @@ each, and that what becomes of one is nothing to the other."""
 
 import contextlib
 import json
+import logging
 import socket
 import subprocess
 import time
@@ -19,7 +20,12 @@ from lab import CLIENT4_OTHER, GATEWAY, PEER, RELAY, RELAY_SIDE, RELAY_SIDE_GATE
 from media import FastMedia, lossless
 from pings import answers
 from relay import BINARY, DEFAULTS, Relay, render_config, two_ports
+from tags import VLAN, send_as_they_are, tag_gateway
 from test_twin import transfer
+
+logging.getLogger("scapy.runtime").setLevel(logging.ERROR)
+from scapy.layers.inet import IP, UDP  # noqa: E402
+from scapy.layers.l2 import Dot1Q, Ether  # noqa: E402
 
 IP_MTU_DISCOVER, IP_PMTUDISC_DONT = 10, 0
 
@@ -223,6 +229,54 @@ def test_what_is_too_long_for_the_device_that_it_leaves_by_is_cut_up(free_lab, t
         assert relay.stop() == 0
         counts = relay.summary()
     assert counts["datagrams sent as fragments"] == 1
+
+
+@pytest.fixture(scope="module")
+def half_tagged_lab(tmp_path_factory):
+    """Tags on the relay side, where nothing else passes, and none on the other, where nothing with one does."""
+    with Lab(mode="two-ports", queues=1) as the_lab:
+        tag_gateway(the_lab, tmp_path_factory.mktemp("tags"), link="relay1")
+        yield the_lab
+
+
+@pytest.fixture
+def half_tagged_relay(half_tagged_lab, tmp_path):
+    with Relay(half_tagged_lab, tmp_path, workers=1, relay_vlan=VLAN) as the_relay:
+        yield the_relay
+
+
+def test_the_relay_side_is_on_a_vlan_and_the_clients_is_not(half_tagged_lab, half_tagged_relay, family):
+    lab = half_tagged_lab
+    said = telemetry.ask(half_tagged_relay, "/turnpike/ports")
+    assert (said["uses"]["vlan"]["used"], said["relay_uses"]["vlan"]["used"]) == ("none", str(VLAN))
+    with Client(lab, family) as client, lab.udp("peer", PEER[family]) as peer:
+        client.allocate(family=family)
+        client.bind(0x4000, peer.getsockname()[:2])
+        count = Count(lab)
+        echo(client, peer)
+        assert all(200 <= count[wire] < 240 for wire in WIRES), {wire: count[wire] for wire in WIRES}
+    assert answers(lab, RELAY[family])
+    assert answers(lab, RELAY_SIDE[family], "peer")
+
+
+def test_a_wrong_tag_ends_on_either_side_and_is_counted(half_tagged_lab, half_tagged_relay, client_of):
+    lab = half_tagged_lab
+    with Client(lab) as client, lab.udp("peer", PEER[4]) as peer:
+        client.allocate()
+        client.bind(0x4000, peer.getsockname())
+        host, port = client.relayed
+        source, data = peer.getsockname(), b"by another way"
+        datagram = IP(src=source[0], dst=host) / UDP(sport=source[1], dport=port) / data
+        to = [Ether(dst=link(lab, f"relay{number}")["address"]) for number in "01"]
+        others = [bytes(to[1] / Dot1Q(vlan=VLAN + 1) / datagram), bytes(to[1] / datagram)]
+        send_as_they_are(lab, others * 10, "relay1")
+        # Of the client's side no tag is known: such frames are the kernel's, which has no such VLAN.
+        send_as_they_are(lab, [bytes(to[0] / Dot1Q(vlan=VLAN) / datagram)] * 10, "relay")
+        send_as_they_are(lab, [bytes(to[1] / Dot1Q(vlan=VLAN) / datagram)], "relay1")
+        assert client.receive() == (0x4000, None, data)
+        assert client.receive(0.5) is None
+    drops = telemetry.ask(half_tagged_relay, "/turnpike/drops")["drops"]
+    assert drops["other_vlan"] == 20
 
 
 def test_a_relay_that_was_killed_is_followed_by_another(free_lab, tmp_path):
