@@ -23,9 +23,9 @@ struct steering_config {
 // configured yet. Logs what went wrong. 0 or -errno: it is none that the kernel keeps.
 int steering_isolate(const char *device, uint16_t port);
 
-// All rules or none. Adds a row on what came of it to facts. 0; also without rules, *ret_steering
-// is NULL then, unless the device is isolated: it would deliver nothing, which is logged and is
-// -errno.
+// All rules or none; what rules there were of others are removed first. Adds a row on what came of
+// it to facts. 0; also without rules, *ret_steering is NULL then, unless the device is isolated: it
+// would deliver nothing, which is logged and is -errno.
 int steering_create(const struct steering_config *config, struct port_facts *facts,
                     struct steering **ret_steering);
 // Also takes its rules away. The port is started, still.

@@ -288,11 +288,21 @@ static int steer(const struct steering_config *config, struct port_facts *facts,
     return 0;
 }
 
+// Of a relay that was killed, where the device has outlived it: they send what is for us to queues
+// of its, and are in the way of ours. Of a driver without rules nothing is to be learned here.
+static void remove_rules_of_others(uint16_t port)
+{
+    struct rte_flow_error error;
+
+    (void)rte_flow_flush(port, &error);
+}
+
 int steering_create(const struct steering_config *config, struct port_facts *facts,
                     struct steering **ret_steering)
 {
     struct port_fact *fact;
 
+    remove_rules_of_others(config->port);
     if (config->plane->worker_count > 1 || config->is_isolated)
         return steer(config, facts, ret_steering);
     fact = port_facts_add(facts, "steering");

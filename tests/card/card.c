@@ -3,10 +3,13 @@
 #include "card.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <rte_ethdev.h>
 #include <rte_flow.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #define RULES_MAX    4096
 #define QUEUES_MAX   64
@@ -29,13 +32,33 @@ struct rte_flow {
 };
 
 struct card card;
-static struct rte_flow rules[RULES_MAX];
+static struct rte_flow own_rules[RULES_MAX];
+static struct rte_flow *rules = own_rules;
 
 void card_reset(void)
 {
-    memset(rules, 0, sizeof(rules));
+    memset(rules, 0, RULES_MAX * sizeof(*rules));
     card = (struct card){
         .knows_rules = true, .knows_masks = true, .can_isolate = true, .capacity = RULES_MAX};
+}
+
+bool card_keep(const char *path)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    void *kept = MAP_FAILED;
+
+    if (fd < 0)
+        return false;
+    if (ftruncate(fd, sizeof(own_rules)) == 0)
+        kept = mmap(NULL, sizeof(own_rules), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    close(fd);
+    if (kept == MAP_FAILED)
+        return false;
+    rules = kept;
+    card.live = 0;
+    for (unsigned i = 0; i < RULES_MAX; i++)
+        card.live += rules[i].is_live;
+    return true;
 }
 
 static bool read_ipv4(const struct rte_flow_item *item, struct rte_flow *rule)
@@ -250,6 +273,17 @@ int rte_flow_destroy(uint16_t port, struct rte_flow *flow, struct rte_flow_error
         return refuse(error, ENOENT, "there is no such rule");
     flow->is_live = false;
     card.live--;
+    return 0;
+}
+
+int rte_flow_flush(uint16_t port, struct rte_flow_error *error)
+{
+    (void)port;
+    if (!card.knows_rules)
+        return refuse(error, ENOSYS, "Function not implemented");
+    for (unsigned i = 0; i < RULES_MAX; i++)
+        rules[i].is_live = false;
+    card.live = 0;
     return 0;
 }
 

@@ -27,6 +27,10 @@ struct card {
 extern struct card card;
 void card_reset(void);
 
+// As a card that nobody resets when who made its rules is killed: they are in this file, where the
+// next one finds them. False: there is no such file to be had.
+bool card_keep(const char *path);
+
 // The queue that a rule sends this Ethernet frame to, that of the arrival where none matches, or
 // CARD_NOWHERE. Of several queues of a rule one is chosen by addresses, and ports where there are
 // any. vlan: of a tag that was taken off, or -1.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The card in a running relay, by LD_PRELOAD: behind whatever device there is, frames go to the
-// queues that the rules say. CARD in the environment has words on what it cannot do, CARD_LOG the
-// name of a file that says at the end what became of its rules.
+// queues that the rules say. CARD in the environment has words on what it cannot do, CARD_RULES the
+// name of a file that keeps its rules when the relay is killed, CARD_LOG that of one that says at
+// the end what became of them.
 #include "card.h"
 
 #include <rte_ethdev.h>
@@ -16,6 +17,7 @@
 
 static struct rte_ring *steered[QUEUES_MAX]; // by queue: frames of it that came by another
 static bool ignores;                         // takes rules and does otherwise
+static unsigned found;                       // rules of another's
 
 static uint16_t deliver(uint16_t port, uint16_t queue, struct rte_mbuf **frames, uint16_t count,
                         uint16_t max, void *context)
@@ -64,7 +66,12 @@ static bool is_told(const char *word)
 
 static void __attribute__((constructor)) begin(void)
 {
+    const char *kept = getenv("CARD_RULES");
+
     card_reset();
+    if (kept && !card_keep(kept))
+        abort();
+    found = card.live;
     card.knows_masks = !is_told("no_masks");
     card.can_isolate = !is_told("no_isolation");
     card.sees_first_fragments = is_told("sees_first_fragments");
@@ -79,6 +86,6 @@ static void __attribute__((destructor)) end(void)
 
     if (!file)
         return;
-    fprintf(file, "made %u left %u\n", card.made, card.live);
+    fprintf(file, "found %u made %u left %u\n", found, card.made, card.live);
     fclose(file);
 }

@@ -42,15 +42,16 @@ table netdev taken {
 lab = own_lab(mode="owned", queues=WORKERS)
 
 
-def with_card(directory, *words):
-    """A command before the relay's: words say what the card cannot do."""
-    options = ["ASAN_OPTIONS=verify_asan_link_order=0"] * SANITIZED
+def with_card(directory, *words, keeps=False):
+    """A command before the relay's: words say what the card cannot do. keeps: its rules, when the relay is killed."""
+    options = ["ASAN_OPTIONS=verify_asan_link_order=0"] * SANITIZED + [f"CARD_RULES={directory}/rules"] * keeps
     return ["env", f"LD_PRELOAD={CARD}", f"CARD={' '.join(words)}", f"CARD_LOG={directory}/card", *options]
 
 
-def rules_of(directory):
+def rules_of(directory, *which):
     """That the card had, and has still."""
-    return tuple(int(number) for number in re.findall(r"\d+", (directory / "card").read_text()))
+    said = dict(re.findall(r"(\w+) (\d+)", (directory / "card").read_text()))
+    return tuple(int(said[name]) for name in which or ("made", "left"))
 
 
 @contextlib.contextmanager
@@ -135,6 +136,22 @@ def test_a_card_that_ignores_its_rules_is_found_out_and_nothing_is_lost(lab, tmp
         assert relay.log().count("steering_ignored") == 1
         now = telemetry.ask(relay, "/turnpike/ports")["uses"]["steering"]
         assert now["used"] == "hand-off" and "does otherwise" in now["why"]
+
+
+@pytest.mark.parametrize("beside_the_kernel", [False, True], ids=["owned", "isolated"])
+def test_rules_of_one_that_was_killed_make_way_for_those_of_the_next(lab, kept_lab, tmp_path, beside_the_kernel):
+    where, settings = (kept_lab, isolated()) if beside_the_kernel else (lab, {"workers": WORKERS})
+    relay = Relay(where, tmp_path, under=with_card(tmp_path, keeps=True), **settings)
+    relay.start()
+    made = int(re.fullmatch(r'"rte_flow, (\d+) rules"', uses(relay)["steering"]["used"])[1])
+    relay.kill()
+    relay.start()
+    assert uses(relay)["steering"]["used"] == f'"rte_flow, {made} rules"'
+    with calls(where, 4) as some:
+        talk(some, 3)
+    assert relay.stop() == 0
+    assert FOREIGN not in relay.summary()
+    assert rules_of(tmp_path, "found", "made", "left") == (made, made, 0)
 
 
 # Cards differ in whether a rule with ports matches the first piece of a datagram.

@@ -230,6 +230,34 @@ static void one_worker_needs_no_rules(void **state)
     assert_string_equal(fact()->why, "there is one worker");
 }
 
+static void rules_of_a_relay_that_was_killed_make_way(void **state)
+{
+    struct steering *killed = NULL;
+
+    (void)state;
+    assert_int_equal(steering_create(&config, &facts, &killed), 0);
+    plane_config.relay_count = 1;
+    facts.count = 0;
+    assert_int_equal(steering_create(&config, &facts, &steering), 0);
+    assert_string_equal(fact()->used, "rte_flow, 4 rules");
+    assert_int_equal(card.live, 4);
+    free(killed);
+}
+
+static void rules_of_a_relay_that_was_killed_are_gone_where_none_are_made(void **state)
+{
+    struct steering *killed = NULL;
+
+    (void)state;
+    assert_int_equal(steering_create(&config, &facts, &killed), 0);
+    facts.count = 0;
+    plane_config.worker_count = 1;
+    assert_int_equal(steering_create(&config, &facts, &steering), 0);
+    assert_null(steering);
+    assert_int_equal(card.live, 0);
+    free(killed);
+}
+
 static void falls_back(const char *why)
 {
     assert_int_equal(steering_create(&config, &facts, &steering), 0);
@@ -459,6 +487,8 @@ int main(void)
         TEST(says_that_it_steers),
         TEST(on_a_vlan_rules_match_its_frames_alone),
         TEST(one_worker_needs_no_rules),
+        TEST(rules_of_a_relay_that_was_killed_make_way),
+        TEST(rules_of_a_relay_that_was_killed_are_gone_where_none_are_made),
         TEST(a_driver_without_rules_leaves_it_to_the_workers),
         TEST(a_card_without_masks_is_asked_for_nothing_else),
         TEST(of_rules_that_find_no_place_none_stays),
