@@ -200,6 +200,7 @@ static int start_eal(struct relay *relay)
     struct eal_config config = {
         .worker_count = (uint16_t)settings->workers,
         .cpu_count = settings->cpus.count,
+        .node = ports_expect_node(&ports),
         .hugepages = (enum eal_hugepages)settings->hugepages,
         .memory_mb = sizing_memory_mb(settings, buffers_len),
         .capture = settings->capture,

@@ -39,6 +39,9 @@ struct device_config {
 // up: of a card, that nobody has told otherwise.
 uint16_t device_expect_frame_len(const struct device_config *config);
 
+// The NUMA node that the kernel has a card on; negative: none, or it is no card.
+int device_expect_node(const char *device);
+
 struct device {
     const char *name; // borrowed: as configured
     uint16_t port;    // ethdev

@@ -21,6 +21,7 @@ struct eal_config {
     uint16_t worker_count;
     uint16_t cpu_count;              // 0: choose; else worker_count
     uint16_t cpus[PORT_SLICE_COUNT]; // of the workers, in their order
+    int node;                        // NUMA, where workers are best; negative: anywhere
     enum eal_hugepages hugepages;
     uint32_t memory_mb;  // all that tables and packet buffers need
     bool capture;        // DPDK's tools may join; hugepages are needed then
@@ -32,11 +33,13 @@ struct eal_config {
 struct cpu_list {
     uint16_t count;
     uint16_t cpus[1024];
+    bool is_far[1024]; // from where workers are best
 };
 
-// The --lcores value: lcore 0 is the control thread, lcore n+1 worker n. Fewer CPUs than workers
-// are shared. allowed: what this process may run on, not empty. text: LCORE_MAP_TEXT_LEN bytes.
-// Returns text.
+// The --lcores value: lcore 0 is the control thread, lcore n+1 worker n. Where nobody says which,
+// workers have the last CPUs of those that are near, and what these do not suffice for the last
+// ones of the others; fewer CPUs than workers are shared. allowed: what this process may run on,
+// not empty. text: LCORE_MAP_TEXT_LEN bytes. Returns text.
 #define LCORE_MAP_TEXT_LEN 8192
 const char *eal_format_lcores(const struct eal_config *config, const struct cpu_list *allowed,
                               char *text);

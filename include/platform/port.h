@@ -49,6 +49,10 @@ uint64_t ports_device_memory_len(uint16_t frame_len, uint32_t buffer_count);
 // The same, as far as is known before the EAL is up.
 uint64_t ports_expect_memory_len(const struct port_config *config);
 
+// The NUMA node of the first device, or of the interface, as the kernel knows it before the EAL is
+// up; negative: none.
+int ports_expect_node(const struct port_config *config);
+
 // The EAL is up and, for an interface, the XDP filter attached. Logs what went wrong. 0 or -errno,
 // with nothing left open.
 int ports_open(const struct port_config *config, struct ports *ret_ports);

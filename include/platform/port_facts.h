@@ -3,6 +3,7 @@
 // or asks.
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct rte_eth_conf;
@@ -30,7 +31,8 @@ struct port_fact *port_facts_add(struct port_facts *facts, const char *item);
 void port_facts_add_device(struct port_facts *facts, uint16_t port, const char *name);
 // Where memory is, and of which kind; nodes negative: unknown, any. device: its node; pool: that of
 // the buffers; away: how many workers have their CPU on another node than the device.
-void port_facts_add_memory(struct port_facts *facts, int device_node, int pool_node, unsigned away);
+void port_facts_add_memory(struct port_facts *facts, bool hugepages, int device_node, int pool_node,
+                           unsigned away);
 
 void port_facts_add_steering(struct port_facts *facts);
 

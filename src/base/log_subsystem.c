@@ -52,6 +52,7 @@ static const struct row rows[] = {
     {"no_ethernet", LOG_NETWORK},
     {"no_interface", LOG_NETWORK},
     {"no_route", LOG_NETWORK},
+    {"other_node", LOG_NETWORK},
     {"port", LOG_NETWORK},
     {"port_conflict", LOG_NETWORK},
     {"port_uses", LOG_NETWORK},

@@ -348,7 +348,8 @@ const struct setting settings_table[] = {
      .type = SETTING_CPUS,
      AT(cpus),
      .default_value = "\"\"",
-     .help = "CPU of each worker, in order; empty: the last ones that the process may use"},
+     .help = "CPU of each worker, in order; empty: the last ones that the process may use, of the "
+             "device's NUMA node first"},
     {.name = "hugepages",
      .type = SETTING_CHOICE,
      AT(hugepages),

@@ -3,6 +3,7 @@
 #include "platform/device.h"
 
 #include "base/log.h"
+#include "platform/node.h"
 
 #include <errno.h>
 #include <linux/if_packet.h>
@@ -211,6 +212,14 @@ static uint16_t frame_len(const char *device, uint16_t mtu)
     return is_af_packet(device) ? RTE_MAX(len, af_packet_frame_len(device)) : len;
 }
 
+int device_expect_node(const char *device)
+{
+    char name[RTE_ETH_NAME_MAX_LEN];
+
+    (void)split(device, name);
+    return device_is_pci(device) ? node_of_card(name) : SOCKET_ID_ANY;
+}
+
 uint16_t device_expect_frame_len(const struct device_config *config)
 {
     uint16_t own = is_af_packet(config->name) ? af_packet_mtu(config->name) : DEVICE_MTU_DEFAULT;
@@ -252,7 +261,9 @@ static int learn(const struct rte_eth_dev_info *info, uint16_t mtu, struct devic
     memcpy(device->mac, mac.addr_bytes, sizeof(device->mac));
     device->mtu = RTE_MIN(mtu > 0 ? mtu : device->own_mtu, device->mtu_limit);
     device->frame_len = frame_len(device->name, device->mtu);
-    device->node = rte_eth_dev_socket_id(device->port);
+    // DPDK says of a virtual device that it is where the thread was that made it.
+    device->node =
+        device_is_pci(device->name) ? rte_eth_dev_socket_id(device->port) : SOCKET_ID_ANY;
     return 0;
 }
 
@@ -287,17 +298,27 @@ int device_find(const struct device_config *config, struct device *ret_device)
     return 0;
 }
 
-static int start_queues(const struct device *device, struct rte_mempool *pool)
+// With rings on this node; SOCKET_ID_ANY is -1.
+static int set_up_queues(const struct device *device, int node, struct rte_mempool *pool)
 {
     uint16_t rx_len = RING_LEN, tx_len = RING_LEN;
     int error = rte_eth_dev_adjust_nb_rx_tx_desc(device->port, &rx_len, &tx_len);
-    unsigned node = (unsigned)device->node; // SOCKET_ID_ANY is -1
 
     for (uint16_t queue = 0; !error && queue < device->queue_count; queue++) {
-        error = rte_eth_rx_queue_setup(device->port, queue, rx_len, node, NULL, pool);
+        error = rte_eth_rx_queue_setup(device->port, queue, rx_len, (unsigned)node, NULL, pool);
         if (!error)
-            error = rte_eth_tx_queue_setup(device->port, queue, tx_len, node, NULL);
+            error = rte_eth_tx_queue_setup(device->port, queue, tx_len, (unsigned)node, NULL);
     }
+    return error;
+}
+
+// On the device's node, or where there is room.
+static int start_queues(const struct device *device, struct rte_mempool *pool)
+{
+    int error = set_up_queues(device, device->node, pool);
+
+    if (error == -ENOMEM && device->node >= 0)
+        error = set_up_queues(device, SOCKET_ID_ANY, pool);
     return error ? error : rte_eth_dev_start(device->port);
 }
 

@@ -7,6 +7,7 @@
 #include "platform/capture.h"
 #include "platform/control_socket.h"
 #include "platform/kernel_file.h"
+#include "platform/node.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -38,15 +39,32 @@ static bool cpu_list_has(const uint16_t *cpus, unsigned count, uint16_t cpu)
     return false;
 }
 
-static uint16_t worker_cpu(const struct eal_config *config, const struct cpu_list *allowed,
-                           uint16_t worker)
+// From the back, of CPUs that are far or near; how many are still to be chosen. The last ones: the
+// first tend to serve interrupts.
+static uint16_t choose_cpus(const struct cpu_list *allowed, bool far, uint16_t count,
+                            uint16_t ret_cpus[])
 {
-    if (config->cpu_count > 0)
-        return config->cpus[worker];
-    // The last CPUs: the first ones tend to serve interrupts.
-    if (allowed->count > config->worker_count)
-        return allowed->cpus[allowed->count - config->worker_count + worker];
-    return allowed->cpus[worker % allowed->count];
+    for (unsigned i = allowed->count; i > 0 && count > 0; i--) {
+        if (allowed->is_far[i - 1] == far)
+            ret_cpus[--count] = allowed->cpus[i - 1];
+    }
+    return count;
+}
+
+static void choose_workers(const struct eal_config *config, const struct cpu_list *allowed,
+                           uint16_t ret_workers[PORT_SLICE_COUNT])
+{
+    uint16_t left = config->worker_count;
+
+    if (config->cpu_count > 0) {
+        memcpy(ret_workers, config->cpus, left * sizeof(*ret_workers));
+    } else if (allowed->count >= left) {
+        left = choose_cpus(allowed, false, left, ret_workers);
+        choose_cpus(allowed, true, left, ret_workers);
+    } else {
+        for (uint16_t i = 0; i < left; i++)
+            ret_workers[i] = allowed->cpus[i % allowed->count];
+    }
 }
 
 // Returns how many CPUs have no worker: the control thread runs there, or anywhere when there are
@@ -56,8 +74,7 @@ static unsigned place_workers(const struct eal_config *config, const struct cpu_
 {
     unsigned left = 0;
 
-    for (uint16_t i = 0; i < config->worker_count; i++)
-        workers[i] = worker_cpu(config, allowed, i);
+    choose_workers(config, allowed, workers);
     for (unsigned i = 0; i < allowed->count; i++)
         left += !cpu_list_has(workers, config->worker_count, allowed->cpus[i]);
     return left;
@@ -92,7 +109,7 @@ const char *eal_format_lcores(const struct eal_config *config, const struct cpu_
     return text;
 }
 
-static void read_allowed_cpus(struct cpu_list *ret_list)
+static void read_allowed_cpus(int node, struct cpu_list *ret_list)
 {
     cpu_set_t set;
 
@@ -101,8 +118,10 @@ static void read_allowed_cpus(struct cpu_list *ret_list)
     if (sched_getaffinity(0, sizeof(set), &set) < 0)
         CPU_SET(0, &set);
     for (unsigned cpu = 0; cpu < CPU_SETSIZE; cpu++) {
-        if (CPU_ISSET(cpu, &set))
-            ret_list->cpus[ret_list->count++] = (uint16_t)cpu;
+        if (!CPU_ISSET(cpu, &set))
+            continue;
+        ret_list->cpus[ret_list->count] = (uint16_t)cpu;
+        ret_list->is_far[ret_list->count++] = node >= 0 && !node_has_cpu(node, cpu);
     }
 }
 
@@ -256,7 +275,7 @@ int eal_start(const struct eal_config *config, bool *ret_hugepages)
     bool hugepages = false, has_card, has_socket;
     int count = 0, error;
 
-    read_allowed_cpus(&allowed);
+    read_allowed_cpus(config->node, &allowed);
     error = check_cpus(config, &allowed);
     if (!error)
         error = choose_hugepages(config, &hugepages);

@@ -6,7 +6,7 @@
 
 #include "base/log.h"
 #include "platform/eal.h"
-#include "platform/kernel_file.h"
+#include "platform/node.h"
 
 #include <errno.h>
 #include <rte_dev.h>
@@ -89,6 +89,12 @@ uint64_t ports_expect_memory_len(const struct port_config *config)
     return ports_device_memory_len(frame_len, config->buffer_count);
 }
 
+int ports_expect_node(const struct port_config *config)
+{
+    return config->device_count > 0 ? device_expect_node(config->devices[0].name)
+                                    : node_of_interface(config->interface);
+}
+
 // The PMD tells the kernel of as much memory as the buffers' lengths add up to. Where pages are
 // small, DPDK lets no buffer lie across two of them, and the gaps would leave the last third
 // outside of what the kernel knows: packets are lost for good that should go there. So each buffer
@@ -134,11 +140,15 @@ static struct rte_mempool *pool_make(const struct buffers *buffers)
     return pool;
 }
 
-// On the device's node, or where there is room.
+// On the device's node, or where there is room; without hugepages all of it is where the kernel
+// puts it.
 static int pool_create(struct buffers *buffers, struct rte_mempool **ret_pool)
 {
-    struct rte_mempool *pool = pool_make(buffers);
+    struct rte_mempool *pool;
 
+    if (!rte_eal_has_hugepages())
+        buffers->node = SOCKET_ID_ANY;
+    pool = pool_make(buffers);
     if (!pool && buffers->node >= 0) {
         buffers->node = SOCKET_ID_ANY;
         pool = pool_make(buffers);
@@ -212,6 +222,23 @@ static unsigned count_away(uint16_t worker_count, int node)
     return away;
 }
 
+static void add_memory(const struct port_config *config, const char *name, int node, int pool_node,
+                       struct port_facts *facts)
+{
+    unsigned away = count_away(config->queue_count, node);
+
+    port_facts_add_memory(facts, rte_eal_has_hugepages(), node, pool_node, away);
+    if (away > 0)
+        log_message(LOG_LEVEL_WARNING, "other_node",
+                    "%s is on NUMA node %d, and the CPUs of %u of %u workers on another: give them "
+                    "some of that node (cpus)",
+                    name, node, away, config->queue_count);
+    if (node >= 0 && rte_eal_has_hugepages() && pool_node < 0)
+        log_message(LOG_LEVEL_WARNING, "other_node",
+                    "%s is on NUMA node %d, which has too few hugepages free for packet buffers",
+                    name, node);
+}
+
 static struct device_config device_config_of(const struct port_config *config, unsigned index)
 {
     struct device_config device = config->devices[index];
@@ -275,8 +302,7 @@ static int start_device(const struct port_config *config, struct ports *ports, u
              config->flow_isolation
                  ? "isolated: the kernel keeps the interface, and what is its own"
                  : "owned: the kernel is behind a twin");
-    port_facts_add_memory(facts, device->node, pool_node,
-                          count_away(config->queue_count, device->node));
+    add_memory(config, device->name, device->node, pool_node, facts);
     return 0;
 }
 
@@ -297,18 +323,6 @@ static int open_devices(const struct port_config *config, struct ports *ports)
         ports->queues[ports->count] = ports->count;
     ports->waiting = rte_mempool_in_use_count(ports->pool);
     return 0;
-}
-
-// Where the kernel says that a card is; it does not of virtual ones.
-static int node_of_interface(const char *interface)
-{
-    char line[32];
-    int node;
-
-    if (kernel_file_read(line, sizeof(line), "/sys/class/net/%s/device/numa_node", interface) < 0 ||
-        sscanf(line, "%d", &node) != 1)
-        return SOCKET_ID_ANY;
-    return node;
 }
 
 static int create_frames(const struct port_config *config, struct buffers *buffers,
@@ -363,7 +377,7 @@ static void add_interface(const struct port_config *config, const struct buffers
     snprintf(port_facts_add(facts, "mode")->used, PORT_FACT_TEXT_LEN,
              "shared: the kernel keeps the interface");
     node = node_of_interface(config->interface);
-    port_facts_add_memory(facts, node, buffers->node, count_away(config->queue_count, node));
+    add_memory(config, config->interface, node, buffers->node, facts);
 }
 
 static int open_queues(const struct port_config *config, struct ports *ports)

@@ -3,7 +3,6 @@
 #include "platform/port_facts.h"
 
 #include <assert.h>
-#include <rte_eal.h>
 #include <rte_ethdev.h>
 #include <stdio.h>
 #include <string.h>
@@ -58,19 +57,24 @@ static void format_node(int node, char text[PORT_FACT_TEXT_LEN])
         snprintf(text, PORT_FACT_TEXT_LEN, "node %d", node);
 }
 
-void port_facts_add_memory(struct port_facts *facts, int device_node, int pool_node, unsigned away)
+void port_facts_add_memory(struct port_facts *facts, bool hugepages, int device_node, int pool_node,
+                           unsigned away)
 {
     struct port_fact *fact = port_facts_add(facts, "hugepages");
 
-    snprintf(fact->used, sizeof(fact->used), rte_eal_has_hugepages() ? "yes" : "no");
+    snprintf(fact->used, sizeof(fact->used), hugepages ? "yes" : "no");
     fact = port_facts_add(facts, "numa");
     if (device_node >= 0)
         format_node(device_node, fact->found);
     format_node(pool_node, fact->used);
     if (device_node < 0)
         snprintf(fact->why, sizeof(fact->why), "the device is on none");
-    else if (pool_node != device_node)
+    else if (!hugepages)
+        snprintf(fact->why, sizeof(fact->why), "without hugepages it is the kernel that chooses");
+    else if (pool_node < 0)
         snprintf(fact->why, sizeof(fact->why), "the device's node has too little memory free");
+    else if (pool_node != device_node)
+        snprintf(fact->why, sizeof(fact->why), "packet buffers are where the first device is");
     else if (away > 0)
         snprintf(fact->why, sizeof(fact->why),
                  "the device's; CPUs of %u workers are elsewhere: see the setting cpus", away);

@@ -14,7 +14,7 @@ import subprocess
 import time
 
 import stun
-from lab import CLIENT4, GATEWAY, RELAY4, RELAY6
+from lab import CLIENT4, GATEWAY, HERE as LAB, RELAY, RELAY4, RELAY6, RELAY_SIDE, RELAY_SIDE_GATEWAY
 from relay import BINARY, DEFAULTS, PORT, render_config
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -42,35 +42,47 @@ MODULES = [
     "net/tls/tls",
 ]
 DRIVERS = ["bus_pci", "bus_vdev", "mempool_ring", "net_virtio", "net_e1000", "net_vmxnet3"]
-MEMORY_MB, HUGEPAGES = 896, 160
+# On each of two nodes, of one CPU each.
+NODES, NODE_MEMORY_MB, NODE_HUGEPAGES = 2, 448, 80
+HUGEPAGES = NODES * NODE_HUGEPAGES
 # What is claimed of any twin, for a kernel with vhost-net.
 TWIN_TEST = BINARY.parent / "tests" / "unit" / "platform" / "test_platform_twin"
 # For somebody who is not root, and has one capability.
 SETPRIV = "/usr/bin/setpriv"
 NOBODY = 1000
+PREFIX_LEN = {4: 24, 6: 64}
+ANYWHERE = {4: "default", 6: "default"}
+PEERS = {4: "203.0.113.0/24", 6: "2001:db8:203::/64"}
+
+
+def bus_of(node):
+    """The number of a PCI bus that is on that node; the next one is behind its port, for a card."""
+    return 0x40 * (node + 1)
 
 
 class Card:
-    """One of the guest's, at a slot of its PCI bus. queues: pairs that a relay can have; driver: of the kernel, that gives the
-    card away; inserts_tags: who puts on a VLAN's."""
+    """One of the guest's, at a slot of a PCI bus. queues: pairs that a relay can have; driver: of the kernel, that gives the
+    card away; inserts_tags: who puts on a VLAN's; node: the NUMA node that it is on."""
 
-    def __init__(self, slot, model, *options, name=None, queues=2, driver="vfio-pci", inserts_tags="the device"):
-        self.inserts_tags = inserts_tags
-        self.name, self.address, self.queues, self.driver = name or model, f"0000:00:{slot:02x}.0", queues, driver
+    def __init__(self, slot, model, *options, name=None, queues=2, driver="vfio-pci", inserts_tags="the device", node=None):
+        self.inserts_tags, self.node = inserts_tags, node
+        self.name, self.queues, self.driver = name or model, queues, driver
+        bus, place, number = ("pcie.0", slot, 0) if node is None else (f"port{node}", 0, bus_of(node) + 1)
+        self.address = f"0000:{number:02x}:{place:02x}.0"
         self.tap = f"tap{slot}"
         self.many_queues = "mq=on" in options
         self.backend = f"tap,id={self.tap},ifname={self.tap},script=no,downscript=no"
         if self.many_queues:
             self.backend += f",queues={queues}"
         mac = f"52:54:00:00:00:{slot:02x}"
-        self.device = ",".join([model, f"netdev={self.tap}", f"addr={slot:#x}", f"mac={mac}", "romfile=", *options])
+        self.device = ",".join([model, f"netdev={self.tap}", f"bus={bus}", f"addr={place:#x}", f"mac={mac}", "romfile=", *options])
 
 
 CARDS = [
     Card(4, "virtio-net-pci", "disable-legacy=on", "iommu_platform=on", "ats=on", "mq=on", "vectors=6", "rss=on",
          inserts_tags="software"),
-    Card(5, "e1000e"),
-    Card(6, "vmxnet3"),
+    Card(5, "e1000e", node=1),
+    Card(6, "vmxnet3", node=0),
     # As clouds have them: no IOMMU, so that its driver needs the addresses of the memory itself.
     Card(7, "virtio-net-pci", name="virtio-without-iommu", queues=1, driver="uio_pci_generic"),
 ]
@@ -181,7 +193,8 @@ class Guest:
         command = [
             *("qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),
             *("-machine", "q35,kernel-irqchip=split", "-accel", "tcg,thread=multi", "-cpu", "Nehalem"),
-            *("-smp", "2", "-m", str(MEMORY_MB), "-kernel", KERNEL / "vmlinuz", "-initrd", archive),
+            *("-smp", f"{NODES},sockets={NODES}", "-m", str(NODES * NODE_MEMORY_MB)),
+            *("-kernel", KERNEL / "vmlinuz", "-initrd", archive),
             # On a loaded host the kernel takes the timer for a broken one.
             *("-append", f"console=ttyS0 intel_iommu=on hugepages={HUGEPAGES} mitigations=off panic=-1 tsc=reliable no_timer_check"),
             *("-serial", f"file:{self.console}"),
@@ -189,6 +202,11 @@ class Guest:
             *("-chardev", f"socket,id=monitor,fd={monitor}", "-mon", "monitor,mode=control"),
             *("-device", "intel-iommu,intremap=on,device-iotlb=on"),
         ]
+        for node in range(NODES):
+            command += ["-object", f"memory-backend-ram,id=memory{node},size={NODE_MEMORY_MB}M"]
+            command += ["-numa", f"node,nodeid={node},cpus={node},memdev=memory{node}"]
+            command += ["-device", f"pxb-pcie,id=bus{node},bus=pcie.0,bus_nr={bus_of(node)},numa_node={node}"]
+            command += ["-device", f"pcie-root-port,id=port{node},bus=bus{node},chassis={node}"]
         for card in CARDS:
             command += ["-netdev", card.backend, "-device", card.device]
         with open(self.directory / "qemu", "wb") as said:
@@ -220,6 +238,27 @@ class Guest:
             assert b'"error"' not in said, said
             said += self.monitor.recv(65536)
 
+    @contextlib.contextmanager
+    def peers_behind(self, card):
+        """It is no longer on the switch, but on a wire of its own, by which peers are reached and reach the relay."""
+
+        def ip(role, *arguments):
+            self.lab.run(role, "ip", *arguments)
+
+        subprocess.run([LAB / "lab.sh", "peers", self.lab.name], check=True)
+        ip("relay", "link", "add", "switch1", "type", "bridge")
+        for name in ("relay1", card.tap):
+            ip("relay", "link", "set", name, "master", "switch1")
+        ip("relay", "link", "set", "switch1", "up")
+        try:
+            yield
+        finally:
+            for family in ("-4", "-6"):
+                ip("core", family, "rule", "delete", "priority", 100)
+            ip("core", "link", "delete", "relay1")
+            ip("relay", "link", "set", card.tap, "master", "switch")
+            ip("relay", "link", "delete", "switch1")
+
     def set_link(self, card, up):
         """Plug in the card's cable, or pull it out."""
         self._order("set_link", name=card.tap, up=up)
@@ -246,11 +285,12 @@ class Guest:
 
 
 class GuestRelay:
-    """with GuestRelay(guest, card) as relay: ... The guest's relay on one of its cards, with all of its queues. inside: what
-    runs a command where its twin is."""
+    """with GuestRelay(guest, card) as relay: ... The guest's relay on one of its cards, with all of its queues, and on another
+    that peers are behind. inside: what runs a command where its twins are."""
 
-    def __init__(self, guest, card, **settings):
+    def __init__(self, guest, card, relay_card=None, **settings):
         self.guest, self.card, self.pid, self.inside = guest, card, None, ""
+        self.gateways = {"twin0": GATEWAY}
         addresses = [{"address": RELAY4}, {"address": RELAY6}]
         self.settings = {
             **DEFAULTS,
@@ -263,6 +303,9 @@ class GuestRelay:
             "rfc5766_channels": True,  # turnutils_uclient draws its numbers from all of them
             **settings,
         }
+        if relay_card:
+            self.gateways["twin1"] = RELAY_SIDE_GATEWAY
+            self.settings.update(relay_device=relay_card.address, relay_interface="twin1")
 
     def __enter__(self):
         self.start()
@@ -327,15 +370,17 @@ class GuestRelay:
 
     def _configure_twin(self):
         """As whoever manages the guest's network would."""
-        for address in (f"{RELAY4}/24", f"{RELAY6}/64"):
-            self.guest.run(f"{self.inside} ip address add {address} dev twin0")
-        for version, gateway in GATEWAY.items():
-            self.guest.run(f"{self.inside} ip -{version} route add default via {gateway}")
+        addresses, routes = {"twin0": RELAY, "twin1": RELAY_SIDE}, {"twin0": ANYWHERE, "twin1": PEERS}
+        for twin, gateways in self.gateways.items():
+            for version, address in addresses[twin].items():
+                self.guest.run(f"{self.inside} ip address replace {address}/{PREFIX_LEN[version]} dev {twin}")
+            for version, gateway in gateways.items():
+                self.guest.run(f"{self.inside} ip -{version} route replace {routes[twin][version]} via {gateway} dev {twin}")
 
     def _wait_until_it_serves(self, timeout=15):
         # The router has known the addresses at another card.
         self.guest.lab.run("core", "ip", "neigh", "flush", "dev", "relay")
-        for gateway in GATEWAY.values():
+        for gateway in (gateway for gateways in self.gateways.values() for gateway in gateways.values()):
             self.guest.run(f"{self.inside} ping -c 1 -W 5 {gateway}")
         deadline = time.monotonic() + timeout
         with self.guest.lab.udp("client", CLIENT4, timeout=0.2) as sock:

@@ -48,6 +48,24 @@ static void workers_run_where_the_configuration_says(void **state)
     assert_lcores(&config, &four, "0@(1,2),1@3,2@0");
 }
 
+static void workers_have_near_cpus_first(void **state)
+{
+    const struct cpu_list two_near = {
+        .count = 5, .cpus = {0, 2, 4, 6, 8}, .is_far = {true, false, false, true, true}};
+    const struct cpu_list none_near = {.count = 3, .cpus = {0, 1, 2}, .is_far = {true, true, true}};
+    const struct eal_config one_worker = {.worker_count = 1};
+    const struct eal_config two_workers = {.worker_count = 2};
+    const struct eal_config three_workers = {.worker_count = 3};
+    const struct eal_config told = {.worker_count = 1, .cpu_count = 1, .cpus = {8}};
+
+    (void)state;
+    assert_lcores(&one_worker, &two_near, "0@(0,2,6,8),1@4");
+    assert_lcores(&two_workers, &two_near, "0@(0,6,8),1@2,2@4");
+    assert_lcores(&three_workers, &two_near, "0@(0,6),1@8,2@2,3@4");
+    assert_lcores(&two_workers, &none_near, "0@(0),1@1,2@2");
+    assert_lcores(&told, &two_near, "0@(0,2,4,6),1@8");
+}
+
 static void shares_its_cpu_with_the_control_thread_where_none_is_left_for_it(void **state)
 {
     const struct eal_config one_worker = {.worker_count = 1};
@@ -93,6 +111,7 @@ int main(void)
         cmocka_unit_test(workers_get_the_last_cpus_and_control_the_rest),
         cmocka_unit_test(workers_share_when_cpus_are_few),
         cmocka_unit_test(workers_run_where_the_configuration_says),
+        cmocka_unit_test(workers_have_near_cpus_first),
         cmocka_unit_test(shares_its_cpu_with_the_control_thread_where_none_is_left_for_it),
         cmocka_unit_test(shares_its_cpu_with_another_worker_of_that_cpu),
         cmocka_unit_test(cpus_are_listed_as_the_setting_has_them),

@@ -53,15 +53,22 @@ static void memory_elsewhere_than_the_device_has_a_reason(void **state)
     struct port_facts facts = {};
 
     (void)state;
-    port_facts_add_memory(&facts, 1, 1, 0);
-    port_facts_add_memory(&facts, 1, -1, 0);
-    port_facts_add_memory(&facts, -1, -1, 0);
-    port_facts_add_memory(&facts, 1, 1, 3);
-    assert_int_equal(facts.count, 8);
+    port_facts_add_memory(&facts, true, 1, 1, 0);
+    port_facts_add_memory(&facts, true, 1, -1, 0);
+    port_facts_add_memory(&facts, true, -1, -1, 0);
+    port_facts_add_memory(&facts, true, 1, 1, 3);
+    port_facts_add_memory(&facts, true, 1, 0, 0);
+    port_facts_add_memory(&facts, false, 1, -1, 0);
+    assert_int_equal(facts.count, 12);
     assert_string_equal(facts.at[1].why, "packet buffers and rings are where the device is");
     assert_string_equal(facts.at[7].why,
                         "the device's; CPUs of 3 workers are elsewhere: see the setting cpus");
-    assert_string_equal(facts.at[0].used, "no"); // hugepages
+    assert_string_equal(facts.at[9].used, "node 0");
+    assert_string_equal(facts.at[9].why, "packet buffers are where the first device is");
+    assert_string_equal(facts.at[11].used, "any node");
+    assert_string_equal(facts.at[11].why, "without hugepages it is the kernel that chooses");
+    assert_string_equal(facts.at[0].used, "yes"); // hugepages
+    assert_string_equal(facts.at[10].used, "no");
     assert_string_equal(facts.at[1].found, "node 1");
     assert_string_equal(facts.at[1].used, "node 1");
     assert_string_equal(facts.at[3].used, "any node");
