@@ -7,6 +7,7 @@
 #                                         --load the wire of a load generator; --twin leaves relay0 to the relay whole
 #                                         and makes a TAP twin0 for the kernel; --twins leaves it relay1, too, the way
 #                                         to NAME-peer and from there, and makes a TAP twin1 beside
+#   lab.sh peers NAME                     another wire relay1 to NAME-peer and from there, in a lab that has none
 #   lab.sh down NAME                      end every process in it and take it away
 #   lab.sh sweep PREFIX                   take away the labs PREFIX<pid>... whose process <pid> is gone
 #
@@ -71,19 +72,25 @@ RULES
     ip -n "$1" link set "twin$2" up
 }
 
-# make_peer_side NAME QUEUES: a second wire between relay and core, which everything between relay and peers takes.
-make_peer_side() {
+# make_peer_wire NAME QUEUES: a second wire between relay and core, which whatever peers send to the relay takes.
+make_peer_wire() {
     local name=$1
     connect "$name-relay" relay1 "$name-core" relay1 "$2"
-    make_twin "$name-relay" 1
     address "$name-core" relay1 10.3.0.254/24 2001:db8:3::fe/64
-    address "$name-relay" twin1 10.3.0.1/24 2001:db8:3::1/64
-    ip -n "$name-relay" route add 203.0.113.0/24 via 10.3.0.254
-    ip -n "$name-relay" route add 2001:db8:203::/64 via 2001:db8:3::fe
     ip -n "$name-core" route add 192.0.2.0/24 via 10.3.0.1 table 3
     ip -n "$name-core" route add 2001:db8:2::/64 via 2001:db8:3::1 table 3
     ip -n "$name-core" rule add iif peer lookup 3 priority 100
     ip -n "$name-core" -6 rule add iif peer lookup 3 priority 100
+}
+
+# make_peer_side NAME QUEUES: that wire and its twin, by which the relay's host sends to peers.
+make_peer_side() {
+    local name=$1
+    make_peer_wire "$name" "$2"
+    make_twin "$name-relay" 1
+    address "$name-relay" twin1 10.3.0.1/24 2001:db8:3::1/64
+    ip -n "$name-relay" route add 203.0.113.0/24 via 10.3.0.254
+    ip -n "$name-relay" route add 2001:db8:203::/64 via 2001:db8:3::fe
 }
 
 # address NS IFNAME ADDRESS/LEN...
@@ -219,11 +226,12 @@ sweep() {
     done
 }
 
-[ $# -ge 2 ] || die "usage: lab.sh up|down|sweep NAME [--queues N] [--nat] [--load] [--twin | --twins]"
+[ $# -ge 2 ] || die "usage: lab.sh up|peers|down|sweep NAME [--queues N] [--nat] [--load] [--twin | --twins]"
 [ "$(id -u)" -eq 0 ] || die "network namespaces need root"
 verb=$1
 shift
 case $verb in
 up | down | sweep) "$verb" "$@" ;;
+peers) make_peer_wire "$1" 1 ;;
 *) die "unknown command $verb" ;;
 esac
