@@ -305,6 +305,8 @@ def test_drains_and_reloads_do_not_hinder_each_other(lab, run):
             for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGHUP, signal.SIGUSR2):
                 relay.process.send_signal(number)
                 time.sleep(0.003)
+        wait_for_signals(relay, lab)
+        wait_for_readiness(lab, 200)
         drain(relay, lab)
         relay.process.send_signal(signal.SIGHUP)
         with Client(lab) as newcomer:
@@ -315,11 +317,20 @@ def test_drains_and_reloads_do_not_hinder_each_other(lab, run):
     assert " reloaded " in relay.log()
 
 
-def is_held(relay, number):
-    """Whether a signal waits for the process to take it up."""
+def is_in(relay, signals, number):
+    """Whether one of the sets of signals that the kernel tells of a process (/proc/PID/status) has it."""
     with open(f"/proc/{relay.process.pid}/status") as status:
-        blocked = next(int(line.split()[1], 16) for line in status if line.startswith("SigBlk"))
-    return blocked >> (number - 1) & 1
+        found = next(int(line.split()[1], 16) for line in status if line.startswith(f"{signals}:"))
+    return found >> (number - 1) & 1
+
+
+def wait_for_signals(relay, lab):
+    """Until all that were sent have been acted on. Those that wait together have no order in time."""
+    deadline = time.monotonic() + 10
+    while any(is_in(relay, "ShdPnd", number) for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    ask(lab, "/readyz")  # by the thread that acts on them, and later
 
 
 def test_a_signal_that_comes_during_the_start_counts_then(lab, tmp_path):
@@ -328,7 +339,7 @@ def test_a_signal_that_comes_during_the_start_counts_then(lab, tmp_path):
         stack.push(relay.__exit__)
         relay.launch()
         deadline = time.monotonic() + 10
-        while not is_held(relay, signal.SIGUSR1):
+        while not is_in(relay, "SigBlk", signal.SIGUSR1):
             assert relay.is_running and time.monotonic() < deadline, relay.log_tail()
             time.sleep(0.001)
         relay.process.send_signal(signal.SIGUSR1)

@@ -256,7 +256,7 @@ def test_the_relay_side_is_on_a_vlan_and_the_clients_is_not(half_tagged_lab, hal
         echo(client, peer)
         assert all(200 <= count[wire] < 240 for wire in WIRES), {wire: count[wire] for wire in WIRES}
     assert answers(lab, RELAY[family])
-    assert answers(lab, RELAY_SIDE[family], "peer")
+    assert answers(lab, RELAY_SIDE[family], role="peer")
 
 
 def test_a_wrong_tag_ends_on_either_side_and_is_counted(half_tagged_lab, half_tagged_relay, client_of):
