@@ -54,7 +54,7 @@ def test_media_goes_in_by_one_and_out_by_the_other(lab, relay):
 @pytest.mark.parametrize("role, hosts", [("client", RELAY), ("peer", RELAY_SIDE)], ids=["clients_side", "peers_side"])
 def test_the_kernel_answers_behind_either(lab, relay, role, hosts):
     for host in hosts.values():
-        assert answers(lab, host, role)
+        assert answers(lab, host, role=role)
 
 
 def test_twins_that_outlive_a_relay_that_was_killed_are_the_next_ones(guest, lab, relay):
