@@ -66,9 +66,22 @@ def rounded(result, figure):
     return f"{result[figure]['median']:,.0f}"
 
 
+def floor_of(results):
+    """What macswap took, TSC cycles: the least, and from which to which median of a case."""
+    floors = [result["floor_cycles"] for result in results.forwards()]
+    medians = sorted(floor["median"] for floor in floors)
+    return min(floor["min"] for floor in floors), f"{medians[0]:.0f} to {medians[-1]:.0f}"
+
+
+def verdict_of(target, results):
+    reached, verdict = target.verdict(results)
+    return reached, f"({verdict})" if reached else verdict
+
+
 class Page:
-    def __init__(self, results):
+    def __init__(self, results, elsewhere=()):
         self.results = results
+        self.elsewhere = elsewhere  # of other machines
         self.plots = {}  # file name: SVG
 
     def plot(self, name, what, drawing):
@@ -80,6 +93,7 @@ class Page:
             ("", (HERE / "head.md").read_text()),
             ("What was to be reached", self.targets()),
             ("The machine and the commands", self.machine()),
+            *self.other_machines(),
             ("What is timed", (HERE / "timed.md").read_text()),
             ("What a packet costs a worker", self.forward()),
             ("Tags, IPv6 and fragments", self.shapes()),
@@ -114,14 +128,28 @@ class Page:
         results = self.results.forwards()
         if not results:
             return ""
-        floors = [result["floor_cycles"] for result in results]
-        medians = sorted(floor["median"] for floor in floors)
+        least, span = floor_of(self.results)
         slow = sum(result["slow_samples"] > 0 for result in results)
         return (
-            f"\nmacswap itself took {min(floor['min'] for floor in floors):.0f} cycles a packet at the least, and"
-            f" {medians[0]:.0f} to {medians[-1]:.0f} in the median of a case: the more it takes, the busier is memory with"
+            f"\nmacswap itself took {least:.0f} cycles a packet at the least, and"
+            f" {span} in the median of a case: the more it takes, the busier is memory with"
             " what others do, and the lower is a ratio to it."
             f" {slow} of {len(results)} cases in process have samples of a machine that did not come to rest.\n"
+        )
+
+    def other_machines(self):
+        if not self.elsewhere:
+            return
+        heads = [f"`{results.get('run')['commit']}`, {results.get('run')['date'][:10]}" for results in self.elsewhere]
+        facts = [{"macswap, cycles, in the median of a case": floor_of(results)[1], **results.get("run")["machine"]}
+                 for results in self.elsewhere]
+        machines = [[name, *(each.get(name, "") for each in facts)] for name in facts[0]]
+        rows = [[target.what, target.bound_text(), *(" ".join(filter(None, verdict_of(target, results))) for results in self.elsewhere)]
+                for target in TARGETS]
+        yield "On other machines", (
+            "The same, of the commits named, whose figures are in `docs/performance/elsewhere/`. A CPU that is slower while macswap's waits for"
+            " memory stay what they were has a larger ratio to it.\n\n"
+            f"{table(['what', *heads], machines)}\n{table(['what', 'target', *heads], rows)}"
         )
 
     def machine(self):

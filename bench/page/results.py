@@ -37,6 +37,11 @@ def median(values):
     return statistics.median(values) if values else None
 
 
+def elsewhere(folder):
+    """Of other machines, a folder each."""
+    return [Results(one) for one in sorted(pathlib.Path(folder).glob("*/")) if one.is_dir()]
+
+
 class Results:
     def __init__(self, folder):
         self.files = {}
@@ -46,6 +51,7 @@ class Results:
                 self.files[name] = compacted(json.loads(path.read_text()))
 
     def publish(self, folder):
+        folder.mkdir(parents=True, exist_ok=True)
         for name, value in self.files.items():
             write(folder / f"{name}.json", value)
 

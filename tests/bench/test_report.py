@@ -97,6 +97,31 @@ class Report(unittest.TestCase):
             self.assert_row(page, "both ways mixed, in process, against macswap: 10k allocations", f"{ratio:g}x", verdict)
             self.assert_row(page, "both ways mixed, in process, against macswap: 4M allocations", "", "not measured")
 
+    def test_what_another_machine_reached_is_told_of_beside(self):
+        def run(commit):
+            return {"date": "2020-02-02 02:02 UTC", "commit": commit, "quick": False, "machine": {"CPU": f"of {commit}"}, "steps": []}
+
+        what, bound = "both ways mixed, in process, against macswap: 10k allocations", "≤ 2.8x"
+        page, made = self.page_of(run=run("aaaa"), forward=FORWARD | {"results": [forward("mixed", 10_000, 2.5)]})
+        self.assertNotIn("On other machines", page)
+        kept = self.run_it("--keep", "first", "--from", made / "performance", "--to", made)
+        self.assertEqual((kept.returncode, kept.stdout), (0, ""))
+        forwards = made / "performance/forward.json"
+        forwards.write_text(json.dumps(FORWARD | {"results": [forward("mixed", 10_000, 3.5)]}))
+        self.assertEqual(self.run_it("--from", made / "performance", "--to", made).returncode, 0)
+        page = (made / "performance.md").read_text()
+        self.assertIn(f"| {what} | {bound} | 3.5x | no |", page)
+        self.assertIn(f"| {what} | {bound} | 2.5x (yes) |", page)
+        self.assertIn("| CPU | of aaaa |", page)
+        self.assertEqual(self.run_it("--check", "--from", made / "performance", "--to", made).returncode, 0)
+
+    def test_what_has_no_machine_is_not_kept(self):
+        _, made = self.page_of(forward=FORWARD | {"results": [forward("mixed", 10_000, 2.5)]})
+        kept = self.run_it("--keep", "first", "--from", made / "performance", "--to", made)
+        self.assertEqual(kept.returncode, 1)
+        self.assertIn("run.json", kept.stderr)
+        self.assertFalse((made / "performance/elsewhere").exists())
+
     def test_ratios_are_of_runs_beside_each_other(self):
         page, _ = self.page_of(memif=MEMIF)
         # 0.8, 0.5 and 0.9: the ratio of the medians would be 0.8, too, but for the order.
