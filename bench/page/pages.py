@@ -73,6 +73,12 @@ def floor_of(results):
     return min(floor["min"] for floor in floors), f"{medians[0]:.0f} to {medians[-1]:.0f}"
 
 
+def alone_of(results, figure):
+    """What OpenSSL alone does, as text."""
+    rate = median([run[figure] for run in (results.get("streams") or {}).get("openssl", [])])
+    return f"{rate:,.0f}" if rate else ""
+
+
 def verdict_of(target, results):
     reached, verdict = target.verdict(results)
     return reached, f"({verdict})" if reached else verdict
@@ -140,15 +146,18 @@ class Page:
     def other_machines(self):
         if not self.elsewhere:
             return
-        heads = [f"`{results.get('run')['commit']}`, {results.get('run')['date'][:10]}" for results in self.elsewhere]
-        facts = [{"macswap, cycles, in the median of a case": floor_of(results)[1], **results.get("run")["machine"]}
-                 for results in self.elsewhere]
+        runs = [results for results in (self.results, *self.elsewhere) if results.get("run") and results.forwards()]
+        heads = [f"`{results.get('run')['commit']}`, {results.get('run')['date'][:10]}" for results in runs]
+        facts = [{"macswap, cycles, in the median of a case": floor_of(results)[1],
+                  "OpenSSL alone, full handshakes/s of one CPU": alone_of(results, "handshakes_per_second"),
+                  **results.get("run")["machine"]} for results in runs]
         machines = [[name, *(each.get(name, "") for each in facts)] for name in facts[0]]
-        rows = [[target.what, target.bound_text(), *(" ".join(filter(None, verdict_of(target, results))) for results in self.elsewhere)]
+        rows = [[target.what, target.bound_text(), *(" ".join(filter(None, verdict_of(target, results))) for results in runs)]
                 for target in TARGETS]
         yield "On other machines", (
-            "The same, of the commits named, whose figures are in `docs/performance/elsewhere/`. A CPU that is slower while macswap's waits for"
-            " memory stay what they were has a larger ratio to it.\n\n"
+            "The same of other runs, of the commits named, beside this page's; their figures are in `docs/performance/elsewhere/`. A virtual"
+            " CPU is as fast as its host lets it be: OpenSSL alone, which has no part in any of this, tells how fast that was. One that is slower"
+            " takes more cycles of the clock, and more times what macswap takes, which waits for memory most of the time.\n\n"
             f"{table(['what', *heads], machines)}\n{table(['what', 'target', *heads], rows)}"
         )
 
