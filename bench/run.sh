@@ -8,7 +8,7 @@ usage() {
 usage: bench/run.sh [OPTION...]
 
 Builds turnpike for speed, runs every benchmark that can run here, one after the other, and makes a page of tables and
-plots of what they measured. Some seventeen minutes; nothing else should run meanwhile.
+plots of what they measured. Twenty to thirty minutes; nothing else should run meanwhile.
 
   --quick            three minutes: fewer allocations, repetitions and seconds
   --only STEP,...    of these: $(IFS=, && echo "${STEPS[*]}")
