@@ -213,6 +213,12 @@ static int refuse(struct rte_flow_error *error, int code, const char *why)
     return -code;
 }
 
+// As drivers without rules do, and as ethdev says it for them.
+static int refuse_all(struct rte_flow_error *error)
+{
+    return refuse(error, ENOSYS, strerror(ENOSYS));
+}
+
 int rte_flow_validate(uint16_t port, const struct rte_flow_attr *attributes,
                       const struct rte_flow_item pattern[], const struct rte_flow_action actions[],
                       struct rte_flow_error *error)
@@ -221,7 +227,7 @@ int rte_flow_validate(uint16_t port, const struct rte_flow_attr *attributes,
 
     (void)port;
     if (!card.knows_rules)
-        return refuse(error, ENOSYS, "Function not implemented");
+        return refuse_all(error);
     if (!attributes->ingress || !read_rule(pattern, actions, &rule))
         return refuse(error, ENOTSUP, "the card cannot do that");
     return 0;
@@ -280,7 +286,7 @@ int rte_flow_flush(uint16_t port, struct rte_flow_error *error)
 {
     (void)port;
     if (!card.knows_rules)
-        return refuse(error, ENOSYS, "Function not implemented");
+        return refuse_all(error);
     for (unsigned i = 0; i < RULES_MAX; i++)
         rules[i].is_live = false;
     card.live = 0;
@@ -291,7 +297,7 @@ int rte_flow_isolate(uint16_t port, int set, struct rte_flow_error *error)
 {
     (void)port;
     if (!card.can_isolate)
-        return refuse(error, ENOSYS, "Function not implemented");
+        return refuse_all(error);
     card.is_isolated = set;
     return 0;
 }

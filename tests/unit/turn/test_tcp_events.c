@@ -184,18 +184,23 @@ static void all_goes_with_the_allocations_end(void **state)
     assert_all_released(fixture);
 }
 
-static void one_family_takes_its_own_connections_along(void **state)
+static void allocate_both_families(struct fixture *fixture, struct client *client)
 {
-    struct fixture *fixture = *state;
-    struct client client = client_make_tcp(1000);
     struct request request;
-    uint32_t v4;
-    uint32_t v6;
     request_begin(fixture, &request, STUN_METHOD_ALLOCATE);
     stun_add_requested_transport(&request.builder, 6);
     stun_add_address_family(&request.builder, STUN_ATTRIBUTE_ADDITIONAL_ADDRESS_FAMILY,
                             IP_FAMILY_V6);
-    assert_int_equal(client_send(fixture, &client, &request), 0);
+    assert_int_equal(client_send(fixture, client, &request), 0);
+}
+
+static void one_family_takes_its_own_connections_along(void **state)
+{
+    struct fixture *fixture = *state;
+    struct client client = client_make_tcp(1000);
+    uint32_t v4;
+    uint32_t v6;
+    allocate_both_families(fixture, &client);
     assert_int_equal(fixture_usage(fixture).tcp_ports, 2);
     assert_int_equal(client_connect(fixture, &client, "8.8.8.8:80", &v4), 0);
     assert_int_equal(client_connect(fixture, &client, "[2600::1]:80", &v6), 0);
@@ -220,7 +225,6 @@ static void says_where_it_listens_and_how_many_there_are(void **state)
     struct fixture *fixture = *state;
     struct client udp = client_make(999), v4 = client_make_tcp(1000), both = client_make_tcp(1001);
     struct turn_relayed_address at = {77, 77};
-    struct request request;
     assert_int_equal(client_allocate(fixture, &udp), 0);
     assert_false(turn_server_tcp_relayed(fixture->server, 0, &at));
     assert_int_equal(fixture_usage(fixture).tcp_allocations, 0);
@@ -228,11 +232,7 @@ static void says_where_it_listens_and_how_many_there_are(void **state)
     assert_true(turn_server_tcp_relayed(fixture->server, 1, &at));
     assert_int_equal(at.relay, 0);
     assert_int_equal(at.port, fixture->listener.address.port);
-    request_begin(fixture, &request, STUN_METHOD_ALLOCATE);
-    stun_add_requested_transport(&request.builder, 6);
-    stun_add_address_family(&request.builder, STUN_ATTRIBUTE_ADDITIONAL_ADDRESS_FAMILY,
-                            IP_FAMILY_V6);
-    assert_int_equal(client_send(fixture, &both, &request), 0);
+    allocate_both_families(fixture, &both);
     assert_int_equal(fixture_usage(fixture).tcp_allocations, 2);
     assert_int_equal(fixture_usage(fixture).allocations, 3);
     assert_true(turn_server_tcp_relayed(fixture->server, 2, &at));
