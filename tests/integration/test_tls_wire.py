@@ -3,6 +3,7 @@
 Whatever comes, others' media goes on."""
 
 import contextlib
+import itertools
 import random
 import re
 import ssl
@@ -68,13 +69,19 @@ def connect(lab):
         yield lambda: stack.enter_context(lab.tcp("client", (RELAY4, TLS_PORT), CLIENT4_OTHER, timeout=5))
 
 
+@pytest.fixture(scope="module")
+def unused_ports():
+    """What a handshake that was left has still to say is not heard by whoever comes after it."""
+    return itertools.count(10000)
+
+
 @pytest.fixture
-def datagrams(lab):
+def datagrams(lab, unused_ports):
     """datagrams() makes sockets from which datagrams go to the relay and nowhere else."""
     with contextlib.ExitStack() as stack:
 
         def make(host=CLIENT4_OTHER):
-            sock = stack.enter_context(lab.udp("client", host, timeout=0.3))
+            sock = stack.enter_context(lab.udp("client", host, next(unused_ports), timeout=0.3))
             sock.connect((RELAY4, TLS_PORT))
             return sock
 
