@@ -517,6 +517,15 @@ static uint32_t socket_count(const struct settings *settings)
                                : settings->max_connections;
 }
 
+static bool any_worker_shares_cpu(const struct relay *relay)
+{
+    bool shares = false;
+
+    for (uint16_t i = 0; i < relay->plane_config.worker_count; i++)
+        shares |= eal_worker_shares_cpu(i);
+    return shares;
+}
+
 // Its threads live where they are made.
 static int start_streams(void *context)
 {
@@ -529,6 +538,7 @@ static int start_streams(void *context)
         .base = loop_base(relay->loop),
         .threads = (uint16_t)settings->tls_threads,
         .mtu = relay->ports.mtu,
+        .shares_cpu = any_worker_shares_cpu(relay),
         .limits = stream_limits_default,
         .proxy_sources = settings->proxy_protocol_from.items,
         .proxy_source_count = settings->proxy_protocol_from.count,

@@ -8,6 +8,7 @@
 #include "control/stream_counters.h"
 #include "control/stream_limits.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct event_base;
@@ -21,6 +22,7 @@ struct stream_server_config { // all borrowed
     struct event_base *base;  // the control loop's, for threads == 0
     uint16_t threads;         // 0: everything happens on base, and stream_thread_count is 1; else stream_thread_count
     uint16_t mtu; // of IP packets to clients over DTLS, bytes
+    bool shares_cpu; // a worker may be on the same one as a thread
     struct stream_limits limits;
     const struct ip_prefix *proxy_sources; // whose connections begin with a PROXY header, version 2
     unsigned proxy_source_count;

@@ -13,12 +13,17 @@ struct stream_socket {
     SSL *ssl;                    // NULL: plain TCP
     struct stream_buffer sealed; // records that the kernel has yet to take
     uint32_t message_left;       // of the message that was begun, bytes
+    bool is_broken;              // TLS has nothing to say any more
 };
 
 // Both are the socket's from here on. False: no memory, and both are the caller's still.
 bool stream_socket_secure(struct stream_socket *socket, SSL *ssl);
 // The TLS handshake. 0: done; -EAGAIN: wait for the socket; -EPROTO: it failed.
 int stream_socket_shake(struct stream_socket *socket);
+
+// A ticket to resume the session with goes before what is written next (RFC 8446 section 4.6.1). Nothing, where there
+// is no TLS, or one whose handshake had it.
+void stream_socket_give_ticket(struct stream_socket *socket);
 
 // 0, and at least one byte, or none at the end of the stream; -EAGAIN: wait for the socket; else -errno: it is over.
 int stream_socket_read(struct stream_socket *socket, void *bytes, size_t len, size_t *ret_len);

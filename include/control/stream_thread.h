@@ -8,6 +8,7 @@
 #include "control/stream_counters.h"
 #include "control/stream_limits.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct event_base;
@@ -21,6 +22,7 @@ struct stream_thread_config { // all borrowed
     struct event_base *base;
     uint16_t index; // of the plane's stream threads
     uint16_t mtu; // of IP packets to clients over DTLS, bytes
+    bool shares_cpu; // a worker may be on the same one
     struct stream_limits limits;
     const struct ip_prefix *proxy_sources;
     unsigned proxy_source_count;

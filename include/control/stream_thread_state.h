@@ -87,6 +87,7 @@ struct stream_thread {
     const struct ip_prefix *proxy_sources;
     unsigned proxy_source_count;
     uint16_t index;
+    bool shares_cpu;
     struct stream_limits limits;
     struct stream_table table;
     struct stream_sources sources;

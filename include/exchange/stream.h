@@ -98,8 +98,8 @@ int stream_send_message(struct plane *plane, uint16_t thread, uint16_t worker, c
 int stream_send_datagram(struct plane *plane, uint16_t thread, uint16_t worker, const struct stream_wire *wire,
                          struct span payload);
 
-// Thread only: behind what was sent in a turn, for the workers that wait.
-void stream_ring_workers(struct plane *plane, uint16_t thread);
+// Thread only: behind what was sent in a turn, for the workers that wait. Whether any of them has something to do.
+bool stream_ring_workers(struct plane *plane, uint16_t thread);
 
 // Thread only: about to wait for stream_doorbell(). False: something is waiting already, do not wait.
 bool stream_doorbell_arm(struct plane *plane, uint16_t thread);

@@ -399,6 +399,7 @@ static void notice(struct stream_thread *thread, struct stream_connection *conne
 {
     if (stream_message_is(message, STUN_ALLOCATE_SUCCESS_TYPE)) {
         connection->has_allocation = true;
+        stream_socket_give_ticket(&connection->socket);
         leave_quiet(thread, connection);
     }
     connection->is_bound |= stream_message_is(message, STUN_CONNECTION_BIND_SUCCESS_TYPE);

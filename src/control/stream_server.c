@@ -46,6 +46,7 @@ static int create_thread(struct stream_server *server, uint16_t index)
         .base = server->config.base,
         .index = index,
         .mtu = server->config.mtu,
+        .shares_cpu = server->config.shares_cpu,
         .limits = server->config.limits,
         .proxy_sources = server->config.proxy_sources,
         .proxy_source_count = server->config.proxy_source_count,

@@ -74,13 +74,14 @@ bool stream_socket_secure(struct stream_socket *socket, SSL *ssl)
 }
 
 // Of a call that failed.
-static int error_of(const SSL *ssl, int result)
+static int error_of(struct stream_socket *socket, int result)
 {
-    switch (SSL_get_error(ssl, result)) {
+    switch (SSL_get_error(socket->ssl, result)) {
     case SSL_ERROR_WANT_READ:
     case SSL_ERROR_WANT_WRITE:
         return -EAGAIN;
     default:
+        socket->is_broken = true;
         return -EPROTO;
     }
 }
@@ -92,20 +93,26 @@ int stream_socket_shake(struct stream_socket *socket)
     ERR_clear_error();
     result = SSL_do_handshake(socket->ssl);
     if (result != 1)
-        return error_of(socket->ssl, result);
+        return error_of(socket, result);
     return begin_sealing(socket) ? 0 : -ENOMEM;
 }
 
-static int read_tls(SSL *ssl, void *bytes, size_t len, size_t *ret_len)
+void stream_socket_give_ticket(struct stream_socket *socket)
+{
+    if (socket->ssl)
+        (void)SSL_new_session_ticket(socket->ssl);
+}
+
+static int read_tls(struct stream_socket *socket, void *bytes, size_t len, size_t *ret_len)
 {
     int result;
 
     ERR_clear_error();
-    result = SSL_read_ex(ssl, bytes, len, ret_len);
+    result = SSL_read_ex(socket->ssl, bytes, len, ret_len);
     if (result == 1)
         return 0;
-    if (SSL_get_error(ssl, result) != SSL_ERROR_ZERO_RETURN)
-        return error_of(ssl, result);
+    if (SSL_get_error(socket->ssl, result) != SSL_ERROR_ZERO_RETURN)
+        return error_of(socket, result);
     *ret_len = 0;
     return 0;
 }
@@ -115,7 +122,7 @@ int stream_socket_read(struct stream_socket *socket, void *bytes, size_t len, si
     ssize_t got;
 
     if (socket->ssl)
-        return read_tls(socket->ssl, bytes, len, ret_len);
+        return read_tls(socket, bytes, len, ret_len);
     do
         got = recv(socket->fd, bytes, len, 0);
     while (got < 0 && errno == EINTR);
@@ -153,11 +160,11 @@ int stream_socket_flush(struct stream_socket *socket)
     return 0;
 }
 
-static int write_tls(SSL *ssl, const void *bytes, size_t len, size_t *ret_len)
+static int write_tls(struct stream_socket *socket, const void *bytes, size_t len, size_t *ret_len)
 {
-    int result = SSL_write_ex(ssl, bytes, len, ret_len);
+    int result = SSL_write_ex(socket->ssl, bytes, len, ret_len);
 
-    return result == 1 ? 0 : error_of(ssl, result);
+    return result == 1 ? 0 : error_of(socket, result);
 }
 
 int stream_socket_write(struct stream_socket *socket, const void *bytes, size_t len,
@@ -170,7 +177,7 @@ int stream_socket_write(struct stream_socket *socket, const void *bytes, size_t 
     ERR_clear_error();
     error = stream_socket_flush(socket);
     if (!error)
-        error = write_tls(socket->ssl, bytes, len, ret_len);
+        error = write_tls(socket, bytes, len, ret_len);
     if (error)
         return error;
     error = stream_socket_flush(socket);
@@ -201,7 +208,7 @@ static int write_records(struct stream_socket *socket, const uint8_t *bytes, siz
 
         if (socket->message_left == 0)
             socket->message_left = message_len(bytes + done);
-        error = write_tls(socket->ssl, bytes + done, socket->message_left, &written);
+        error = write_tls(socket, bytes + done, socket->message_left, &written);
         if (error)
             break;
         socket->message_left -= (uint32_t)written;
@@ -231,14 +238,21 @@ int stream_socket_write_messages(struct stream_socket *socket, const void *bytes
     return error == -EAGAIN ? 0 : error;
 }
 
+// Once; never after an error, says SSL_shutdown(3).
+static void say_good_bye(struct stream_socket *socket)
+{
+    if (socket->is_broken || !SSL_is_init_finished(socket->ssl))
+        return;
+    ERR_clear_error();
+    SSL_shutdown(socket->ssl);
+}
+
 int stream_socket_end(struct stream_socket *socket)
 {
     int error;
 
-    if (socket->ssl && !(SSL_get_shutdown(socket->ssl) & SSL_SENT_SHUTDOWN)) {
-        ERR_clear_error();
-        SSL_shutdown(socket->ssl);
-    }
+    if (socket->ssl && !(SSL_get_shutdown(socket->ssl) & SSL_SENT_SHUTDOWN))
+        say_good_bye(socket);
     error = stream_socket_flush(socket);
     if (error)
         return error;
@@ -258,9 +272,7 @@ bool stream_socket_wants_write(const struct stream_socket *socket)
 void stream_socket_close(struct stream_socket *socket)
 {
     if (socket->ssl) {
-        ERR_clear_error();
-        if (SSL_is_init_finished(socket->ssl))
-            SSL_shutdown(socket->ssl);
+        say_good_bye(socket);
         stream_socket_flush(socket);
         SSL_free(socket->ssl);
     }

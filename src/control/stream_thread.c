@@ -17,6 +17,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -313,6 +314,15 @@ static void serve_client(struct stream_thread *thread, struct stream_tagged tagg
         stream_connection_serve(thread, connection, events);
 }
 
+// Handshakes may take this CPU for long. Without real-time priorities a worker that waits for it
+// gets it anyway; with them only when nothing is left to do here, and all whose handshakes end in
+// the meantime would wait together.
+static void let_workers_run(struct stream_thread *thread, bool was_long)
+{
+    if (stream_ring_workers(thread->plane, thread->index) && was_long && thread->shares_cpu)
+        (void)sched_yield();
+}
+
 static void on_sockets(evutil_socket_t fd, short what, void *context)
 {
     struct stream_thread *thread = context;
@@ -332,7 +342,7 @@ static void on_sockets(evutil_socket_t fd, short what, void *context)
             serve_client(thread, tagged, events[i].events, &handshakes);
     }
     mind_paused(thread);
-    stream_ring_workers(thread->plane, thread->index);
+    let_workers_run(thread, handshakes > 0);
     if (thread->hurries)
         event_add(thread->again, &at_once);
     else if ((!TAILQ_EMPTY(&thread->waiting) || !TAILQ_EMPTY(&thread->untold)) &&
@@ -502,6 +512,7 @@ int stream_thread_create(const struct stream_thread_config *config,
         .tls = config->tls,
         .base = config->base,
         .index = config->index,
+        .shares_cpu = config->shares_cpu,
         .limits = config->limits,
         .proxy_sources = config->proxy_sources,
         .proxy_source_count = config->proxy_source_count,

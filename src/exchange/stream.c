@@ -291,12 +291,17 @@ int stream_send_datagram(struct plane *plane, uint16_t thread, uint16_t worker,
 
 // Waking up.
 
-void stream_ring_workers(struct plane *plane, uint16_t thread)
+bool stream_ring_workers(struct plane *plane, uint16_t thread)
 {
+    bool has_rung = false;
+
     for (uint16_t worker = 0; worker < plane->config.worker_count; worker++) {
-        if (!rte_ring_empty(plane->from_streams[thread][worker]))
-            doorbell_ring(&plane->worker_doorbells[worker]);
+        if (rte_ring_empty(plane->from_streams[thread][worker]))
+            continue;
+        doorbell_ring(&plane->worker_doorbells[worker]);
+        has_rung = true;
     }
+    return has_rung;
 }
 
 bool stream_doorbell_arm(struct plane *plane, uint16_t thread)

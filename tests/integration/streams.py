@@ -67,11 +67,11 @@ class Authority:
 
 
 class StreamClient(Client):
-    """A connection; over TLS with a context. piece_len: of the segments, or records, that it sends."""
+    """A connection; over TLS with a context. piece_len: of the segments, or records, that it sends. session: to resume."""
 
     def __init__(self, lab, family=4, context=None, port=None, name=NAME, piece_len=None, receive_len=None,
-                 sock=None, **options):
-        self.context, self.name, self.given_sock = context, name, sock
+                 sock=None, session=None, **options):
+        self.context, self.name, self.given_sock, self.session = context, name, sock, session
         self.piece_len, self.receive_len = piece_len, receive_len
         self.stream = b""
         self.lock = threading.Lock()  # OpenSSL's connections are for one thread at a time
@@ -84,7 +84,7 @@ class StreamClient(Client):
             return self.given_sock
         sock = lab.tcp(role, self.server, host, receive_len=self.receive_len)
         if self.context is not None:
-            sock = self.context.wrap_socket(sock, server_hostname=self.name)
+            sock = self.context.wrap_socket(sock, server_hostname=self.name, session=self.session)
         return sock
 
     def send_bytes(self, data):

@@ -2,6 +2,7 @@
 """The relay's TLS and DTLS as OpenSSL's own client sees them."""
 
 import re
+import ssl
 import subprocess
 import time
 
@@ -10,7 +11,7 @@ import pytest
 import stun
 from lab import CLIENT4, RELAY4, RELAY6
 from relay import PORT, TLS_PORT, Relay
-from streams import NAME, OTHER_NAME
+from streams import NAME, OTHER_NAME, StreamClient
 
 HTTPS_PORT = 443
 
@@ -144,13 +145,12 @@ def test_signs_with_the_key_that_a_client_can_verify(lab, relay, authority, opti
     assert f"Peer signature type: {kind}\n" in output, output
 
 
-@pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3", "-dtls1_2"])
+@pytest.mark.parametrize("version", ["-tls1_2", "-dtls1_2"])
 def test_resumes_a_session_by_ticket(lab, relay, authority, tmp_path, version):
     saved = tmp_path / "session.pem"
     command = lab.command(
         "client", "openssl", "s_client", "-connect", f"{RELAY4}:{TLS_PORT}", version, "-sess_out", saved
     )
-    # TLS 1.3 has its tickets behind the handshake.
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     with subprocess.Popen(command, **pipes) as first:
         deadline = time.monotonic() + 10
@@ -161,6 +161,21 @@ def test_resumes_a_session_by_ticket(lab, relay, authority, tmp_path, version):
         first.wait(10)
     output = s_client(lab, authority, version, "-sess_in", saved)
     assert re.search(r"^Reused, ", output, re.MULTILINE), output
+
+
+def test_with_tls_1_3_who_has_an_allocation_has_a_ticket(lab, relay, authority):
+    context = authority.context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    with StreamClient(lab, context=context) as first:
+        first.discover()
+        assert not first.sock.session.has_ticket
+        first.allocate()
+        session = first.sock.session
+        assert session.has_ticket
+    with StreamClient(lab, context=context, session=session) as again:
+        assert again.sock.session_reused
+        again.allocate()
+        assert again.sock.session.has_ticket and again.sock.session.id != session.id
 
 
 def test_clients_over_tls_exchange_messages_with_openssl_alone(lab, relay, authority):

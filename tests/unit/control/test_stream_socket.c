@@ -104,6 +104,7 @@ static int set_up_tls(void **state)
     assert_int_equal(
         SSL_CTX_use_PrivateKey_file(server_context, tls_fixture_path("a.key"), SSL_FILETYPE_PEM),
         1);
+    SSL_CTX_set_num_tickets(server_context, 0);
     SSL_CTX_set_mode(server_context,
                      SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     assert_true(stream_socket_secure(&ours, SSL_new(server_context)));
@@ -224,6 +225,45 @@ static void raw_bytes_are_no_messages(void **state)
     assert_memory_equal(heard, bytes, len);
 }
 
+static void a_ticket_goes_before_the_next_message(void **state)
+{
+    uint8_t bytes[1024], heard[1024];
+    size_t len = write_message(bytes, 160), written;
+
+    (void)state;
+    stream_socket_give_ticket(&ours);
+    assert_int_equal(hear(heard, sizeof(heard)), 0);
+    assert_false(SSL_SESSION_has_ticket(SSL_get0_session(client)));
+    assert_int_equal(stream_socket_write_messages(&ours, bytes, len, &written), 0);
+    assert_int_equal(written, len);
+    assert_int_equal(hear(heard, sizeof(heard)), len);
+    assert_memory_equal(heard, bytes, len);
+    assert_true(SSL_SESSION_has_ticket(SSL_get0_session(client)));
+}
+
+static void plain_tcp_has_no_ticket(void **state)
+{
+    char byte;
+
+    (void)state;
+    stream_socket_give_ticket(&ours);
+    assert_int_equal(read(ends[1], &byte, 1), -1);
+    assert_int_equal(errno, EAGAIN);
+}
+
+static void says_no_good_bye_to_a_connection_that_is_gone(void **state)
+{
+    uint8_t bytes[1024];
+    size_t len = write_message(bytes, 160), written, got;
+
+    (void)state;
+    assert_int_equal(stream_socket_write_messages(&ours, bytes, len, &written), 0);
+    close(ends[1]); // with what it has not read
+    assert_int_equal(stream_socket_read(&ours, bytes, sizeof(bytes), &got), -EPROTO);
+    assert_int_equal(stream_socket_end(&ours), 0); // -EPIPE, if there were something to send
+    assert_false(SSL_get_shutdown(ours.ssl) & SSL_SENT_SHUTDOWN);
+}
+
 static void says_good_bye(void **state)
 {
     uint8_t byte;
@@ -267,12 +307,15 @@ int main(void)
         CLAIM(the_end_is_no_bytes),
         CLAIM(writes_what_there_is_room_for),
         CLAIM(a_reader_that_is_gone_is_an_error_and_no_signal),
+        CLAIM(plain_tcp_has_no_ticket),
         CLAIM(closes),
         CLAIM_TLS(each_message_is_a_record),
         CLAIM_TLS(keeps_no_buffer_for_records_once_they_are_sent),
         CLAIM_TLS(nothing_is_lost_at_a_full_socket),
         CLAIM_TLS(raw_bytes_are_no_messages),
+        CLAIM_TLS(a_ticket_goes_before_the_next_message),
         CLAIM_TLS(says_good_bye),
+        CLAIM_TLS(says_no_good_bye_to_a_connection_that_is_gone),
     };
 
     return cmocka_run_group_tests(tests, set_up_all, tear_down_all);

@@ -485,6 +485,30 @@ static void alpn_counts_with_every_certificate(void **state)
     tls_contexts_destroy(contexts);
 }
 
+// With TLS 1.3 it comes with the next word.
+static void give_ticket(struct talk *talk)
+{
+    assert_int_equal(SSL_new_session_ticket(talk->server),
+                     SSL_version(talk->server) == TLS1_3_VERSION);
+    say_hello(talk);
+}
+
+static void with_tls_1_3_a_handshake_brings_no_ticket(void **state)
+{
+    struct tls_contexts *contexts = make_contexts(NAMES("first"));
+    struct talk talk;
+
+    (void)state;
+    talk_begin(contexts, &(struct client){}, &talk);
+    assert_int_equal(shake_hands(&talk), 0);
+    say_hello(&talk);
+    assert_int_equal(SSL_SESSION_has_ticket(SSL_get0_session(talk.client)), 0);
+    give_ticket(&talk);
+    assert_int_equal(SSL_SESSION_has_ticket(SSL_get0_session(talk.client)), 1);
+    talk_end(&talk);
+    tls_contexts_destroy(contexts);
+}
+
 // Whether a session that a client got there is resumed here.
 static bool resumes(struct tls_contexts *there, struct tls_contexts *here, struct client what)
 {
@@ -494,7 +518,7 @@ static bool resumes(struct tls_contexts *there, struct tls_contexts *here, struc
     talk_begin(there, &what, &talk);
     assert_int_equal(shake_hands(&talk), 0);
     assert_int_equal(SSL_session_reused(talk.server), 0);
-    say_hello(&talk);
+    give_ticket(&talk);
     what.session = SSL_get1_session(talk.client);
     SSL_shutdown(talk.client);
     talk_end(&talk);
@@ -551,7 +575,7 @@ static void a_ticket_outlives_a_reread(void **state)
     (void)state;
     talk_begin(contexts, &client, &talk);
     assert_int_equal(shake_hands(&talk), 0);
-    say_hello(&talk);
+    give_ticket(&talk);
     client.session = SSL_get1_session(talk.client);
     SSL_shutdown(talk.client);
     talk_end(&talk);
@@ -913,6 +937,7 @@ int main(void)
         cmocka_unit_test(a_certificate_without_a_name_serves_only_as_the_first),
         cmocka_unit_test(alpn_takes_what_is_stuns),
         cmocka_unit_test(alpn_counts_with_every_certificate),
+        cmocka_unit_test(with_tls_1_3_a_handshake_brings_no_ticket),
         cmocka_unit_test(a_ticket_resumes),
         cmocka_unit_test(a_ticket_of_another_relay_does_not),
         cmocka_unit_test(a_ticket_outlives_a_reread),

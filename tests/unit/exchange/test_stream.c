@@ -178,9 +178,9 @@ static void wakes_workers_that_wait_once_something_is_there_for_them(void **stat
     assert_true(plane_worker_doorbell_arm(plane, 1));
     assert_int_equal(stream_send_message(plane, 1, 1, &key, message), 0);
     assert_false(is_rung(plane->worker_doorbells[1].fd)); // there may be more
-    stream_ring_workers(plane, 0);                        // has nothing for anybody
+    assert_false(stream_ring_workers(plane, 0));          // has nothing for anybody
     assert_false(is_rung(plane->worker_doorbells[1].fd));
-    stream_ring_workers(plane, 1);
+    assert_true(stream_ring_workers(plane, 1));
     assert_true(is_rung(plane->worker_doorbells[1].fd));
     assert_false(is_rung(plane->worker_doorbells[0].fd));
     assert_false(plane_worker_doorbell_arm(plane, 1));
