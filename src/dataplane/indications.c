@@ -252,20 +252,28 @@ void indications_to_peers(struct worker *worker, const struct plain_list *list,
 
 // Towards clients.
 
-static void write_head(struct worker *worker, uint8_t *head, uint32_t peer_ip,
-                       uint16_t peer_port_be, uint32_t data_len)
+// Returns what it adds to a checksum: to read what has just been written in other pieces would be
+// to wait until it has reached the cache.
+static uint64_t write_head(struct worker *worker, uint8_t *head, uint32_t peer_ip,
+                           uint16_t peer_port_be, uint32_t data_len)
 {
     uint32_t attributes_len = HEAD_LEN - STUN_HEADER_LEN + data_len + padding_of(data_len);
-    uint64_t first = (uint64_t)STUN_DATA_INDICATION_TYPE << 48 | (uint64_t)attributes_len << 32 |
-                     STUN_MAGIC_COOKIE;
-    uint64_t id[2] = {token_stream_next(&worker->tokens), token_stream_next(&worker->tokens)};
+    uint64_t header = __builtin_bswap64((uint64_t)STUN_DATA_INDICATION_TYPE << 48 |
+                                        (uint64_t)attributes_len << 32 | STUN_MAGIC_COOKIE);
+    uint64_t id = token_stream_next(&worker->tokens);
+    uint32_t id_end = (uint32_t)token_stream_next(&worker->tokens);
     uint16_t port = __builtin_bswap16(peer_port_be) ^ (STUN_MAGIC_COOKIE >> 16);
-    store_be64(head, first);
-    memcpy(head + 8, id, STUN_TRANSACTION_ID_LEN);
-    store_be64(head + PEER_ATTRIBUTE_AT, PEER_ATTRIBUTE << 16 | port);
+    uint64_t peer = __builtin_bswap64(PEER_ATTRIBUTE << 16 | port);
     uint32_t address = peer_ip ^ __builtin_bswap32(STUN_MAGIC_COOKIE);
+    uint32_t data = __builtin_bswap32((uint32_t)STUN_ATTRIBUTE_DATA << 16 | data_len);
+    memcpy(head, &header, sizeof(header));
+    memcpy(head + 8, &id, sizeof(id));
+    memcpy(head + 16, &id_end, sizeof(id_end));
+    memcpy(head + PEER_ATTRIBUTE_AT, &peer, sizeof(peer));
     memcpy(head + PEER_ATTRIBUTE_AT + 8, &address, sizeof(address));
-    store_be32(head + DATA_ATTRIBUTE_AT, (uint32_t)STUN_ATTRIBUTE_DATA << 16 | data_len);
+    memcpy(head + DATA_ATTRIBUTE_AT, &data, sizeof(data));
+    uint64_t sum = checksum_add_u64(checksum_add_u64(checksum_add_u64(0, header), id), peer);
+    return sum + id_end + address + data;
 }
 
 // What comes from a channel's peer is not for here.
@@ -312,12 +320,11 @@ static bool wrap_one(struct worker *worker, struct rte_mbuf *frame, uint32_t ind
     uint16_t old_checksum = plain_load_u16(ip + PACKET_IPV4_LEN + 6);
     uint8_t old_ip[PACKET_IPV4_LEN];
     memcpy(old_ip, ip, sizeof(old_ip)); // the head comes over it
-    write_head(worker, data - HEAD_LEN, peer_ip, peer_port_be, data_len);
+    uint64_t sum = write_head(worker, data - HEAD_LEN, peer_ip, peer_port_be, data_len);
     memset(data + data_len, 0, padding_of(data_len));
-    uint64_t sum = (uint16_t)~old_checksum +
-                   checksum_negate(flow_sum(old_addresses, old_ports, old_udp_len)) +
-                   flow_sum(leg.addresses, leg.ports, PACKET_UDP_LEN + payload_len) +
-                   head_sum(data - HEAD_LEN);
+    sum += (uint16_t)~old_checksum +
+           checksum_negate(flow_sum(old_addresses, old_ports, old_udp_len)) +
+           flow_sum(leg.addresses, leg.ports, PACKET_UDP_LEN + payload_len);
     write_headers(worker, frame, old_ip, data - HEAD_LEN, payload_len, &leg, sum);
     allocation->traffic.to_client_packets++;
     allocation->traffic.to_client_bytes += data_len;
