@@ -156,8 +156,8 @@ if $quick; then
     tables=(--keys "10k,1M" --repeat 3)
     requests=(--allocations 20000)
     setup=(--allocations 100000)
-    memif=(--case 14x10k --case 160x10k --case 1200x10k --repeat 3 --duration 0.3 --latency-duration 1
-        --rate 100k --rate 1M --rate 3M --upkeep-duration 2)
+    memif=(--case 14x10k --case 160x10k --case 1200x10k --repeat 2 --duration 0.3 --latency-duration 1
+        --rate 100k --rate 1M --upkeep-duration 2)
     coturn=(--repeat 1 --duration 0.5)
     streams=(--repeat 1 --pairs 2 --duration 0.2 --warm-up 0.1 --payload 1200 --direction both)
     huge=512
