@@ -8,10 +8,11 @@ usage() {
 usage: bench/run.sh [OPTION...]
 
 Builds turnpike for speed, runs every benchmark that can run here, one after the other, and makes a page of tables and
-plots of what they measured. Twenty to thirty minutes; nothing else should run meanwhile.
+plots of what they measured. Half an hour to forty minutes; nothing else should run meanwhile.
 
   --quick            three minutes: fewer allocations, repetitions and seconds
-  --only STEP,...    of these: $(IFS=, && echo "${STEPS[*]}")
+  --only STEP,...    of these: $(IFS=, && echo "${STEPS[*]}");
+                     the page keeps what others measured before, on the same machine
   --results FOLDER   for the figures and the page (build-bench/results)
   --publish          make docs/performance.md of it, too
   --nice N           of what is measured, where others run too; root's (-20)
@@ -168,7 +169,7 @@ else
     shapes=() handoff=() tables=() requests=() setup=(--allocations 1000000)
     # Short runs, often in turn: virtual CPUs move.
     memif=(--repeat 20 --repeat-large 10 --duration 0.3 --duration-large 2 --latency-duration 2 --upkeep-duration 6) coturn=(--repeat 10 --duration 0.6)
-    streams=(--repeat 3 --pairs 11 --duration 0.5 --warm-up 0.2)
+    streams=(--repeat 10 --pairs 15 --duration 0.5 --warm-up 0.2)
     huge=2048
 fi
 

@@ -49,10 +49,21 @@ def describe():
     }
 
 
-def read_steps(path):
+def read_steps(path, commit):
     names = ["name", "status", "seconds", "load", "command", "why"]
     steps = [dict(zip(names, line.split("\t"))) for line in path.read_text().splitlines()]
-    return [step | {"seconds": int(step["seconds"])} for step in steps]
+    return [step | {"seconds": int(step["seconds"]), "commit": commit} for step in steps]
+
+
+def merged(run, path):
+    """The run's steps among those of the run before it, on the same machine, whose figures are still there."""
+    before = json.loads(path.read_text()) if path.exists() else {}
+    if any(before.get(key) != run[key] for key in ("quick", "machine")):
+        return run["steps"]
+    taken = {step["name"]: step for step in run["steps"]}
+    kept = [{"commit": before["commit"]} | step for step in before["steps"]]
+    steps = [taken.pop(step["name"], step) for step in kept]
+    return steps + list(taken.values())
 
 
 def main():
@@ -62,13 +73,15 @@ def main():
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--json", type=pathlib.Path, required=True)
     arguments = parser.parse_args()
+    commit = output_of("git", "describe", "--always", "--dirty")
     run = {
         "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
-        "commit": output_of("git", "describe", "--always", "--dirty"),
+        "commit": commit,
         "quick": arguments.quick,
         "machine": describe() | {"build": arguments.build},
-        "steps": read_steps(arguments.steps),
+        "steps": read_steps(arguments.steps, commit),
     }
+    run["steps"] = merged(run, arguments.json)
     arguments.json.write_text(json.dumps(run, indent=1) + "\n")
 
 

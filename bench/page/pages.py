@@ -168,12 +168,12 @@ class Page:
         rows = [["date", run["date"]], ["commit", f"`{run['commit']}`"], *run["machine"].items()]
         steps = [
             [f"`{step['command']}`" if step["command"] else step["name"], step["why"] or step["status"],
-             f"{step['seconds']} s", step["load"]]
+             f"{step['seconds']} s", step["load"], f"`{step.get('commit', run['commit'])}`"]
             for step in run["steps"]
         ]
         quick = "\n**A quick run: the figures are indicative.**\n" if run["quick"] else ""
         return (
-            f"{quick}\n{table(['what', 'which'], rows)}\n{table(['command', 'outcome', 'took', 'load average before'], steps)}"
+            f"{quick}\n{table(['what', 'which'], rows)}\n{table(['command', 'outcome', 'took', 'load average before', 'commit'], steps)}"
         ).lstrip("\n")
 
     # In process

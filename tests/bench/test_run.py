@@ -43,6 +43,16 @@ class Run(unittest.TestCase):
             page = (results / "page" / "performance.md").read_text()
             self.assertIn("A quick run", page)
             self.assertIn("| Allocate |", page)
+            self.assertIn(f"| `{run['commit']}` |\n", page)
+            first = run["steps"][0]
+            done = self.run_it("--quick", "--no-build", "--build", self.build, "--only", "coturn,tables",
+                               "--results", results, PATH=str(tools))
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            run = json.loads((results / "run.json").read_text())
+            self.assertEqual([(step["name"], step["status"]) for step in run["steps"]],
+                             [("requests", "done"), ("memif", "skipped"), ("coturn", "skipped"),
+                              ("streams", "skipped"), ("tables", "done")])
+            self.assertEqual(run["steps"][0], first)
 
     def test_refuses_what_it_does_not_know(self):
         for arguments in (["--fast"], ["--only", "forward,backward"], ["--results"]):
