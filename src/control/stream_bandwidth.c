@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What a read may take is taken before it, for threads that look and read and then charge may do so
 // at the same time. The rest goes back; of a bucket that is not short of bytes no more than half is
-// taken, so that workers do not drop meanwhile what there is bandwidth for.
+// taken, and never the last of what workers share, who take a piece at a time: so they do not drop
+// meanwhile what there is bandwidth for.
 #include "control/stream_bandwidth.h"
 
 #include "exchange/plane.h"
@@ -12,6 +13,8 @@
 #define READ_LEN_MAX    131072
 // In a bucket that is not short of bytes.
 #define ENOUGH_LEN 65536
+// ALLOWANCE_PIECES of the workers: what they take at a time is such a part of an idle bucket.
+#define PIECES 32
 
 static size_t least_of(size_t least_len, uint64_t bps)
 {
@@ -66,14 +69,22 @@ struct levels {
     unsigned count;
     uint64_t *buckets[3];
     const struct token_rate *rates[3];
+    uint64_t kept_len[3]; // for workers
 };
 
-static void add_level(struct levels *levels, uint64_t *bucket, const struct token_rate *rate)
+static void add_level(struct levels *levels, uint64_t *bucket, const struct token_rate *rate,
+                      uint64_t kept_len)
 {
     if (!bucket || token_rate_is_unlimited(rate))
         return;
     levels->buckets[levels->count] = bucket;
+    levels->kept_len[levels->count] = kept_len;
     levels->rates[levels->count++] = rate;
+}
+
+static uint64_t piece_len(uint64_t bps)
+{
+    return bandwidth_burst_len(bps) / PIECES;
 }
 
 static struct levels levels_of(const struct stream_bandwidth *bandwidth,
@@ -81,9 +92,11 @@ static struct levels levels_of(const struct stream_bandwidth *bandwidth,
 {
     struct levels levels = {};
 
-    add_level(&levels, &bandwidth->plane->total_bandwidth.full_tsc[direction], &bandwidth->total);
-    add_level(&levels, user_bucket(bandwidth, account, direction), &bandwidth->user);
-    add_level(&levels, stream_account_bucket(account, direction), &bandwidth->own);
+    add_level(&levels, &bandwidth->plane->total_bandwidth.full_tsc[direction], &bandwidth->total,
+              piece_len(bandwidth->limits.total_max_bps));
+    add_level(&levels, user_bucket(bandwidth, account, direction), &bandwidth->user,
+              piece_len(bandwidth->limits.user_max_bps));
+    add_level(&levels, stream_account_bucket(account, direction), &bandwidth->own, 0);
     return levels;
 }
 
@@ -95,6 +108,7 @@ static uint64_t least_left(const struct levels *levels)
     for (unsigned i = 0; i < levels->count; i++) {
         uint64_t left = token_bucket_left_shared(levels->buckets[i], levels->rates[i], now_tsc);
 
+        left = left > levels->kept_len[i] ? left - levels->kept_len[i] : 0;
         least = left < least ? left : least;
     }
     return least;

@@ -5,6 +5,7 @@ import contextlib
 import itertools
 import pathlib
 import shutil
+import signal
 import tempfile
 
 import pytest
@@ -22,6 +23,10 @@ MARKS = {
 
 
 def pytest_configure(config):
+    # Whoever runs the tests may have it ignored, as nohup does; and the relay respects that. What a handler catches
+    # is the default again in a program that is started.
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda *_: None)
     for mark, meaning in MARKS.items():
         config.addinivalue_line("markers", f"{mark}: {meaning}")
 

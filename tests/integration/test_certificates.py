@@ -30,9 +30,7 @@ def pairs(authority):
 def relay(lab, tmp_path, pairs):
     put(tmp_path, pairs[0])
     served = {kind: str(tmp_path / kind) for kind in pairs[0]}
-    # Whoever runs the tests may have it ignored, as nohup does; and the relay respects that.
-    hears = ["env", "--default-signal=HUP"]
-    with Relay(lab, tmp_path, under=hears, certificates=[served], tls_threads=1) as the_relay:
+    with Relay(lab, tmp_path, certificates=[served], tls_threads=1) as the_relay:
         yield the_relay
 
 

@@ -26,14 +26,13 @@ ALTERNATE_DOMAIN = 0x8003
 DOMAIN = "other.example.org"
 # Of the alternates one has a port of its own.
 ELSEWHERE = [{"address": PEER4}, {"address": PEER6, "port": 3479}]
-UNDER = ["env", "--default-signal=HUP"]
 
 
 @pytest.fixture
 def run(lab, tmp_path):
     """run(**settings) starts a relay; it is to end with 0, however it ends."""
     with contextlib.ExitStack() as stack:
-        yield lambda **settings: stack.enter_context(Relay(lab, tmp_path, under=UNDER, **settings))
+        yield lambda **settings: stack.enter_context(Relay(lab, tmp_path, **settings))
 
 
 def drain(relay, lab):

@@ -32,8 +32,7 @@ lab = own_lab(queues=2)
 def relay_with(lab, tmp_path):
     """relay_with(setting=value, ...) starts it, for this test."""
     with contextlib.ExitStack() as stack:
-        under = ["env", "--default-signal=HUP"]
-        yield lambda **settings: stack.enter_context(Relay(lab, tmp_path, under=under, workers=2, **settings))
+        yield lambda **settings: stack.enter_context(Relay(lab, tmp_path, workers=2, **settings))
 
 
 @pytest.fixture

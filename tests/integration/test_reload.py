@@ -32,8 +32,7 @@ DAMAGES = {
 
 @pytest.fixture
 def relay(lab, tmp_path):
-    # Whoever runs the tests may have it ignored, as nohup does; and the relay respects that.
-    with Relay(lab, tmp_path, under=["env", "--default-signal=HUP"]) as the_relay:
+    with Relay(lab, tmp_path) as the_relay:
         yield the_relay
 
 

@@ -32,9 +32,8 @@ lab = own_lab(queues=2)
 def relay_with(lab, tmp_path):
     """relay_with(setting=value, ...) starts it, for this test: with two threads of connections."""
     with contextlib.ExitStack() as stack:
-        under = ["env", "--default-signal=HUP"]
         fixed = {"workers": 2, "tls_threads": 2, "tcp_relay": True}
-        yield lambda **settings: stack.enter_context(Relay(lab, tmp_path, under=under, **fixed, **settings))
+        yield lambda **settings: stack.enter_context(Relay(lab, tmp_path, **fixed, **settings))
 
 
 def reload(relay, **settings):
@@ -210,7 +209,8 @@ def test_media_and_connections_of_a_user_share_its_limit(lab, relay_with, joined
         got, took = carry(mine + others, 4, flow)
         through = arrived[0] - before
         expect_rate(sum(got[:2]) + through, took)
-        assert through > 0.1 * RATE * took and min(got[:2]) > 0.05 * RATE * took, (through, got)
+        # Media is not kept waiting for what connections, which can wait, would take.
+        assert through > 0.4 * RATE * took and min(got[:2]) > 0.05 * RATE * took, (through, got)
         expect_rate(got[2], took)
         media.refresh(0)
     reload(relay, user_max_bps=0)

@@ -41,7 +41,7 @@ def test_a_service_manager_is_told(lab, tmp_path):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(path))
         manager.settimeout(10)
-        relay = Relay(lab, tmp_path, under=("env", "--default-signal=HUP"))
+        relay = Relay(lab, tmp_path)
         relay.launch(manager=path)
 
         def hear(beginning):
