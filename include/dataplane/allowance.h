@@ -13,8 +13,6 @@
 #define ALLOWANCE_PACKET_LEN CHANNEL_DATA_HEADER_LEN
 // The largest piece, bytes, and the one without a limit.
 #define ALLOWANCE_PIECE_LEN 65536
-// So many pieces are in an idle bucket.
-#define ALLOWANCE_PIECES 32
 
 static_assert(ALLOWANCE_PIECE_LEN / ALLOWANCE_PACKET_LEN <= UINT16_MAX, "packets cannot overflow");
 
@@ -22,7 +20,7 @@ static_assert(ALLOWANCE_PIECE_LEN / ALLOWANCE_PACKET_LEN <= UINT16_MAX, "packets
 // channel that falls silent keeps is lost to the others.
 static inline uint32_t allowance_piece_len(uint64_t burst_bytes)
 {
-    uint64_t piece_len = burst_bytes / ALLOWANCE_PIECES;
+    uint64_t piece_len = burst_bytes / BANDWIDTH_PIECES;
     return piece_len < ALLOWANCE_PIECE_LEN ? (uint32_t)piece_len : ALLOWANCE_PIECE_LEN;
 }
 

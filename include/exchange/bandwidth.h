@@ -39,6 +39,8 @@ static inline struct bandwidth_limits bandwidth_limits_read(const struct bandwid
 }
 
 #define BANDWIDTH_BURST_LEN_MIN 131072 // bytes
+// Of what an idle bucket holds a worker takes such a part at a time, and the others leave one to it.
+#define BANDWIDTH_PIECES 32
 
 // What an idle bucket of that limit holds: a quarter of a second, but never less than the largest datagram and a bit.
 static inline uint64_t bandwidth_burst_len(uint64_t bps)

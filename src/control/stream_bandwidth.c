@@ -13,8 +13,6 @@
 #define READ_LEN_MAX    131072
 // In a bucket that is not short of bytes.
 #define ENOUGH_LEN 65536
-// ALLOWANCE_PIECES of the workers: what they take at a time is such a part of an idle bucket.
-#define PIECES 32
 
 static size_t least_of(size_t least_len, uint64_t bps)
 {
@@ -84,7 +82,7 @@ static void add_level(struct levels *levels, uint64_t *bucket, const struct toke
 
 static uint64_t piece_len(uint64_t bps)
 {
-    return bandwidth_burst_len(bps) / PIECES;
+    return bandwidth_burst_len(bps) / BANDWIDTH_PIECES;
 }
 
 static struct levels levels_of(const struct stream_bandwidth *bandwidth,

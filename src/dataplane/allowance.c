@@ -14,7 +14,7 @@ static uint32_t piece_of(uint64_t bps)
 
 void allowance_set_limits(struct worker *worker, const struct bandwidth_limits *limits)
 {
-    uint64_t total_piece_len = bandwidth_burst_len(limits->total_max_bps) / ALLOWANCE_PIECES;
+    uint64_t total_piece_len = bandwidth_burst_len(limits->total_max_bps) / BANDWIDTH_PIECES;
     worker->bandwidth = bandwidth_rate(limits->max_bps, worker->tsc_hz);
     worker->user_bandwidth = bandwidth_rate(limits->user_max_bps, worker->tsc_hz);
     worker->total_bandwidth = bandwidth_rate(limits->total_max_bps, worker->tsc_hz);

@@ -293,15 +293,15 @@ int stream_send_datagram(struct plane *plane, uint16_t thread, uint16_t worker,
 
 bool stream_ring_workers(struct plane *plane, uint16_t thread)
 {
-    bool has_rung = false;
+    bool have_work = false;
 
     for (uint16_t worker = 0; worker < plane->config.worker_count; worker++) {
         if (rte_ring_empty(plane->from_streams[thread][worker]))
             continue;
         doorbell_ring(&plane->worker_doorbells[worker]);
-        has_rung = true;
+        have_work = true;
     }
-    return has_rung;
+    return have_work;
 }
 
 bool stream_doorbell_arm(struct plane *plane, uint16_t thread)

@@ -16,7 +16,7 @@
 #define RATE 8000000 // bytes a second: an idle bucket holds 2 MB
 #define FULL 2000000
 // Of what workers share, the last is theirs.
-#define PIECE (FULL / 32)
+#define PIECE (FULL / BANDWIDTH_PIECES)
 #define USER  3
 
 static uint64_t now_tsc;

@@ -415,7 +415,7 @@ static void pieces_of_the_silent_are_few_and_end_with_plenty(void **state)
     (void)state;
     struct worker *worker = shared.workers[0];
     uint32_t piece = worker->allowance_piece_len;
-    assert_int_equal(piece, BURST(USER_BPS) / ALLOWANCE_PIECES);
+    assert_int_equal(piece, BURST(USER_BPS) / BANDWIDTH_PIECES);
     assert_true(allowance_spend(worker, shared.first, DIRECTION_TO_PEER, LEN));
     assert_int_equal(shared.first->to_peer.allowance, piece - CHARGE(LEN));
     uint64_t others = flood_direct(1, shared.second);
@@ -457,7 +457,7 @@ static void what_one_limit_refuses_the_others_get_back(void **state)
     assert_in_range(first + second, BURST(USER_BPS) - 2 * CHARGE(LEN), BURST(USER_BPS));
     uint64_t stranger = flood(1, shared.stranger);
     assert_in_range(first + second + stranger,
-                    BURST(TOTAL_BPS) - BURST(TOTAL_BPS) / ALLOWANCE_PIECES - 3 * CHARGE(LEN),
+                    BURST(TOTAL_BPS) - BURST(TOTAL_BPS) / BANDWIDTH_PIECES - 3 * CHARGE(LEN),
                     BURST(TOTAL_BPS) + CHARGE(LEN));
     assert_int_equal(shared.workers[1]->bandwidth_refusal, DROP_TOTAL_BANDWIDTH);
     // However often the stranger is refused, it loses nothing of its own by it.
