@@ -7,62 +7,77 @@
 #include "macswap.h"
 #include "port.h"
 #include "rest.h"
+#include "slices.h"
 #include "subject.h"
 #include "traffic.h"
 
-#include <rte_cycles.h>
 #include <stdbool.h>
 #include <stddef.h>
 
-static uint64_t time_floor(const struct port *port)
+// Tries a sample, on average, before a slow one is taken for want of better.
+#define TRIES_A_SAMPLE 10
+
+// Have one burst of the stand's port forwarded.
+typedef void poll_once(const struct stand *stand);
+
+static void poll_floor(const struct stand *stand)
 {
-    uint64_t start = rte_rdtsc_precise();
-    while (port_has_more(port))
-        macswap_poll();
-    return rte_rdtsc_precise() - start;
+    (void)stand;
+    macswap_poll();
 }
 
-static uint64_t time_worker(const struct subject *subject, const struct port *port)
+static void poll_l3fwd(const struct stand *stand)
 {
-    uint64_t start = rte_rdtsc_precise();
-    while (port_has_more(port))
-        worker_poll(subject->workers[0]);
-    return rte_rdtsc_precise() - start;
+    l3fwd_poll(stand->l3fwd);
 }
 
-static uint64_t time_l3fwd(const struct l3fwd *l3fwd, const struct port *port)
+static void poll_worker(const struct stand *stand)
 {
-    uint64_t start = rte_rdtsc_precise();
-    while (port_has_more(port))
-        l3fwd_poll(l3fwd);
-    return rte_rdtsc_precise() - start;
+    worker_poll(stand->subject->workers[0]);
 }
 
-// One way of forwarding all packets, checked: cycles.
-typedef uint64_t forwarding(const struct stand *stand, uint32_t burst);
+// Cycles a packet.
+static double time_polls(const struct stand *stand, poll_once *poll, bool *rested)
+{
+    const struct port *port = stand->port;
+    struct slices slices;
+    slices_begin(&slices, stand->rest);
+    while (port_has_more(port)) {
+        uint32_t before = port->delivered;
+        slice_begin(&slices);
+        for (unsigned i = 0; i < SLICE_POLLS && port_has_more(port); i++)
+            poll(stand);
+        slice_end(&slices, port->delivered - before);
+    }
+    return slices_end(&slices, rested);
+}
 
-static uint64_t run_floor(const struct stand *stand, uint32_t burst)
+// One way of forwarding all packets, checked: cycles a packet. Clears *rested when the machine was
+// slow meanwhile.
+typedef double forwarding(const struct stand *stand, uint32_t burst, bool *rested);
+
+static double run_floor(const struct stand *stand, uint32_t burst, bool *rested)
 {
     port_load(stand->port, stand->traffic->arrivals, stand->traffic->count, burst);
-    uint64_t cycles = time_floor(stand->port);
+    double cycles = time_polls(stand, poll_floor, rested);
     check_swapped(stand->traffic, stand->port);
     return cycles;
 }
 
-static uint64_t run_l3fwd(const struct stand *stand, uint32_t burst)
+static double run_l3fwd(const struct stand *stand, uint32_t burst, bool *rested)
 {
     port_load(stand->port, stand->traffic->arrivals, stand->traffic->count, burst);
-    uint64_t cycles = time_l3fwd(stand->l3fwd, stand->port);
+    double cycles = time_polls(stand, poll_l3fwd, rested);
     check_routed(stand->traffic, stand->port);
     return cycles;
 }
 
-static uint64_t run_worker(const struct stand *stand, uint32_t burst)
+static double run_worker(const struct stand *stand, uint32_t burst, bool *rested)
 {
     const struct worker_counters *counters = &stand->subject->plane->counters[0];
     struct worker_counters before = *counters;
     port_load(stand->port, stand->traffic->arrivals, stand->traffic->count, burst);
-    uint64_t cycles = time_worker(stand->subject, stand->port);
+    double cycles = time_polls(stand, poll_worker, rested);
     check_counters(stand->traffic, &before, counters);
     check_relayed(stand->traffic, stand->port);
     return cycles;
@@ -72,9 +87,10 @@ static uint64_t walk(const struct stand *stand, forwarding *run,
                      const struct repetitions *repetitions)
 {
     uint64_t packets = 0;
+    bool rested = true; // which does not matter
     traffic_walk_begin(stand->traffic);
     while (traffic_walk(stand->traffic)) {
-        run(stand, repetitions->burst);
+        run(stand, repetitions->burst, &rested);
         packets += stand->traffic->count;
         repetitions->progress();
     }
@@ -96,15 +112,11 @@ struct sample {
     double l3fwd_ratio;
 };
 
-// Cycles a packet, of packets of flows drawn anew. Clears *rested when the machine was slow
-// meanwhile.
+// Of packets of flows drawn anew.
 static double time_drawn(const struct stand *stand, forwarding *run, uint32_t burst, bool *rested)
 {
     traffic_draw(stand->traffic);
-    rest_begin(stand->rest);
-    double cycles = (double)run(stand, burst) / stand->traffic->count;
-    *rested &= rest_lasted(stand->rest);
-    return cycles;
+    return run(stand, burst, rested);
 }
 
 double measure_floor(const struct stand *stand, uint32_t burst, bool *rested)
@@ -149,7 +161,7 @@ void measure(const struct stand *stand, const struct repetitions *repetitions,
     static struct sample samples[REPETITIONS_MAX];
     struct measurement result = {.checked = 0};
     struct patience patience;
-    patience_init(&patience, repetitions->count);
+    patience_init(&patience, repetitions->count, TRIES_A_SAMPLE);
     while (patience.kept < patience.wanted) {
         bool rested = take_sample(stand, repetitions->burst, &samples[patience.kept]);
         patience_keep(&patience, rested);

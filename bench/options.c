@@ -47,9 +47,14 @@ static const char help_tail[] =
     "sample, through the same port and over the same buffers: macswap, the floor, a loop that\n"
     "swaps MAC addresses as testpmd's engine of that name; and for IPv4 l3fwd, which looks up the\n"
     "5-tuple of the same flows in DPDK's rte_hash (CRC32, in bulk), writes MAC addresses and\n"
-    "takes a hop off, as DPDK's example of that name does by exact match. A sample is thrown away\n"
-    "and taken anew when this thread was interrupted by another, or when an arithmetic loop\n"
-    "before or after it ran slow.\n";
+    "takes a hop off, as DPDK's example of that name does by exact match.\n"
+    "\n"
+    "Where a virtual CPU is one of a core's two threads, the other one takes half of the core "
+    "when\n"
+    "it works. So what is timed is slices of a few hundred packets, and those count before and "
+    "after\n"
+    "which additions ran as fast as they can on this core. A sample of which less than an eighth\n"
+    "counts, or during which this thread was interrupted, is taken anew.\n";
 
 static const char *const draw_names[TRAFFIC_DRAW_COUNT] = {"uniform", "zipf"};
 

@@ -4,6 +4,7 @@
 // at.
 #include "clients.h"
 #include "resident.h"
+#include "rest.h"
 #include "samples.h"
 
 #include <rte_cycles.h>
@@ -23,6 +24,7 @@ struct bench {
     struct message *messages;
     struct turn_output output;
     struct samples samples;
+    struct rest rest;
     struct figure figures[CLIENT_REQUEST_COUNT];
     double tsc_hz;
     int64_t resident_before; // bytes, before there is a server
@@ -90,7 +92,9 @@ static void run_phase(struct bench *bench, enum client_request request)
         uint32_t count = left < SAMPLE_CHUNK ? left : SAMPLE_CHUNK;
         for (uint32_t i = 0; i < count; i++)
             make_message(bench, request, first + i, &bench->messages[i]);
-        samples_add(&bench->samples, run_chunk(bench, count), count);
+        rest_begin(&bench->rest);
+        uint64_t cycles = run_chunk(bench, count);
+        samples_add(&bench->samples, cycles, count, rest_lasted(&bench->rest));
     }
     struct figure figure = samples_take(&bench->samples);
     char text[64];
@@ -153,6 +157,7 @@ int main(int argc, char **argv)
     bench.messages = calloc(SAMPLE_CHUNK, sizeof(*bench.messages));
     require(bench.messages != NULL, "no memory");
     samples_init(&bench.samples, options.allocations);
+    rest_init(&bench.rest);
     clients_create(&bench.clients, &options, WALL_S);
     make_server(&bench);
     printf("TSC %.2f GHz; cycles a request: median (least-most) of every %d requests\n",

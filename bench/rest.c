@@ -1,29 +1,43 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Calibration, and patience with a machine that others use too.
+// Glances at the core, and patience with a machine that others use too.
 #include "rest.h"
 
 #include <rte_cycles.h>
 #include <sys/resource.h>
 
-#define CALIBRATION_ROUNDS 2000
-// A machine this much slower than it was at its best is not at rest.
-#define SLOW_MACHINE 1.12
-// Tries a sample, on average, before a slow one is taken for want of better.
-#define TRIES_A_SAMPLE 10
+#define GLANCE_ROUNDS 1000
+// A core that takes this much longer than it did at its best is not whole.
+#define SLOW_CORE 1.12
+// Longer than another thread has a core without a pause.
+#define FIRST_GLANCES 300000
 
-// Independent chains of multiplications: as many as a core of one's own can have in flight, so that
-// one shared with another thread shows.
-static uint64_t calibrate(void)
+#define ADD(sum)                                                                                   \
+    do {                                                                                           \
+        (sum)++;                                                                                   \
+        __asm__ volatile("" : "+r"(sum));                                                          \
+    } while (0)
+
+// More independent chains of additions than any core has adders: each cycle they take all of these,
+// so that whoever else takes one shows. (Chains of multiplications leave a core of which another
+// thread has half with room to spare.)
+static uint64_t time_additions(void)
 {
+    uint64_t a = 0, b = 0, c = 0, d = 0, e = 0, f = 0;
     uint64_t start = rte_rdtsc_precise();
-    uint64_t a = start, b = start + 1, c = start + 2, d = start + 3;
-    for (unsigned i = 0; i < CALIBRATION_ROUNDS; i++) {
-        a = a * 6364136223846793005u + i;
-        b = b * 6364136223846793005u + i;
-        c = c * 6364136223846793005u + i;
-        d = d * 6364136223846793005u + i;
+    for (unsigned i = 0; i < GLANCE_ROUNDS; i++) {
+        ADD(a);
+        ADD(b);
+        ADD(c);
+        ADD(d);
+        ADD(e);
+        ADD(f);
+        ADD(a);
+        ADD(b);
+        ADD(c);
+        ADD(d);
+        ADD(e);
+        ADD(f);
     }
-    __asm__ volatile("" : : "r"(a), "r"(b), "r"(c), "r"(d));
     return rte_rdtsc_precise() - start;
 }
 
@@ -35,18 +49,29 @@ static long preemptions(void)
     return usage.ru_nivcsw;
 }
 
+bool rest_glance(struct rest *rest)
+{
+    uint64_t cycles = time_additions();
+    if (cycles < rest->best)
+        rest->best = cycles;
+    bool is_whole = (double)cycles <= SLOW_CORE * (double)rest->best;
+    rest->glances++;
+    rest->slow_glances += !is_whole;
+    return is_whole;
+}
+
 void rest_init(struct rest *rest)
 {
     *rest = (struct rest){.best = UINT64_MAX};
+    for (unsigned i = 0; i < FIRST_GLANCES; i++)
+        (void)rest_glance(rest);
+    rest->glances = 0;
+    rest->slow_glances = 0;
 }
 
-static void rest_observe(struct rest *rest)
+void rest_observe(struct rest *rest)
 {
-    uint64_t cycles = calibrate();
-    if (cycles < rest->best)
-        rest->best = cycles;
-    if ((double)cycles > SLOW_MACHINE * (double)rest->best)
-        rest->was_slow = true;
+    rest->was_slow |= !rest_glance(rest);
 }
 
 void rest_begin(struct rest *rest)
@@ -56,23 +81,36 @@ void rest_begin(struct rest *rest)
     rest_observe(rest);
 }
 
+bool rest_was_interrupted(const struct rest *rest)
+{
+    return preemptions() != rest->preempted;
+}
+
 bool rest_lasted(struct rest *rest)
 {
     rest_observe(rest);
-    return !rest->was_slow && preemptions() == rest->preempted;
+    return !rest->was_slow && !rest_was_interrupted(rest);
 }
 
-void patience_init(struct patience *patience, uint32_t wanted)
+void patience_init(struct patience *patience, uint32_t wanted, uint32_t tries)
 {
-    *patience = (struct patience){.wanted = wanted, .tries_left = wanted * (TRIES_A_SAMPLE - 1)};
+    *patience = (struct patience){.wanted = wanted, .tries_left = wanted * (tries - 1)};
+}
+
+bool patience_retry(struct patience *patience, bool rested)
+{
+    if (rested || patience->tries_left == 0)
+        return false;
+    patience->tries_left--;
+    patience->discarded++;
+    return true;
 }
 
 bool patience_keep(struct patience *patience, bool rested)
 {
-    bool is_kept = rested || patience->tries_left == 0;
-    patience->tries_left -= !is_kept;
-    patience->discarded += !is_kept;
-    patience->slow += is_kept && !rested;
-    patience->kept += is_kept;
-    return is_kept;
+    if (patience_retry(patience, rested))
+        return false;
+    patience->slow += !rested;
+    patience->kept++;
+    return true;
 }

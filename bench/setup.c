@@ -9,6 +9,7 @@
 #include "dataplane/worker.h"
 #include "port.h"
 #include "resident.h"
+#include "rest.h"
 #include "samples.h"
 
 #include <netinet/in.h>
@@ -57,6 +58,7 @@ struct bench {
     uint64_t cycles[SHARE_COUNT];  // of this chunk
     int64_t resident[SHARE_COUNT]; // bytes that each has touched
     struct samples samples[SHARE_COUNT];
+    struct rest rest;
     struct figure figures[CLIENT_REQUEST_COUNT][SHARE_COUNT];
     double memory[SHARE_COUNT]; // bytes an allocation with a permission and a channel
     double tsc_hz;
@@ -283,12 +285,14 @@ static void run_chunk(struct bench *bench, enum client_request request, uint32_t
         make_arrival(bench, request, first + i, &bench->arrivals[i]);
     port_load(&bench->port, bench->arrivals, count, RX_BURST);
     memset(bench->cycles, 0, sizeof(bench->cycles));
+    rest_begin(&bench->rest);
     while (run_worker(bench))
         run_control(bench);
+    bool rested = rest_lasted(&bench->rest);
     require(bench->port.sent_count == count, "a request was not answered");
     check_responses(bench, request, first, count);
     for (unsigned share = 0; share < SHARE_COUNT; share++)
-        samples_add(&bench->samples[share], bench->cycles[share], count);
+        samples_add(&bench->samples[share], bench->cycles[share], count, rested);
 }
 
 // What is said.
@@ -419,6 +423,7 @@ int main(int argc, char **argv)
     port_open(&bench.port, PORT_ID, SAMPLE_CHUNK);
     for (unsigned share = 0; share < SHARE_COUNT; share++)
         samples_init(&bench.samples[share], options.allocations);
+    rest_init(&bench.rest);
     clients_create(&bench.clients, &options, clock_wall_s());
     make_relay(&bench);
     printf("TSC %.2f GHz; cycles a request: median (least-most) of every %d requests\n",

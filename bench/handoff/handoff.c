@@ -16,6 +16,7 @@
 
 #define REPETITIONS_MAX 1000
 #define PAYLOAD_LEN     160
+#define TRIES_A_SAMPLE  100   // with two threads, in which neither CPU may be shared for a moment
 #define RING_LEN        32768 // of a worker that another interrupts: nothing is to be lost
 
 struct options {
@@ -159,18 +160,37 @@ static void no_progress(void)
 {
 }
 
-static bool take_sample(struct bench *bench, enum pair_threads threads,
+typedef double pair_way(struct pair *pair, enum pair_threads threads,
+                        const struct pair_landing *landing, bool *rested);
+
+// What is to be taken in one go, for so long both CPUs are at rest sometimes.
+static double take_part(struct bench *bench, struct patience *patience, pair_way *way,
+                        enum pair_threads threads, const struct pair_landing *landing,
+                        bool *all_rested)
+{
+    double cycles;
+    bool rested;
+    do {
+        rested = true;
+        cycles = way(&bench->pair, threads, landing, &rested);
+    } while (patience_retry(patience, rested));
+    *all_rested &= rested;
+    return cycles;
+}
+
+static bool take_sample(struct bench *bench, struct patience *patience, enum pair_threads threads,
                         const struct handoff_case *handoff_case, struct sample *ret_sample)
 {
     const struct pair_landing none = {.wrong_percent = 0};
     const struct pair_landing landing = {bench->options.wrong_percent,
                                          handoff_case->clients_are_right};
     bool rested = true;
-    ret_sample->right = pair_run(&bench->pair, threads, &none, &rested);
-    ret_sample->wrong = pair_run(&bench->pair, threads, &landing, &rested);
+    ret_sample->right = take_part(bench, patience, pair_run, threads, &none, &rested);
+    ret_sample->wrong = take_part(bench, patience, pair_run, threads, &landing, &rested);
     ret_sample->ratio = ret_sample->wrong / ret_sample->right;
-    double swapped = pair_cross(&bench->pair, threads, &none, &rested);
-    ret_sample->crossing = pair_cross(&bench->pair, threads, &landing, &rested) - swapped;
+    double swapped = take_part(bench, patience, pair_cross, threads, &none, &rested);
+    ret_sample->crossing =
+        take_part(bench, patience, pair_cross, threads, &landing, &rested) - swapped;
     ret_sample->floor = (ret_sample->right + ret_sample->crossing) / ret_sample->right;
     return rested;
 }
@@ -221,10 +241,10 @@ static void run(struct bench *bench, enum pair_threads threads,
 {
     static struct sample samples[REPETITIONS_MAX];
     struct patience patience;
-    patience_init(&patience, bench->options.repeat);
+    patience_init(&patience, bench->options.repeat, TRIES_A_SAMPLE);
     while (patience.kept < patience.wanted)
-        patience_keep(&patience,
-                      take_sample(bench, threads, handoff_case, &samples[patience.kept]));
+        patience_keep(&patience, take_sample(bench, &patience, threads, handoff_case,
+                                             &samples[patience.kept]));
     report(bench, threads, handoff_case->name, samples, &patience);
 }
 

@@ -4,6 +4,7 @@
 
 #include "../check.h"
 #include "../fail.h"
+#include "../slices.h"
 #include "crossing.h"
 #include "dataplane/worker.h"
 #include "exchange/counters.h"
@@ -22,6 +23,8 @@ typedef void pair_round(struct pair *pair, uint16_t worker);
 // Nothing that goes through the rings takes this long: what is missing then is lost.
 #define LOST_S 10
 #define BURST  64
+// Two threads are timed as one; a glance takes a microsecond of some 200.
+#define ROUNDS_A_GLANCE 32
 
 // Taken before the EAL binds this thread.
 static cpu_set_t cpus_at_start;
@@ -107,12 +110,17 @@ static void crossing_round(struct pair *pair, uint16_t worker)
     crossing_poll(pair->subject->plane, worker);
 }
 
-static bool all_are_sent(const struct pair *pair)
+static uint32_t sent_count(const struct pair *pair)
 {
     uint32_t sent = 0;
     for (uint16_t worker = 0; worker < PAIR_WORKERS; worker++)
         sent += __atomic_load_n(&pair->ports[worker].sent_count, __ATOMIC_ACQUIRE);
-    return sent == pair->traffic->count;
+    return sent;
+}
+
+static bool all_are_sent(const struct pair *pair)
+{
+    return sent_count(pair) == pair->traffic->count;
 }
 
 static bool is_overdue(uint64_t start)
@@ -122,15 +130,17 @@ static bool is_overdue(uint64_t start)
 
 static double run_alternating(struct pair *pair, pair_round *round, bool *rested)
 {
-    rest_begin(&pair->rests[0]);
-    uint64_t start = rte_rdtsc_precise();
+    uint64_t start = rte_rdtsc();
+    struct slices slices;
+    slices_begin(&slices, &pair->rests[0]);
     while (!all_are_sent(pair) && !is_overdue(start)) {
-        for (uint16_t worker = 0; worker < PAIR_WORKERS; worker++)
-            round(pair, worker);
+        uint32_t before = sent_count(pair);
+        slice_begin(&slices);
+        for (unsigned i = 0; i < SLICE_POLLS; i++)
+            round(pair, i % PAIR_WORKERS);
+        slice_end(&slices, sent_count(pair) - before);
     }
-    uint64_t cycles = rte_rdtsc_precise() - start;
-    *rested &= rest_lasted(&pair->rests[0]);
-    return (double)cycles / pair->traffic->count;
+    return slices_end(&slices, rested);
 }
 
 struct side {
@@ -163,8 +173,11 @@ static void *run_side(void *argument)
         rte_pause();
     rest_begin(rest); // once nobody is on the wrong CPU any more
     side->start = rte_rdtsc_precise();
-    while (port_has_more(&pair->ports[side->worker]))
+    for (unsigned i = 1; port_has_more(&pair->ports[side->worker]); i++) {
         side->round(pair, side->worker);
+        if (i % ROUNDS_A_GLANCE == 0)
+            rest_observe(rest);
+    }
     while (!all_are_sent(pair) && !is_overdue(side->start))
         side->round(pair, side->worker);
     side->end = rte_rdtsc_precise();

@@ -16,9 +16,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define FIGURES_MAX 6
-#define CASE_LEN    96
-#define BUFFERS_MAX 4096 // with those of fragments, what the EAL has memory for
+#define FIGURES_MAX    6
+#define TRIES_A_SAMPLE 10
+#define CASE_LEN       96
+#define BUFFERS_MAX    4096 // with those of fragments, what the EAL has memory for
 
 struct options {
     struct option_list kinds; // into kinds[]
@@ -321,7 +322,7 @@ static void run(struct bench *bench, const struct kind *kind, const struct shape
 {
     static struct sample samples[REPETITIONS_MAX];
     struct patience patience;
-    patience_init(&patience, bench->options.repeat);
+    patience_init(&patience, bench->options.repeat, TRIES_A_SAMPLE);
     while (patience.kept < patience.wanted)
         patience_keep(&patience, kind->take(bench, shape, &samples[patience.kept]));
     report(bench, kind, shape, samples, &patience);

@@ -5,6 +5,7 @@
 #include "../check.h"
 #include "../fail.h"
 #include "../rest.h"
+#include "../slices.h"
 #include "../subject.h"
 #include "dataplane/classify.h"
 #include "dataplane/worker_state.h"
@@ -53,13 +54,22 @@ static void load(const struct stage *stage, const struct port_arrival *arrivals,
     stage->stand.port->sent_count = sent_count;
 }
 
-static uint64_t poll_all(const struct stage *stage)
+static void poll_all(const struct stage *stage)
 {
-    struct worker *worker = worker_of(stage);
-    uint64_t start = rte_rdtsc_precise();
     while (port_has_more(stage->stand.port))
-        worker_poll(worker);
-    return rte_rdtsc_precise() - start;
+        worker_poll(worker_of(stage));
+}
+
+static void poll_slices(const struct stage *stage, struct slices *slices)
+{
+    const struct port *port = stage->stand.port;
+    while (port_has_more(port)) {
+        uint32_t before = port->delivered;
+        slice_begin(slices);
+        for (unsigned i = 0; i < SLICE_POLLS && port_has_more(port); i++)
+            worker_poll(worker_of(stage));
+        slice_end(slices, port->delivered - before);
+    }
 }
 
 static void draw(struct stage *stage)
@@ -74,13 +84,14 @@ static void draw(struct stage *stage)
 
 struct run {
     struct worker_counters before;
+    struct slices slices;
     uint32_t strays;
 };
 
 static struct run run_begin(struct stage *stage)
 {
-    const struct run run = {.before = *worker_of(stage)->counters};
-    rest_begin(stage->stand.rest);
+    struct run run = {.before = *worker_of(stage)->counters};
+    slices_begin(&run.slices, stage->stand.rest);
     return run;
 }
 
@@ -137,10 +148,9 @@ double stage_whole(struct stage *stage, bool *rested)
     draw(stage);
     load(stage, traffic->arrivals, traffic->count);
     struct run run = run_begin(stage);
-    uint64_t cycles = poll_all(stage);
-    *rested &= rest_lasted(stage->stand.rest);
+    poll_slices(stage, &run.slices);
     check_relaying(stage, &run, worker_of(stage)->counters);
-    return (double)cycles / traffic->count;
+    return slices_end(&run.slices, rested);
 }
 
 static void classify_burst(struct worker *worker, struct rte_mbuf **frames, unsigned count,
@@ -174,18 +184,21 @@ double stage_classify(struct stage *stage, bool *rested)
     const struct traffic *traffic = stage->stand.traffic;
     struct rte_mbuf *frames[STAGE_BURST];
     uint32_t kinds[PACKET_KIND_COUNT] = {0};
+    struct slices slices;
     draw(stage);
     load(stage, traffic->arrivals, traffic->count);
-    rest_begin(stage->stand.rest);
-    uint64_t start = rte_rdtsc_precise();
+    slices_begin(&slices, stage->stand.rest);
     while (port_has_more(stage->stand.port)) {
-        unsigned count = rte_eth_rx_burst(PORT_ID, 0, frames, STAGE_BURST);
-        classify_burst(worker_of(stage), frames, count, kinds);
+        uint32_t before = stage->stand.port->delivered;
+        slice_begin(&slices);
+        for (unsigned i = 0; i < SLICE_POLLS && port_has_more(stage->stand.port); i++) {
+            unsigned count = rte_eth_rx_burst(PORT_ID, 0, frames, STAGE_BURST);
+            classify_burst(worker_of(stage), frames, count, kinds);
+        }
+        slice_end(&slices, stage->stand.port->delivered - before);
     }
-    uint64_t cycles = rte_rdtsc_precise() - start;
-    *rested &= rest_lasted(stage->stand.rest);
     check_kinds(stage, kinds);
-    return (double)cycles / traffic->count;
+    return slices_end(&slices, rested);
 }
 
 static void send_strays(struct stage *stage, struct run *run, uint32_t count, uint16_t len)
@@ -204,37 +217,34 @@ static void fill_table(struct stage *stage, struct run *run)
 }
 
 // Burst by burst: each finds the table full.
-static uint64_t poll_beside_strays(struct stage *stage, struct run *run)
+static void poll_beside_strays(struct stage *stage, struct run *run)
 {
     const struct pieces *pieces = &stage->pieces;
-    uint64_t cycles = 0;
     for (uint32_t at = 0; at < pieces->count; at += STAGE_BURST) {
         fill_table(stage, run);
         load(stage, pieces->arrivals + at, RTE_MIN((uint32_t)STAGE_BURST, pieces->count - at));
-        cycles += poll_all(stage);
+        poll_slices(stage, &run->slices);
     }
-    return cycles;
 }
 
 double stage_pieces(struct stage *stage, unsigned number, enum pieces_order order, bool is_full,
                     bool *rested)
 {
     struct traffic *traffic = stage->stand.traffic;
-    uint64_t cycles;
     draw(stage);
     pieces_cut(&stage->pieces, traffic, number, order);
     struct run run = run_begin(stage);
     if (is_full) {
-        cycles = poll_beside_strays(stage, &run);
+        poll_beside_strays(stage, &run);
     } else {
         load(stage, stage->pieces.arrivals, stage->pieces.count);
-        cycles = poll_all(stage);
+        poll_slices(stage, &run.slices);
     }
-    *rested &= rest_lasted(stage->stand.rest);
+    double cycles_a_piece = slices_end(&run.slices, rested);
     struct worker_counters after = strays_settle(stage, &run);
     check_put_together(stage, &run, &after, number);
     check_relaying(stage, &run, &after);
-    return (double)cycles / traffic->count;
+    return cycles_a_piece * number;
 }
 
 double stage_flood(struct stage *stage, uint16_t len, bool *rested)
@@ -244,11 +254,9 @@ double stage_flood(struct stage *stage, uint16_t len, bool *rested)
     struct run run = run_begin(stage);
     fill_table(stage, &run);
     send_strays(stage, &run, count, len);
-    rest_begin(stage->stand.rest);
-    uint64_t cycles = poll_all(stage);
-    *rested &= rest_lasted(stage->stand.rest);
+    poll_slices(stage, &run.slices);
     (void)strays_settle(stage, &run);
     if (stage->stand.port->sent_count != 0)
         fail("%s: a packet left that never was whole", name_of(stage));
-    return (double)cycles / count;
+    return slices_end(&run.slices, rested);
 }

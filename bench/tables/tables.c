@@ -7,6 +7,7 @@
 #include "../option_table.h"
 #include "../rest.h"
 #include "../results_file.h"
+#include "../slices.h"
 #include "contender.h"
 #include "contest.h"
 
@@ -18,6 +19,8 @@
 
 #define KEYS_MAX        16000000
 #define REPETITIONS_MAX 1000
+#define TRIES_A_SAMPLE  10
+#define SLICE_KEYS      1024
 
 static const struct contender *const contenders[] = {&contender_flow_table, &contender_rte_hash_crc,
                                                      &contender_rte_hash_keyed, &contender_array};
@@ -103,10 +106,16 @@ static void options_read(int argc, char **argv, struct options *ret_options)
 
 // Measuring.
 
-static void find_all(const struct course *course, const struct contest *contest, uint32_t *numbers)
+static void find_all(const struct course *course, const struct contest *contest, uint32_t *numbers,
+                     struct slices *slices)
 {
-    for (unsigned i = 0; i < CONTEST_KEYS; i += CONTEST_BURST)
-        course->contender->find(course->table, contest->keys + i, CONTEST_BURST, numbers + i);
+    for (unsigned i = 0; i < CONTEST_KEYS; i += SLICE_KEYS) {
+        slice_begin(slices);
+        for (unsigned key = i; key < i + SLICE_KEYS; key += CONTEST_BURST)
+            course->contender->find(course->table, contest->keys + key, CONTEST_BURST,
+                                    numbers + key);
+        slice_end(slices, SLICE_KEYS);
+    }
 }
 
 static void check(const struct course *course, const struct contest *contest,
@@ -119,19 +128,17 @@ static void check(const struct course *course, const struct contest *contest,
     }
 }
 
-// Cycles a key.
-static double time_one(const struct course *course, struct contest *contest)
+// Cycles a key, of keys drawn anew. Clears *rested when the machine was slow meanwhile.
+static double time_one(const struct course *course, struct contest *contest, struct rest *rest,
+                       bool *rested)
 {
     static uint32_t numbers[CONTEST_KEYS];
+    struct slices slices;
     contest_draw(contest, course->are_there);
-    find_all(course, contest, numbers);
+    slices_begin(&slices, rest);
+    find_all(course, contest, numbers, &slices);
     check(course, contest, numbers);
-    contest_draw(contest, course->are_there);
-    uint64_t start = rte_rdtsc_precise();
-    find_all(course, contest, numbers);
-    uint64_t cycles = rte_rdtsc_precise() - start;
-    check(course, contest, numbers);
-    return (double)cycles / CONTEST_KEYS;
+    return slices_end(&slices, rested);
 }
 
 // Whether there are more to take.
@@ -139,9 +146,11 @@ static bool take_sample(struct bench *bench, struct course *course, struct conte
 {
     if (course->patience.kept == course->patience.wanted)
         return false;
-    rest_begin(&bench->rest);
-    course->samples[course->patience.kept] = time_one(course, contest);
-    patience_keep(&course->patience, rest_lasted(&bench->rest));
+    bool rested = true;
+    (void)time_one(course, contest, &bench->rest, &rested); // others have had the caches
+    rested = true;
+    course->samples[course->patience.kept] = time_one(course, contest, &bench->rest, &rested);
+    patience_keep(&course->patience, rested);
     return true;
 }
 
@@ -207,7 +216,7 @@ static void run_contest(struct bench *bench, uint8_t family, uint32_t key_count)
             course->contender = contenders[i];
             course->table = table;
             course->are_there = miss == 0;
-            patience_init(&course->patience, bench->options.repeat);
+            patience_init(&course->patience, bench->options.repeat, TRIES_A_SAMPLE);
         }
     }
     run_courses(bench, &contest);
