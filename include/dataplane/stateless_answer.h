@@ -9,16 +9,31 @@
 #include <rte_common.h>
 #include <rte_prefetch.h>
 
-// Has brought here what the answer to a message will be written to, and the rest of the request.
-// Of its first line the type has been read; those behind it nobody has asked for.
-static inline void stateless_answer_fetch(const struct worker *worker, const uint8_t *message,
-                                          size_t request_len)
+// What a request takes and its answer will be written to, behind the line in which the message begins: of that one the
+// type has been read.
+struct answer_lines {
+    const uint8_t *next;
+    const uint8_t *end;
+};
+
+static inline struct answer_lines answer_lines_of(const struct worker *worker,
+                                                  const struct rte_mbuf *frame,
+                                                  const uint8_t *message)
 {
-    uint8_t type = request_len > 1 ? message[1] : 0;
-    size_t len = RTE_MAX(request_len, stateless_usual_len(&worker->stateless, type));
-    const uint8_t *line = RTE_PTR_ALIGN_FLOOR(message, RTE_CACHE_LINE_SIZE);
-    for (line += RTE_CACHE_LINE_SIZE; line < message + len; line += RTE_CACHE_LINE_SIZE)
-        rte_prefetch0(line);
+    const uint8_t *first = RTE_PTR_ALIGN_FLOOR(message, RTE_CACHE_LINE_SIZE);
+    const uint8_t *received = rte_pktmbuf_mtod_offset(frame, const uint8_t *, frame->data_len);
+    uint8_t type = message + 1 < received ? message[1] : 0;
+    const uint8_t *usual = message + stateless_usual_len(&worker->stateless, type);
+    const uint8_t *room = (const uint8_t *)frame->buf_addr + frame->buf_len;
+    return (struct answer_lines){first + RTE_CACHE_LINE_SIZE,
+                                 RTE_MIN(RTE_MAX(received, usual), room)};
+}
+
+// Asks for them, while others are sorted.
+static inline void answer_lines_prefetch(struct answer_lines lines)
+{
+    for (; lines.next < lines.end; lines.next += RTE_CACHE_LINE_SIZE)
+        rte_prefetch0(lines.next);
 }
 
 // Whether this is the type of a request with a method that anyone answers (RFC 8489 section 5): all

@@ -450,7 +450,7 @@ static void classify_all(struct worker *worker, struct rte_mbuf **frames, unsign
         struct packet *packet = &worker->packets[i];
         classify(&worker->local_v4, &worker->local_v6, frame, packet);
         if (packet->kind == PACKET_STUN)
-            stateless_answer_fetch(worker, packet_payload(packet), packet_payload_len(packet));
+            answer_lines_prefetch(answer_lines_of(worker, frame, packet_payload(packet)));
         struct worker_packets *list = &worker->by_kind[packet->kind];
         list->packets[list->count++] = packet;
     }

@@ -12,6 +12,7 @@
 #include "base/bytes.h"
 #include "base/checksum.h"
 #include "dataplane/allowance.h"
+#include "dataplane/fetch.h"
 #include "dataplane/foreign.h"
 #include "dataplane/handoff.h"
 #include "dataplane/indications.h"
@@ -159,6 +160,11 @@ static __rte_always_inline void prefetch_next_line(const struct rte_mbuf *frame)
     rte_prefetch0(rte_pktmbuf_mtod_offset(frame, const uint8_t *, RTE_CACHE_LINE_SIZE));
 }
 
+static __rte_always_inline void fetch_next_line(const struct rte_mbuf *frame)
+{
+    fetch_line(rte_pktmbuf_mtod_offset(frame, const uint8_t *, RTE_CACHE_LINE_SIZE));
+}
+
 // A datagram of neither, by its first two bytes. False: it is nothing that is known here. What an
 // answer takes is asked for here and not when it is made: by then it has come.
 static __rte_always_inline bool sort_message(const struct worker *worker, struct media *media,
@@ -166,9 +172,7 @@ static __rte_always_inline bool sort_message(const struct worker *worker, struct
 {
     uint16_t type = load_be16(message);
     if (stateless_answer_is_request(type)) {
-        stateless_answer_fetch(worker, message,
-                               rte_pktmbuf_data_len(frame) -
-                                   (PACKET_ETHERNET_LEN + PACKET_IPV4_LEN + PACKET_UDP_LEN));
+        answer_lines_prefetch(answer_lines_of(worker, frame, message));
         plain_list_add(&media->requests, frame);
         return true;
     }
@@ -243,6 +247,8 @@ static __rte_noinline void sort_all_ipv6(const struct worker *worker, struct med
                                          const struct plain_list *frames, struct plain_list *rest)
 {
     struct sorted sorted = {media->clients.count, media->peers.count};
+    for (unsigned i = 0; i < frames->count; i++)
+        fetch_next_line(frames->frames[i]);
     for (unsigned i = 0; i < frames->count; i++) {
         if (!sort_ipv6(worker, media, &sorted, frames->frames[i]))
             plain_list_add(rest, frames->frames[i]);
@@ -411,6 +417,16 @@ static __rte_always_inline void prefetch_channel(enum ip_family family,
         rte_prefetch0(&channels->ips[channel - channels->at]);
 }
 
+// For what reads all of them next.
+static __rte_always_inline void fetch_channel(enum ip_family family,
+                                              const struct channel_table *channels,
+                                              const struct channel *channel)
+{
+    fetch_line(channel);
+    if (family == IP_FAMILY_V6 && channels->ips != NULL)
+        fetch_line(&channels->ips[channel - channels->at]);
+}
+
 static __rte_always_inline void
 peers_fetch(enum ip_family family, const struct channel_table *channels, struct media *media)
 {
@@ -441,6 +457,8 @@ static __rte_always_inline void clients_find(enum ip_family family, const struct
                                              struct media *media)
 {
     const size_t count = media->clients.count;
+    for (size_t i = 0; i < count; i++)
+        fetch_line(media->clients.ways[i].bucket);
     for (size_t i = 0; i < count; i++) {
         struct plain_client *client = &media->clients.ways[i];
         uint32_t index = tables_guess(client->bucket, client->hash, TABLE_VALUE_CHANNEL,
@@ -732,6 +750,8 @@ static __rte_always_inline void clients_forward(enum ip_family family, struct wo
 {
     struct media_sum sum = sum_begin(worker);
     const size_t count = media->clients.count;
+    for (size_t i = 0; i < count; i++)
+        fetch_channel(family, &worker->tables.channels, media->clients.ways[i].channel);
     for (size_t i = 0; i < count; i++) {
         struct rte_mbuf *frame = media->clients.frames[i];
         if (unlikely(!client_turn(family, worker, frame, &media->clients.ways[i], &sum)))
@@ -758,6 +778,8 @@ static __rte_always_inline void peers_forward(enum ip_family family, struct work
 {
     struct media_sum sum = sum_begin(worker);
     const size_t count = media->peers.count;
+    for (size_t i = 0; i < count; i++)
+        fetch_channel(family, &worker->tables.channels, media->peer_channels[i]);
     for (size_t i = 0; i < count; i++) {
         struct rte_mbuf *frame = media->peers.frames[i];
         const struct relay_slot *slot = media->peer_slots[i];

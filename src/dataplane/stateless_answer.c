@@ -2,6 +2,7 @@
 // STUN messages to a listener that are not for relaying (RFC 8489 sections 6.3, 9.2.4).
 #include "dataplane/stateless_answer.h"
 
+#include "dataplane/fetch.h"
 #include "dataplane/forward.h"
 #include "dataplane/punting.h"
 #include "dataplane/stream_path.h"
@@ -252,6 +253,17 @@ static __rte_always_inline bool read_plain(const struct worker *worker, struct r
     return true;
 }
 
+static void fetch_answer_lines(const struct worker *worker, const struct plain_list *requests)
+{
+    for (unsigned i = 0; i < requests->count; i++) {
+        const uint8_t *message =
+            plain_ip_of(requests->frames[i]) + PACKET_IPV4_LEN + PACKET_UDP_LEN;
+        struct answer_lines lines = answer_lines_of(worker, requests->frames[i], message);
+        for (; lines.next < lines.end; lines.next += RTE_CACHE_LINE_SIZE)
+            fetch_line(lines.next);
+    }
+}
+
 // The list is free: the long way has not begun.
 void stateless_answer_plain(struct worker *worker, const struct plain_list *requests,
                             struct plain_list *rest)
@@ -260,6 +272,7 @@ void stateless_answer_plain(struct worker *worker, const struct plain_list *requ
     struct answer_list answers;
     struct destination last = {0, NULL}; // nobody's
     list->count = 0;
+    fetch_answer_lines(worker, requests);
     for (unsigned i = 0; i < requests->count; i++) {
         struct packet *packet = &worker->packets[i];
         if (read_plain(worker, requests->frames[i], &last, packet))

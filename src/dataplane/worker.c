@@ -6,6 +6,7 @@
 #include "dataplane/allowance.h"
 #include "dataplane/burst.h"
 #include "dataplane/commands.h"
+#include "dataplane/fetch.h"
 #include "dataplane/handoff.h"
 #include "dataplane/kernel_path.h"
 #include "dataplane/punting.h"
@@ -17,7 +18,6 @@
 #include <errno.h>
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
-#include <rte_prefetch.h>
 #include <rte_ring.h>
 #include <rte_ring_elem.h>
 #include <sched.h>
@@ -290,7 +290,7 @@ static __rte_always_inline unsigned receive(struct worker *worker, uint16_t port
     unsigned count = rte_eth_rx_burst(port, worker->queue, frames, WORKER_BURST);
     uint64_t bytes = 0;
     for (unsigned i = 0; i < count; i++) {
-        rte_prefetch0(rte_pktmbuf_mtod(frames[i], void *));
+        fetch_line(rte_pktmbuf_mtod(frames[i], void *));
         bytes += rte_pktmbuf_pkt_len(frames[i]);
         frames[i]->port = port; // not every driver does, and the hairpin's mark is there
     }
