@@ -6,6 +6,7 @@
 
 #include "dataplane/channel_to_peer.h"
 #include "dataplane/classify.h"
+#include "dataplane/fetch.h"
 #include "dataplane/handoff.h"
 #include "dataplane/icmp_to_client.h"
 #include "dataplane/kernel_path.h"
@@ -47,18 +48,17 @@ static inline void add_unguessed(struct worker *worker, struct packet *packet)
     worker->unguessed.packets[worker->unguessed.count++] = packet;
 }
 
-static inline void prefetch_entry(const struct tables *tables, uint32_t value)
+// Of what may be somebody's on the long way, and of everything else the first line of a table.
+static inline const void *entry_of(const struct tables *tables, uint32_t value)
 {
     uint32_t index = table_value_index(value);
     switch (table_value_kind(value)) {
     case TABLE_VALUE_CHANNEL:
-        rte_prefetch0(&tables->channels.at[index]);
-        break;
+        return &tables->channels.at[index];
     case TABLE_VALUE_ALLOCATION:
-        rte_prefetch0(&tables->allocations.at[index]);
-        break;
+        return &tables->allocations.at[index];
     default:
-        break;
+        return tables->channels.at;
     }
 }
 
@@ -74,7 +74,7 @@ static void lookup_find(struct worker *worker, struct worker_lookups *lookups)
     const struct tables *tables = &worker->tables;
     flow_table_find(&tables->flows, lookups->hashes, lookups->count, lookups->values);
     for (unsigned i = 0; i < lookups->count; i++)
-        prefetch_entry(tables, lookups->values[i]);
+        fetch_line(entry_of(tables, lookups->values[i]));
 }
 
 // The index of what the i-th lookup found, TABLE_NONE. is_match: the first candidate was looked at,
@@ -113,6 +113,8 @@ static void first_channel_data(struct worker *worker, unsigned count)
 static void first_guessed(struct worker *worker)
 {
     const struct worker_packets *guessed = &worker->guessed;
+    for (unsigned i = 0; i < guessed->count; i++)
+        fetch_line(&worker->tables.channels.at[guessed->packets[i]->guess]);
     for (unsigned i = 0; i < guessed->count; i++) {
         struct packet *packet = guessed->packets[i];
         struct channel *channel = &worker->tables.channels.at[packet->guess];

@@ -3,6 +3,8 @@
 // anything did, so that a lookup of what is not there stops at the first bucket nearly always.
 #include "dataplane/flow_table.h"
 
+#include "dataplane/fetch.h"
+
 #include <errno.h>
 #include <rte_prefetch.h>
 #include <string.h>
@@ -69,6 +71,8 @@ static uint32_t find_from(const struct flow_table *table, uint64_t hash)
 void flow_table_find(const struct flow_table *table, const uint64_t *hashes, unsigned count,
                      uint32_t *ret_values)
 {
+    for (unsigned i = 0; i < count; i++)
+        fetch_line(flow_table_home(table, hashes[i]));
     for (unsigned i = 0; i < count; i++)
         ret_values[i] = find_from(table, hashes[i]);
 }
