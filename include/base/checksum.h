@@ -13,7 +13,8 @@
 // complement sums are the same in every byte order. It does not overflow for as long as less than
 // 2^32 words go into it.
 
-// A number and its halves swapped add up, in the upper half, to both halves and their carry.
+// A number and its halves swapped add up, in the upper half, to both halves and their carry. Of
+// anything but 0 it is not 0.
 static inline uint16_t checksum_fold(uint64_t sum)
 {
     uint32_t half = (uint32_t)((sum + (sum << 32 | sum >> 32)) >> 32);
@@ -91,7 +92,7 @@ static inline uint16_t checksum_udp_field(uint64_t sum)
     return field != 0 ? field : 0xFFFF;
 }
 
-// checksum_fold() of a sum of a few words. Of anything but 0 it is not 0.
+// checksum_fold() of a sum of a few words.
 static inline uint16_t checksum_fold_u32(uint32_t sum)
 {
     return (uint16_t)((sum + (sum << 16 | sum >> 16)) >> 16);

@@ -11,6 +11,12 @@
 void indications_to_peers(struct worker *worker, const struct plain_list *senders,
                           struct plain_list *rest);
 
+// Of what will be in such a list: its first step, as soon as its slot is known.
+static inline void indications_fetch(const struct tables *tables, const struct relay_slot *slot)
+{
+    rte_prefetch0(&tables->allocations.at[slot->allocation]);
+}
+
 // Datagrams of peers that may have no channel, and the slots of the relay ports that they came to.
 void indications_to_clients(struct worker *worker, const struct plain_list *unbound,
                             const struct relay_slot *const *slots, struct plain_list *rest);

@@ -25,6 +25,9 @@ void token_stream_init(struct token_stream *stream);
 // Two streams with the same key give out the same values.
 void token_stream_start(struct token_stream *stream, const uint8_t key[TOKEN_STREAM_KEY_LEN]);
 
+// So many blocks of 16 bytes at once, which no value is given out of as well.
+void token_stream_blocks(struct token_stream *stream, unsigned count, uint64_t (*ret_blocks)[2]);
+
 void token_stream_refill(struct token_stream *stream);
 
 static inline uint64_t token_stream_next(struct token_stream *stream)

@@ -30,3 +30,22 @@ static inline void transmit(struct worker *worker, struct rte_mbuf *frame)
     worker->tx.count = count + 1;
     worker->tx_bytes += rte_pktmbuf_pkt_len(frame);
 }
+
+// The same for many, for which there is room: where the first goes, the others behind it.
+static inline struct rte_mbuf **transmit_begin(struct worker *worker)
+{
+    return worker->tx.frames + worker->tx.count;
+}
+
+// How many are up to there.
+static inline unsigned transmit_count(const struct worker *worker, struct rte_mbuf *const *end)
+{
+    return (unsigned)(end - worker->tx.frames) - worker->tx.count;
+}
+
+// They are gone for the caller, and are so many bytes.
+static inline void transmit_end(struct worker *worker, struct rte_mbuf *const *end, uint64_t bytes)
+{
+    worker->tx.count = (unsigned)(end - worker->tx.frames);
+    worker->tx_bytes += bytes;
+}

@@ -97,6 +97,8 @@ struct worker {
     uint32_t allowance_piece_len;
     bool shares_bandwidth; // users, or all allocations, have a limit
     struct token_stream tokens;
+    // Of UDP's listeners with IPv4, address and port as in memory; of all others 0.
+    uint64_t listener_ends[PLANE_LISTENERS_MAX + PLANE_STREAM_LISTENERS_MAX];
     struct rate_limiter rate_limiter;
     struct stateless_answers stateless;
     uint64_t clock_due_tsc; // when the monotonic clock is read next

@@ -18,7 +18,7 @@
 #define PEER_ATTRIBUTE_AT STUN_HEADER_LEN
 #define DATA_ATTRIBUTE_AT (STUN_HEADER_LEN + 12)
 
-#define IPV4_ETHERNET_LEN (PACKET_ETHERNET_LEN + PACKET_IPV4_LEN)
+#define HEADERS_LEN (PACKET_ETHERNET_LEN + PACKET_IPV4_LEN + PACKET_UDP_LEN)
 
 // XOR-PEER-ADDRESS of an IPv4 peer, up to the port: type, length, family.
 #define PEER_ATTRIBUTE ((uint64_t)STUN_ATTRIBUTE_XOR_PEER_ADDRESS << 32 | 8 << 16 | 1)
@@ -30,17 +30,25 @@ struct indication_leg {
     const struct adjacency *adjacency;
 };
 
-// What the addresses, ports and both lengths add to a UDP checksum.
-static inline uint64_t flow_sum(uint64_t addresses, uint32_t ports, uint32_t udp_len)
+// What is sent, while a list is gone through.
+struct indication_sum {
+    struct rte_mbuf **sent; // the end of what is to be transmitted
+    uint64_t payload_bytes; // of UDP
+    uint64_t data_bytes;
+};
+
+static struct indication_sum sum_begin(struct worker *worker)
 {
-    return checksum_add_u64(0, addresses) + ports +
-           2 * (uint64_t)__builtin_bswap16((uint16_t)udp_len);
+    return (struct indication_sum){transmit_begin(worker), 0, 0};
 }
 
-static inline uint64_t head_sum(const uint8_t *head)
+static void sum_end(struct worker *worker, const struct indication_sum *sum, enum counter packets,
+                    enum counter bytes)
 {
-    uint64_t sum = checksum_add_16_bytes(checksum_add_16_bytes(0, head), head + 16);
-    return checksum_add_4_bytes(sum, head + 32);
+    unsigned count = transmit_count(worker, sum->sent);
+    worker_count_add(worker, packets, count);
+    worker_count_add(worker, bytes, sum->data_bytes);
+    transmit_end(worker, sum->sent, sum->payload_bytes + (uint64_t)count * HEADERS_LEN);
 }
 
 static inline uint32_t padding_of(uint32_t data_len)
@@ -48,39 +56,45 @@ static inline uint32_t padding_of(uint32_t data_len)
     return -data_len & 3;
 }
 
-// New headers in front of the payload, which stands where it will be sent. sum: of everything under
-// UDP's checksum. old_ip: the header as it was; read before anything is written.
-static void write_headers(struct worker *worker, struct rte_mbuf *frame, const uint8_t *old_ip,
-                          uint8_t *payload, uint32_t payload_len, const struct indication_leg *leg,
-                          uint64_t sum)
+// New headers, of a datagram whose payload begins so much further on than the old one did; the old
+// ones begin with ip. longer_be: by how much it is longer, as a word that is added to a checksum.
+// change: what the new payload sums up to, less what the old one did. Sums are ones' complement
+// ones of 64 bits, in which the complement is the negation.
+static __rte_always_inline void write_headers(struct worker *worker, struct rte_mbuf *frame,
+                                              uint8_t *ip, int further, uint32_t payload_len,
+                                              uint32_t longer_be, const struct indication_leg *leg,
+                                              uint64_t change)
 {
+    const uint32_t hop_be = __builtin_bswap16(0x0100); // of the word that begins with TTL
     uint32_t udp_len = PACKET_UDP_LEN + payload_len;
-    uint32_t packet_len = PACKET_IPV4_LEN + udp_len;
-    uint8_t traffic_class = old_ip[1], ttl = old_ip[8];
-    bool dont_fragment = (old_ip[6] & 0x40) != 0;
-    uint16_t id = dont_fragment ? 0 : worker->ipv4_id++; // RFC 6864
-    uint64_t first = (uint64_t)0x0800 << 48 | (uint64_t)0x45 << 40 | (uint64_t)traffic_class << 32 |
-                     (uint64_t)packet_len << 16 | id;
-    uint64_t second =
-        (uint64_t)dont_fragment << 62 | (uint64_t)(ttl - 1) << 40 | (uint64_t)IPPROTO_UDP << 32;
-    uint64_t ip_sum = 0x4500 + traffic_class + packet_len + id + (second >> 48) +
-                      ((second >> 32) & 0xFFFF) +
-                      __builtin_bswap16(checksum_fold(checksum_add_u64(0, leg->addresses)));
-    second |= (uint64_t)checksum_field(ip_sum) << 16;
-    uint8_t *udp = payload - PACKET_UDP_LEN;
-    uint8_t *ip = udp - PACKET_IPV4_LEN;
-    uint64_t udp_header = leg->ports | (uint64_t)__builtin_bswap16((uint16_t)udp_len) << 32 |
-                          (uint64_t)checksum_udp_field(sum) << 48;
-    store_be64(ip - 2, first);
-    store_be64(ip + 6, second); // the addresses come over its end
-    memcpy(ip + 12, &leg->addresses, sizeof(leg->addresses));
-    memcpy(udp, &udp_header, sizeof(udp_header));
-    memcpy(ip - PACKET_ETHERNET_LEN, leg->adjacency, 12); // destination, source
-    frame->data_off = (uint16_t)(ip - PACKET_ETHERNET_LEN - (uint8_t *)frame->buf_addr);
-    frame->data_len = (uint16_t)(PACKET_ETHERNET_LEN + packet_len);
-    frame->pkt_len = frame->data_len;
+    uint32_t total_len = PACKET_IPV4_LEN + udp_len;
+    uint64_t old_udp = plain_load_u64(ip + PACKET_IPV4_LEN);
+    uint64_t udp = leg->ports | (uint64_t)__builtin_bswap32(udp_len) << 16;
+    uint64_t addresses = checksum_carry_u64(leg->addresses, ~plain_load_u64(ip + 12));
+    lanes header = plain_next_ipv4(
+        worker, ip, checksum_fold(~addresses) + UINT16_MAX - longer_be + hop_be, total_len);
+    // The old checksum is the negation of what it was made of. It is not 0, so the sum is not
+    // either and never comes out as no checksum at all (RFC 768).
+    uint64_t udp_sum = checksum_carry_u64(checksum_carry_u64(addresses, change), udp);
+    udp_sum = checksum_carry_u64(~checksum_carry_u64(udp_sum, longer_be), old_udp);
+    udp |= (uint64_t)checksum_fold(udp_sum) << 48;
+    uint8_t *to = ip + further;
+    lanes_store(to - PACKET_ETHERNET_LEN, lanes_load_aligned(leg->adjacency));
+    lanes_store(to - 2, header);
+    memcpy(to + 12, &leg->addresses, sizeof(leg->addresses));
+    memcpy(to + PACKET_IPV4_LEN, &udp, sizeof(udp));
+    uint32_t frame_len = PACKET_ETHERNET_LEN + total_len;
+    frame->data_off = (uint16_t)(frame->data_off + further);
+    frame->data_len = (uint16_t)frame_len;
+    frame->pkt_len = frame_len;
     frame->port = leg->adjacency->port;
     frame->ol_flags = 0;
+}
+
+// A head and padding: what they add, in a checksum, to a length.
+static inline uint32_t head_len_be(uint32_t padding)
+{
+    return (HEAD_LEN + padding) << 8;
 }
 
 static uint16_t relay_ipv4_port_be(const struct allocation *allocation)
@@ -141,12 +155,11 @@ static void senders_fetch(const struct tables *tables, unsigned count, struct se
 static bool is_of_client(const struct worker *worker, const struct sender *sender)
 {
     const struct allocation *allocation = sender->allocation;
-    struct flow_key key;
-    if (allocation->client_family != IP_FAMILY_V4)
-        return false;
-    tables_client_key(&worker->tables, &key, allocation->listener, IP_FAMILY_V4,
-                      (const uint8_t *)&allocation->client_ipv4, allocation->client_port_be, 0);
-    return key.words[0] == sender->words[0] && key.words[1] == sender->words[1];
+    uint64_t listener = worker->listener_ends[allocation->listener];
+    uint32_t ports = allocation->client_port_be | (uint32_t)(listener >> 32) << 16;
+    return allocation->client_family == IP_FAMILY_V4 && listener != 0 &&
+           sender->words[0] == (allocation->client_ipv4 | listener << 32) &&
+           (uint32_t)sender->words[1] == ports;
 }
 
 // The peer of an indication that is the header, XOR-PEER-ADDRESS, DATA, zeros as padding, and no
@@ -176,6 +189,14 @@ static bool read_send(const uint8_t *message, uint32_t message_len, uint32_t *re
     return port != 0;
 }
 
+static inline uint64_t head_sum(const uint8_t *head)
+{
+    uint64_t sum = plain_load_u32(head + DATA_ATTRIBUTE_AT);
+    for (unsigned i = 0; i < DATA_ATTRIBUTE_AT; i += 8)
+        sum = checksum_carry_u64(sum, plain_load_u64(head + i));
+    return sum;
+}
+
 static bool permits(const struct permission *permission, uint32_t allocation, uint32_t peer_ip)
 {
     return permission->peer_ipv4 == peer_ip && permission->allocation == allocation &&
@@ -194,7 +215,8 @@ static bool leave_shared(const struct worker *worker, const struct plain_list *l
     return true;
 }
 
-static bool send_one(struct worker *worker, struct rte_mbuf *frame, const struct sender *sender)
+static __rte_always_inline bool send_one(struct worker *worker, struct rte_mbuf *frame,
+                                         const struct sender *sender, struct indication_sum *sum)
 {
     const struct tables *tables = &worker->tables;
     struct allocation *allocation = sender->allocation;
@@ -222,16 +244,13 @@ static bool send_one(struct worker *worker, struct rte_mbuf *frame, const struct
         allowance_drop(worker, frame);
         return true;
     }
-    uint64_t old =
-        flow_sum(sender->words[0], (uint32_t)sender->words[1], old_udp_len) + head_sum(message);
-    uint64_t sum = (uint16_t)~plain_load_u16(ip + PACKET_IPV4_LEN + 6) + checksum_negate(old) +
-                   flow_sum(leg.addresses, leg.ports, PACKET_UDP_LEN + data_len);
-    write_headers(worker, frame, ip, message + HEAD_LEN, data_len, &leg, sum);
     allocation->traffic.to_peer_packets++;
+    write_headers(worker, frame, ip, HEAD_LEN, data_len,
+                  UINT16_MAX - head_len_be(padding_of(data_len)), &leg, ~head_sum(message));
     allocation->traffic.to_peer_bytes += data_len;
-    worker_count(worker, COUNTER_SEND_TO_PEER);
-    worker_count_add(worker, COUNTER_TO_PEER_BYTES, data_len);
-    transmit(worker, frame);
+    sum->payload_bytes += data_len;
+    sum->data_bytes += data_len;
+    *sum->sent++ = frame;
     return true;
 }
 
@@ -244,36 +263,66 @@ void indications_to_peers(struct worker *worker, const struct plain_list *list,
     senders_hash(&worker->tables.flows, list, senders);
     senders_find(&worker->tables, list->count, senders);
     senders_fetch(&worker->tables, list->count, senders);
+    struct indication_sum sum = sum_begin(worker);
     for (unsigned i = 0; i < list->count; i++) {
-        if (!send_one(worker, list->frames[i], &senders[i]))
+        if (!send_one(worker, list->frames[i], &senders[i], &sum))
             plain_list_add(rest, list->frames[i]);
     }
+    sum_end(worker, &sum, COUNTER_SEND_TO_PEER, COUNTER_TO_PEER_BYTES);
 }
 
 // Towards clients.
 
-// Returns what it adds to a checksum: to read what has just been written in other pieces would be
-// to wait until it has reached the cache.
-static uint64_t write_head(struct worker *worker, uint8_t *head, uint32_t peer_ip,
-                           uint16_t peer_port_be, uint32_t data_len)
+// Of a head, what is the same in all: numbers, but for PEER_WORD, which is in memory's order. Type
+// and cookie of the header, with the length of no data; type and length of XOR-PEER-ADDRESS; its
+// family, and what port and address are masked with; DATA's type.
+#define HEAD_HEADER                                                                                \
+    ((uint64_t)STUN_DATA_INDICATION_TYPE << 48 | (uint64_t)(HEAD_LEN - STUN_HEADER_LEN) << 32 |    \
+     STUN_MAGIC_COOKIE)
+#define PEER_WORD __builtin_bswap32((uint32_t)(PEER_ATTRIBUTE >> 16))
+#define PEER_MASK                                                                                  \
+    ((PEER_ATTRIBUTE & 0xFFFF) << 48 | (uint64_t)(STUN_MAGIC_COOKIE >> 16) << 32 |                 \
+     STUN_MAGIC_COOKIE)
+#define DATA_HEADER ((uint32_t)STUN_ATTRIBUTE_DATA << 16)
+
+// A head before it is written: to sum it up from there, in other pieces than it was written in,
+// would be to wait until it has reached the cache.
+struct head {
+    uint64_t header;
+    lanes id; // and the first word of XOR-PEER-ADDRESS
+    uint64_t peer;
+    uint32_t data;
+    uint64_t sum;
+};
+
+// block: random bytes, of which the transaction id is made (RFC 8489 section 5).
+static __rte_always_inline struct head make_head(const uint64_t *block, uint32_t peer_ip,
+                                                 uint16_t peer_port_be, uint32_t data_len,
+                                                 uint32_t padded_len)
 {
-    uint32_t attributes_len = HEAD_LEN - STUN_HEADER_LEN + data_len + padding_of(data_len);
-    uint64_t header = __builtin_bswap64((uint64_t)STUN_DATA_INDICATION_TYPE << 48 |
-                                        (uint64_t)attributes_len << 32 | STUN_MAGIC_COOKIE);
-    uint64_t id = token_stream_next(&worker->tokens);
-    uint32_t id_end = (uint32_t)token_stream_next(&worker->tokens);
-    uint16_t port = __builtin_bswap16(peer_port_be) ^ (STUN_MAGIC_COOKIE >> 16);
-    uint64_t peer = __builtin_bswap64(PEER_ATTRIBUTE << 16 | port);
-    uint32_t address = peer_ip ^ __builtin_bswap32(STUN_MAGIC_COOKIE);
-    uint32_t data = __builtin_bswap32((uint32_t)STUN_ATTRIBUTE_DATA << 16 | data_len);
-    memcpy(head, &header, sizeof(header));
-    memcpy(head + 8, &id, sizeof(id));
-    memcpy(head + 16, &id_end, sizeof(id_end));
-    memcpy(head + PEER_ATTRIBUTE_AT, &peer, sizeof(peer));
-    memcpy(head + PEER_ATTRIBUTE_AT + 8, &address, sizeof(address));
-    memcpy(head + DATA_ATTRIBUTE_AT, &data, sizeof(data));
-    uint64_t sum = checksum_add_u64(checksum_add_u64(checksum_add_u64(0, header), id), peer);
-    return sum + id_end + address + data;
+    typedef uint32_t lanes_of_four __attribute__((vector_size(16)));
+    lanes_of_four id = (lanes_of_four)lanes_load(block);
+    id[3] = PEER_WORD;
+    struct head head = {
+        .header = __builtin_bswap64(HEAD_HEADER + ((uint64_t)padded_len << 32)),
+        .id = (lanes)id,
+        .peer =
+            __builtin_bswap64(PEER_MASK) ^ ((uint64_t)peer_ip << 32 | (uint32_t)peer_port_be << 16),
+        .data = __builtin_bswap32(DATA_HEADER + data_len),
+    };
+    head.sum = (uint64_t)head.data + PEER_WORD + (uint32_t)block[1];
+    head.sum = checksum_carry_u64(head.sum, block[0]);
+    head.sum = checksum_carry_u64(head.sum, head.header);
+    head.sum = checksum_carry_u64(head.sum, head.peer);
+    return head;
+}
+
+static __rte_always_inline void write_head(uint8_t *to, const struct head *head)
+{
+    memcpy(to, &head->header, sizeof(head->header));
+    lanes_store(to + 8, head->id);
+    memcpy(to + PEER_ATTRIBUTE_AT + 4, &head->peer, sizeof(head->peer));
+    memcpy(to + DATA_ATTRIBUTE_AT, &head->data, sizeof(head->data));
 }
 
 // What comes from a channel's peer is not for here.
@@ -284,64 +333,76 @@ static bool has_channel(const struct tables *tables, const struct permission *pe
            TABLE_NONE;
 }
 
-static bool wrap_one(struct worker *worker, struct rte_mbuf *frame, uint32_t index,
-                     const struct permission *permission)
+// A peer's datagram on its way to the client.
+struct wrapped {
+    struct rte_mbuf *frame;
+    uint8_t *ip; // the header
+    struct allocation *allocation;
+    struct indication_leg leg;
+    uint32_t data_len;
+    uint32_t padded_len;
+};
+
+// Of a burst, so many go through the stages at once: what is fetched for all of it would not fit
+// into a first cache of 32K.
+#define TO_CLIENTS_PART 32u
+
+// False: it is for the long way. Refused by the bandwidth, it is gone and not in the list.
+static __rte_always_inline bool admit(struct worker *worker, struct rte_mbuf *frame, uint32_t index,
+                                      const struct permission *permission, struct wrapped **end)
 {
     struct tables *tables = &worker->tables;
-    struct allocation *allocation = &tables->allocations.at[index];
-    const struct transport_address *listener = &worker->config->listeners[allocation->listener];
     uint8_t *ip = plain_ip_of(frame);
-    uint8_t *data = ip + PACKET_IPV4_LEN + PACKET_UDP_LEN;
-    uint64_t old_addresses = plain_load_u64(ip + 12);
-    uint32_t old_ports = plain_load_u32(ip + PACKET_IPV4_LEN);
-    uint32_t old_udp_len = load_be16(ip + PACKET_IPV4_LEN + 4);
-    uint32_t data_len = old_udp_len - PACKET_UDP_LEN;
-    uint32_t payload_len = HEAD_LEN + data_len + padding_of(data_len);
-    uint32_t peer_ip = (uint32_t)old_addresses;
-    uint16_t peer_port_be = (uint16_t)old_ports;
-    if (!permits(permission, index, peer_ip) || has_channel(tables, permission, peer_port_be) ||
-        allocation->client_family != IP_FAMILY_V4 || allocation->is_narrow || peer_port_be == 0 ||
-        plane_listener_is_stream(worker->config, allocation->listener))
+    uint16_t peer_port_be = plain_load_u16(ip + PACKET_IPV4_LEN);
+    // Without an allocation there is no permission either.
+    if (!permits(permission, index, plain_load_u32(ip + 12)) ||
+        has_channel(tables, permission, peer_port_be) || peer_port_be == 0)
         return false;
-    const struct indication_leg leg = {
-        .addresses = plain_load_u32(listener->ip.bytes) | (uint64_t)allocation->client_ipv4 << 32,
-        .ports = __builtin_bswap16(listener->port) | (uint32_t)allocation->client_port_be << 16,
-        .adjacency = &worker->adjacencies[allocation->adjacency],
-    };
-    size_t room_before = (size_t)(data - (uint8_t *)frame->buf_addr);
-    if (PACKET_IPV4_LEN + PACKET_UDP_LEN + payload_len > leg.adjacency->mtu ||
-        room_before < IPV4_ETHERNET_LEN + PACKET_UDP_LEN + HEAD_LEN ||
-        frame->buf_len - room_before < data_len + padding_of(data_len))
+    struct allocation *allocation = &tables->allocations.at[index];
+    const struct adjacency *adjacency = &worker->adjacencies[allocation->adjacency];
+    uint64_t listener = worker->listener_ends[allocation->listener];
+    uint32_t data_len = load_be16(ip + PACKET_IPV4_LEN + 4) - (uint32_t)PACKET_UDP_LEN;
+    uint32_t padded_len = data_len + padding_of(data_len);
+    if (allocation->client_family != IP_FAMILY_V4 || allocation->is_narrow || listener == 0 ||
+        PACKET_IPV4_LEN + PACKET_UDP_LEN + HEAD_LEN + padded_len > adjacency->mtu ||
+        frame->data_off < HEAD_LEN || frame->data_off + HEADERS_LEN + padded_len > frame->buf_len)
         return false;
     if (!allowance_spend_own(worker, allocation, DIRECTION_TO_CLIENT, data_len)) {
         allowance_drop(worker, frame);
         return true;
     }
-    uint16_t old_checksum = plain_load_u16(ip + PACKET_IPV4_LEN + 6);
-    uint8_t old_ip[PACKET_IPV4_LEN];
-    memcpy(old_ip, ip, sizeof(old_ip)); // the head comes over it
-    uint64_t sum = write_head(worker, data - HEAD_LEN, peer_ip, peer_port_be, data_len);
-    memset(data + data_len, 0, padding_of(data_len));
-    sum += (uint16_t)~old_checksum +
-           checksum_negate(flow_sum(old_addresses, old_ports, old_udp_len)) +
-           flow_sum(leg.addresses, leg.ports, PACKET_UDP_LEN + payload_len);
-    write_headers(worker, frame, old_ip, data - HEAD_LEN, payload_len, &leg, sum);
-    allocation->traffic.to_client_packets++;
-    allocation->traffic.to_client_bytes += data_len;
-    worker_count(worker, COUNTER_PEER_TO_DATA);
-    worker_count_add(worker, COUNTER_TO_CLIENT_BYTES, data_len);
-    transmit(worker, frame);
+    // The head comes in front of the frame, in a line that nobody has looked at.
+    rte_prefetch0(ip - PACKET_ETHERNET_LEN - HEAD_LEN);
+    *(*end)++ = (struct wrapped){
+        .frame = frame,
+        .ip = ip,
+        .allocation = allocation,
+        .leg = {.addresses = (uint32_t)listener | (uint64_t)allocation->client_ipv4 << 32,
+                .ports = (uint32_t)(listener >> 32) | (uint32_t)allocation->client_port_be << 16,
+                .adjacency = adjacency},
+        .data_len = data_len,
+        .padded_len = padded_len,
+    };
     return true;
 }
 
-// The head comes in front of the frame, in a line that nobody has looked at.
-static void unbound_fetch(const struct tables *tables, const struct plain_list *unbound,
-                          const struct relay_slot *const *slots)
+static __rte_always_inline void wrap_one(struct worker *worker, const struct wrapped *wrapped,
+                                         const uint64_t *block, struct indication_sum *sum)
 {
-    for (unsigned i = 0; i < unbound->count; i++) {
-        rte_prefetch0(plain_ip_of(unbound->frames[i]) - PACKET_ETHERNET_LEN - HEAD_LEN);
-        allocation_prefetch(&tables->allocations, slots[i]->allocation);
-    }
+    uint32_t data_len = wrapped->data_len, padded_len = wrapped->padded_len;
+    uint8_t *ip = wrapped->ip, *data = ip + PACKET_IPV4_LEN + PACKET_UDP_LEN;
+    const struct head head = make_head(block, plain_load_u32(ip + 12),
+                                       plain_load_u16(ip + PACKET_IPV4_LEN), data_len, padded_len);
+    wrapped->allocation->traffic.to_client_packets++;
+    write_headers(worker, wrapped->frame, ip, -HEAD_LEN, HEAD_LEN + padded_len,
+                  head_len_be(padded_len - data_len), &wrapped->leg, head.sum);
+    write_head(data - HEAD_LEN, &head);
+    for (uint32_t i = data_len; i < padded_len; i++)
+        data[i] = 0;
+    wrapped->allocation->traffic.to_client_bytes += data_len;
+    sum->payload_bytes += HEAD_LEN + padded_len;
+    sum->data_bytes += data_len;
+    *sum->sent++ = wrapped->frame;
 }
 
 static void unbound_fetch_permissions(const struct tables *tables, unsigned count,
@@ -354,6 +415,8 @@ static void unbound_fetch_permissions(const struct tables *tables, unsigned coun
             allocation == TABLE_NONE ? TABLE_NONE : tables->allocations.at[allocation].guess;
         ret_permissions[i] = permission_at(tables, guess);
         rte_prefetch0(ret_permissions[i]);
+        if (tables->allocations.buckets != NULL)
+            rte_prefetch0(&tables->allocations.buckets[allocation]);
     }
 }
 
@@ -365,19 +428,33 @@ static void unbound_fetch_channels(const struct tables *tables, unsigned count,
         rte_prefetch0(&tables->channels.places[permissions[i]->channels]);
 }
 
+static __rte_always_inline void to_clients(struct worker *worker, struct rte_mbuf *const *frames,
+                                           const struct relay_slot *const *slots, unsigned count,
+                                           struct plain_list *rest)
+{
+    const struct permission *permissions[TO_CLIENTS_PART];
+    uint64_t blocks[TO_CLIENTS_PART][2];
+    struct wrapped list[TO_CLIENTS_PART], *end = list;
+    unbound_fetch_permissions(&worker->tables, count, slots, permissions);
+    unbound_fetch_channels(&worker->tables, count, permissions);
+    token_stream_blocks(&worker->tokens, count, blocks); // while they come
+    for (unsigned i = 0; i < count; i++) {
+        if (!admit(worker, frames[i], slots[i]->allocation, permissions[i], &end))
+            plain_list_add(rest, frames[i]);
+    }
+    struct indication_sum sum = sum_begin(worker);
+    const uint64_t *block = blocks[0];
+    for (const struct wrapped *one = list; one != end; one++, block += 2)
+        wrap_one(worker, one, block, &sum);
+    sum_end(worker, &sum, COUNTER_PEER_TO_DATA, COUNTER_TO_CLIENT_BYTES);
+}
+
 void indications_to_clients(struct worker *worker, const struct plain_list *unbound,
                             const struct relay_slot *const *slots, struct plain_list *rest)
 {
-    const struct permission *permissions[WORKER_BURST];
     if (leave_shared(worker, unbound, rest))
         return;
-    unbound_fetch(&worker->tables, unbound, slots);
-    unbound_fetch_permissions(&worker->tables, unbound->count, slots, permissions);
-    unbound_fetch_channels(&worker->tables, unbound->count, permissions);
-    for (unsigned i = 0; i < unbound->count; i++) {
-        struct rte_mbuf *frame = unbound->frames[i];
-        uint32_t allocation = slots[i]->allocation;
-        if (allocation == TABLE_NONE || !wrap_one(worker, frame, allocation, permissions[i]))
-            plain_list_add(rest, frame);
-    }
+    for (unsigned i = 0; i < unbound->count; i += TO_CLIENTS_PART)
+        to_clients(worker, unbound->frames + i, slots + i,
+                   RTE_MIN(unbound->count - i, TO_CLIENTS_PART), rest);
 }

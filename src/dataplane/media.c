@@ -44,14 +44,6 @@
 #define IPV4_COMMON      ((lanes){0x08, 0, 0x45, 0, 0, 0, 0, 0, 0, 0, 0, IPPROTO_UDP, 0, 0, 0, 0})
 #define IPV4_COMMON_BITS ((lanes){0xFF, 0xFF, 0xFF, 0, 0, 0, 0, 0, 0xBF, 0xFF, 0, 0xFF, 0, 0, 0, 0})
 
-// From there on, too: what of it stays, a hop, and which of its words change.
-#define IPV4_KEPT          ((lanes){0xFF, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0})
-#define IPV4_HOP           ((lanes){0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0})
-#define IPV4_LEN_WORD      2
-#define IPV4_ID_WORD       3
-#define IPV4_SUM_WORD      6
-#define IPV4_DONT_FRAGMENT 0x40 // of the byte that flags begin in
-
 // The first eight bytes of an IPv6 header, as a number: version, class, label; length, next header,
 // hop limit.
 #define IPV6_MASK        UINT64_C(0xF00000000000FF00)
@@ -527,21 +519,6 @@ struct media_turn {
     uint16_t number; // of the channel, towards the client
 };
 
-// The header is made of what was there; only what may be cut up needs an id (RFC 6864).
-static __rte_always_inline lanes next_ipv4(struct worker *worker, const uint8_t *ip,
-                                           uint16_t change, uint32_t total_len)
-{
-    lanes header = (lanes_load(ip - 2) - IPV4_HOP) & IPV4_KEPT;
-    uint32_t sum = (uint32_t)change + plain_load_u16(ip + 4) + plain_load_u16(ip + 10);
-    if (!(ip[6] & IPV4_DONT_FRAGMENT)) {
-        uint16_t id_be = __builtin_bswap16(worker->ipv4_id++);
-        header = lanes_set_u16(header, IPV4_ID_WORD, id_be);
-        sum += (uint16_t)~id_be;
-    }
-    header = lanes_set_u16(header, IPV4_LEN_WORD, __builtin_bswap16((uint16_t)total_len));
-    return lanes_set_u16(header, IPV4_SUM_WORD, checksum_fold_below(sum));
-}
-
 // Addresses and ports, and towards the client the channel's number. The entry has those of what
 // comes from there. Lengths and checksum come over the other bytes.
 static __rte_always_inline void write_ipv4_flow(uint8_t *ip, const struct media_turn *turn)
@@ -567,7 +544,7 @@ static __rte_always_inline void write_ipv4(struct worker *worker, uint8_t *from,
 {
     bool to_peer = turn->direction == DIRECTION_TO_PEER;
     const struct channel_way *way = to_peer ? &turn->channel->to_peer : &turn->channel->to_client;
-    lanes header = next_ipv4(worker, from, way->ip_change, total_len);
+    lanes header = plain_next_ipv4(worker, from, way->ip_change, total_len);
     lanes_store(ip - PACKET_ETHERNET_LEN, lanes_load_aligned(adjacency));
     lanes_store(ip - 2, header);
     write_ipv4_flow(ip, turn);
@@ -728,19 +705,17 @@ static __rte_always_inline bool peer_turn(enum ip_family family, struct worker *
 
 static struct media_sum sum_begin(struct worker *worker)
 {
-    return (struct media_sum){worker->tx.frames + worker->tx.count, 0};
+    return (struct media_sum){transmit_begin(worker), 0};
 }
 
 static void sum_end(struct worker *worker, enum ip_family family, enum direction direction,
                     const struct media_sum *sum)
 {
     bool to_peer = direction == DIRECTION_TO_PEER;
-    unsigned sent = (unsigned)(sum->sent - worker->tx.frames);
-    uint32_t packets = sent - worker->tx.count;
+    uint32_t packets = transmit_count(worker, sum->sent);
     uint32_t headers_len = PACKET_ETHERNET_LEN + plain_ip_len(family) + PACKET_UDP_LEN +
                            (to_peer ? 0 : CHANNEL_DATA_HEADER_LEN);
-    worker->tx.count = sent;
-    worker->tx_bytes += sum->bytes + (uint64_t)packets * headers_len;
+    transmit_end(worker, sum->sent, sum->bytes + (uint64_t)packets * headers_len);
     worker_count_add(worker, to_peer ? COUNTER_CHANNEL_TO_PEER : COUNTER_PEER_TO_CHANNEL, packets);
     worker_count_add(worker, to_peer ? COUNTER_TO_PEER_BYTES : COUNTER_TO_CLIENT_BYTES, sum->bytes);
 }
@@ -784,6 +759,8 @@ static __rte_always_inline void peers_forward(enum ip_family family, struct work
         struct rte_mbuf *frame = media->peers.frames[i];
         const struct relay_slot *slot = media->peer_slots[i];
         if (unlikely(!peer_turn(family, worker, frame, slot, media->peer_channels[i], &sum))) {
+            if (family == IP_FAMILY_V4)
+                indications_fetch(&worker->tables, slot);
             media->unbound_slots[media->unbound.count] = slot;
             plain_list_add(&media->unbound, frame);
         }

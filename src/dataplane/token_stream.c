@@ -39,39 +39,45 @@ static void expand_key(struct token_stream *stream, const uint8_t *key)
 #undef EXPAND
 }
 
-static void make_block_by_aes(const struct token_stream *stream, uint64_t counter,
-                              uint64_t *ret_values)
+static void make_blocks_by_aes(const struct token_stream *stream, unsigned count,
+                               uint64_t (*ret_blocks)[2])
 {
     const __m128i *keys = (const __m128i *)stream->round_keys;
-    __m128i block = _mm_xor_si128(_mm_set_epi64x(0, (int64_t)counter), keys[0]);
-    for (unsigned round = 1; round < TOKEN_STREAM_KEYS - 1; round++)
-        block = _mm_aesenc_si128(block, keys[round]);
-    block = _mm_aesenclast_si128(block, keys[TOKEN_STREAM_KEYS - 1]);
-    _mm_storeu_si128((__m128i *)ret_values, block);
+    const __m128i one = _mm_set_epi64x(0, 1);
+    __m128i counter = _mm_set_epi64x(0, (int64_t)stream->counter);
+    for (unsigned i = 0; i < count; i++, counter = _mm_add_epi64(counter, one)) {
+        __m128i block = _mm_xor_si128(counter, keys[0]);
+        for (unsigned round = 1; round < TOKEN_STREAM_KEYS - 1; round++)
+            block = _mm_aesenc_si128(block, keys[round]);
+        block = _mm_aesenclast_si128(block, keys[TOKEN_STREAM_KEYS - 1]);
+        _mm_storeu_si128((__m128i *)ret_blocks[i], block);
+    }
 }
 
 #endif
 
-static void make_block_by_hash(const struct token_stream *stream, uint64_t counter,
-                               uint64_t *ret_values)
+static void make_blocks_by_hash(const struct token_stream *stream, unsigned count,
+                                uint64_t (*ret_blocks)[2])
 {
     struct siphash_key key;
     memcpy(&key, stream->round_keys[0], sizeof(key));
-    for (uint64_t i = 0; i < 2; i++) {
-        uint64_t input[2] = {counter, i};
-        ret_values[i] = siphash(&key, input, sizeof(input));
+    for (unsigned i = 0; i < count; i++) {
+        for (uint64_t half = 0; half < 2; half++) {
+            uint64_t input[2] = {stream->counter + i, half};
+            ret_blocks[i][half] = siphash(&key, input, sizeof(input));
+        }
     }
 }
 
-static void make_block(const struct token_stream *stream, uint64_t counter, uint64_t *ret_values)
+void token_stream_blocks(struct token_stream *stream, unsigned count, uint64_t (*ret_blocks)[2])
 {
 #ifdef __AES__
-    if (stream->has_aes) {
-        make_block_by_aes(stream, counter, ret_values);
-        return;
-    }
+    if (stream->has_aes)
+        make_blocks_by_aes(stream, count, ret_blocks);
+    else
 #endif
-    make_block_by_hash(stream, counter, ret_values);
+        make_blocks_by_hash(stream, count, ret_blocks);
+    stream->counter += count;
 }
 
 void token_stream_start(struct token_stream *stream, const uint8_t key[TOKEN_STREAM_KEY_LEN])
@@ -95,7 +101,6 @@ void token_stream_init(struct token_stream *stream)
 
 void token_stream_refill(struct token_stream *stream)
 {
-    for (unsigned i = 0; i < TOKEN_STREAM_BATCH; i += 2)
-        make_block(stream, stream->counter++, stream->values + i);
+    token_stream_blocks(stream, TOKEN_STREAM_BATCH / 2, (uint64_t(*)[2])stream->values);
     stream->left = TOKEN_STREAM_BATCH;
 }

@@ -54,6 +54,17 @@ static void locals_create(struct worker *worker)
     local_addresses_init(&worker->local_v6, worker->config, IP_FAMILY_V6, slots);
 }
 
+static void listener_ends_create(struct worker *worker)
+{
+    for (unsigned i = 0; i < worker->config->listener_count; i++) {
+        const struct transport_address *address = &worker->config->listeners[i];
+        uint32_t ip;
+        memcpy(&ip, address->ip.bytes, sizeof(ip));
+        if (address->ip.family == IP_FAMILY_V4)
+            worker->listener_ends[i] = ip | (uint64_t)__builtin_bswap16(address->port) << 32;
+    }
+}
+
 static int parts_create(struct worker *worker, int socket)
 {
     const struct plane_rate_limit *rate = &worker->config->rate_limit;
@@ -62,6 +73,7 @@ static int parts_create(struct worker *worker, int socket)
         return error;
     flow_hash_share(&worker->tables.flows.hash_keys, worker->plane->hash_secret);
     locals_create(worker);
+    listener_ends_create(worker);
     error = adjacencies_create(worker, socket);
     if (error == 0)
         error = rate_limiter_init(&worker->rate_limiter, rate->answers_per_second, rate->burst,

@@ -90,6 +90,7 @@ static void send_indications_end_in_the_same_bytes_either_way(void **state)
 {
     struct rig *rig = *state;
     static uint8_t message[LEN_MAX + 64], first[RIG_FRAME_MAX], second[RIG_FRAME_MAX];
+    uint64_t wire_bytes = 0;
     srand(9);
     for (unsigned round = 0; round < 3000; round++) {
         struct wire wire = from_client;
@@ -97,14 +98,18 @@ static void send_indications_end_in_the_same_bytes_either_way(void **state)
         vary(&wire);
         wire.payload = message;
         wire.len = message_send(message, OTHER_PORT_V4, noise, len, false);
-        if (round == 0)
+        if (round == 0) {
             introduce(rig, &wire);
+            wire_bytes = rig_counter(rig, COUNTER_TX_BYTES);
+        }
         size_t sent_len = pass_both(rig, &wire, first, second);
+        wire_bytes += 2 * sent_len;
         assert_int_equal(sent_len, 42 + len);
         assert_memory_equal(first, second, sent_len);
         assert_memory_equal(first + 42, noise, len);
     }
     assert_int_equal(rig_counter(rig, COUNTER_SEND_TO_PEER), 6001);
+    assert_int_equal(rig_counter(rig, COUNTER_TX_BYTES), wire_bytes);
     assert_int_equal(rig_drops(rig, DROP_BAD_CHECKSUM), 0);
 }
 
@@ -114,16 +119,20 @@ static void data_indications_end_in_the_same_bytes_either_way(void **state)
     struct rig *rig = *state;
     static uint8_t first[RIG_FRAME_MAX], second[RIG_FRAME_MAX];
     const size_t checksum_at = 40, id_at = 42 + 8;
+    uint64_t wire_bytes = 0;
     srand(10);
     for (unsigned round = 0; round < 3000; round++) {
         struct wire wire = from_peer;
         vary(&wire);
         wire.payload = noise;
         wire.len = 4 + (size_t)rand() % (LEN_MAX - 4); // less goes the long way
-        if (round == 0)
+        if (round == 0) {
             introduce(rig, &wire);
+            wire_bytes = rig_counter(rig, COUNTER_TX_BYTES);
+        }
         size_t len = pass_both(rig, &wire, first, second);
         struct data_seen seen;
+        wire_bytes += 2 * len;
         message_read_data(first + 42, len - 42, &seen);
         assert_string_equal(seen.peer, OTHER_PORT_V4);
         assert_int_equal(seen.len, wire.len);
@@ -136,6 +145,53 @@ static void data_indications_end_in_the_same_bytes_either_way(void **state)
         assert_memory_equal(first, second, len);
     }
     assert_int_equal(rig_counter(rig, COUNTER_PEER_TO_DATA), 6001);
+    assert_int_equal(rig_counter(rig, COUNTER_TX_BYTES), wire_bytes);
+}
+
+// As many as a worker takes at once, of which some are for the long way: each is what its own
+// sender sent, in their order, with an id of its own, and all are counted.
+static void a_burst_of_data_goes_out_in_order(void **state)
+{
+    struct rig *rig = *state;
+    static uint8_t frame[RIG_FRAME_MAX], ids[COUNTERS_BURST_MAX][12];
+    struct rte_mbuf *frames[COUNTERS_BURST_MAX];
+    struct wire wire = from_peer;
+    wire.payload = noise;
+    wire.len = 100;
+    introduce(rig, &wire);
+    unsigned sent_count = 0, stranger_count = 0;
+    uint64_t data_bytes = rig_counter(rig, COUNTER_TO_CLIENT_BYTES);
+    for (unsigned i = 0; i < COUNTERS_BURST_MAX; i++) {
+        bool is_stranger = i % 5 == 3;
+        wire.source = is_stranger ? "203.0.113.10:7000" : OTHER_PORT_V4;
+        wire.payload = noise + i;
+        wire.len = 300 + i;
+        frames[i] = rig_frame(&wire, false);
+        stranger_count += is_stranger;
+        data_bytes += is_stranger ? 0 : wire.len;
+    }
+    unsigned left = media_forward(rig->workers[0], frames, COUNTERS_BURST_MAX);
+    assert_int_equal(left, stranger_count);
+    rig->transmit_commands += COUNTERS_BURST_MAX; // they come from no port
+    burst_process(rig->workers[0], frames, left, false);
+    rig_poll(rig);
+    for (unsigned i = 0; i < COUNTERS_BURST_MAX; i++) {
+        struct data_seen seen;
+        if (i % 5 == 3)
+            continue;
+        size_t len = sent(rig, frame);
+        message_read_data(frame + 42, len - 42, &seen);
+        assert_int_equal(seen.len, 300 + i);
+        assert_memory_equal(seen.data, noise + i, seen.len);
+        memcpy(ids[sent_count], frame + 42 + 8, sizeof(ids[0]));
+        for (unsigned k = 0; k < sent_count; k++)
+            assert_memory_not_equal(ids[k], ids[sent_count], sizeof(ids[0]));
+        sent_count++;
+    }
+    rig_sent_nothing(rig);
+    assert_int_equal(rig_counter(rig, COUNTER_PEER_TO_DATA), 1 + sent_count);
+    assert_int_equal(rig_counter(rig, COUNTER_TO_CLIENT_BYTES), data_bytes);
+    assert_int_equal(rig_drops(rig, DROP_NO_PERMISSION), stranger_count);
 }
 
 static void a_channels_peer_gets_its_channel(void **state)
@@ -219,6 +275,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(send_indications_end_in_the_same_bytes_either_way),
         TEST(data_indications_end_in_the_same_bytes_either_way),
+        TEST(a_burst_of_data_goes_out_in_order),
         TEST(a_channels_peer_gets_its_channel),
         TEST(without_a_permission_nothing_passes),
         TEST(what_is_not_just_so_goes_the_long_way),

@@ -50,6 +50,27 @@ static void is_aes_in_counter_mode(void **state)
     }
 }
 
+static void blocks_go_on_where_values_are_made(void **state)
+{
+    (void)state;
+    struct token_stream stream;
+    uint64_t blocks[7][2], block[2];
+    token_stream_start(&stream, key);
+    if (!stream.has_aes)
+        skip();
+    uint64_t value = token_stream_next(&stream); // of the first blocks
+    token_stream_blocks(&stream, 7, blocks);
+    for (unsigned i = 0; i < 7; i++) {
+        encrypt(TOKEN_STREAM_BATCH / 2 + i, block);
+        assert_memory_equal(blocks[i], block, sizeof(block));
+        assert_int_not_equal(blocks[i][0], value);
+    }
+    for (unsigned i = 0; i < TOKEN_STREAM_BATCH; i++) // one of them is made anew
+        value = token_stream_next(&stream);
+    encrypt(TOKEN_STREAM_BATCH + 6, block);
+    assert_true(value == block[1]);
+}
+
 #endif
 
 static void no_value_comes_twice(void **state)
@@ -75,8 +96,9 @@ static void without_aes_none_does_either(void **state)
     struct token_stream stream;
     token_stream_start(&stream, key);
     stream.has_aes = false;
-    for (unsigned i = 0; i < COUNT; i++)
+    for (unsigned i = 0; i < COUNT / 2; i++)
         values[i] = token_stream_next(&stream);
+    token_stream_blocks(&stream, COUNT / 4, (uint64_t(*)[2])(values + COUNT / 2));
     qsort(values, COUNT, sizeof(*values), compare);
     for (unsigned i = 1; i < COUNT; i++)
         assert_int_not_equal(values[i], values[i - 1]);
@@ -102,6 +124,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #ifdef __x86_64__
         cmocka_unit_test(is_aes_in_counter_mode),
+        cmocka_unit_test(blocks_go_on_where_values_are_made),
 #endif
         cmocka_unit_test(no_value_comes_twice),
         cmocka_unit_test(without_aes_none_does_either),
