@@ -91,6 +91,12 @@ static inline uint8_t *plain_ip_of(const struct rte_mbuf *frame)
     return rte_pktmbuf_mtod_offset(frame, uint8_t *, PACKET_ETHERNET_LEN);
 }
 
+// The line that follows the one in which the frame begins, which has been fetched on arrival.
+static __rte_always_inline const uint8_t *plain_next_line(const struct rte_mbuf *frame)
+{
+    return rte_pktmbuf_mtod_offset(frame, const uint8_t *, RTE_CACHE_LINE_SIZE);
+}
+
 // Of an IPv4 header, from the Ethernet header's type on: what of it stays, a hop, and which of its
 // words change.
 #define PLAIN_IPV4_KEPT                                                                            \

@@ -4,6 +4,8 @@
 // ones with what changes (RFC 1624).
 #include "dataplane/indications.h"
 
+#include "dataplane/fetch.h"
+
 #include "base/bytes.h"
 #include "base/checksum.h"
 #include "dataplane/allowance.h"
@@ -135,6 +137,8 @@ static void senders_hash(const struct flow_table *flows, const struct plain_list
 // What is found may be another's, or nothing that is in use: then it will not match.
 static void senders_find(const struct tables *tables, unsigned count, struct sender *senders)
 {
+    for (unsigned i = 0; i < count; i++)
+        fetch_line(flow_table_home(&tables->flows, senders[i].hash));
     for (unsigned i = 0; i < count; i++) {
         const struct flow_bucket *bucket = flow_table_home(&tables->flows, senders[i].hash);
         uint32_t index = tables_guess(bucket, senders[i].hash, TABLE_VALUE_ALLOCATION,
@@ -264,6 +268,10 @@ void indications_to_peers(struct worker *worker, const struct plain_list *list,
     senders_find(&worker->tables, list->count, senders);
     senders_fetch(&worker->tables, list->count, senders);
     struct indication_sum sum = sum_begin(worker);
+    for (unsigned i = 0; i < list->count; i++) {
+        fetch_line(senders[i].permission);
+        fetch_line(plain_next_line(list->frames[i]));
+    }
     for (unsigned i = 0; i < list->count; i++) {
         if (!send_one(worker, list->frames[i], &senders[i], &sum))
             plain_list_add(rest, list->frames[i]);
@@ -428,6 +436,22 @@ static void unbound_fetch_channels(const struct tables *tables, unsigned count,
         rte_prefetch0(&tables->channels.places[permissions[i]->channels]);
 }
 
+// What has been asked for, and admit() reads.
+static void unbound_fetch(const struct tables *tables, unsigned count,
+                          const struct relay_slot *const *slots,
+                          const struct permission *const *permissions)
+{
+    const struct allocation_table *allocations = &tables->allocations;
+    for (unsigned i = 0; i < count; i++) {
+        uint32_t place = table_guess(permissions[i]->channels, tables->channels.pool.capacity);
+        fetch_line(&tables->channels.places[place]);
+        if (allocations->buckets != NULL) {
+            uint32_t index = table_guess(slots[i]->allocation, allocations->pool.capacity);
+            fetch_line(&allocations->buckets[index]);
+        }
+    }
+}
+
 static __rte_always_inline void to_clients(struct worker *worker, struct rte_mbuf *const *frames,
                                            const struct relay_slot *const *slots, unsigned count,
                                            struct plain_list *rest)
@@ -438,6 +462,7 @@ static __rte_always_inline void to_clients(struct worker *worker, struct rte_mbu
     unbound_fetch_permissions(&worker->tables, count, slots, permissions);
     unbound_fetch_channels(&worker->tables, count, permissions);
     token_stream_blocks(&worker->tokens, count, blocks); // while they come
+    unbound_fetch(&worker->tables, count, slots, permissions);
     for (unsigned i = 0; i < count; i++) {
         if (!admit(worker, frames[i], slots[i]->allocation, permissions[i], &end))
             plain_list_add(rest, frames[i]);

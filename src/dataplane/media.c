@@ -146,17 +146,6 @@ static __rte_noinline bool is_listener(enum ip_family family, const struct local
     return local != NULL && local->kind == LOCAL_LISTENER;
 }
 
-// The one that follows the line in which the frame begins, which has been fetched on arrival.
-static __rte_always_inline void prefetch_next_line(const struct rte_mbuf *frame)
-{
-    rte_prefetch0(rte_pktmbuf_mtod_offset(frame, const uint8_t *, RTE_CACHE_LINE_SIZE));
-}
-
-static __rte_always_inline void fetch_next_line(const struct rte_mbuf *frame)
-{
-    fetch_line(rte_pktmbuf_mtod_offset(frame, const uint8_t *, RTE_CACHE_LINE_SIZE));
-}
-
 // A datagram of neither, by its first two bytes. False: it is nothing that is known here. What an
 // answer takes is asked for here and not when it is made: by then it has come.
 static __rte_always_inline bool sort_message(const struct worker *worker, struct media *media,
@@ -168,7 +157,7 @@ static __rte_always_inline bool sort_message(const struct worker *worker, struct
         plain_list_add(&media->requests, frame);
         return true;
     }
-    prefetch_next_line(frame); // all else is read further
+    rte_prefetch0(plain_next_line(frame)); // all else is read further
     if (type != STUN_SEND_INDICATION_TYPE)
         return false;
     plain_list_add(&media->senders, frame);
@@ -213,7 +202,7 @@ static __rte_always_inline bool sort_datagram(enum ip_family family, const struc
     if (unlikely(((udp[PACKET_UDP_LEN] ^ 0x40) & 0xC0) > (uint8_t)of_peer)) {
         if (family == IP_FAMILY_V4)
             return sort_message(worker, media, frame, udp + PACKET_UDP_LEN);
-        prefetch_next_line(frame); // it is read further
+        rte_prefetch0(plain_next_line(frame)); // it is read further
         return false;
     }
     // Not an element: there may be none.
@@ -240,7 +229,7 @@ static __rte_noinline void sort_all_ipv6(const struct worker *worker, struct med
 {
     struct sorted sorted = {media->clients.count, media->peers.count};
     for (unsigned i = 0; i < frames->count; i++)
-        fetch_next_line(frames->frames[i]);
+        fetch_line(plain_next_line(frames->frames[i]));
     for (unsigned i = 0; i < frames->count; i++) {
         if (!sort_ipv6(worker, media, &sorted, frames->frames[i]))
             plain_list_add(rest, frames->frames[i]);
@@ -260,7 +249,7 @@ static __rte_always_inline bool sort_frame(const struct worker *worker, struct m
                  (ip[-PACKET_ETHERNET_LEN] & 1)))
         return false;
     if (unlikely(!ipv4_is_common(ip, len - PACKET_ETHERNET_LEN))) {
-        prefetch_next_line(frame);
+        rte_prefetch0(plain_next_line(frame));
         plain_list_add(others, frame);
         return true;
     }
