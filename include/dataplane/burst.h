@@ -8,10 +8,9 @@
 // be the one to take them. count is at most WORKER_BURST.
 void burst_process(struct worker *worker, struct rte_mbuf **frames, unsigned count,
                    bool may_hand_on);
-// The same for what another worker handed over. It goes to no other.
-void burst_process_handed(struct worker *worker, const struct handoff *handed, unsigned count);
-// What came from the wire and what another worker handed over, each as above, together. What is
-// left of the latter is for burst_process_rest(); returns how many that are.
+// What came from the wire, and together with it what other workers handed over, which goes to no
+// other. Either may be nothing. What is left of the latter is for burst_process_rest(); returns how
+// many that are.
 unsigned burst_process_both(struct worker *worker, struct rte_mbuf **frames, unsigned count,
                             const struct handoff *handed, unsigned handed_count,
                             struct rte_mbuf **ret_rest);

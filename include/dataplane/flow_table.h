@@ -146,9 +146,11 @@ static inline struct flow_bucket *flow_table_home(const struct flow_table *table
     return &table->buckets[flow_table_home_number(table, hash)];
 }
 
+#define FLOW_TAG_SHIFT 48 // of what a tag is made of
+
 static inline uint16_t flow_table_tag(uint64_t hash)
 {
-    return (uint16_t)(hash >> 48) | 1; // no empty slot's
+    return (uint16_t)(hash >> FLOW_TAG_SHIFT) | 1; // no empty slot's
 }
 
 // One bit for each slot whose tag is this one, and six above them that mean nothing.

@@ -7,10 +7,10 @@
 #include "dataplane/plain.h"
 #include "dataplane/tables.h"
 
-// Those for relay ports of other workers leave the list, and their slots leave slots, and are
-// handed to the ports' owners. The others stay in their order.
-void foreign_peers(struct worker *worker, enum ip_family family, struct plain_list *peers,
-                   const struct relay_slot **slots);
+// From the place `from` on, those for relay ports of other workers leave the list with their slots,
+// and are handed to the ports' owners. The others stay in their order.
+void foreign_peers(struct worker *worker, enum ip_family family, struct plain_peers *peers,
+                   unsigned from);
 
 // Datagrams that begin as ChannelData does, for which the first look found no channel that matches.
 // Those of clients that are steered go to the clients' owners; the others are added to rest.

@@ -9,10 +9,7 @@
 
 // Forwards what it can. The rest is left in frames, from the first on; returns how many that are.
 unsigned media_forward(struct worker *worker, struct rte_mbuf **frames, unsigned count);
-// The same for what another worker handed over.
-unsigned media_forward_handed(struct worker *worker, const struct handoff *handed, unsigned count,
-                              struct rte_mbuf **ret_rest);
-// Both, stage by stage: what the one waits for comes while the other is at work.
+// And with it what other workers handed over, stage by stage. Either may be nothing.
 unsigned media_forward_both(struct worker *worker, struct rte_mbuf **frames, unsigned count,
                             const struct handoff *handed, unsigned handed_count,
                             struct rte_mbuf **ret_handed_rest, unsigned *ret_handed_rest_count);

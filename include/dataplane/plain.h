@@ -13,6 +13,9 @@
 #include <stdint.h>
 #include <string.h>
 
+// What comes from a port and what was handed over may go together: a burst of each.
+#define PLAIN_MOST (2 * WORKER_BURST)
+
 struct plain_list {
     struct rte_mbuf *frames[WORKER_BURST];
     unsigned count;
@@ -30,8 +33,15 @@ struct plain_client {
 };
 
 struct plain_clients {
-    struct rte_mbuf *frames[WORKER_BURST];
-    struct plain_client ways[WORKER_BURST];
+    struct rte_mbuf *frames[PLAIN_MOST];
+    struct plain_client ways[PLAIN_MOST];
+    unsigned count;
+};
+
+struct plain_peers {
+    struct rte_mbuf *frames[PLAIN_MOST];
+    const struct relay_slot *slots[PLAIN_MOST];
+    struct channel *channels[PLAIN_MOST]; // that they may be of
     unsigned count;
 };
 

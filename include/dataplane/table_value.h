@@ -38,6 +38,12 @@ static inline uint32_t table_value_index(uint32_t value)
     return value & TABLE_INDEX_MAX;
 }
 
+// Of a steering's value; no steering's of any other.
+static inline uint32_t table_steering_index(uint32_t value)
+{
+    return value ^ table_value(TABLE_VALUE_STEERING, 0);
+}
+
 // An index that may be none, TABLE_NONE above all, as one that can be looked at: 0 then. Whether
 // the entry is the one, it says itself.
 static inline uint32_t table_guess(uint32_t index, uint32_t capacity)

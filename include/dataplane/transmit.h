@@ -11,10 +11,10 @@ void transmit_flush(struct worker *worker);
 // The same as transmit(), for a full queue, which is sent first.
 void transmit_behind(struct worker *worker, struct rte_mbuf *frame);
 
-// Room for so many in the queue, WORKER_BURST at most.
+// Room for so many in the queue, WORKER_TX_MOST at most.
 static inline void transmit_reserve(struct worker *worker, unsigned count)
 {
-    if (unlikely(worker->tx.count + count > WORKER_BURST))
+    if (unlikely(worker->tx.count + count > WORKER_TX_MOST))
         transmit_flush(worker);
 }
 
@@ -22,7 +22,7 @@ static inline void transmit_reserve(struct worker *worker, unsigned count)
 static inline void transmit(struct worker *worker, struct rte_mbuf *frame)
 {
     unsigned count = worker->tx.count;
-    if (unlikely(count == WORKER_BURST)) {
+    if (unlikely(count == WORKER_TX_MOST)) {
         transmit_behind(worker, frame);
         return;
     }

@@ -30,6 +30,14 @@ struct worker_queue {
     unsigned count;
 };
 
+// On their way out. There is room for the port's burst and for what others handed over with it.
+#define WORKER_TX_MOST (2 * WORKER_BURST)
+
+struct worker_tx {
+    struct rte_mbuf *frames[WORKER_TX_MOST];
+    unsigned count;
+};
+
 // For another worker.
 struct worker_handoffs {
     struct handoff at[WORKER_BURST];
@@ -78,7 +86,7 @@ struct worker {
     struct local_addresses local_v6;
     struct tables tables;
 
-    struct worker_queue tx;          // where there are two ports, each frame says its own
+    struct worker_tx tx;             // where there are two ports, each frame says its own
     uint64_t tx_bytes;               // in it
     struct worker_queue to_kernel;   // the same
     struct worker_queue turned;      // came through the hairpin, to be looked up as peer packets

@@ -529,9 +529,3 @@ void burst_process_rest(struct worker *worker, struct rte_mbuf **frames, unsigne
     if (unlikely(count > 0))
         go_the_long_way(worker, frames, count);
 }
-
-void burst_process_handed(struct worker *worker, const struct handoff *handed, unsigned count)
-{
-    struct rte_mbuf *rest[WORKER_BURST];
-    burst_process_rest(worker, rest, media_forward_handed(worker, handed, count, rest));
-}

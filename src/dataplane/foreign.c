@@ -10,48 +10,44 @@
 #include <rte_prefetch.h>
 
 static __rte_always_inline void peers_part(enum ip_family family, struct worker *worker,
-                                           struct plain_list *peers,
-                                           const struct relay_slot **slots)
+                                           struct plain_peers *peers, unsigned from)
 {
     uint16_t owners[WORKER_BURST];
     struct rte_mbuf *frames[WORKER_BURST];
-    const struct relay_slot *their_slots[WORKER_BURST];
+    const struct relay_slot *slots[WORKER_BURST];
     uint16_t worker_count = worker->config->worker_count;
-    unsigned own = 0, others = 0;
-    for (unsigned i = 0; i < peers->count; i++) {
+    unsigned own = from, others = 0;
+    for (unsigned i = from; i < peers->count; i++) {
         struct rte_mbuf *frame = peers->frames[i];
-        const struct relay_slot *slot = slots[i];
+        const struct relay_slot *slot = peers->slots[i];
         uint16_t port = load_be16(plain_ip_of(frame) + plain_ip_len(family) + 2);
         uint16_t owner = port_slice_worker(port, worker_count);
         uint32_t is_other = owner != worker->id;
         __asm__("" : "+r"(is_other)); // or the compiler makes a branch of it
         peers->frames[own] = frame;
-        slots[own] = slot;
+        peers->slots[own] = slot;
         frames[others] = frame;
-        their_slots[others] = slot;
+        slots[others] = slot;
         owners[others] = owner;
         own += is_other ^ 1;
         others += is_other;
     }
     peers->count = own;
     worker_count_add(worker, COUNTER_FOREIGN_PEERS, others);
-    for (unsigned i = 0; i < others; i++)
-        handoff_send(worker, owners[i],
-                     (struct handoff){
-                         .frame = frames[i],
-                         .place = tables_slot_number(&worker->tables, their_slots[i]),
-                         .kind = HANDOFF_PEER,
-                         .family = (uint8_t)family,
-                     });
+    uint32_t stamp = handoff_stamp(worker);
+    for (unsigned i = 0; i < others; i++) {
+        uint32_t slot = tables_slot_number(&worker->tables, slots[i]);
+        handoff_send_stamped(worker, owners[i], handoff_peer(family, frames[i], slot), stamp);
+    }
 }
 
-void foreign_peers(struct worker *worker, enum ip_family family, struct plain_list *peers,
-                   const struct relay_slot **slots)
+void foreign_peers(struct worker *worker, enum ip_family family, struct plain_peers *peers,
+                   unsigned from)
 {
     if (family == IP_FAMILY_V4)
-        peers_part(IP_FAMILY_V4, worker, peers, slots);
+        peers_part(IP_FAMILY_V4, worker, peers, from);
     else
-        peers_part(IP_FAMILY_V6, worker, peers, slots);
+        peers_part(IP_FAMILY_V6, worker, peers, from);
 }
 
 // Clients. As in every lookup, what one stage fetches is there in the next. A steering is where its
@@ -65,17 +61,14 @@ void foreign_peers(struct worker *worker, enum ip_family family, struct plain_li
     (flow_key_type(FLOW_KEY_STEERING, 0) | (uint64_t)FLOW_STEERING_NUMBER_BE                       \
                                                << FLOW_KEY_NUMBER_SHIFT)
 
-static const struct steering nobodys;
-
-// Where a client may be steered to. It has been fetched with the channel that was found instead. A
-// channel comes before a steering: where another entry could have this hash, there is no guess.
-static __rte_always_inline const struct steering *guess(const struct steering_table *steerings,
-                                                        const struct plain_client *way)
+// Whether what was found may be a client's steering. It has been fetched with the channel that
+// could have been found instead. A channel comes before a steering: where another entry could have
+// this hash, there is no guess.
+static __rte_always_inline bool is_guess(const struct steering_table *steerings,
+                                         const struct plain_client *way)
 {
-    uint32_t index = way->value ^ table_value(TABLE_VALUE_STEERING, 0);
-    bool is_guess = index < steerings->pool.capacity &&
-                    ((way->hits & (way->hits - 1)) | way->bucket->passed) == 0;
-    return is_guess ? &steerings->at[index] : &nobodys;
+    return table_steering_index(way->value) < steerings->pool.capacity &&
+           ((way->hits & (way->hits - 1)) | way->bucket->passed) == 0;
 }
 
 static __rte_always_inline bool is_steered(enum ip_family family, const struct plain_client *way,
@@ -91,12 +84,12 @@ static __rte_always_inline bool is_steered(enum ip_family family, const struct p
 
 static __rte_always_inline void hand_on(enum ip_family family, struct worker *worker,
                                         const struct plain_client *way,
-                                        const struct steering *steering, struct rte_mbuf *frame)
+                                        const struct steering *steering, struct rte_mbuf *frame,
+                                        uint32_t stamp)
 {
-    const struct flow_table *flows = &worker->tables.flows;
-    handoff_send(worker, steering_owner(steering),
-                 handoff_client(family, frame, flow_table_home_number(flows, way->hash),
-                                flow_table_tag(way->hash)));
+    uint32_t bucket = (uint32_t)(way->bucket - worker->tables.flows.buckets);
+    handoff_send_stamped(worker, steering_owner(steering),
+                         handoff_client(family, frame, bucket, flow_table_tag(way->hash)), stamp);
 }
 
 // Those that are steered go.
@@ -105,13 +98,14 @@ static __rte_always_inline void known_hand_on(enum ip_family family, struct work
                                               struct plain_choice *ret_others)
 {
     const struct steering_table *steerings = &worker->tables.steerings;
+    uint32_t stamp = handoff_stamp(worker);
     ret_others->count = 0;
     for (unsigned i = 0; i < clients->count; i++) {
         struct plain_client *way = clients->ways[i];
         struct rte_mbuf *frame = clients->frames[i];
-        const struct steering *steering = guess(steerings, way);
-        if (likely(is_steered(family, way, steering, frame))) {
-            hand_on(family, worker, way, steering, frame);
+        const struct steering *steering = &steerings->at[table_steering_index(way->value)];
+        if (likely(is_guess(steerings, way) && is_steered(family, way, steering, frame))) {
+            hand_on(family, worker, way, steering, frame, stamp);
             continue;
         }
         ret_others->frames[ret_others->count] = frame;
@@ -176,7 +170,7 @@ static __rte_always_inline void others_hand_on(enum ip_family family, struct wor
         const struct plain_client *way = others->clients.ways[i];
         struct rte_mbuf *frame = others->clients.frames[i];
         if (likely(is_steered(family, way, others->steerings[i], frame)))
-            hand_on(family, worker, way, others->steerings[i], frame);
+            hand_on(family, worker, way, others->steerings[i], frame, handoff_stamp(worker));
         else
             plain_list_add(rest, frame);
     }

@@ -56,9 +56,3 @@ unsigned handoff_gather(struct worker *worker, struct handoff *ret_handed)
     }
     return count;
 }
-
-void handoff_fetch(const struct handoff *handed, unsigned count)
-{
-    for (unsigned i = 0; i < count; i++)
-        __builtin_prefetch(rte_pktmbuf_mtod(handed[i].frame, void *), 1);
-}

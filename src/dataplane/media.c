@@ -54,7 +54,7 @@
 // Of one family.
 struct media {
     struct plain_clients clients;
-    struct plain_list peers;
+    struct plain_peers peers;
     struct plain_list senders;  // Send indications; of IPv4 clients only
     struct plain_list requests; // the same
     struct plain_list unbound;  // of peers whose channel, if any, is not the guessed one
@@ -62,10 +62,10 @@ struct media {
     // as far as can be seen.
     struct plain_choice known;
     struct plain_choice unknown;
-    unsigned hashed_count; // of clients that were handed over with their bucket; they are the first
+    // The first of the clients and of the peers were handed over, the clients' with their bucket.
+    unsigned handed_clients;
+    unsigned handed_peers;
     const struct relay_slot *unbound_slots[WORKER_BURST];
-    const struct relay_slot *peer_slots[WORKER_BURST];
-    struct channel *peer_channels[WORKER_BURST]; // that they may be of
 };
 
 // A burst on its way.
@@ -83,7 +83,8 @@ static void media_init(struct media *media)
     media->requests.count = 0;
     media->unbound.count = 0;
     media->unknown.count = 0;
-    media->hashed_count = 0;
+    media->handed_clients = 0;
+    media->handed_peers = 0;
 }
 
 static __rte_always_inline void media_burst_init(struct media_burst *burst)
@@ -177,7 +178,7 @@ static __rte_always_inline void sorted_add(struct sorted *sorted, struct media *
 {
     media->clients.frames[sorted->clients] = frame;
     media->peers.frames[sorted->peers] = frame;
-    media->peer_slots[sorted->peers] = slot;
+    media->peers.slots[sorted->peers] = slot;
     sorted->clients += 1 - of_peer;
     sorted->peers += of_peer;
 }
@@ -279,39 +280,40 @@ static __rte_always_inline void sort(const struct worker *worker, struct media_b
         sort_all_ipv6(worker, &burst->ipv6, &others, &burst->rest);
 }
 
-// What another worker of ours has sorted is not sorted again. How many are of another family, or
-// are not sorted. The others may take their place.
+// What another worker of ours has sorted is not sorted again. It comes in runs of one kind, as that
+// worker hands over a burst's peers and then its clients. How many are of another family, or are
+// not sorted; they may take the others' place. Another core wrote the headers last, and this one
+// will write them: their lines are asked for as its own.
 static __rte_always_inline unsigned sort_handed_of(enum ip_family family,
                                                    const struct worker *worker, struct media *media,
                                                    const struct handoff *handed, unsigned count,
                                                    struct handoff *ret_others)
 {
     const struct tables *tables = &worker->tables;
-    unsigned clients = media->clients.count, peers = media->peers.count, others = 0;
-    for (unsigned i = 0; i < count; i++) {
-        struct handoff one = handed[i];
-        if (unlikely(one.kind == HANDOFF_UNSORTED || one.family != family)) {
-            ret_others[others++] = one;
-            continue;
+    unsigned clients = 0, peers = 0, others = 0, i = 0;
+    while (i < count) {
+        for (; i < count && handed[i].kind == handoff_peer_kind(family); i++) {
+            struct rte_mbuf *frame = handed[i].frame;
+            const struct relay_slot *slot = tables_numbered_slot(tables, handed[i].place);
+            __builtin_prefetch(rte_pktmbuf_mtod(frame, void *), 1);
+            rte_prefetch0(slot);
+            media->peers.frames[peers] = frame;
+            media->peers.slots[peers++] = slot;
         }
-        uint32_t of_peer = one.kind == HANDOFF_PEER;
-        __asm__("" : "+r"(of_peer)); // or the compiler makes a branch of it
-        struct plain_client *client = &media->clients.ways[clients];
-        uintptr_t slot = (uintptr_t)tables_numbered_slot(tables, one.place);
-        uintptr_t bucket =
-            (uintptr_t)tables->flows.buckets + (uintptr_t)one.place * sizeof(struct flow_bucket);
-        rte_prefetch0((const void *)(bucket ^ ((bucket ^ slot) & -(uintptr_t)of_peer)));
-        client->hash = (uint64_t)one.tag << 48;
-        client->bucket = (void *)bucket;
-        media->clients.frames[clients] = one.frame;
-        media->peers.frames[peers] = one.frame;
-        media->peer_slots[peers] = (void *)slot;
-        clients += of_peer ^ 1;
-        peers += of_peer;
+        for (; i < count && handed[i].kind == handoff_client_kind(family); i++) {
+            struct rte_mbuf *frame = handed[i].frame;
+            struct plain_client *client = &media->clients.ways[clients];
+            __builtin_prefetch(rte_pktmbuf_mtod(frame, void *), 1);
+            client->hash = (uint64_t)handed[i].tag << FLOW_TAG_SHIFT;
+            client->bucket = &tables->flows.buckets[handed[i].place];
+            rte_prefetch0(client->bucket);
+            media->clients.frames[clients++] = frame;
+        }
+        for (; i < count && handoff_is_other(&handed[i], family); i++)
+            ret_others[others++] = handed[i];
     }
-    media->clients.count = clients;
-    media->peers.count = peers;
-    media->hashed_count = clients;
+    media->clients.count = media->handed_clients = clients;
+    media->peers.count = media->handed_peers = peers;
     return others;
 }
 
@@ -320,19 +322,24 @@ static __rte_noinline void sort_other_handed(const struct worker *worker, struct
 {
     struct rte_mbuf *unsorted[WORKER_BURST];
     count = sort_handed_of(IP_FAMILY_V6, worker, &burst->ipv6, handed, count, handed);
-    for (unsigned i = 0; i < count; i++)
+    for (unsigned i = 0; i < count; i++) {
         unsorted[i] = handed[i].frame;
+        rte_prefetch0(rte_pktmbuf_mtod(unsorted[i], void *));
+    }
     sort(worker, burst, unsorted, count);
 }
 
+// What is IPv4's and sorted goes where the port's datagrams will go, all else into a burst of its
+// own.
 static __rte_always_inline void sort_handed(const struct worker *worker, struct media_burst *burst,
+                                            struct media_burst *ret_others,
                                             const struct handoff *handed, unsigned count)
 {
     struct handoff others[WORKER_BURST];
     unsigned other_count =
         sort_handed_of(IP_FAMILY_V4, worker, &burst->ipv4, handed, count, others);
     if (unlikely(other_count > 0))
-        sort_other_handed(worker, burst, others, other_count);
+        sort_other_handed(worker, ret_others, others, other_count);
 }
 
 // Then: where its channel is.
@@ -357,13 +364,7 @@ static __rte_always_inline lanes client_key(enum ip_family family, const struct 
     return lanes_load(words);
 }
 
-// Its words; then, where it was not handed over with it, its hash.
-static __rte_always_inline void client_read(enum ip_family family, const struct worker *worker,
-                                            const uint8_t *ip, struct plain_client *client)
-{
-    lanes_store(client->words, client_key(family, worker, ip));
-}
-
+// Its words and its hash, of those that were not handed over with a bucket.
 static __rte_always_inline void clients_hash(enum ip_family family, const struct worker *worker,
                                              struct media *media, unsigned from)
 {
@@ -372,7 +373,7 @@ static __rte_always_inline void clients_hash(enum ip_family family, const struct
     for (size_t i = from; i < count; i++) {
         struct plain_client *client = &media->clients.ways[i];
         const uint8_t *ip = plain_ip_of(media->clients.frames[i]);
-        client_read(family, worker, ip, client);
+        lanes_store(client->words, client_key(family, worker, ip));
         client->hash = family == IP_FAMILY_V4
                            ? flow_hash_short_at(&flows->hash_keys, client->words)
                            : flow_hash_long(&flows->hash_keys, client->words[0], client->words[1],
@@ -380,13 +381,6 @@ static __rte_always_inline void clients_hash(enum ip_family family, const struct
         client->bucket = flow_table_home(flows, client->hash);
         rte_prefetch0(client->bucket);
     }
-}
-
-static __rte_always_inline void handed_read(enum ip_family family, const struct worker *worker,
-                                            struct media *media)
-{
-    for (unsigned i = 0; i < media->hashed_count; i++)
-        client_read(family, worker, plain_ip_of(media->clients.frames[i]), &media->clients.ways[i]);
 }
 
 static __rte_always_inline void prefetch_channel(enum ip_family family,
@@ -413,9 +407,9 @@ peers_fetch(enum ip_family family, const struct channel_table *channels, struct 
 {
     const size_t count = media->peers.count;
     for (size_t i = 0; i < count; i++) {
-        uint32_t guess = media->peer_slots[i]->guess;
+        uint32_t guess = media->peers.slots[i]->guess;
         struct channel *channel = &channels->at[table_guess(guess, channels->pool.capacity)];
-        media->peer_channels[i] = channel;
+        media->peers.channels[i] = channel;
         prefetch_channel(family, channels, channel);
     }
 }
@@ -433,11 +427,11 @@ static __rte_always_inline void sort_and_hash(const struct worker *worker,
     }
 }
 
-// What is found may be another's, or no channel at all: then it will not match.
+// What is found may be another's, or no channel at all: then it will not match. count: of the
+// first.
 static __rte_always_inline void clients_find(enum ip_family family, const struct tables *tables,
-                                             struct media *media)
+                                             struct media *media, size_t count)
 {
-    const size_t count = media->clients.count;
     for (size_t i = 0; i < count; i++)
         fetch_line(media->clients.ways[i].bucket);
     for (size_t i = 0; i < count; i++) {
@@ -449,12 +443,15 @@ static __rte_always_inline void clients_find(enum ip_family family, const struct
     }
 }
 
-// Where other workers are, it may be a steering, which is fetched as well.
+// Where other workers are, it may be a steering, which is fetched as well; of what came from the
+// port.
 static __rte_always_inline void
 clients_find_either(enum ip_family family, const struct tables *tables, struct media *media)
 {
     const struct steering_table *steerings = &tables->steerings;
-    for (unsigned i = 0; i < media->clients.count; i++) {
+    for (unsigned i = media->handed_clients; i < media->clients.count; i++)
+        fetch_line(media->clients.ways[i].bucket);
+    for (unsigned i = media->handed_clients; i < media->clients.count; i++) {
         struct plain_client *client = &media->clients.ways[i];
         unsigned hits = flow_bucket_hits(client->bucket, flow_table_tag(client->hash));
         uint32_t value = flow_bucket_value(client->bucket, hits);
@@ -472,7 +469,7 @@ clients_find_either(enum ip_family family, const struct tables *tables, struct m
 static __rte_always_inline void clients_part(struct media *media)
 {
     unsigned known = 0, unknown = 0;
-    for (unsigned i = 0; i < media->clients.count; i++) {
+    for (unsigned i = media->handed_clients; i < media->clients.count; i++) {
         struct plain_client *way = &media->clients.ways[i];
         struct rte_mbuf *frame = media->clients.frames[i];
         uint32_t is_known = ((way->channel->client[0] ^ way->words[0]) |
@@ -626,15 +623,13 @@ static __rte_always_inline bool turn(struct worker *worker, struct rte_mbuf *fra
     return true;
 }
 
+// key: its first words.
 static __rte_always_inline bool client_turn(enum ip_family family, struct worker *worker,
-                                            struct rte_mbuf *frame,
-                                            const struct plain_client *client,
-                                            struct media_sum *sum)
+                                            struct rte_mbuf *frame, lanes key,
+                                            struct channel *channel, struct media_sum *sum)
 {
-    struct channel *channel = client->channel;
     uint8_t *ip = plain_ip_of(frame);
-    if (unlikely(lanes_differ(lanes_load(client->words), lanes_load_aligned(channel->client)) ||
-                 !channel->is_plain))
+    if (unlikely(lanes_differ(key, lanes_load_aligned(channel->client)) || !channel->is_plain))
         return false;
     struct media_turn how = {
         .family = family,
@@ -709,16 +704,36 @@ static void sum_end(struct worker *worker, enum ip_family family, enum direction
     worker_count_add(worker, to_peer ? COUNTER_TO_PEER_BYTES : COUNTER_TO_CLIENT_BYTES, sum->bytes);
 }
 
+// Those that were handed over come with a bucket alone.
+static __rte_always_inline void handed_clients_forward(enum ip_family family, struct worker *worker,
+                                                       const struct media *media,
+                                                       struct plain_list *rest)
+{
+    struct media_sum sum = sum_begin(worker);
+    const size_t count = media->handed_clients;
+    for (size_t i = 0; i < count; i++) {
+        struct rte_mbuf *frame = media->clients.frames[i];
+        lanes key = client_key(family, worker, plain_ip_of(frame));
+        if (unlikely(
+                !client_turn(family, worker, frame, key, media->clients.ways[i].channel, &sum)))
+            plain_list_add(rest, frame);
+    }
+    sum_end(worker, family, DIRECTION_TO_PEER, &sum);
+}
+
 static __rte_always_inline void clients_forward(enum ip_family family, struct worker *worker,
-                                                const struct media *media, struct plain_list *rest)
+                                                const struct media *media, size_t from,
+                                                struct plain_list *rest)
 {
     struct media_sum sum = sum_begin(worker);
     const size_t count = media->clients.count;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = from; i < count; i++)
         fetch_channel(family, &worker->tables.channels, media->clients.ways[i].channel);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = from; i < count; i++) {
         struct rte_mbuf *frame = media->clients.frames[i];
-        if (unlikely(!client_turn(family, worker, frame, &media->clients.ways[i], &sum)))
+        const struct plain_client *way = &media->clients.ways[i];
+        if (unlikely(
+                !client_turn(family, worker, frame, lanes_load(way->words), way->channel, &sum)))
             plain_list_add(rest, frame);
     }
     sum_end(worker, family, DIRECTION_TO_PEER, &sum);
@@ -731,27 +746,31 @@ static __rte_always_inline void known_forward(enum ip_family family, struct work
     struct media_sum sum = sum_begin(worker);
     for (unsigned i = 0; i < known->count; i++) {
         struct rte_mbuf *frame = known->frames[i];
-        if (unlikely(!client_turn(family, worker, frame, known->ways[i], &sum)))
+        const struct plain_client *way = known->ways[i];
+        if (unlikely(
+                !client_turn(family, worker, frame, lanes_load(way->words), way->channel, &sum)))
             plain_list_add(rest, frame);
     }
     sum_end(worker, family, DIRECTION_TO_PEER, &sum);
 }
 
+// handed: where those go that were handed over and are not of the guessed channel.
 static __rte_always_inline void peers_forward(enum ip_family family, struct worker *worker,
-                                              struct media *media)
+                                              struct media *media, struct media *handed)
 {
     struct media_sum sum = sum_begin(worker);
     const size_t count = media->peers.count;
     for (size_t i = 0; i < count; i++)
-        fetch_channel(family, &worker->tables.channels, media->peer_channels[i]);
+        fetch_channel(family, &worker->tables.channels, media->peers.channels[i]);
     for (size_t i = 0; i < count; i++) {
         struct rte_mbuf *frame = media->peers.frames[i];
-        const struct relay_slot *slot = media->peer_slots[i];
-        if (unlikely(!peer_turn(family, worker, frame, slot, media->peer_channels[i], &sum))) {
+        const struct relay_slot *slot = media->peers.slots[i];
+        if (unlikely(!peer_turn(family, worker, frame, slot, media->peers.channels[i], &sum))) {
+            struct media *owner = i < media->handed_peers ? handed : media;
             if (family == IP_FAMILY_V4)
                 indications_fetch(&worker->tables, slot);
-            media->unbound_slots[media->unbound.count] = slot;
-            plain_list_add(&media->unbound, frame);
+            owner->unbound_slots[owner->unbound.count] = slot;
+            plain_list_add(&owner->unbound, frame);
         }
     }
     sum_end(worker, family, DIRECTION_TO_CLIENT, &sum);
@@ -761,41 +780,28 @@ static __rte_always_inline void process(enum ip_family family, struct worker *wo
                                         struct media *media, struct plain_list *rest)
 {
     peers_fetch(family, &worker->tables.channels, media);
-    clients_find(family, &worker->tables, media);
-    peers_forward(family, worker, media);
-    clients_forward(family, worker, media, rest);
+    clients_find(family, &worker->tables, media, media->clients.count);
+    peers_forward(family, worker, media, media);
+    clients_forward(family, worker, media, 0, rest);
 }
 
-// The same where there are other workers, for what came from the wire.
+// The same where there are other workers: for what came from the wire, and with it for what was
+// handed over. What is left of that goes into handed and handed_rest.
 static __rte_always_inline void process_beside(enum ip_family family, struct worker *worker,
-                                               struct media *media, struct plain_list *rest)
+                                               struct media *media, struct plain_list *rest,
+                                               struct media *handed, struct plain_list *handed_rest)
 {
-    foreign_peers(worker, family, &media->peers, media->peer_slots);
-    peers_fetch(family, &worker->tables.channels, media);
-    clients_find_either(family, &worker->tables, media);
-    peers_forward(family, worker, media);
+    const struct tables *tables = &worker->tables;
+    foreign_peers(worker, family, &media->peers, media->handed_peers);
+    clients_find(family, tables, media, media->handed_clients);
+    peers_fetch(family, &tables->channels, media);
+    clients_find_either(family, tables, media);
+    peers_forward(family, worker, media, handed);
+    handed_clients_forward(family, worker, media, handed_rest);
     clients_part(media);
     known_forward(family, worker, &media->known, rest);
     if (unlikely(media->unknown.count > 0))
         foreign_clients(worker, family, &media->unknown, rest);
-}
-
-// What was handed over, in two steps: between them, its channels are on their way.
-
-static __rte_always_inline void handed_find(enum ip_family family, const struct worker *worker,
-                                            struct media *media)
-{
-    clients_hash(family, worker, media, media->hashed_count);
-    peers_fetch(family, &worker->tables.channels, media);
-    clients_find(family, &worker->tables, media);
-}
-
-static __rte_always_inline void handed_forward(enum ip_family family, struct worker *worker,
-                                               struct media *media, struct plain_list *rest)
-{
-    handed_read(family, worker, media);
-    peers_forward(family, worker, media);
-    clients_forward(family, worker, media, rest);
 }
 
 static void rest_add_all(struct plain_list *rest, const struct plain_list *frames)
@@ -809,27 +815,52 @@ static __rte_noinline void process_ipv6(struct worker *worker, struct media *med
 {
     clients_hash(IP_FAMILY_V6, worker, media, 0);
     if (worker->may_hand_on)
-        process_beside(IP_FAMILY_V6, worker, media, rest);
+        process_beside(IP_FAMILY_V6, worker, media, rest, media, rest);
     else
         process(IP_FAMILY_V6, worker, media, rest);
     rest_add_all(rest, &media->unbound);
 }
 
-static __rte_noinline void handed_find_ipv6(const struct worker *worker, struct media *media)
+// What was handed over and does not go with the port's burst, in two steps: between them, its
+// channels are on their way.
+
+static __rte_always_inline bool media_has_any(const struct media *media)
 {
-    handed_find(IP_FAMILY_V6, worker, media);
+    return media->clients.count + media->peers.count > 0;
 }
 
-static __rte_noinline void handed_forward_ipv6(struct worker *worker, struct media *media,
-                                               struct plain_list *rest)
+static __rte_always_inline void handed_find(enum ip_family family, const struct worker *worker,
+                                            struct media *media)
 {
-    handed_forward(IP_FAMILY_V6, worker, media, rest);
-    rest_add_all(rest, &media->unbound);
+    clients_hash(family, worker, media, media->handed_clients);
+    peers_fetch(family, &worker->tables.channels, media);
+    clients_find(family, &worker->tables, media, media->clients.count);
+}
+
+static __rte_always_inline void handed_forward(enum ip_family family, struct worker *worker,
+                                               struct media *media, struct plain_list *rest)
+{
+    peers_forward(family, worker, media, media);
+    handed_clients_forward(family, worker, media, rest);
+    clients_forward(family, worker, media, media->handed_clients, rest);
+}
+
+static __rte_noinline void others_find(const struct worker *worker, struct media_burst *burst)
+{
+    handed_find(IP_FAMILY_V4, worker, &burst->ipv4);
+    handed_find(IP_FAMILY_V6, worker, &burst->ipv6);
+}
+
+static __rte_noinline void others_forward(struct worker *worker, struct media_burst *burst)
+{
+    handed_forward(IP_FAMILY_V4, worker, &burst->ipv4, &burst->rest);
+    handed_forward(IP_FAMILY_V6, worker, &burst->ipv6, &burst->rest);
+    rest_add_all(&burst->rest, &burst->ipv6.unbound);
 }
 
 static __rte_always_inline bool has_ipv6(const struct media_burst *burst)
 {
-    return unlikely(burst->ipv6.clients.count + burst->ipv6.peers.count > 0);
+    return unlikely(media_has_any(&burst->ipv6));
 }
 
 // What was sorted and is no channel's.
@@ -844,36 +875,6 @@ static __rte_always_inline void process_others(struct worker *worker, struct med
         stateless_answer_plain(worker, &ipv4->requests, &burst->rest);
 }
 
-static __rte_always_inline void burst_forward(struct worker *worker, struct media_burst *burst,
-                                              unsigned count)
-{
-    transmit_reserve(worker, count);
-    if (unlikely(worker->may_hand_on))
-        process_beside(IP_FAMILY_V4, worker, &burst->ipv4, &burst->rest);
-    else
-        process(IP_FAMILY_V4, worker, &burst->ipv4, &burst->rest);
-    if (has_ipv6(burst))
-        process_ipv6(worker, &burst->ipv6, &burst->rest);
-    process_others(worker, burst);
-}
-
-static __rte_always_inline void burst_find_handed(struct worker *worker, struct media_burst *burst)
-{
-    handed_find(IP_FAMILY_V4, worker, &burst->ipv4);
-    if (has_ipv6(burst))
-        handed_find_ipv6(worker, &burst->ipv6);
-}
-
-static __rte_always_inline void burst_forward_handed(struct worker *worker,
-                                                     struct media_burst *burst, unsigned count)
-{
-    transmit_reserve(worker, count);
-    handed_forward(IP_FAMILY_V4, worker, &burst->ipv4, &burst->rest);
-    if (has_ipv6(burst))
-        handed_forward_ipv6(worker, &burst->ipv6, &burst->rest);
-    process_others(worker, burst);
-}
-
 static unsigned take_rest(const struct plain_list *rest, struct rte_mbuf **ret_frames)
 {
     for (unsigned i = 0; i < rest->count; i++)
@@ -886,33 +887,37 @@ unsigned media_forward(struct worker *worker, struct rte_mbuf **frames, unsigned
     struct media_burst burst;
     media_burst_init(&burst);
     sort_and_hash(worker, &burst, frames, count);
-    burst_forward(worker, &burst, count);
+    transmit_reserve(worker, count);
+    if (unlikely(worker->may_hand_on))
+        process_beside(IP_FAMILY_V4, worker, &burst.ipv4, &burst.rest, &burst.ipv4, &burst.rest);
+    else
+        process(IP_FAMILY_V4, worker, &burst.ipv4, &burst.rest);
+    if (has_ipv6(&burst))
+        process_ipv6(worker, &burst.ipv6, &burst.rest);
+    process_others(worker, &burst);
     return take_rest(&burst.rest, frames);
-}
-
-unsigned media_forward_handed(struct worker *worker, const struct handoff *handed, unsigned count,
-                              struct rte_mbuf **ret_rest)
-{
-    struct media_burst burst;
-    media_burst_init(&burst);
-    sort_handed(worker, &burst, handed, count);
-    burst_find_handed(worker, &burst);
-    burst_forward_handed(worker, &burst, count);
-    return take_rest(&burst.rest, ret_rest);
 }
 
 unsigned media_forward_both(struct worker *worker, struct rte_mbuf **frames, unsigned count,
                             const struct handoff *handed, unsigned handed_count,
                             struct rte_mbuf **ret_handed_rest, unsigned *ret_handed_rest_count)
 {
-    struct media_burst burst, other;
+    struct media_burst burst, others;
     media_burst_init(&burst);
-    media_burst_init(&other);
-    sort_handed(worker, &other, handed, handed_count);
+    media_burst_init(&others);
+    sort_handed(worker, &burst, &others, handed, handed_count);
     sort_and_hash(worker, &burst, frames, count);
-    burst_find_handed(worker, &other);
-    burst_forward(worker, &burst, count);
-    burst_forward_handed(worker, &other, handed_count);
-    *ret_handed_rest_count = take_rest(&other.rest, ret_handed_rest);
+    bool has_others = unlikely(media_has_any(&others.ipv4) || media_has_any(&others.ipv6));
+    if (has_others)
+        others_find(worker, &others);
+    transmit_reserve(worker, count + handed_count);
+    process_beside(IP_FAMILY_V4, worker, &burst.ipv4, &burst.rest, &others.ipv4, &others.rest);
+    if (has_ipv6(&burst))
+        process_ipv6(worker, &burst.ipv6, &burst.rest);
+    process_others(worker, &burst);
+    if (has_others)
+        others_forward(worker, &others);
+    process_others(worker, &others);
+    *ret_handed_rest_count = take_rest(&others.rest, ret_handed_rest);
     return take_rest(&burst.rest, frames);
 }

@@ -17,9 +17,9 @@ static void send_burst(struct worker *worker, uint16_t port, struct rte_mbuf **f
 }
 
 // In their order, each by its own port. A port is not asked where there is nothing for it.
-static __rte_noinline void send_by_port(struct worker *worker, struct worker_queue *tx)
+static __rte_noinline void send_by_port(struct worker *worker, struct worker_tx *tx)
 {
-    struct rte_mbuf *relay[WORKER_BURST];
+    struct rte_mbuf *relay[WORKER_TX_MOST];
     unsigned relay_count = 0, count = 0;
     for (unsigned i = 0; i < tx->count; i++) {
         struct rte_mbuf *frame = tx->frames[i];
@@ -37,7 +37,7 @@ static __rte_noinline void send_by_port(struct worker *worker, struct worker_que
 
 void transmit_flush(struct worker *worker)
 {
-    struct worker_queue *tx = &worker->tx;
+    struct worker_tx *tx = &worker->tx;
     if (tx->count == 0)
         return;
     if (unlikely(worker_has_two_ports(worker)))

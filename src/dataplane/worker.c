@@ -218,6 +218,8 @@ static void clock_update(struct worker *worker)
 static unsigned queue_take(struct worker_queue *queue, struct rte_mbuf **ret_frames)
 {
     unsigned count = queue->count;
+    if (likely(count == 0)) // copying nothing is a call all the same
+        return 0;
     memcpy(ret_frames, queue->frames, count * sizeof(*ret_frames));
     queue->count = 0;
     return count;
@@ -262,28 +264,7 @@ static void note_handed(struct worker *worker, const struct handoff *handed, uns
     round_time_take_handed(&worker->round, worker->now_tsc, handed[0].frame->hash.fdir.hi, count);
 }
 
-static void process_handed(struct worker *worker, const struct handoff *handed, unsigned count)
-{
-    if (count == 0)
-        return;
-    note_handed(worker, handed, count);
-    burst_process_handed(worker, handed, count);
-    settle_all(worker, false);
-}
-
-// If there may be more than the first look found, more of it: a burst for each other worker.
-static unsigned process_more(struct worker *worker, struct handoff *handed, unsigned count)
-{
-    unsigned work = 0;
-    for (unsigned i = 2; i < worker->config->worker_count && count == WORKER_BURST; i++) {
-        count = handoff_gather(worker, handed);
-        handoff_fetch(handed, count);
-        process_handed(worker, handed, count);
-        work += count;
-    }
-    return work;
-}
-
+// What came from the port, which may be nothing, and what was handed over.
 static void process_both(struct worker *worker, struct rte_mbuf **frames, unsigned count,
                          const struct handoff *handed, unsigned handed_count)
 {
@@ -293,6 +274,19 @@ static void process_both(struct worker *worker, struct rte_mbuf **frames, unsign
     settle_all(worker, true);
     burst_process_rest(worker, rest, rest_count);
     settle_all(worker, false);
+}
+
+// If there may be more than the first look found, more of it: a burst for each other worker.
+static unsigned process_more(struct worker *worker, struct handoff *handed, unsigned count)
+{
+    unsigned work = 0;
+    for (unsigned i = 2; i < worker->config->worker_count && count == WORKER_BURST; i++) {
+        count = handoff_gather(worker, handed);
+        if (count > 0)
+            process_both(worker, NULL, 0, handed, count);
+        work += count;
+    }
+    return work;
 }
 
 static __rte_always_inline unsigned receive(struct worker *worker, uint16_t port,
@@ -319,12 +313,10 @@ static unsigned poll_port(struct worker *worker, const struct handoff *handed,
     struct rte_mbuf *frames[WORKER_BURST];
     unsigned count = receive(worker, worker->port, frames);
     worker->round.received = count;
-    if (unlikely(count > 0 && handed_count > 0)) {
+    if (unlikely(handed_count > 0))
         process_both(worker, frames, count, handed, handed_count);
-    } else {
+    else
         process_all(worker, frames, count, worker->config->worker_count > 1);
-        process_handed(worker, handed, handed_count);
-    }
     return count + handed_count;
 }
 
@@ -357,7 +349,6 @@ unsigned worker_poll(struct worker *worker)
     clock_update(worker);
     unsigned work = commands_apply(worker);
     punt_reports(worker); // before requests take the room
-    handoff_fetch(handed, handed_count);
     work += poll_port(worker, handed, handed_count);
     if (unlikely(worker_has_two_ports(worker)))
         work += poll_relay_port(worker);

@@ -26,7 +26,7 @@ void __wrap_burst_process(struct worker *worker, struct rte_mbuf **frames, unsig
                           bool may_hand_on)
 {
     const char *damage = getenv("DAMAGE");
-    struct worker_queue *tx = &worker->tx;
+    struct worker_tx *tx = &worker->tx;
     __real_burst_process(worker, frames, count, may_hand_on);
     if (damage == NULL || tx->count == 0)
         return;

@@ -8,6 +8,8 @@
 #include <rte_cycles.h>
 
 #define PORT_OF_1 50112
+#define PEER_OTHER_PORT                                                                            \
+    "192.0.2.200:50001" // has a permission, and a channel only where one is installed
 
 // The allocation is worker 1's.
 static int set_up(void **state)
@@ -120,6 +122,13 @@ static struct rte_mbuf *frame_of_peer(const char *source)
     return rig_frame(&wire, false);
 }
 
+// As of a poll whose port has nothing.
+static void process_handed(struct worker *worker, const struct handoff *handed, unsigned count)
+{
+    struct rte_mbuf *rest[WORKER_BURST];
+    burst_process_rest(worker, rest, burst_process_both(worker, NULL, 0, handed, count, rest));
+}
+
 // That it is sorted says nothing about whether it may pass.
 static void a_sorted_datagram_needs_a_permission_all_the_same(void **state)
 {
@@ -127,11 +136,11 @@ static void a_sorted_datagram_needs_a_permission_all_the_same(void **state)
     const struct tables *tables = &rig->workers[1]->tables;
     uint32_t slot = tables_slot_number(tables, tables_relay_slot(tables, RIG_RELAY_V4, PORT_OF_1));
     struct handoff handed[2] = {
-        {frame_of_peer("192.0.2.201:50000"), slot, HANDOFF_PEER, IP_FAMILY_V4, 0},
-        {frame_of_peer(PEER_V4), slot, HANDOFF_PEER, IP_FAMILY_V4, 0},
+        handoff_peer(IP_FAMILY_V4, frame_of_peer("192.0.2.201:50000"), slot),
+        handoff_peer(IP_FAMILY_V4, frame_of_peer(PEER_V4), slot),
     };
     rig->transmit_commands += 2; // they come from no port
-    burst_process_handed(rig->workers[1], handed, 2);
+    process_handed(rig->workers[1], handed, 2);
     rig_poll(rig);
     rig_dropped_once(rig, DROP_NO_PERMISSION);
     struct wire_seen seen;
@@ -139,22 +148,22 @@ static void a_sorted_datagram_needs_a_permission_all_the_same(void **state)
     assert_string_equal(seen.destination, CLIENT_V4);
 }
 
-static struct rte_mbuf *frame_of_client(void)
+static struct rte_mbuf *frame_of_client(uint16_t number)
 {
     static uint8_t message[64];
     struct wire wire = {.source = CLIENT_V4, .destination = LISTENER_V4, .payload = message};
-    wire.len = message_channel_data(message, 0x4000, rig_data, 5);
+    wire.len = message_channel_data(message, number, rig_data, 5);
     return rig_frame(&wire, false);
 }
 
-static struct handoff handed_client(const struct tables *tables)
+static struct handoff handed_client(const struct tables *tables, uint16_t number)
 {
     struct client_key client = rig_client(CLIENT_V4);
     struct flow_key key;
     tables_client_key(tables, &key, RIG_LISTENER_V4, IP_FAMILY_V4, client.address.ip.bytes,
-                      __builtin_bswap16(client.address.port), 0x4000);
+                      __builtin_bswap16(client.address.port), number);
     uint64_t hash = flow_table_hash_of(&tables->flows, &key);
-    return handoff_client(IP_FAMILY_V4, frame_of_client(),
+    return handoff_client(IP_FAMILY_V4, frame_of_client(number),
                           flow_table_home_number(&tables->flows, hash), flow_table_tag(hash));
 }
 
@@ -163,16 +172,20 @@ static void what_is_sorted_goes_the_short_way(void **state)
     struct rig *rig = *state;
     const struct tables *tables = &rig->workers[1]->tables;
     struct relay_slot *slot = tables_relay_slot(tables, RIG_RELAY_V4, PORT_OF_1);
+    rig_channel(rig, 1, 1, 0x4001, PEER_OTHER_PORT); // not the one that a wrong guess finds
+    rig_poll(rig);
     struct handoff handed[2] = {
-        handed_client(tables),
-        {frame_of_peer(PEER_V4), tables_slot_number(tables, slot), HANDOFF_PEER, IP_FAMILY_V4, 0},
+        handed_client(tables, 0x4001),
+        handoff_peer(IP_FAMILY_V4, frame_of_peer(PEER_V4), tables_slot_number(tables, slot)),
     };
     struct rte_mbuf *rest[2];
-    slot->guess = 0; // the only channel
+    unsigned rest_count;
+    slot->guess = 0; // the first channel
     rig->transmit_commands += 2;
-    assert_int_equal(media_forward_handed(rig->workers[1], handed, 2, rest), 0);
+    assert_int_equal(media_forward_both(rig->workers[1], NULL, 0, handed, 2, rest, &rest_count), 0);
+    assert_int_equal(rest_count, 0);
     rig_poll(rig);
-    static const char *const destinations[] = {CLIENT_V4, PEER_V4}; // peers' come first
+    static const char *const destinations[] = {CLIENT_V4, PEER_OTHER_PORT}; // peers' come first
     static uint8_t frame[RIG_FRAME_MAX];
     for (unsigned i = 0; i < 2; i++) {
         struct wire_seen seen;
@@ -249,6 +262,55 @@ static void full_bursts_go_together(void **state)
     assert_int_equal(worker_poll(rig->workers[1]), 63 + WORKER_BURST);
     assert_int_equal(counts[COUNTER_PEER_TO_CHANNEL], 63 + WORKER_BURST);
     assert_int_equal(counts[COUNTER_TX_PACKETS], 63 + WORKER_BURST);
+}
+
+// The same of what is no channel's.
+static void full_bursts_of_indications_go_together(void **state)
+{
+    struct rig *rig = *state;
+    const uint64_t *counts = rig->plane->counters[1].counters;
+    struct wire wire = {.source = PEER_OTHER_PORT,
+                        .destination = RELAY_V4_LOCAL ":50112",
+                        .payload = rig_data,
+                        .len = 5};
+    for (unsigned i = 0; i < 63; i++)
+        rig_receive_wire(rig, 0, &wire);
+    worker_poll(rig->workers[0]);
+    for (unsigned i = 0; i < WORKER_BURST; i++)
+        rig_receive_wire(rig, 1, &wire);
+    assert_int_equal(worker_poll(rig->workers[1]), 63 + WORKER_BURST);
+    assert_int_equal(counts[COUNTER_PEER_TO_DATA], 63 + WORKER_BURST);
+    assert_int_equal(counts[COUNTER_TX_PACKETS], 63 + WORKER_BURST);
+}
+
+// As of several workers, or of bursts that were cut: kinds come in any order, and each frame keeps
+// what was said of it.
+static void handed_kinds_come_in_any_order(void **state)
+{
+    struct rig *rig = *state;
+    const struct tables *tables = &rig->workers[1]->tables;
+    const uint64_t *counts = rig->plane->counters[1].counters;
+    uint32_t slot = tables_slot_number(tables, tables_relay_slot(tables, RIG_RELAY_V4, PORT_OF_1));
+    struct handoff handed[24];
+    for (unsigned i = 0; i < 24; i++) {
+        struct handoff kinds[4] = {
+            handed_client(tables, 0x4000),
+            handoff_peer(IP_FAMILY_V4, frame_of_peer(PEER_V4), slot),
+            handoff_unsorted(frame_of_client(0x4000)),
+            handoff_unsorted(frame_of_peer(PEER_V4)),
+        };
+        unsigned kind = (i * 7 + i / 4) % 4;
+        for (unsigned other = 0; other < 4; other++) {
+            if (other != kind)
+                rte_pktmbuf_free(kinds[other].frame);
+        }
+        handed[i] = kinds[kind];
+    }
+    rig->transmit_commands += 24;
+    process_handed(rig->workers[1], handed, 24);
+    assert_int_equal(counts[COUNTER_CHANNEL_TO_PEER], 12);
+    assert_int_equal(counts[COUNTER_PEER_TO_CHANNEL], 12);
+    rig_poll(rig);
 }
 
 static void a_packet_for_a_port_that_nobody_has_dies_at_the_owner(void **state)
@@ -373,7 +435,7 @@ static void no_worker_is_kept_waiting_by_another(void **state)
             fill(rig, 1 + busy, 60 - rte_ring_count(*rings[busy]));
             unsigned count = handoff_gather(rig->workers[0], handed);
             assert_in_range(count, 60, WORKER_BURST);
-            burst_process_handed(rig->workers[0], handed, count);
+            process_handed(rig->workers[0], handed, count);
         }
         assert_int_equal(rte_ring_count(*rings[1 - busy]), 0);
         rig_poll(rig);
@@ -464,6 +526,8 @@ int main(void)
         TEST(a_sorted_datagram_needs_a_permission_all_the_same),
         TEST(what_came_from_the_port_and_what_was_handed_over_go_together),
         TEST(full_bursts_go_together),
+        TEST(full_bursts_of_indications_go_together),
+        TEST(handed_kinds_come_in_any_order),
         TEST(a_packet_for_a_port_that_nobody_has_dies_at_the_owner),
         TEST(an_icmp_error_goes_to_the_owner_of_the_port_it_is_about),
         TEST(a_full_ring_drops_and_counts),

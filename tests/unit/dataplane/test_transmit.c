@@ -37,9 +37,9 @@ static void frames_wait_for_the_flush(void **state)
 static void a_full_buffer_flushes_itself(void **state)
 {
     struct rig *rig = *state;
-    for (unsigned i = 0; i <= WORKER_BURST; i++)
+    for (unsigned i = 0; i <= WORKER_TX_MOST; i++)
         transmit_new(rig, 60);
-    assert_int_equal(rig_counter(rig, COUNTER_TX_PACKETS), WORKER_BURST);
+    assert_int_equal(rig_counter(rig, COUNTER_TX_PACKETS), WORKER_TX_MOST);
 }
 
 static void what_the_port_refuses_is_dropped_and_counted(void **state)
@@ -66,12 +66,12 @@ static void of_two_ports_each_frame_leaves_by_its_own_in_order(void **state)
     struct rig *rig = *state;
     struct worker *worker = rig->workers[0];
     static uint8_t sent[RIG_FRAME_MAX];
-    for (uint16_t i = 0; i < WORKER_BURST; i++)
+    for (uint16_t i = 0; i < WORKER_TX_MOST; i++)
         transmit_by(rig, i % 3 == 0 ? worker->relay_port : worker->port, 60 + i);
     transmit_flush(worker);
-    for (uint16_t i = 0; i < WORKER_BURST; i++)
+    for (uint16_t i = 0; i < WORKER_TX_MOST; i++)
         assert_int_equal(rig_sent(rig, i % 3 == 0 ? RIG_RELAY_PORT(0) : 0, sent), 60 + i);
-    assert_int_equal(rig_counter(rig, COUNTER_TX_PACKETS), WORKER_BURST);
+    assert_int_equal(rig_counter(rig, COUNTER_TX_PACKETS), WORKER_TX_MOST);
     transmit_by(rig, worker->relay_port, 60);
     transmit_flush(worker);
     assert_int_equal(rig_sent(rig, RIG_RELAY_PORT(0), sent), 60);
