@@ -49,12 +49,10 @@ static const char help_tail[] =
     "5-tuple of the same flows in DPDK's rte_hash (CRC32, in bulk), writes MAC addresses and\n"
     "takes a hop off, as DPDK's example of that name does by exact match.\n"
     "\n"
-    "Where a virtual CPU is one of a core's two threads, the other one takes half of the core "
-    "when\n"
-    "it works. So what is timed is slices of a few hundred packets, and those count before and "
-    "after\n"
-    "which additions ran as fast as they can on this core. A sample of which less than an eighth\n"
-    "counts, or during which this thread was interrupted, is taken anew.\n";
+    "Where a virtual CPU is one of a core's two threads, the other one takes half of the core\n"
+    "when it works. So what is timed is slices of a few hundred packets, and those count before\n"
+    "and after which additions ran as fast as they can on this core. A sample of which less than\n"
+    "an eighth counts, or during which this thread was interrupted, is taken anew.\n";
 
 static const char *const draw_names[TRAFFIC_DRAW_COUNT] = {"uniform", "zipf"};
 

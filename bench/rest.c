@@ -54,10 +54,7 @@ bool rest_glance(struct rest *rest)
     uint64_t cycles = time_additions();
     if (cycles < rest->best)
         rest->best = cycles;
-    bool is_whole = (double)cycles <= SLOW_CORE * (double)rest->best;
-    rest->glances++;
-    rest->slow_glances += !is_whole;
-    return is_whole;
+    return (double)cycles <= SLOW_CORE * (double)rest->best;
 }
 
 void rest_init(struct rest *rest)
@@ -65,8 +62,6 @@ void rest_init(struct rest *rest)
     *rest = (struct rest){.best = UINT64_MAX};
     for (unsigned i = 0; i < FIRST_GLANCES; i++)
         (void)rest_glance(rest);
-    rest->glances = 0;
-    rest->slow_glances = 0;
 }
 
 void rest_observe(struct rest *rest)

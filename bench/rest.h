@@ -13,8 +13,6 @@ struct rest {
     uint64_t best; // cycles that the additions take, of the whole run
     long preempted;
     bool was_slow;
-    uint64_t glances;
-    uint64_t slow_glances;
 };
 
 // Takes a third of a second, in which the core is whole at least once if it is at all.

@@ -11,7 +11,6 @@
 #include "dataplane/worker_state.h"
 #include "edge.h"
 
-#include <rte_cycles.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 #include <rte_prefetch.h>

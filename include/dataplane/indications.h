@@ -7,6 +7,8 @@
 #include "dataplane/plain.h"
 #include "dataplane/tables.h"
 
+#include <rte_prefetch.h>
+
 // Send indications of clients. What is not forwarded is added to rest.
 void indications_to_peers(struct worker *worker, const struct plain_list *senders,
                           struct plain_list *rest);

@@ -48,7 +48,7 @@ static inline void add_unguessed(struct worker *worker, struct packet *packet)
     worker->unguessed.packets[worker->unguessed.count++] = packet;
 }
 
-// Of what may be somebody's on the long way, and of everything else the first line of a table.
+// What a value leads to; where that is nothing which is read here, a line that is there.
 static inline const void *entry_of(const struct tables *tables, uint32_t value)
 {
     uint32_t index = table_value_index(value);
