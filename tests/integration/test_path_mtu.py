@@ -7,6 +7,7 @@ import contextlib
 import pytest
 from scapy.layers.inet import ICMP, IP, UDP
 from scapy.layers.inet6 import ICMPv6DestUnreach, ICMPv6PacketTooBig, IPv6
+from scapy.layers.l2 import Ether
 from scapy.packet import Raw
 
 import stun
@@ -125,8 +126,8 @@ def from_relay(sniffer, family):
     lengths = []
     with contextlib.suppress(TimeoutError):
         while True:
-            packet = (IP if family == 4 else IPv6)(sniffer.recv(65536)[14:])
-            if (packet.src, packet.dst) == (RELAY[family], PEER[family]):
+            packet = Ether(sniffer.recv(65536)).getlayer(IP if family == 4 else IPv6)
+            if packet is not None and (packet.src, packet.dst) == (RELAY[family], PEER[family]):
                 lengths.append(len(packet))
     return lengths
 
