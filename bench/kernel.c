@@ -87,13 +87,10 @@ int netlink_list_neighbours(struct netlink *netlink, uint32_t interface,
     return 0;
 }
 
-int netlink_list_prefixes(struct netlink *netlink,
-                          bool (*take)(const struct ip_prefix *prefix, bool spreads, void *context),
-                          void *context)
+int netlink_list_routes(struct netlink *netlink, const struct netlink_route_reader *reader)
 {
     (void)netlink;
-    (void)take;
-    (void)context;
+    (void)reader;
     return 0;
 }
 

@@ -62,12 +62,17 @@ int netlink_list_neighbours(struct netlink *netlink, uint32_t interface,
                             void (*take)(const struct netlink_neighbour *neighbour, void *context),
                             void *context);
 
-// Every prefix that a route or rule of either family names, in whatever table. spreads: what is in
-// it goes several ways at once, so that two addresses of it may differ. take returns false to hear
-// no more; the socket is good for nothing else then. 0 or -errno.
-int netlink_list_prefixes(struct netlink *netlink,
-                          bool (*take)(const struct ip_prefix *prefix, bool spreads, void *context),
-                          void *context);
+struct netlink_route_reader {
+    // A prefix that a route or rule names. spreads: what is in it goes several ways at once, so that
+    // two addresses of it may differ. False: tell no more.
+    bool (*prefix)(const struct ip_prefix *prefix, bool spreads, void *context);
+    // Before its prefix, of a route that goes one way, by a gateway.
+    void (*gateway)(const struct netlink_route *route, void *context);
+    void *context;
+};
+// Every route and rule of either family, in whatever table. A reader who wants no more leaves the
+// socket good for nothing else. 0 or -errno.
+int netlink_list_routes(struct netlink *netlink, const struct netlink_route_reader *reader);
 
 // The interface's addresses become those that it has now. 0; -errno: they are as they were.
 int netlink_list_addresses(struct netlink *netlink, struct interface *interface);

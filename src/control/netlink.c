@@ -387,37 +387,38 @@ bool netlink_parse_prefix(const struct nlmsghdr *message, struct ip_prefix *ret_
     return true;
 }
 
-struct prefix_list {
-    bool (*take)(const struct ip_prefix *prefix, bool spreads, void *context);
-    void *context;
+struct route_list {
+    const struct netlink_route_reader *reader;
     bool is_enough;
 };
 
-static int take_prefix(const struct nlmsghdr *message, void *context)
+static int take_listed_route(const struct nlmsghdr *message, void *context)
 {
-    struct prefix_list *list = context;
+    struct route_list *list = context;
+    const struct netlink_route_reader *reader = list->reader;
+    struct netlink_route route;
     struct ip_prefix prefix;
     bool spreads;
 
+    if (netlink_parse_route(message, &route) && route.gateway.family != IP_FAMILY_NONE)
+        reader->gateway(&route, reader->context);
     if (netlink_parse_prefix(message, &prefix, &spreads))
-        list->is_enough = !list->take(&prefix, spreads, list->context);
+        list->is_enough = !reader->prefix(&prefix, spreads, reader->context);
     return list->is_enough ? MNL_CB_STOP : MNL_CB_OK;
 }
 
-int netlink_list_prefixes(struct netlink *netlink,
-                          bool (*take)(const struct ip_prefix *prefix, bool spreads, void *context),
-                          void *context)
+int netlink_list_routes(struct netlink *netlink, const struct netlink_route_reader *reader)
 {
     static const uint8_t families[] = {AF_INET, AF_INET6};
     static const uint16_t types[] = {RTM_GETROUTE, RTM_GETRULE};
-    struct prefix_list list = {take, context, false};
+    struct route_list list = {reader, false};
 
     for (unsigned i = 0; i < 4 && !list.is_enough; i++) {
         struct nlmsghdr *request = begin(netlink, types[i / 2], NLM_F_DUMP);
         struct rtmsg *header = mnl_nlmsg_put_extra_header(request, sizeof(*header));
 
         header->rtm_family = families[i % 2];
-        int error = ask(netlink, request, take_prefix, &list);
+        int error = ask(netlink, request, take_listed_route, &list);
         // A kernel without that family, or without rules, has no prefixes of the kind.
         if (error && error != -EAFNOSUPPORT && error != -EOPNOTSUPP)
             return error;

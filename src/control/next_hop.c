@@ -46,6 +46,7 @@ struct neighbour {
     bool ours;    // the kernel's entry is there for our sake
     bool changed; // in the queue of those to be told
     uint32_t references;
+    uint32_t listed; // the last listing of routes that had it for a gateway, 0: none; a reference
     uint32_t next_changed;
 };
 
@@ -93,6 +94,8 @@ struct next_hops {
     uint32_t first_changed;
     uint32_t last_changed;
     uint32_t failed_count;
+    uint32_t gateway_count;
+    uint32_t listing;  // counts listings of routes
     uint32_t insisted; // the last one that was asked again
     uint32_t turn;
     struct link links[NEXT_HOPS_INTERFACES_MAX]; // by place
@@ -302,16 +305,27 @@ static const struct ip_address *address_to_ask(const struct destination_key *key
     return ip_address_equal(&key->ip, &lowest) ? destination : &key->ip;
 }
 
+static struct neighbour_key neighbour_key(const struct next_hops *hops, const struct ip_address *ip,
+                                          const struct netlink_route *route, unsigned place)
+{
+    uint16_t mtu = hops->config.interfaces[place].mtu;
+
+    return (struct neighbour_key){
+        .ip = *ip,
+        .mtu = route->mtu > 0 && route->mtu < mtu ? (uint16_t)route->mtu : mtu,
+        .place = (uint16_t)place,
+    };
+}
+
 // Ask the kernel. Counts a reference.
 static uint32_t take_route(struct next_hops *hops, const struct destination_key *key,
                            const struct ip_address *destination)
 {
     const struct ip_address *asked = address_to_ask(key, destination);
     struct netlink_route route;
-    struct neighbour_key neighbour = {};
+    struct neighbour_key neighbour;
     char text[IP_ADDRESS_TEXT_LEN];
     unsigned place;
-    uint16_t mtu;
     int error = netlink_get_route(&hops->questions, asked, &key->source, &route);
 
     // The source may be an address that is no local one, but routed to us.
@@ -325,10 +339,8 @@ static uint32_t take_route(struct next_hops *hops, const struct destination_key 
     }
     if (route.gateway.family == IP_FAMILY_NONE && key->is_range)
         return ADJACENCY_ON_LINK;
-    neighbour.ip = route.gateway.family == IP_FAMILY_NONE ? *asked : route.gateway;
-    mtu = hops->config.interfaces[place].mtu;
-    neighbour.mtu = route.mtu > 0 && route.mtu < mtu ? (uint16_t)route.mtu : mtu;
-    neighbour.place = (uint16_t)place;
+    neighbour = neighbour_key(hops, route.gateway.family == IP_FAMILY_NONE ? asked : &route.gateway,
+                              &route, place);
     return take_neighbour(hops, &neighbour);
 }
 
@@ -522,12 +534,19 @@ static uint32_t take_eager_turns(struct next_hops *hops)
     return eager;
 }
 
+// It is more than a gateway that nobody is behind.
+static bool has_destinations(const struct neighbour *neighbour)
+{
+    return neighbour->references > (neighbour->listed != 0);
+}
+
 static bool is_to_be_asked(const struct next_hops *hops, const struct neighbour *neighbour,
                            uint32_t eager, bool is_due)
 {
     if (!neighbour->used || neighbour->resolved || !hops->links[neighbour->key.place].is_running)
         return false;
-    return (eager >> neighbour->key.place & 1) || (is_due && neighbour->failed);
+    return (eager >> neighbour->key.place & 1) ||
+           (is_due && neighbour->failed && has_destinations(neighbour));
 }
 
 void next_hops_insist(struct next_hops *hops)
@@ -656,51 +675,94 @@ static int open_questions(const struct next_hops *hops, struct netlink *netlink)
 }
 
 struct listing {
-    struct route_ranges *ranges;
+    struct next_hops *hops;
     bool is_whole;
 };
 
-static bool take_prefix(const struct ip_prefix *prefix, bool spreads, void *context)
+static bool list_prefix(const struct ip_prefix *prefix, bool spreads, void *context)
 {
     struct listing *listing = context;
 
-    listing->is_whole = !spreads && route_ranges_add(listing->ranges, prefix);
+    listing->is_whole = !spreads && route_ranges_add(&listing->hops->ranges, prefix);
     return listing->is_whole;
 }
 
-// With a socket of its own, which a list that is broken off leaves unusable.
-static int list_ranges_once(const struct next_hops *hops, struct listing *listing)
+// Gateways are asked for before anybody is behind them, and kept when nobody is any more: the first
+// packet that way need not wait for the answer, and none can.
+static void list_gateway(const struct netlink_route *route, void *context)
 {
+    struct next_hops *hops = ((struct listing *)context)->hops;
+    unsigned place = find_interface(hops, route->interface);
+    struct neighbour_key key;
+    uint32_t index;
+
+    if (!is_ours(hops, place))
+        return;
+    key = neighbour_key(hops, &route->gateway, route, place);
+    index = find_neighbour(hops, &key);
+    if (index == INDEX_NONE || hops->neighbours[index].listed == 0) {
+        // Half of the room is for neighbours on the link.
+        if (hops->gateway_count >= hops->config.adjacencies / 2)
+            return;
+        index = take_neighbour(hops, &key);
+        if (index == ADJACENCY_NONE)
+            return;
+        hops->gateway_count++;
+    }
+    hops->neighbours[index].listed = hops->listing;
+}
+
+static void give_unlisted_gateways(struct next_hops *hops)
+{
+    for (uint32_t index = 1; index < hops->neighbour_pool.fresh; index++) {
+        struct neighbour *neighbour = &hops->neighbours[index];
+
+        if (!neighbour->used || neighbour->listed == 0 || neighbour->listed == hops->listing)
+            continue;
+        neighbour->listed = 0;
+        hops->gateway_count--;
+        give_neighbour(hops, index);
+    }
+}
+
+// With a socket of its own, which a list that is broken off leaves unusable.
+static int list_routes_once(struct listing *listing)
+{
+    const struct netlink_route_reader reader = {list_prefix, list_gateway, listing};
+    struct next_hops *hops = listing->hops;
     struct netlink netlink;
     int error = open_questions(hops, &netlink);
 
     if (error)
         return error;
     listing->is_whole = true;
-    route_ranges_begin(listing->ranges);
-    error = netlink_list_prefixes(&netlink, take_prefix, listing);
+    hops->listing++;
+    route_ranges_begin(&hops->ranges);
+    error = netlink_list_routes(&netlink, &reader);
     netlink_close(&netlink);
     return error;
 }
 
-static void list_ranges(struct next_hops *hops)
+static void list_routes(struct next_hops *hops)
 {
-    struct listing listing = {.ranges = &hops->ranges};
+    struct listing listing = {.hops = hops};
     int error = -EINTR;
 
     for (unsigned i = 0; i < LISTINGS_MAX && error == -EINTR; i++)
-        error = list_ranges_once(hops, &listing);
+        error = list_routes_once(&listing);
     route_ranges_end(&hops->ranges, !error && listing.is_whole);
+    if (!error)
+        give_unlisted_gateways(hops);
 }
 
 // What is new since is told of by news.
-static void relist_ranges(struct next_hops *hops)
+static void relist_routes(struct next_hops *hops)
 {
     struct route_ranges before = hops->ranges;
 
     hops->ranges = hops->ranges_before;
     hops->ranges_before = before;
-    list_ranges(hops);
+    list_routes(hops);
 }
 
 void next_hops_begin_walk(struct next_hops *hops, bool reroute)
@@ -712,7 +774,7 @@ void next_hops_begin_walk(struct next_hops *hops, bool reroute)
     if (!reroute)
         return;
     hops->route++;
-    relist_ranges(hops);
+    relist_routes(hops);
     // A link that went down took its neighbours with it.
     manage_all(hops);
 }
@@ -868,7 +930,7 @@ int next_hops_create(const struct next_hops_config *config, struct next_hops **r
     }
     for (unsigned place = 0; place < config->interface_count; place++)
         begin_interface(hops, place);
-    list_ranges(hops);
+    list_routes(hops);
     *ret_hops = hops;
     return 0;
 }

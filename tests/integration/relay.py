@@ -220,7 +220,8 @@ class Relay:
         raise AssertionError(f"the relay does not serve after {timeout} s:\n{self.log_tail()}")
 
     def find_gateways(self):
-        """Through a TAP it takes longer than a client needs to go on, whose first packet would then be lost."""
+        """The relay asks for them when it starts. Through a TAP the answer takes longer than a client here needs to begin, whose
+        first packet would then be lost."""
         gateways = list(GATEWAY.values()) if self.lab.mode != "shared" else []
         gateways += RELAY_SIDE_GATEWAY.values() if self.lab.mode == "two-ports" else []
         for gateway in gateways:

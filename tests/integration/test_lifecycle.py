@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 import stun
-from lab import CLIENT4, PEER4, RELAY4, WORKERS
+from lab import CLIENT4, GATEWAY, PEER4, RELAY4, RELAY_SIDE_GATEWAY, WORKERS
+from logs import wait_for
 from pings import answers
 from relay import BINARY, DEFAULTS, PORT, Relay, render_config, usual
 
@@ -85,6 +86,16 @@ def test_stops_cleanly_and_leaves_nothing(lab, tmp_path, client_of, number):
     assert lab.sysctl("relay", RESERVED) == before
     assert managed_neighbours(lab) == []
     assert_the_host_has_it_back(lab)
+
+
+def test_has_found_its_gateways_before_a_client_comes(lab, fresh):
+    gateways = [*GATEWAY.values(), *(RELAY_SIDE_GATEWAY.values() if lab.mode == "two-ports" else [])]
+
+    def found():
+        lines = lab.run("relay", "ip", "neigh").stdout.splitlines()
+        return {line.split()[0] for line in lines if "managed" in line and "lladdr" in line}
+
+    wait_for(lambda: found() == set(gateways))
 
 
 def test_keeps_ports_that_others_reserved(lab, tmp_path):

@@ -281,17 +281,26 @@ static bool tell(const struct ip_prefix *prefix, bool spreads, void *context)
     return ++told->count < told->max;
 }
 
-static void the_kernel_lists_its_prefixes(void **state)
+static void tell_gateway(const struct netlink_route *route, void *context)
+{
+    (void)context;
+    assert_int_not_equal(route->interface, 0);
+    assert_int_not_equal(route->gateway.family, IP_FAMILY_NONE);
+}
+
+static void the_kernel_lists_its_routes(void **state)
 {
     struct told all = {.max = UINT32_MAX}, one = {.max = 1};
+    const struct netlink_route_reader read_all = {tell, tell_gateway, &all},
+                                      read_one = {tell, tell_gateway, &one};
     struct netlink netlink;
 
     (void)state;
     assert_int_equal(netlink_open(&netlink), 0);
-    assert_int_equal(netlink_list_prefixes(&netlink, tell, &all), 0);
+    assert_int_equal(netlink_list_routes(&netlink, &read_all), 0);
     // Those of the tables that it fills itself too.
     assert_true(all.has_loopback);
-    assert_int_equal(netlink_list_prefixes(&netlink, tell, &one), 0);
+    assert_int_equal(netlink_list_routes(&netlink, &read_one), 0);
     assert_int_equal(one.count, 1);
     netlink_close(&netlink);
 }
@@ -460,7 +469,7 @@ int main(void)
         cmocka_unit_test(an_address_that_is_no_ethernet_one_is_unknown),
         cmocka_unit_test(a_deleted_neighbour_has_no_state),
         cmocka_unit_test(what_is_no_ip_neighbour_is_none),
-        cmocka_unit_test(the_kernel_lists_its_prefixes),
+        cmocka_unit_test(the_kernel_lists_its_routes),
         cmocka_unit_test(the_kernel_answers),
         cmocka_unit_test(the_kernel_says_whether_a_link_is_up),
         cmocka_unit_test(news_are_read_without_waiting),

@@ -39,8 +39,11 @@ static struct {
     unsigned fresh_questions; // to neighbours, by entries that were not there before
     const char *prefixes[8];  // of routes
     unsigned prefix_count;
-    int list_error;       // 0: the prefixes are told
-    unsigned interrupted; // so many listings are, before one is not
+    const char *gateways[8]; // of routes
+    unsigned gateway_count;
+    uint32_t gateway_interface; // that those are behind, 0: the first
+    int list_error;             // 0: gateways and prefixes are told
+    unsigned interrupted;       // so many listings are, before one is not
     bool spreads;
     bool has_other_gateway;   // to 198.51.100.0/24
     bool is_other_ours;       // there are two interfaces
@@ -100,18 +103,23 @@ int netlink_get_route(struct netlink *netlink, const struct ip_address *destinat
     return 0;
 }
 
-int netlink_list_prefixes(struct netlink *netlink,
-                          bool (*take)(const struct ip_prefix *prefix, bool spreads, void *context),
-                          void *context)
+int netlink_list_routes(struct netlink *netlink, const struct netlink_route_reader *reader)
 {
+    struct netlink_route route = {.interface = kernel.gateway_interface, .mtu = kernel.mtu};
     struct ip_prefix prefix;
 
     (void)netlink;
     if (kernel.list_error)
         return kernel.list_error;
+    if (route.interface == 0)
+        route.interface = INTERFACE;
+    for (unsigned i = 0; i < kernel.gateway_count; i++) {
+        route.gateway = ip(kernel.gateways[i]);
+        reader->gateway(&route, reader->context);
+    }
     for (unsigned i = 0; i < kernel.prefix_count; i++) {
         assert_int_equal(ip_prefix_parse(kernel.prefixes[i], &prefix), 0);
-        if (!take(&prefix, kernel.spreads, context))
+        if (!reader->prefix(&prefix, kernel.spreads, reader->context))
             return 0;
         if (kernel.interrupted > 0) {
             kernel.interrupted--;
@@ -243,7 +251,7 @@ static void list(const char *prefix)
     kernel.prefixes[kernel.prefix_count++] = prefix;
 }
 
-static int set_up_ranges(void **state)
+static void begin_listed(void)
 {
     memset(&kernel, 0, sizeof(kernel));
     kernel.gateway = ip("192.0.2.254");
@@ -252,6 +260,18 @@ static int set_up_ranges(void **state)
     list("0.0.0.0/0");
     list("192.0.2.0/24");
     list("192.0.2.1/32");
+}
+
+static int set_up_ranges(void **state)
+{
+    begin_listed();
+    return next_hops_create(&config, (struct next_hops **)state);
+}
+
+static int set_up_gateways(void **state)
+{
+    begin_listed();
+    kernel.gateways[kernel.gateway_count++] = "192.0.2.254";
     return next_hops_create(&config, (struct next_hops **)state);
 }
 
@@ -1001,6 +1021,89 @@ static void who_loses_its_place_in_a_walk_for_routes_is_told(void **state)
     next_hops_end_walk(*state);
 }
 
+static void sweep(struct next_hops *hops)
+{
+    next_hops_begin_walk(hops, false);
+    next_hops_end_walk(hops);
+}
+
+static void walk_for_routes(struct next_hops *hops)
+{
+    next_hops_begin_walk(hops, true);
+    next_hops_end_walk(hops);
+}
+
+static void a_gateway_is_asked_before_anybody_is_behind_it(void **state)
+{
+    uint32_t index;
+
+    assert_int_equal(kernel.fresh_questions, 1);
+    say(*state, "192.0.2.254", NUD_REACHABLE, 9);
+    assert_int_equal(usage_of(*state).resolved, 1);
+    index = resolve(*state, "198.51.100.1");
+    assert_int_not_equal(index, ADJACENCY_NONE);
+    assert_int_equal(usage_of(*state).adjacencies, 1);
+}
+
+static void a_gateway_stays_while_a_route_has_it(void **state)
+{
+    uint32_t index = resolve(*state, "198.51.100.1");
+
+    sweep(*state);
+    sweep(*state);
+    assert_int_equal(usage_of(*state).destinations, 0);
+    assert_int_equal(usage_of(*state).adjacencies, 1);
+    assert_int_equal(resolve(*state, "198.51.100.1"), index);
+    walk_for_routes(*state);
+    assert_int_equal(usage_of(*state).adjacencies, 1);
+    assert_int_equal(kernel.fresh_questions, 1);
+    kernel.gateways[0] = "192.0.2.253";
+    walk_for_routes(*state);
+    assert_int_equal(usage_of(*state).adjacencies, 1);
+    assert_null(find(INTERFACE, &(struct ip_address){{192, 0, 2, 254}, IP_FAMILY_V4}));
+    assert_non_null(find(INTERFACE, &(struct ip_address){{192, 0, 2, 253}, IP_FAMILY_V4}));
+}
+
+static void gateways_stay_when_routes_cannot_be_listed(void **state)
+{
+    kernel.list_error = -EPERM;
+    walk_for_routes(*state);
+    assert_int_equal(usage_of(*state).adjacencies, 1);
+}
+
+// A route may have one that is not there.
+static void a_silent_gateway_is_asked_over_and_over_by_those_behind_it(void **state)
+{
+    say(*state, "192.0.2.254", NUD_FAILED, 0);
+    insist(*state);
+    assert_int_equal(kernel.fresh_questions, 1);
+    resolve(*state, "198.51.100.1");
+    insist(*state);
+    assert_int_equal(kernel.fresh_questions, 2);
+}
+
+static void gateways_take_half_of_the_room(void **state)
+{
+    static const char *const more[] = {"192.0.2.250", "192.0.2.251", "192.0.2.252", "192.0.2.253"};
+
+    for (unsigned i = 0; i < 4; i++)
+        kernel.gateways[kernel.gateway_count++] = more[i];
+    walk_for_routes(*state);
+    assert_int_equal(usage_of(*state).adjacencies, config.adjacencies / 2);
+    // Those that were there keep their place.
+    assert_non_null(find(INTERFACE, &(struct ip_address){{192, 0, 2, 254}, IP_FAMILY_V4}));
+    kernel.gateway_count = 0;
+    walk_for_routes(*state);
+    assert_int_equal(usage_of(*state).adjacencies, 0);
+}
+
+static void gateways_behind_other_interfaces_do_not_count(void **state)
+{
+    kernel.gateway_interface = OTHER_INTERFACE;
+    walk_for_routes(*state);
+    assert_int_equal(usage_of(*state).adjacencies, 0);
+}
+
 static void the_bounds_hold_and_everything_comes_back(void **state)
 {
     static const char *const many[] = {"192.0.2.10", "192.0.2.11", "192.0.2.12", "192.0.2.13",
@@ -1032,6 +1135,17 @@ int main(void)
         cmocka_unit_test_setup_teardown(who_is_silent_is_asked_while_the_other_link_is_down,
                                         set_up_both, tear_down),
         cmocka_unit_test_setup_teardown(either_interface_may_be_gone, set_up_both, tear_down),
+        cmocka_unit_test_setup_teardown(a_gateway_is_asked_before_anybody_is_behind_it,
+                                        set_up_gateways, tear_down),
+        cmocka_unit_test_setup_teardown(a_gateway_stays_while_a_route_has_it, set_up_gateways,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(gateways_stay_when_routes_cannot_be_listed, set_up_gateways,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_silent_gateway_is_asked_over_and_over_by_those_behind_it,
+                                        set_up_gateways, tear_down),
+        cmocka_unit_test_setup_teardown(gateways_take_half_of_the_room, set_up_gateways, tear_down),
+        cmocka_unit_test_setup_teardown(gateways_behind_other_interfaces_do_not_count,
+                                        set_up_gateways, tear_down),
         cmocka_unit_test_setup_teardown(nothing_is_left_on_either_interface, set_up_both,
                                         tear_down),
         WITH_HOPS(what_is_behind_one_gateway_has_one_adjacency),
