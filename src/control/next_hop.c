@@ -502,20 +502,28 @@ static void take_news(const struct netlink_neighbour *said, void *context)
     }
 }
 
+// It is more than a gateway that nobody is behind.
+static bool has_destinations(const struct neighbour *neighbour)
+{
+    return neighbour->references > (neighbour->listed != 0);
+}
+
 // Anew, at once: where the kernel has asked, it waits for longer and longer. It may have had an
-// answer that is yet to be told of.
+// answer that is yet to be told of. With an entry go the host's packets that wait there, so that of
+// a gateway that nobody is behind stays.
 static void ask_again(struct next_hops *hops, uint32_t index)
 {
-    const struct ip_address *ip = &hops->neighbours[index].key.ip;
-    uint32_t interface = interface_of(hops, &hops->neighbours[index]);
+    struct neighbour *neighbour = &hops->neighbours[index];
+    const struct ip_address *ip = &neighbour->key.ip;
+    uint32_t interface = interface_of(hops, neighbour);
     struct netlink_neighbour said;
 
-    if (hops->neighbours[index].ours &&
+    if (neighbour->ours && has_destinations(neighbour) &&
         netlink_get_neighbour(&hops->questions, interface, ip, &said) == 0 &&
         !(said.state & NUD_USABLE))
         netlink_delete_neighbour(&hops->questions, interface, ip);
     manage_neighbour(hops, index);
-    set_failed(hops, &hops->neighbours[index], !hops->neighbours[index].resolved);
+    set_failed(hops, neighbour, !neighbour->resolved);
 }
 
 // Whose links are eager in this turn, a bit each.
@@ -534,19 +542,13 @@ static uint32_t take_eager_turns(struct next_hops *hops)
     return eager;
 }
 
-// It is more than a gateway that nobody is behind.
-static bool has_destinations(const struct neighbour *neighbour)
-{
-    return neighbour->references > (neighbour->listed != 0);
-}
-
 static bool is_to_be_asked(const struct next_hops *hops, const struct neighbour *neighbour,
                            uint32_t eager, bool is_due)
 {
-    if (!neighbour->used || neighbour->resolved || !hops->links[neighbour->key.place].is_running)
+    if (!neighbour->used || neighbour->resolved || !has_destinations(neighbour) ||
+        !hops->links[neighbour->key.place].is_running)
         return false;
-    return (eager >> neighbour->key.place & 1) ||
-           (is_due && neighbour->failed && has_destinations(neighbour));
+    return (eager >> neighbour->key.place & 1) || (is_due && neighbour->failed);
 }
 
 void next_hops_insist(struct next_hops *hops)

@@ -1082,6 +1082,21 @@ static void a_silent_gateway_is_asked_over_and_over_by_those_behind_it(void **st
     assert_int_equal(kernel.fresh_questions, 2);
 }
 
+// What is the host's own may wait for its answer.
+static void a_gateway_that_nobody_is_behind_keeps_its_entry(void **state)
+{
+    say_link(*state, true);
+    say_link(*state, false);
+    insist(*state);
+    say(*state, "192.0.2.254", NUD_FAILED, 0);
+    insist(*state);
+    assert_int_equal(kernel.fresh_questions, 1);
+    resolve(*state, "198.51.100.1");
+    say_link(*state, true);
+    say_link(*state, false);
+    assert_int_equal(kernel.fresh_questions, 2);
+}
+
 static void gateways_take_half_of_the_room(void **state)
 {
     static const char *const more[] = {"192.0.2.250", "192.0.2.251", "192.0.2.252", "192.0.2.253"};
@@ -1142,6 +1157,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(gateways_stay_when_routes_cannot_be_listed, set_up_gateways,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_silent_gateway_is_asked_over_and_over_by_those_behind_it,
+                                        set_up_gateways, tear_down),
+        cmocka_unit_test_setup_teardown(a_gateway_that_nobody_is_behind_keeps_its_entry,
                                         set_up_gateways, tear_down),
         cmocka_unit_test_setup_teardown(gateways_take_half_of_the_room, set_up_gateways, tear_down),
         cmocka_unit_test_setup_teardown(gateways_behind_other_interfaces_do_not_count,
