@@ -49,6 +49,8 @@ HUGEPAGES = NODES * NODE_HUGEPAGES
 TWIN_TEST = BINARY.parent / "tests" / "unit" / "platform" / "test_platform_twin"
 # For somebody who is not root, and has one capability.
 SETPRIV = "/usr/bin/setpriv"
+# Tells the state of a link, which busybox's does not.
+IP = "/usr/bin/ip"
 NOBODY = 1000
 PREFIX_LEN = {4: 24, 6: 64}
 ANYWHERE = {4: "default", 6: "default"}
@@ -116,7 +118,7 @@ def make_initramfs(directory):
         (root / name).mkdir(parents=True)
     for number, name in enumerate(MODULES):
         shutil.copy(KERNEL / "modules" / f"{name}.ko", root / "modules" / f"{number:02}.ko")
-    for source in [SETPRIV, *drivers, *libraries_of([BINARY, TWIN_TEST, SETPRIV, *drivers])]:
+    for source in [SETPRIV, IP, *drivers, *libraries_of([BINARY, TWIN_TEST, SETPRIV, IP, *drivers])]:
         put(root, source)
     shutil.copy(BINARY, root / "bin" / "turnpike")
     shutil.copy(TWIN_TEST, root / "bin")
@@ -332,6 +334,7 @@ class GuestRelay:
         try:
             self._wait_until_started()
             self._configure_twin()
+            self._wait_until_linked()
             self._wait_until_it_serves()
         except BaseException:
             self.stop("KILL")
@@ -376,6 +379,12 @@ class GuestRelay:
                 self.guest.run(f"{self.inside} ip address replace {address}/{PREFIX_LEN[version]} dev {twin}")
             for version, gateway in gateways.items():
                 self.guest.run(f"{self.inside} ip -{version} route replace {routes[twin][version]} via {gateway} dev {twin}")
+
+    def _wait_until_linked(self):
+        """What the kernel sends on a twin whose card is still negotiating its link is lost, as on any interface without one."""
+        for twin in self.gateways:
+            linked = f"{self.inside} {IP} -brief link show dev {twin} | grep -E ' (UP|UNKNOWN) .*LOWER_UP'"
+            self.guest.run(f"until {linked}; do sleep 0.1; done")
 
     def _wait_until_it_serves(self, timeout=15):
         # The router has known the addresses at another card.
