@@ -225,6 +225,8 @@ def tagged_lab(tmp_path_factory):
 @pytest.fixture(params=["net_af_packet0,iface=relay0,qpairs=1", "net_pcap0,rx_iface_in=relay0,tx_iface=relay0"],
                 ids=["by_the_device", "by_software"])
 def tagged_relay(request, tagged_lab, tmp_path):
+    # The router has known the addresses at the other device, whose MAC is another.
+    tagged_lab.run("core", "ip", "neigh", "flush", "dev", "relay")
     with Relay(tagged_lab, tmp_path, device=request.param, workers=1, vlan=VLAN) as the_relay:
         yield the_relay
 
